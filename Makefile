@@ -1,0 +1,54 @@
+# Needs Python 3.11 or newer, make and git; the rest is installed into .venv.
+# `make PYTHON=/some/python ...` uses that environment instead.
+.DEFAULT_GOAL := help
+.PHONY: help demo check test lint unit workflow slurm bench clean
+
+ifndef PYTHON
+PYTHON := $(CURDIR)/.venv/bin/python
+READY := .venv/ready
+endif
+BIN := $(patsubst %/,%,$(dir $(shell command -v $(PYTHON) || echo $(PYTHON))))
+# The rules call plain `python`: let it be the same one.
+export PATH := $(abspath $(BIN)):$(PATH)
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+.venv/ready: envs/cpu.txt envs/slurm.txt envs/dev.txt
+	@python3 -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed; this is %d.%d" % sys.version_info[:2])'
+	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --requirement envs/dev.txt
+	@touch $@
+
+demo: $(READY) ## simulate, train, pick and report into demo/results
+	@$(BIN)/snakemake --profile profiles/local --configfile config.yaml --directory demo
+	@cat demo/results/summary.txt
+
+check: lint unit ## style, types, import rules, spelling and unit tests
+
+test: unit workflow ## unit and workflow tests
+
+lint: $(READY) ## all of check but the tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/codespell
+	$(BIN)/snakemake --lint
+
+unit: $(READY) ## tests of single functions, under a minute
+	$(BIN)/python -m pytest tests/unit
+
+workflow: $(READY) ## the pipeline end to end on small simulated data
+	$(BIN)/python -m pytest tests/workflow
+
+slurm: $(READY) ## submit to Slurm
+	$(BIN)/python -m pytest -m slurm tests/slurm
+
+bench: $(READY) ## speed and accuracy against stored numbers
+	$(BIN)/python -m pytest -m benchmark tests/benchmarks
+
+clean: ## remove the environment and caches, no results
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	find picker tests -name __pycache__ -prune -exec rm -r {} +
