@@ -1,0 +1,94 @@
+"""Picks: where particles are, of which kind, and how sure we are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picks:
+    """Found or given particles of one tomogram.
+
+    Attributes
+    ----------
+    position_zyx
+        `(n, 3)` float64 positions [Å]; 0 Å is the centre of voxel 0.
+    particle
+        `(n,)` names of the particles' classes.
+    score
+        `(n,)` float32 heatmap values in [0, 1]; picks given by a person have 1.
+
+    Raises
+    ------
+    ValueError
+        If the three do not have the same length or a position is not finite.
+    """
+
+    position_zyx: NDArray[np.float64]
+    particle: NDArray[np.str_]
+    score: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        num = len(self.particle)
+        if self.position_zyx.shape != (num, 3) or self.score.shape != (num,):
+            raise ValueError(
+                f"picks need (n, 3) positions and (n,) scores for their {num} names;"
+                f" got {self.position_zyx.shape} and {self.score.shape}"
+            )
+        if not np.isfinite(self.position_zyx).all():
+            bad = int(np.flatnonzero(~np.isfinite(self.position_zyx).all(axis=1))[0])
+            raise ValueError(f"position of pick {bad + 1} is not finite")
+
+    def __len__(self) -> int:
+        return len(self.particle)
+
+    def select(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Picks:
+        """Return the picks that a mask or index array names, in that order."""
+        return Picks(
+            position_zyx=self.position_zyx[which],
+            particle=self.particle[which],
+            score=self.score[which],
+        )
+
+    def of(self, particle: str) -> Picks:
+        """Return the picks of one particle class."""
+        return self.select(self.particle == particle)
+
+
+def picks_from_arrays(
+    position_zyx: NDArray[np.floating] | list[list[float]],
+    particle: Iterable[str],
+    score: NDArray[np.floating] | list[float] | None = None,
+) -> Picks:
+    """Return `Picks` from anything array-like; without scores each pick has 1."""
+    names = np.array(list(particle), dtype=np.str_)
+    return Picks(
+        position_zyx=np.asarray(position_zyx, np.float64).reshape(-1, 3),
+        particle=names,
+        score=np.ones(len(names), np.float32)
+        if score is None
+        else np.asarray(score, np.float32),
+    )
+
+
+def no_picks() -> Picks:
+    """Return an empty set of picks."""
+    return picks_from_arrays([], [])
+
+
+def concatenate(parts: Iterable[Picks]) -> Picks:
+    """Return all picks of several sets as one."""
+    sets = [no_picks(), *parts]
+    return Picks(
+        position_zyx=np.concatenate([p.position_zyx for p in sets]),
+        particle=np.concatenate([p.particle for p in sets]),
+        score=np.concatenate([p.score for p in sets]),
+    )
