@@ -1,0 +1,181 @@
+"""Picks to target and heatmap to picks: an inverse pair, exact to the half-voxel.
+
+An output voxel j of stride R covers the input voxels jR … jR+R−1, so its centre is
+input index jR + (R−1)/2. All indices here are input voxels, fractional.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+REACH = 4.0
+"""Gaussians are drawn up to this many sigma; beyond, they are below 4e-4."""
+
+
+def target_from_index(
+    index_zyx: NDArray[np.floating],
+    particle: NDArray[np.integer],
+    sigma: NDArray[np.floating],
+    shape_zyx: tuple[int, int, int],
+    stride: int,
+    floor: bool = False,
+) -> NDArray[np.float32]:
+    """Draw each particle as a Gaussian in its class's channel.
+
+    Parameters
+    ----------
+    index_zyx
+        `(n, 3)` particle centres [input voxels]; may lie outside the patch.
+    particle
+        `(n,)` class numbers.
+    sigma
+        `(class,)` widths [input voxels].
+    shape_zyx
+        Size of the patch [input voxels].
+    stride
+        R, input voxels per output voxel.
+    floor
+        Snap to output voxel ⌊p/R⌋ as the paper writes it, for its ablation.
+
+    Returns
+    -------
+    `(class, ⌈z/R⌉, ⌈y/R⌉, ⌈x/R⌉)` in [0, 1]; overlaps keep the larger value.
+
+    Source: Wang et al. 2025, SemiETPicker, section 2.2; Zhou et al. 2019,
+    Objects as points.
+    """
+    shape = tuple(-(-size // stride) for size in shape_zyx)
+    target = np.zeros((len(sigma), *shape), np.float32)
+    if floor:
+        centres = np.floor(np.asarray(index_zyx) / stride)
+    else:
+        centres = (np.asarray(index_zyx, np.float64) - (stride - 1) / 2) / stride
+    for centre, number in zip(centres, particle, strict=True):
+        width = sigma[number] / stride
+        low = np.maximum(np.ceil(centre - REACH * width), 0).astype(int)
+        high = np.minimum(np.floor(centre + REACH * width) + 1, shape).astype(int)
+        if (low >= high).any():
+            continue
+        z, y, x = (
+            np.exp(-((np.arange(a, b) - c) ** 2) / (2 * width**2)).astype(np.float32)
+            for a, b, c in zip(low, high, centre, strict=True)
+        )
+        box = target[number, low[0] : high[0], low[1] : high[1], low[2] : high[2]]
+        np.maximum(box, z[:, None, None] * y[:, None] * x, out=box)
+    return target
+
+
+def nms_kernel(radius: float, fraction: float, stride: int) -> int:
+    """Return the edge of the max-pool kernel [output voxels], odd and at least 3.
+
+    `radius` is in input voxels; the kernel spans `fraction` of it.
+    """
+    return max(3, 2 * round((radius * fraction / stride - 1) / 2) + 1)
+
+
+def peaks_from_heatmap(
+    heatmap: Tensor, kernels: list[int], min_score: float, stride: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
+    """Return the local maxima of each class, best first.
+
+    Parameters
+    ----------
+    heatmap
+        `(class, z, y, x)` in [0, 1], on any device.
+    kernels
+        Edge of the max-pool window of each class [output voxels], odd.
+    min_score
+        Lower maxima are left out.
+    stride
+        R, input voxels per output voxel.
+
+    Returns
+    -------
+    `(n, 3)` sub-voxel positions [input voxels], `(n,)` class numbers, `(n,)` scores.
+
+    Source: Wang et al. 2025, SemiETPicker, section 2.2 (NMS by max-pooling).
+    """
+    positions, numbers, scores = [], [], []
+    for number, kernel in enumerate(kernels):
+        values = heatmap[number].float()
+        # Max-pooling pads with -inf: nothing wraps round or shadows an edge.
+        highest = functional.max_pool3d(
+            values[None, None], kernel, stride=1, padding=kernel // 2
+        )[0, 0]
+        index = torch.nonzero((values == highest) & (values >= min_score))
+        scores.append(values[tuple(index.T)].cpu().numpy())
+        centre = index.double() + _subvoxel_shift(values, index)
+        positions.append((centre * stride + (stride - 1) / 2).cpu().numpy())
+        numbers.append(np.full(len(index), number))
+    score = np.concatenate(scores)
+    order = np.argsort(-score, kind="stable")
+    return (
+        np.concatenate(positions)[order],
+        np.concatenate(numbers)[order],
+        score[order],
+    )
+
+
+def _subvoxel_shift(values: Tensor, index: Tensor) -> Tensor:
+    """Return `(n, 3)` shifts in ±0.5 to the top of a parabola through log values.
+
+    Exact for a Gaussian. On a face there is no second neighbour: no shift there.
+    """
+    shifts = torch.zeros(index.shape, dtype=torch.float64, device=values.device)
+    log = values.double().clamp_min(1e-6).log()
+    for axis in range(3):
+        size = values.shape[axis]
+        inside = (index[:, axis] > 0) & (index[:, axis] < size - 1)
+        at = index[inside]
+        step = torch.zeros_like(at)
+        step[:, axis] = 1
+        here = log[tuple(at.T)]
+        before, after = log[tuple((at - step).T)], log[tuple((at + step).T)]
+        curvature = before - 2 * here + after
+        shift = torch.where(
+            curvature < 0, 0.5 * (before - after) / curvature, torch.zeros_like(here)
+        )
+        shifts[inside, axis] = shift.clamp(-0.5, 0.5)
+    return shifts
+
+
+def suppress_close(
+    position_zyx: NDArray[np.floating],
+    score: NDArray[np.floating],
+    min_distance: float,
+) -> NDArray[np.bool_]:
+    """Return which of `(n, 3)` positions stay when the best keeps the others away.
+
+    Positions nearer than `min_distance` (same unit) to a better one that stays are
+    dropped; of equal scores the first stays.
+    """
+    keep = np.ones(len(score), bool)
+    if len(score) < 2 or min_distance <= 0:
+        return keep
+    tree = cKDTree(position_zyx)
+    pairs = tree.query_pairs(min_distance, output_type="ndarray")
+    gap = np.linalg.norm(position_zyx[pairs[:, 0]] - position_zyx[pairs[:, 1]], axis=1)
+    pairs = pairs[gap < min_distance]
+    neighbours: dict[int, list[int]] = {}
+    for a, b in pairs.tolist():
+        neighbours.setdefault(a, []).append(b)
+        neighbours.setdefault(b, []).append(a)
+    decided = np.zeros(len(score), bool)
+    for best in np.argsort(-score, kind="stable").tolist():
+        if decided[best]:
+            continue
+        decided[best] = True
+        for other in neighbours.get(best, ()):
+            if not decided[other]:
+                decided[other] = True
+                keep[other] = False
+    return keep

@@ -1,0 +1,221 @@
+"""Patches for training, cut straight from chunked storage.
+
+A step's patches are a function of (seed, stage, step) alone: a resumed run sees what
+an uninterrupted one would, and no tomogram is ever held whole.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from picker.augment import (
+    apply_symmetry,
+    augment_intensity,
+    dropblock,
+    intensity_augmentation,
+    random_symmetry,
+)
+from picker.heatmap import target_from_index
+from picker.models import OUTPUT_STRIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import zarr
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from picker.config import TrainSettings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PatchSource:
+    """A tomogram that patches are cut from.
+
+    Attributes
+    ----------
+    name
+        The tomogram's.
+    volume
+        `(z, y, x)`, normalised; lazy, so that only the chunks needed are read.
+    index_zyx
+        `(n, 3)` centres of known particles [voxels]; none in an unlabeled tomogram.
+    particle
+        `(n,)` class numbers.
+    sigma
+        `(class,)` widths of the targets' Gaussians [voxels].
+    """
+
+    name: str
+    volume: zarr.Array | NDArray[np.float32]
+    index_zyx: NDArray[np.float64]
+    particle: NDArray[np.int64]
+    sigma: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """What one step trains on.
+
+    Attributes
+    ----------
+    labeled, target
+        `(batch, 1, z, y, x)` and `(batch, class, z/2, y/2, x/2)`.
+    weak, strong
+        `(batch, 1, z, y, x)` unlabeled patches as the teacher and as the student see
+        them; with batch 0 during burn-in.
+    """
+
+    labeled: Tensor
+    target: Tensor
+    weak: Tensor
+    strong: Tensor
+
+
+def patch_shape(
+    wanted_zyx: tuple[int, int, int], sources: Sequence[PatchSource]
+) -> tuple[int, int, int]:
+    """Return the patch size [voxels], even and no larger than any tomogram."""
+    z, y, x = (
+        min(wanted, *(source.volume.shape[axis] for source in sources)) // 2 * 2
+        for axis, wanted in enumerate(wanted_zyx)
+    )
+    return z, y, x
+
+
+class PatchDataset(Dataset[Batch]):
+    """Batches by step number.
+
+    Parameters
+    ----------
+    labeled, unlabeled
+        Where to cut; without unlabeled ones it serves burn-in.
+    settings
+        Sizes, seed and augmentations.
+    stage
+        Name of the training stage; part of the seed.
+    """
+
+    def __init__(
+        self,
+        labeled: Sequence[PatchSource],
+        unlabeled: Sequence[PatchSource],
+        settings: TrainSettings,
+        stage: str,
+    ) -> None:
+        self.labeled = labeled
+        self.unlabeled = unlabeled
+        self.settings = settings
+        self.stage = zlib.crc32(stage.encode())
+        self.shape = patch_shape(settings.patch_zyx, [*labeled, *unlabeled])
+        self.intensity = intensity_augmentation(settings.augment.intensity)
+        present = np.unique(np.concatenate([s.particle for s in labeled]))
+        self.centres = [
+            [
+                (source, index)
+                for source in labeled
+                for index in source.index_zyx[source.particle == number]
+            ]
+            for number in present
+        ]
+
+    def __getitem__(self, step: int) -> Batch:
+        """Return the batch of one step."""
+        rng = np.random.default_rng([self.settings.seed, self.stage, step])
+        size = self.settings.batch_size
+        labeled = [self._labeled(rng) for _ in range(size)]
+        unlabeled = [self._unlabeled(rng) for _ in range(size if self.unlabeled else 0)]
+        empty = torch.empty((0, 1, *self.shape))
+        return Batch(
+            labeled=torch.stack([patch for patch, _ in labeled]),
+            target=torch.stack([target for _, target in labeled]),
+            weak=torch.stack([w for w, _ in unlabeled]) if unlabeled else empty,
+            strong=torch.stack([s for _, s in unlabeled]) if unlabeled else empty,
+        )
+
+    def _labeled(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return a patch around a particle, or anywhere, and its target."""
+        if self.centres and rng.random() < self.settings.centered_fraction:
+            of_class = self.centres[rng.integers(len(self.centres))]
+            source, centre = of_class[rng.integers(len(of_class))]
+            # Anywhere in the middle half, so that the network sees it off-centre.
+            shift = (rng.random(3) - 0.5) * self.shape
+            corner = self._corner(source, centre + 0.5 * shift)
+        else:
+            source = self.labeled[rng.integers(len(self.labeled))]
+            corner = self._corner(source, rng.random(3) * source.volume.shape)
+        target = target_from_index(
+            source.index_zyx - corner,
+            source.particle,
+            source.sigma,
+            self.shape,
+            OUTPUT_STRIDE,
+            self.settings.floor_targets,
+        )
+        symmetry = self._symmetry(rng)
+        patch = self._patch(source, corner, symmetry)
+        if self.settings.augment.labeled_intensity:
+            patch = augment_intensity(patch, self.intensity, rng)
+        return patch, torch.from_numpy(apply_symmetry(target, *symmetry))
+
+    def _unlabeled(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return the weak and the strong view of one unlabeled patch."""
+        source = self.unlabeled[rng.integers(len(self.unlabeled))]
+        corner = self._corner(source, rng.random(3) * source.volume.shape)
+        weak = self._patch(source, corner, self._symmetry(rng))
+        strong = augment_intensity(weak, self.intensity, rng)
+        augment = self.settings.augment
+        if augment.dropblock:
+            strong = dropblock(
+                strong, augment.dropblock_rate, augment.dropblock_size, rng
+            )
+        return weak, strong
+
+    def _corner(
+        self, source: PatchSource, centre: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        """Return the first voxel of a patch about a centre, moved into the volume."""
+        corner = np.round(centre - np.array(self.shape) / 2).astype(np.int64)
+        room = np.array(source.volume.shape) - self.shape
+        return np.clip(corner, 0, room)
+
+    def _symmetry(self, rng: np.random.Generator) -> tuple[NDArray[np.bool_], int]:
+        square = self.shape[1] == self.shape[2]
+        return random_symmetry(rng, square, self.settings.augment.rotate)
+
+    def _patch(
+        self,
+        source: PatchSource,
+        corner: NDArray[np.int64],
+        symmetry: tuple[NDArray[np.bool_], int],
+    ) -> Tensor:
+        place = tuple(
+            slice(int(c), int(c) + s) for c, s in zip(corner, self.shape, strict=True)
+        )
+        patch = np.asarray(source.volume[place], np.float32)
+        return torch.from_numpy(apply_symmetry(patch, *symmetry))[None]
+
+
+def batches(dataset: PatchDataset, start: int, stop: int) -> Iterator[Batch]:
+    """Return the batches of steps `start` … `stop` − 1, cut ahead of their use."""
+    return iter(
+        DataLoader(
+            dataset,
+            sampler=range(start, stop),
+            batch_size=None,
+            num_workers=dataset.settings.num_workers,
+            worker_init_fn=_one_thread,
+        )
+    )
+
+
+def _one_thread(worker: int) -> None:
+    """Keep a loading process from taking the cores that train."""
+    del worker
+    torch.set_num_threads(1)

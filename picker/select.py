@@ -1,0 +1,85 @@
+"""Candidates to picks: thresholds, distances, region and edges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from picker.heatmap import suppress_close
+from picker.picks import Picks, concatenate
+from picker.tomogram import index_from_position
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from picker.config import Particle, PickSettings
+
+
+def select_picks(
+    candidates: Picks,
+    particles: tuple[Particle, ...],
+    thresholds: dict[str, float],
+    settings: PickSettings,
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+    mask: NDArray[np.bool_] | None = None,
+) -> Picks:
+    """Return the candidates that count as found, class by class, best first.
+
+    Region and edges come before distances: what lies outside pushes nothing away.
+
+    Parameters
+    ----------
+    candidates
+        Peaks of one tomogram [Å].
+    thresholds
+        Particle: lowest score; `settings.thresholds` overrides it.
+    voxel_size, shape_zyx
+        Of the tomogram, [Å] and [voxels].
+    mask
+        `(z, y, x)` where picks may lie; any resolution of the same field of view.
+    """
+    inside = in_region(
+        candidates.position_zyx, voxel_size, shape_zyx, settings.edge_margin, mask
+    )
+    kept = []
+    for particle in particles:
+        threshold = settings.thresholds.get(particle.name, thresholds[particle.name])
+        of_class = (
+            (candidates.particle == particle.name)
+            & (candidates.score >= threshold)
+            & inside
+        )
+        picks = candidates.select(of_class)
+        order = np.argsort(-picks.score, kind="stable")
+        picks = picks.select(order)
+        distance = settings.min_distance_per_radius * particle.radius
+        kept.append(
+            picks.select(suppress_close(picks.position_zyx, picks.score, distance))
+        )
+    return concatenate(kept)
+
+
+def in_region(
+    position_zyx: NDArray[np.float64],
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+    edge_margin: float,
+    mask: NDArray[np.bool_] | None,
+) -> NDArray[np.bool_]:
+    """Return which of `(n, 3)` positions [Å] lie in the mask and off the edges.
+
+    The margin [Å] is measured from the centres of the outermost voxels.
+    """
+    last = (np.array(shape_zyx) - 1) * voxel_size
+    inside: NDArray[np.bool_] = (
+        (position_zyx >= edge_margin) & (position_zyx <= last - edge_margin)
+    ).all(axis=1)
+    if mask is None:
+        return inside
+    # The mask may have come before rescaling: compare by fraction of the field.
+    scale = np.array(mask.shape) / np.array(shape_zyx)
+    index = np.round(index_from_position(position_zyx, voxel_size) * scale).astype(int)
+    z, y, x = np.clip(index, 0, np.array(mask.shape) - 1).T
+    return inside & mask[z, y, x]

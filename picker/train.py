@@ -1,0 +1,292 @@
+"""Burn-in on labeled tomograms, then teacher and student on all of them.
+
+Source: Wang et al. 2025, SemiETPicker, section 2.3; vocabulary of Liu et al. 2021,
+Unbiased Teacher.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import logging
+import math
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from picker.checkpoint import load_checkpoint, save_checkpoint
+from picker.losses import reweighted_mse
+from picker.patches import Batch, PatchDataset, batches
+from picker.predict import wants_bfloat16
+from picker.teacher import averaged_views, update_teacher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from picker.config import BurnInSettings, CoTrainSettings, TrainSettings
+
+logger = logging.getLogger(__name__)
+
+LOG_EVERY = 25
+"""Steps between lines in the training log."""
+MAX_BAD_STEPS = 20
+"""Steps in a row without a finite gradient after which training stops."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """One stage of training: what it is called, sees and minimises.
+
+    Attributes
+    ----------
+    name
+        burn_in or co_train.
+    settings
+        Steps, learning rate, averaging.
+    shared
+        What both stages have in common.
+    """
+
+    name: str
+    settings: BurnInSettings | CoTrainSettings
+    shared: TrainSettings
+
+
+@dataclass(kw_only=True, slots=True)
+class TrainingState:
+    """Everything that a resumed run needs; random numbers follow from the step."""
+
+    student: nn.Module
+    teacher: nn.Module
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return tensors and plain values for a checkpoint."""
+        return {
+            "student": self.student.state_dict(),
+            "teacher": self.teacher.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "rows": self.rows,
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take over what `to_dict` gave."""
+        self.student.load_state_dict(saved["student"])
+        self.teacher.load_state_dict(saved["teacher"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.step = saved["step"]
+        self.rows = saved["rows"]
+
+
+def learning_rate_at(step: int, settings: BurnInSettings | CoTrainSettings) -> float:
+    """Return the learning rate of a step: linear warm-up, then half a cosine."""
+    if step < settings.warmup_steps:
+        return settings.learning_rate * (step + 1) / settings.warmup_steps
+    span = max(1, settings.steps - settings.warmup_steps)
+    progress = min(1.0, (step - settings.warmup_steps) / span)
+    low = settings.final_learning_rate
+    return settings.learning_rate * (
+        low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress))
+    )
+
+
+def unlabeled_weight_at(step: int, settings: CoTrainSettings) -> float:
+    """Return w of a step: it grows linearly to its full value."""
+    if settings.ramp_up_steps == 0:
+        return settings.unlabeled_weight
+    return settings.unlabeled_weight * min(1.0, (step + 1) / settings.ramp_up_steps)
+
+
+def burn_in_step(student: nn.Module, batch: Batch, shared: TrainSettings) -> Tensor:
+    """Return the supervised loss."""
+    heatmap = student(batch.labeled).float().sigmoid()
+    return reweighted_mse(heatmap, batch.target, shared.background_weight)
+
+
+def co_train_step(
+    student: nn.Module,
+    teacher: nn.Module,
+    batch: Batch,
+    step: int,
+    settings: CoTrainSettings,
+    shared: TrainSettings,
+) -> tuple[Tensor, Tensor]:
+    """Return the labeled loss and the weighted unlabeled loss."""
+    pseudo = averaged_views(teacher, batch.weak, settings.multi_view)
+    if settings.confidence > 0:
+        pseudo = torch.where(pseudo >= settings.confidence, pseudo, 0.0)
+    # One pass over both, so that batch statistics cover labeled and unlabeled.
+    both = student(torch.cat([batch.labeled, batch.strong])).float().sigmoid()
+    labeled, unlabeled = both.split([len(batch.labeled), len(batch.strong)])
+    weight = unlabeled_weight_at(step, settings)
+    return (
+        reweighted_mse(labeled, batch.target, shared.background_weight),
+        weight * reweighted_mse(unlabeled, pseudo, shared.background_weight),
+    )
+
+
+def run_stage(
+    stage: Stage,
+    model: nn.Module,
+    dataset: PatchDataset,
+    *,
+    device: torch.device,
+    checkpoint: Path,
+    log: Path,
+    key: str = "",
+    validate: Callable[[nn.Module], float] | None = None,
+) -> nn.Module:
+    """Train one stage and return its averaged model, the teacher.
+
+    Parameters
+    ----------
+    model
+        Where both student and teacher start.
+    dataset
+        Batches by step; with unlabeled patches in co-training.
+    checkpoint
+        Written as training goes; resumed from where it exists.
+    key
+        Names what is trained on what; a checkpoint with another is not resumed.
+    log
+        Table of step, losses, learning rate and speed, rewritten at checkpoints.
+    validate
+        Gives the mean F1 of a model, where there are validation tomograms.
+
+    Raises
+    ------
+    ValueError
+        If the loss stays without a finite gradient.
+    """
+    shared, settings = stage.shared, stage.settings
+    torch.manual_seed(shared.seed)
+    student = model.to(device)
+    teacher = copy.deepcopy(student).eval().requires_grad_(requires_grad=False)
+    optimizer = torch.optim.Adam(
+        student.parameters(),
+        weight_decay=shared.weight_decay,
+        decoupled_weight_decay=True,
+    )
+    state = TrainingState(student=student, teacher=teacher, optimizer=optimizer)
+    saved = load_checkpoint(checkpoint)
+    if saved is not None and saved["key"] != key:
+        logger.info("%s starts anew: settings or labels changed", stage.name)
+    elif saved is not None:
+        state.restore(saved)
+        logger.info("%s resumes at step %d", stage.name, state.step)
+    student.train()
+    decay = _ema_decay(stage)
+    autocast = torch.autocast(
+        device.type,
+        dtype=torch.bfloat16,
+        enabled=wants_bfloat16(shared.precision, device),
+    )
+    bad_steps, last_save = 0, time.monotonic()
+    since, since_step = time.monotonic(), state.step
+    for batch in batches(dataset, state.step, settings.steps):
+        rate = learning_rate_at(state.step, settings)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        with autocast:
+            losses = _losses(stage, state, _to(batch, device))
+        loss = torch.stack(list(losses.values())).sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 10.0)
+        # bfloat16 convolutions on a CPU can return garbage gradients at tiny maps;
+        # one such step must not poison the weights.
+        if torch.isfinite(norm):
+            optimizer.step()
+            update_teacher(teacher, student, decay)
+            bad_steps = 0
+        else:
+            bad_steps += 1
+            logger.warning("step %d: gradient not finite, left out", state.step)
+            if bad_steps >= MAX_BAD_STEPS:
+                raise ValueError(
+                    f"{stage.name}: {bad_steps} steps in a row gave no finite gradient;"
+                    " set train.precision: float32 or lower the learning rate"
+                )
+        state.step += 1
+        done = state.step == settings.steps
+        if state.step % LOG_EVERY == 0 or done:
+            speed = (state.step - since_step) / (time.monotonic() - since)
+            since, since_step = time.monotonic(), state.step
+            row = {
+                "step": state.step,
+                "loss": loss.item(),
+                **{name: value.item() for name, value in losses.items()},
+                "learning_rate": rate,
+                "gradient_norm": norm.item(),
+                "steps_per_second": speed,
+            }
+            if validate and (state.step % shared.validate_every == 0 or done):
+                row["validation_f1"] = validate(teacher)
+            state.rows.append(row)
+            logger.info(_progress(stage, row, settings.steps))
+        due = time.monotonic() - last_save > 60 * shared.checkpoint_minutes
+        if state.step % shared.checkpoint_every == 0 or due or done:
+            save_checkpoint(checkpoint, {**state.to_dict(), "key": key})
+            write_log(log, state.rows)
+            last_save = time.monotonic()
+    return teacher
+
+
+def write_log(path: Path, rows: list[dict[str, float]]) -> None:
+    """Write the training log as a TSV, atomically."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    temporary.replace(path)
+
+
+def _ema_decay(stage: Stage) -> float:
+    if getattr(stage.settings, "mean_teacher", True):
+        return stage.settings.ema_decay
+    return 1.0  # the teacher stays what burn-in made it
+
+
+def _losses(stage: Stage, state: TrainingState, batch: Batch) -> dict[str, Tensor]:
+    if len(batch.weak) == 0:
+        return {"labeled_loss": burn_in_step(state.student, batch, stage.shared)}
+    labeled, unlabeled = co_train_step(
+        state.student,
+        state.teacher,
+        batch,
+        state.step,
+        stage.settings,  # type: ignore[arg-type]
+        stage.shared,
+    )
+    return {"labeled_loss": labeled, "unlabeled_loss": unlabeled}
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    return Batch(
+        labeled=batch.labeled.to(device, non_blocking=True),
+        target=batch.target.to(device, non_blocking=True),
+        weak=batch.weak.to(device, non_blocking=True),
+        strong=batch.strong.to(device, non_blocking=True),
+    )
+
+
+def _progress(stage: Stage, row: dict[str, float], steps: int) -> str:
+    left = (steps - row["step"]) / max(row["steps_per_second"], 1e-9)
+    text = (
+        f"{stage.name} {row['step']:.0f}/{steps}  loss {row['loss']:.4f}"
+        f"  lr {row['learning_rate']:.1e}  {row['steps_per_second']:.1f} steps/s"
+        f"  {left / 60:.1f} min left"
+    )
+    if "validation_f1" in row:
+        text += f"  validation F1 {row['validation_f1']:.3f}"
+    return text

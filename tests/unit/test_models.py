@@ -1,0 +1,34 @@
+import pytest
+import torch
+
+from picker.config import ModelSettings
+from picker.models import build_model
+
+
+@pytest.mark.parametrize(
+    "shape", [(16, 24, 32), (18, 30, 90), (17, 23, 35), (9, 11, 13)]
+)
+def test_output_is_half_the_input_rounded_up(shape):
+    model = build_model(ModelSettings(preset="small"), 3).eval()
+    out = model(torch.zeros(2, 1, *shape))
+    assert out.shape == (2, 3, *(-(-s // 2) for s in shape))
+
+
+def test_sizes_are_those_of_the_presets():
+    small = build_model(ModelSettings(preset="small"), 6)
+    assert sum(p.numel() for p in small.parameters()) == pytest.approx(0.65e6, rel=0.1)
+    with torch.device("meta"):
+        full = build_model(ModelSettings(preset="full"), 6)
+    assert sum(p.numel() for p in full.parameters()) == pytest.approx(73e6, rel=0.05)
+
+
+def test_full_architecture_takes_the_papers_odd_patches():
+    settings = ModelSettings(preset="full", widths=(4, 6, 8, 10), blocks=(1, 1, 1, 1))
+    model = build_model(settings, 2).eval()
+    assert model(torch.zeros(1, 1, 90, 90, 90)).shape == (1, 2, 45, 45, 45)
+
+
+def test_an_untrained_model_expects_few_particles():
+    model = build_model(ModelSettings(preset="small"), 2).eval()
+    heatmap = model(torch.zeros(1, 1, 16, 16, 16)).sigmoid()
+    assert heatmap.mean().item() == pytest.approx(0.02, abs=0.01)
