@@ -76,6 +76,8 @@ def dropblock(
         block has voxels.
     size
         Edge of a block [voxels], odd.
+    rng
+        Where the blocks lie.
 
     Source: Wang et al. 2025, SemiETPicker, section 2.4; Ghiasi et al. 2018.
     """

@@ -99,7 +99,7 @@ class CopickSettings(Settings):
     splits: Path = Path("splits.tsv")
     """Table with the columns tomogram and split."""
     picks: dict[Split, Path] = {}
-    """Folder of ExperimentRuns/<tomogram>/Picks/*.json for each split that has picks."""
+    """Split: folder of ExperimentRuns/<tomogram>/Picks/*.json with its picks."""
 
 
 class TomogramsSettings(Settings):
@@ -289,8 +289,15 @@ class CoTrainSettings(Settings):
     """w: weight of the unlabeled loss."""
     ramp_up_steps: Annotated[int, Field(ge=0)] = 200
     """Steps over which the unlabeled weight grows from 0."""
-    confidence: Fraction = 0.0
-    """Pseudo-labels below this value become background; 0 keeps them all."""
+    pseudo_labels: Literal["picks", "heatmap"] = "picks"
+    """picks: the teacher's peaks above each class's threshold, drawn anew as targets;
+    heatmap: the teacher's averaged heatmap itself, as the paper has it."""
+    doubt: Fraction = 0.5
+    """From this fraction of a class's threshold on, a value without a pseudo-pick says
+    nothing; below it is background. With pseudo_labels: picks."""
+    min_f: Fraction = 0.1
+    """A class whose burn-in reaches a lower F1 on the labeled tomograms gets no
+    pseudo-labels: the teacher would teach it away. With pseudo_labels: picks."""
 
 
 class PredictSettings(Settings):

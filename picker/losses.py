@@ -11,7 +11,13 @@ EPSILON = 1e-6
 
 
 def reweighted_mse(
-    heatmap: Tensor, target: Tensor, background_weight: float, per_class: bool = True
+    heatmap: Tensor,
+    target: Tensor,
+    background_weight: float,
+    *,
+    per_class: bool = True,
+    class_weight: Tensor | None = None,
+    known: Tensor | None = None,
 ) -> Tensor:
     """Return the squared error with particles and background weighted apart.
 
@@ -27,12 +33,21 @@ def reweighted_mse(
         Take the sums class by class and average them, so that a large or frequent
         particle does not outweigh a small or rare one; off: over all voxels, as the
         paper writes it.
+    class_weight
+        `(class,)`; 0 leaves a class out of the mean. Needs `per_class`.
+    known
+        As `target`, 0 where the target says nothing; those voxels do not count.
 
     Source: Wang et al. 2025, SemiETPicker, section 2.2.
     """
     error = (target - heatmap).square()
     over = (0, 2, 3, 4) if per_class else (0, 1, 2, 3, 4)
-    particles = (target * error).sum(over) / (target.sum(over) + EPSILON)
     empty = 1 - target
+    if known is not None:
+        target, empty = known * target, known * empty
+    particles = (target * error).sum(over) / (target.sum(over) + EPSILON)
     background = (empty * error).sum(over) / (empty.sum(over) + EPSILON)
-    return (particles + background_weight * background).mean()
+    loss = particles + background_weight * background
+    if class_weight is None:
+        return loss.mean()
+    return (class_weight * loss).sum() / class_weight.sum().clamp_min(EPSILON)

@@ -37,6 +37,7 @@ class Picks:
     score: NDArray[np.float32]
 
     def __post_init__(self) -> None:
+        """Refuse arrays that do not belong together."""
         num = len(self.particle)
         if self.position_zyx.shape != (num, 3) or self.score.shape != (num,):
             raise ValueError(
@@ -48,6 +49,7 @@ class Picks:
             raise ValueError(f"position of pick {bad + 1} is not finite")
 
     def __len__(self) -> int:
+        """Return the number of picks."""
         return len(self.particle)
 
     def select(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Picks:

@@ -83,6 +83,10 @@ def predict_heatmap(
         `(z, y, x)`, normalised; array or lazy Zarr array.
     num_particles
         Number of classes.
+    settings
+        Window, overlap, views and precision.
+    device
+        Where the model is.
 
     Returns
     -------
@@ -152,6 +156,10 @@ def candidates_from_heatmap(
     ----------
     heatmap
         `(class, z, y, x)` in [0, 1].
+    particles
+        The classes, in the heatmap's order.
+    settings
+        Kernel of the max-pooling and lowest score.
     voxel_size, shape_zyx
         Of the tomogram, [Å] and [voxels]; no candidate lies outside of it.
     """

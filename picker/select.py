@@ -33,6 +33,10 @@ def select_picks(
     ----------
     candidates
         Peaks of one tomogram [Å].
+    particles
+        Classes; candidates of others are dropped.
+    settings
+        Distances, edge margin and overriding thresholds.
     thresholds
         Particle: lowest score; `settings.thresholds` overrides it.
     voxel_size, shape_zyx

@@ -2,15 +2,78 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
+from picker.heatmap import peaks_from_heatmap, target_from_index
+from picker.models import OUTPUT_STRIDE
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
 VIEWS: tuple[tuple[int, ...], ...] = ((), (-3,), (-2,), (-1,))
 """The identity and the flips along z, y and x."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PseudoPicks:
+    """How a teacher's heatmap becomes picks and a clean target.
+
+    Attributes
+    ----------
+    threshold
+        `(class,)` lowest score of a pseudo-pick.
+    doubt
+        `(class,)` from this value on, a heatmap without a pseudo-pick says nothing.
+    trusted
+        `(class,)` which classes burn-in has learned well enough to teach.
+    sigma
+        `(class,)` widths of the targets' Gaussians [input voxels].
+    kernels
+        Edge of each class's max-pool window [output voxels], odd.
+    """
+
+    threshold: NDArray[np.float64]
+    doubt: NDArray[np.float64]
+    trusted: NDArray[np.bool_]
+    sigma: NDArray[np.float64]
+    kernels: list[int]
+
+
+def target_from_teacher(heatmap: Tensor, how: PseudoPicks) -> tuple[Tensor, Tensor]:
+    """Return the heatmap's sure peaks, drawn as a labeled target is, and what is known.
+
+    The teacher's haze between particles would outweigh them in the loss, and a peak
+    of 0.6 would teach to stay unsure. What is neither a sure peak nor clearly empty is
+    left open: known is 0 there, else 1, both shaped as the heatmap.
+
+    Parameters
+    ----------
+    heatmap
+        `(batch, class, z, y, x)` in [0, 1].
+    how
+        Thresholds and widths.
+    """
+    z, y, x = (size * OUTPUT_STRIDE for size in heatmap.shape[2:])
+    targets = []
+    for one in heatmap:
+        index, number, score = peaks_from_heatmap(
+            one, how.kernels, float(how.threshold.min()), OUTPUT_STRIDE
+        )
+        sure = score >= how.threshold[number]
+        targets.append(
+            target_from_index(
+                index[sure], number[sure], how.sigma, (z, y, x), OUTPUT_STRIDE
+            )
+        )
+    target = torch.from_numpy(np.stack(targets)).to(heatmap.device)
+    doubt = torch.from_numpy(how.doubt).to(heatmap)[:, None, None, None]
+    unsure = (heatmap >= doubt) & (target < 0.5 * heatmap)
+    return target, (~unsure).float()
 
 
 @torch.no_grad()

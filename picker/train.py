@@ -20,7 +20,12 @@ from picker.checkpoint import load_checkpoint, save_checkpoint
 from picker.losses import reweighted_mse
 from picker.patches import Batch, PatchDataset, batches
 from picker.predict import wants_bfloat16
-from picker.teacher import averaged_views, update_teacher
+from picker.teacher import (
+    PseudoPicks,
+    averaged_views,
+    target_from_teacher,
+    update_teacher,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,11 +55,14 @@ class Stage:
         Steps, learning rate, averaging.
     shared
         What both stages have in common.
+    pseudo_picks
+        How the teacher's heatmap becomes a target; None: it is one.
     """
 
     name: str
     settings: BurnInSettings | CoTrainSettings
     shared: TrainSettings
+    pseudo_picks: PseudoPicks | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -118,18 +126,28 @@ def co_train_step(
     step: int,
     settings: CoTrainSettings,
     shared: TrainSettings,
+    how: PseudoPicks | None,
 ) -> tuple[Tensor, Tensor]:
     """Return the labeled loss and the weighted unlabeled loss."""
     pseudo = averaged_views(teacher, batch.weak, settings.multi_view)
-    if settings.confidence > 0:
-        pseudo = torch.where(pseudo >= settings.confidence, pseudo, 0.0)
+    trusted = known = None
+    if how is not None:
+        pseudo, known = target_from_teacher(pseudo, how)
+        trusted = torch.from_numpy(how.trusted).to(pseudo)
     # One pass over both, so that batch statistics cover labeled and unlabeled.
     both = student(torch.cat([batch.labeled, batch.strong])).float().sigmoid()
     labeled, unlabeled = both.split([len(batch.labeled), len(batch.strong)])
     weight = unlabeled_weight_at(step, settings)
     return (
         reweighted_mse(labeled, batch.target, shared.background_weight),
-        weight * reweighted_mse(unlabeled, pseudo, shared.background_weight),
+        weight
+        * reweighted_mse(
+            unlabeled,
+            pseudo,
+            shared.background_weight,
+            class_weight=trusted,
+            known=known,
+        ),
     )
 
 
@@ -148,10 +166,14 @@ def run_stage(
 
     Parameters
     ----------
+    stage
+        Which stage, with its settings.
     model
         Where both student and teacher start.
     dataset
         Batches by step; with unlabeled patches in co-training.
+    device
+        Where to train.
     checkpoint
         Written as training goes; resumed from where it exists.
     key
@@ -267,6 +289,7 @@ def _losses(stage: Stage, state: TrainingState, batch: Batch) -> dict[str, Tenso
         state.step,
         stage.settings,  # type: ignore[arg-type]
         stage.shared,
+        stage.pseudo_picks,
     )
     return {"labeled_loss": labeled, "unlabeled_loss": unlabeled}
 

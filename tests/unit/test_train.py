@@ -120,7 +120,7 @@ def test_a_resumed_run_ends_bit_equal_to_an_uninterrupted_one(
 ):
     whole = train(tmp_path / "whole", settings).state_dict()
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     real = torch.optim.Adam.step
@@ -129,11 +129,11 @@ def test_a_resumed_run_ends_bit_equal_to_an_uninterrupted_one(
     def step(self, *args, **kwargs):
         calls.append(1)
         if len(calls) == 17:
-            raise Killed
+            raise KilledError
         return real(self, *args, **kwargs)
 
     monkeypatch.setattr(torch.optim.Adam, "step", step)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(tmp_path / "cut", settings)
     monkeypatch.setattr(torch.optim.Adam, "step", real)
     resumed = train(tmp_path / "cut", settings).state_dict()
@@ -177,7 +177,7 @@ def test_garbage_gradients_never_reach_the_weights(tmp_path, monkeypatch, caplog
         return torch.tensor(float("inf"))
 
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", infinite)
-    with pytest.raises(ValueError, match="no finite gradient; set train.precision"):
+    with pytest.raises(ValueError, match=r"no finite gradient; set train\.precision"):
         train(tmp_path, BurnInSettings(steps=50))
     assert caplog.text.count("gradient not finite") == 20
 

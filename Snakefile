@@ -1,0 +1,30 @@
+# From tomograms and a few labels to picks: what runs, in which order.
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+sys.path.insert(0, workflow.basedir)
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/common.smk"
+include: "workflow/rules/settings.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/preprocess.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/predict.smk"
+include: "workflow/rules/pick.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/export.smk"
+include: "workflow/rules/report.smk"
+
+
+# One page to look at, and one line to read.
+rule all:
+    default_target: True
+    input:
+        "results/report.html",
+        "results/summary.txt",

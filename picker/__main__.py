@@ -1,0 +1,54 @@
+"""The command line: `picker <verb>`, one verb a stage of the pipeline.
+
+Each verb also works alone, without Snakemake: `picker <verb> --help`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from picker import __version__
+from picker.verbs.common import run_logged
+
+VERBS = {
+    "simulate": "make phantom tomograms with known particles",
+    "preprocess": "read, clip, normalise and store tomograms and their picks",
+    "burn-in": "train on the labeled tomograms",
+    "co-train": "go on training with the unlabeled tomograms",
+    "predict": "find candidates in tomograms with a trained model",
+    "calibrate": "choose each particle's threshold from labeled tomograms",
+    "pick": "turn candidates into picks",
+    "evaluate": "hold picks against the truth",
+    "export": "write picks for RELION, Warp, copick or Kaggle",
+    "report": "show settings, training, counts and pictures on one page",
+    "finish": "say what came out, and fail if a tomogram could not be used",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; return 0, or 1 after an error the user can mend."""
+    parser = argparse.ArgumentParser(
+        prog="picker",
+        description="Find particles in cryo-electron tomograms from few labels.",
+        epilog="picker VERB --help explains a verb; config.yaml explains all settings.",
+    )
+    parser.add_argument("--version", action="version", version=f"picker {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    arguments = sys.argv[1:] if argv is None else argv
+    chosen = next((word for word in arguments if word in VERBS), None)
+    for verb, summary in VERBS.items():
+        sub = verbs.add_parser(
+            verb, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if verb == chosen:  # only its module is loaded: torch takes seconds
+            module = importlib.import_module(f"picker.verbs.{verb.replace('-', '_')}")
+            sub.description = module.__doc__
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return run_logged(parser.parse_args(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""One page to look at: problems, numbers, curves and pictures, in a single file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from importlib import resources
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+
+from picker.draw import draw_curves, draw_histogram, draw_training, framed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from picker.config import Particle
+    from picker.draw import Picture
+
+NUM_BINS = 50  # of scores in [0, 1]
+MAX_ROWS = 200  # longest table of tomograms
+FIRST_ROWS = 50  # rows shown of a longer one
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TomogramRecord:
+    """What the tables say of one tomogram.
+
+    Attributes
+    ----------
+    tomogram, split
+        Its name, and what it was used for.
+    num_picks, num_truth
+        Picks and known particles of each class; None where nothing is known.
+    warnings
+        What was odd about it.
+    error
+        Why it failed; None if it did not.
+    """
+
+    tomogram: str
+    split: str = ""
+    num_picks: Mapping[str, int] = field(default_factory=dict)
+    num_truth: Mapping[str, int] | None = None
+    warnings: Sequence[str] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportData:
+    """Everything that the page shows; what is empty is left out of it.
+
+    Attributes
+    ----------
+    method
+        Name of the method.
+    particles
+        The classes.
+    tomograms
+        One record each, the failed ones too.
+    settings
+        Settings of each section as they lie in its JSON file.
+    training
+        For each stage the columns of its log, `step` among them; see
+        `training_columns`.
+    histograms
+        For each class `score_histogram`, summed over tomograms.
+    thresholds
+        Score from which a candidate of the class became a pick.
+    metrics
+        Numbers of `evaluate.metrics`.
+    curves
+        For each class the arrays threshold (falling), precision and recall.
+    pictures
+        Read one at a time and once, so a generator keeps memory flat.
+    max_pictures
+        No more than these are read.
+    notes
+        Lines under the headline, such as where the tomograms come from.
+    """
+
+    method: str
+    particles: Sequence[Particle]
+    tomograms: Sequence[TomogramRecord]
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    training: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(
+        default_factory=dict
+    )
+    histograms: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Any] | None = None
+    curves: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(
+        default_factory=dict
+    )
+    pictures: Iterable[Picture] = ()
+    max_pictures: int = 50
+    notes: Sequence[str] = ()
+
+
+def render_report(data: ReportData) -> str:
+    """Return the page as HTML that loads nothing from anywhere else."""
+    text = resources.files("picker").joinpath("report.html.j2").read_text("utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"number": _number, "measure": _measure}
+    environment.globals |= {"plural": _plural}
+    names = [p.name for p in data.particles]
+    done = [t for t in data.tomograms if t.error is None]
+    counts = np.array([[t.num_picks.get(n, 0) for n in names] for t in done], np.int64)
+    counts = counts.reshape(len(done), len(names))
+    warnings: dict[str, list[str]] = {}
+    for tomogram in data.tomograms:
+        for warning in tomogram.warnings:
+            warnings.setdefault(warning, []).append(tomogram.tomogram)
+    metrics = data.metrics or {}
+    return environment.from_string(text).render(
+        data=data,
+        names=names,
+        done=done,
+        failed=[t for t in data.tomograms if t.error is not None],
+        warnings=warnings,
+        num_warnings=sum(len(t.warnings) for t in data.tomograms),
+        rows=done if len(done) <= MAX_ROWS else done[:FIRST_ROWS],
+        max_rows=MAX_ROWS,
+        totals=counts.sum(axis=0).tolist(),
+        spread=[_spread(counts[:, i]) for i in range(len(names))] if done else [],
+        metrics=metrics,
+        measures=[key for key in metrics if "@" in key],
+        settings={k: _flat(v) for k, v in data.settings.items()},
+        training={k: c for k, v in data.training.items() if (c := draw_training(v))},
+        histograms=[
+            draw_histogram(data.histograms[p.name], p, data.thresholds.get(p.name))
+            for p in data.particles
+            if p.name in data.histograms
+        ],
+        curves=draw_curves(data.curves, data.particles, data.thresholds),
+        pictures=(
+            framed(p, data.particles) for p in islice(data.pictures, data.max_pictures)
+        ),
+    )
+
+
+def score_histogram(score: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return how many scores fall into each of 50 equal bins of [0, 1]."""
+    counts, _ = np.histogram(np.clip(score, 0, 1), NUM_BINS, (0, 1))
+    return counts.astype(np.int64)
+
+
+def training_columns(
+    rows: Iterable[Mapping[str, str | None]],
+) -> dict[str, NDArray[np.float64]]:
+    """Return a log's rows, such as those of `csv.DictReader`, as columns.
+
+    A missing value is NaN, for not every step has every number.
+    """
+    columns: dict[str, list[float]] = {}
+    for row in rows:
+        for name, value in row.items():
+            columns.setdefault(name, []).append(float(value) if value else np.nan)
+    return {name: np.array(values) for name, values in columns.items()}
+
+
+def curve_columns(
+    rows: Iterable[Mapping[str, str]],
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Return the rows of `evaluate.curve_rows`, read as text, as arrays by class."""
+    lists: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        of = lists.setdefault(row["particle"], {})
+        for name in ("threshold", "precision", "recall"):
+            of.setdefault(name, []).append(float(row[name]))
+    return {k: {n: np.array(v) for n, v in of.items()} for k, of in lists.items()}
+
+
+def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return nested settings as `outer.inner: text`."""
+    lines: dict[str, str] = {}
+    for key, value in section.items():
+        if isinstance(value, dict) and value:
+            lines |= _flat(value, f"{prefix}{key}.")
+        else:
+            lines[prefix + key] = value if isinstance(value, str) else json.dumps(value)
+    return lines
+
+
+def _spread(counts: NDArray[np.int64]) -> dict[str, float]:
+    """Return what one row says of a class in all tomograms."""
+    return {
+        "mean": float(counts.mean()),
+        "median": float(np.median(counts)),
+        "least": int(counts.min()),
+        "most": int(counts.max()),
+    }
+
+
+def _measure(key: str) -> str:
+    """Return a column's title: `f1@0.5` is F1 at 0.5 radii."""
+    name, distance = key.split("@")
+    return f"{name.capitalize()} at {distance} r"
+
+
+def _plural(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    """Return a number for people: a dash for none, commas between thousands."""
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"

@@ -1,0 +1,1 @@
+"""One file a verb: read files, call one function, write files."""

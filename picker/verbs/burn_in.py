@@ -1,0 +1,106 @@
+"""Train on the labeled tomograms.
+
+Interrupted, the same command goes on from the last checkpoint. With --method supervised
+this stage takes the steps of both stages.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from picker.config import (
+    BurnInSettings,
+    CoTrainSettings,
+    ModelSettings,
+    PredictSettings,
+    PreprocessSettings,
+    TrainSettings,
+)
+from picker.models import build_model
+from picker.patches import PatchDataset
+from picker.predict import choose_device
+from picker.train import Stage, run_stage
+from picker.verbs.common import (
+    add_settings,
+    fingerprint,
+    read_manifests,
+    read_particles,
+    read_section,
+)
+from picker.verbs.model_card import ModelCard, write_model
+from picker.verbs.training import (
+    common_voxel_size,
+    labeled_sources,
+    usable,
+    validation,
+)
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "--manifests",
+        nargs="+",
+        type=Path,
+        required=True,
+        help="preprocessing manifests of the labeled and validation tomograms",
+    )
+    add_settings(
+        parser, "particles, model, preprocess, train, burn_in, co_train, predict"
+    )
+    parser.add_argument(
+        "--method", choices=["semietpicker", "supervised"], default="semietpicker"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="model to write")
+    parser.add_argument("--log-table", type=Path, required=True, help="TSV to write")
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, help="file to resume from"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Burn in."""
+    settings = arguments.settings
+    particles = read_particles(settings)
+    shared = read_section(settings, "train", TrainSettings)
+    burn_in = read_section(settings, "burn_in", BurnInSettings)
+    predict = read_section(settings, "predict", PredictSettings)
+    architecture = read_section(settings, "model", ModelSettings)
+    if arguments.method == "supervised":
+        more = read_section(settings, "co_train", CoTrainSettings).steps
+        burn_in = burn_in.model_copy(update={"steps": burn_in.steps + more})
+    entries = read_manifests(arguments.manifests)
+    sources = labeled_sources(entries, particles, shared)
+    device = choose_device(predict.device)
+    torch.manual_seed(shared.seed)
+    model = run_stage(
+        Stage(name="burn_in", settings=burn_in, shared=shared),
+        build_model(architecture, len(particles)),
+        PatchDataset(sources, [], shared, "burn_in"),
+        device=device,
+        checkpoint=arguments.checkpoint,
+        log=arguments.log_table,
+        validate=validation(entries, particles, predict, device),
+        key=fingerprint(
+            burn_in,
+            shared,
+            architecture,
+            particles,
+            [(s.name, s.index_zyx.tolist()) for s in sources],
+        ),
+    )
+    card = ModelCard(
+        stage="burn_in",
+        method=arguments.method,
+        particles=particles,
+        model=architecture,
+        preprocess=read_section(settings, "preprocess", PreprocessSettings),
+        training_voxel_size=common_voxel_size(usable(entries, "labeled")),
+    )
+    write_model(arguments.output, model, card)

@@ -1,0 +1,80 @@
+"""Choose each particle's threshold from tomograms whose particles are known.
+
+Validation tomograms where there are any, else the labeled ones; never test tomograms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picker.calibrate import calibrate
+from picker.config import CalibrateSettings, PickSettings
+from picker.formats.star import read_picks
+from picker.verbs.common import (
+    add_settings,
+    logger,
+    read_manifests,
+    read_particles,
+    read_section,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "--manifests",
+        nargs="+",
+        type=Path,
+        required=True,
+        help="predicted shards of tomograms with labels",
+    )
+    add_settings(parser, "particles, calibrate, pick")
+    parser.add_argument("--output", type=Path, required=True, help="JSON to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Calibrate.
+
+    Raises
+    ------
+    ValueError
+        If a tomogram is a test tomogram, or none has labels.
+    """
+    known = [e for e in read_manifests(arguments.manifests) if e.labels and not e.error]
+    if not known:
+        raise ValueError("calibration needs tomograms with labels; none could be used")
+    for entry in known:
+        if entry.split not in ("labeled", "validation"):
+            raise ValueError(
+                f"{entry.tomogram} is split {entry.split}; thresholds are chosen on"
+                " labeled or validation tomograms alone"
+            )
+    chosen = calibrate(
+        {e.tomogram: read_picks(e.path) for e in known},
+        {e.tomogram: read_picks(e.labels) for e in known if e.labels},
+        read_particles(arguments.settings),
+        read_section(arguments.settings, "calibrate", CalibrateSettings),
+        read_section(arguments.settings, "pick", PickSettings).min_distance_per_radius,
+    )
+    for name, value in chosen.items():
+        logger.info(
+            "%s: threshold %.3f, F %.2f on %d particles of %s tomograms",
+            name,
+            value.threshold,
+            value.f,
+            value.num_truth,
+            known[0].split,
+        )
+    write_json(
+        arguments.output,
+        {
+            name: {**dataclasses.asdict(value), "source": known[0].split}
+            for name, value in chosen.items()
+        },
+    )

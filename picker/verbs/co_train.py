@@ -1,0 +1,91 @@
+"""Go on training with the unlabeled tomograms, as teacher and student.
+
+Both start from the burn-in's model; the teacher is the result. Interrupted, the same
+command goes on from the last checkpoint. Without unlabeled tomograms, or for the
+supervised method, the burn-in's model is the result.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picker.config import CoTrainSettings, PredictSettings, TrainSettings
+from picker.patches import PatchDataset
+from picker.predict import choose_device
+from picker.train import Stage, run_stage, write_log
+from picker.verbs.common import (
+    add_settings,
+    fingerprint,
+    logger,
+    read_manifests,
+    read_section,
+)
+from picker.verbs.model_card import model_fingerprint, read_model, write_model
+from picker.verbs.training import (
+    common_voxel_size,
+    labeled_sources,
+    patch_source,
+    pseudo_picks,
+    usable,
+    validation,
+)
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "--manifests",
+        nargs="+",
+        type=Path,
+        required=True,
+        help="preprocessing manifests of labeled, unlabeled, validation tomograms",
+    )
+    parser.add_argument("--model", type=Path, required=True, help="the burn-in's model")
+    add_settings(parser, "train, co_train, predict")
+    parser.add_argument("--output", type=Path, required=True, help="model to write")
+    parser.add_argument("--log-table", type=Path, required=True, help="TSV to write")
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, help="file to resume from"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Co-train."""
+    shared = read_section(arguments.settings, "train", TrainSettings)
+    co_train = read_section(arguments.settings, "co_train", CoTrainSettings)
+    predict = read_section(arguments.settings, "predict", PredictSettings)
+    device = choose_device(predict.device)
+    model, card = read_model(arguments.model, device)
+    entries = read_manifests(arguments.manifests)
+    chosen = usable(entries, "unlabeled")
+    if card.method == "supervised" or not chosen or co_train.steps == 0:
+        logger.info("no co-training: the burn-in's model is the result")
+        write_log(arguments.log_table, [])
+        write_model(arguments.output, model, card)
+        return
+    common_voxel_size([*usable(entries, "labeled"), *chosen])
+    labeled = labeled_sources(entries, card.particles, shared)
+    unlabeled = [patch_source(entry, card.particles, shared) for entry in chosen]
+    how = pseudo_picks(
+        model, entries, card.particles, co_train, shared, predict, device
+    )
+    model = run_stage(
+        Stage(name="co_train", settings=co_train, shared=shared, pseudo_picks=how),
+        model,
+        PatchDataset(labeled, unlabeled, shared, "co_train"),
+        device=device,
+        checkpoint=arguments.checkpoint,
+        log=arguments.log_table,
+        validate=validation(entries, card.particles, predict, device),
+        key=fingerprint(
+            co_train,
+            shared,
+            model_fingerprint(arguments.model),
+            [s.name for s in unlabeled],
+        ),
+    )
+    write_model(arguments.output, model, card.model_copy(update={"stage": "co_train"}))

@@ -1,0 +1,148 @@
+"""What the verbs share: settings files, manifests, logging, whole-or-nothing files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from picker.config import Particle, Split, explained
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+logger = logging.getLogger("picker")
+
+Section = TypeVar("Section")
+
+
+class Entry(BaseModel):
+    """One tomogram in a shard's manifest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tomogram: str
+    split: Split
+    path: Path
+    """The file this stage wrote: a volume, candidates, or picks."""
+    volume: Path
+    """The preprocessed volume."""
+    voxel_size: float = 0.0
+    """[Å]"""
+    shape_zyx: tuple[int, int, int] = (0, 0, 0)
+    """[voxels]"""
+    labels: Path | None = None
+    """Given picks in the program's own format."""
+    mask: Path | None = None
+    counts: dict[str, int] = {}
+    """Number of picks of each particle."""
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    """Why this tomogram could not be used; the others go on without it."""
+
+
+class Manifest(BaseModel):
+    """What one shard of a stage did; its files are whole before it is written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tomograms: tuple[Entry, ...]
+
+
+def read_manifests(paths: Iterable[Path]) -> list[Entry]:
+    """Return the entries of several manifests, failed tomograms among them."""
+    return [
+        entry
+        for path in paths
+        for entry in Manifest.model_validate_json(path.read_text()).tomograms
+    ]
+
+
+def write_manifest(path: Path, entries: Iterable[Entry]) -> None:
+    """Write a shard's manifest, atomically."""
+    write_text(path, Manifest(tomograms=tuple(entries)).model_dump_json(indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name, then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain values as JSON, atomically; NaN is refused."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def read_section(paths: Iterable[Path], section: str, kind: type[Section]) -> Section:
+    """Return one section of the settings from its file `<section>.json`.
+
+    Raises
+    ------
+    ValueError
+        If a value does not fit, or the file is damaged. A section without a file
+        has its defaults.
+    """
+    for path in paths:
+        if path.stem == section:
+            try:
+                return TypeAdapter(kind).validate_json(path.read_text())
+            except ValidationError as error:
+                raise ValueError(f"settings {path}:\n{explained(error)}") from error
+    return TypeAdapter(kind).validate_python({})
+
+
+def read_particles(paths: Iterable[Path]) -> tuple[Particle, ...]:
+    """Return the particles from `particles.json`."""
+    for path in paths:
+        if path.stem == "particles":
+            return TypeAdapter(tuple[Particle, ...]).validate_json(path.read_text())
+    raise ValueError("expected a particles.json among --settings; add it")
+
+
+def add_settings(parser: argparse.ArgumentParser, sections: str) -> None:
+    """Add `--settings`, naming the sections that the verb reads."""
+    parser.add_argument(
+        "--settings",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="JSON",
+        help=f"files <section>.json; read here: {sections}",
+    )
+
+
+def fingerprint(*parts: object) -> str:
+    """Return a short digest of anything with a faithful text."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else str(part).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:32]
+
+
+def run_logged(arguments: argparse.Namespace) -> int:
+    """Run a verb with progress on the terminal; a user's mistake gives one line."""
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+        force=True,
+    )
+    logging.captureWarnings(capture=True)
+    try:
+        arguments.run(arguments)
+    except (ValueError, FileNotFoundError) as error:
+        logger.error("error: %s", error)
+        return 1
+    return 0

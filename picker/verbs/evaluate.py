@@ -1,0 +1,83 @@
+"""Hold picks against the truth of the test tomograms.
+
+Writes F1 at each match radius, precision, recall and the Kaggle score as JSON, and
+precision-recall curves as TSV. Without test tomograms, validation tomograms are used,
+and the file says so.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picker.config import EvaluateSettings
+from picker.evaluate import curve_rows, curves, metrics
+from picker.formats.star import read_picks
+from picker.verbs.common import (
+    add_settings,
+    logger,
+    read_manifests,
+    read_particles,
+    read_section,
+    write_json,
+    write_text,
+)
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "--picks", nargs="+", type=Path, required=True, help="manifests of picks"
+    )
+    parser.add_argument(
+        "--candidates",
+        nargs="+",
+        type=Path,
+        required=True,
+        help="manifests of candidates, for the curves",
+    )
+    parser.add_argument("--thresholds", type=Path, required=True, help="JSON")
+    add_settings(parser, "particles, evaluate")
+    parser.add_argument("--output", type=Path, required=True, help="JSON to write")
+    parser.add_argument("--curves", type=Path, required=True, help="TSV to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluate."""
+    particles = read_particles(arguments.settings)
+    settings = read_section(arguments.settings, "evaluate", EvaluateSettings)
+    known = [e for e in read_manifests(arguments.picks) if e.labels and not e.error]
+    if not known:
+        raise ValueError("no test tomogram could be used; see the errors of preprocess")
+    truth = {e.tomogram: read_picks(e.labels) for e in known if e.labels}
+    candidates = {
+        e.tomogram: read_picks(e.path)
+        for e in read_manifests(arguments.candidates)
+        if e.tomogram in truth
+    }
+    saved = json.loads(arguments.thresholds.read_text())
+    result = metrics(
+        {e.tomogram: read_picks(e.path) for e in known},
+        truth,
+        particles,
+        settings,
+        {name: values["threshold"] for name, values in saved.items()},
+        split=known[0].split,
+    )
+    write_json(arguments.output, result)
+    distance = settings.distances_per_radius[0]
+    by_particle = curves(candidates, truth, particles, distance)
+    write_text(arguments.curves, _tsv(curve_rows(by_particle)))
+    for key, values in result.items():
+        if key.startswith("f1@"):
+            logger.info("%s on %s: %s", key, known[0].split, values)
+
+
+def _tsv(rows: list[dict[str, object]]) -> str:
+    lines = ["\t".join(rows[0])] if rows else []
+    lines += ["\t".join(str(value) for value in row.values()) for row in rows]
+    return "\n".join(lines) + "\n"

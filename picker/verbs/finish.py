@@ -1,0 +1,54 @@
+"""Say in one line what came out, and fail if a tomogram could not be used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picker.verbs.common import read_manifests, write_text
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "--picks", nargs="+", type=Path, required=True, help="manifests of picks"
+    )
+    parser.add_argument(
+        "--metrics", type=Path, help="metrics.json, where there is truth"
+    )
+    parser.add_argument("--report", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="text to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Summarise the run.
+
+    Raises
+    ------
+    ValueError
+        If a tomogram failed: every other one is done, and this is what is left.
+    """
+    entries = read_manifests(arguments.picks)
+    failed = [entry for entry in entries if entry.error]
+    num_picks = sum(sum(entry.counts.values()) for entry in entries)
+    f1 = ""
+    if arguments.metrics:
+        metrics = json.loads(arguments.metrics.read_text())
+        f1 = f"mean F1@0.5 {metrics['f1@0.5']['mean']:.3f} on {metrics['split']}; "
+    folder = next((e.path.parent for e in entries), Path())
+    if failed:
+        reasons = "".join(f"\n  {e.tomogram}: {e.error}" for e in failed)
+        raise ValueError(
+            f"{len(failed)} of {len(entries)} tomograms could not be used; the others"
+            f" are done ({num_picks} picks in {folder}, report {arguments.report})."
+            f" Mend these or take them out of the table, then run again:{reasons}"
+        )
+    write_text(
+        arguments.output,
+        f"{f1}{num_picks} picks of {len(entries)} tomograms in {folder};"
+        f" report: {arguments.report}\n",
+    )

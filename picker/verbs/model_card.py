@@ -1,0 +1,59 @@
+"""A model file explains itself: weights with the settings that they were made with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from picker import __version__
+from picker.checkpoint import load_weights, save_model
+from picker.config import ModelSettings, Particle, PreprocessSettings
+from picker.models import build_model
+from picker.verbs.common import fingerprint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from torch import nn
+
+
+class ModelCard(BaseModel):
+    """What is needed to use a model on a new tomogram."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str = __version__
+    stage: str
+    method: str
+    particles: tuple[Particle, ...]
+    model: ModelSettings
+    preprocess: PreprocessSettings
+    training_voxel_size: float
+    """Voxel size of the labeled tomograms [Å]."""
+
+
+def write_model(path: Path, model: nn.Module, card: ModelCard) -> None:
+    """Write weights and card as one safetensors file."""
+    save_model(path, model, card.model_dump(mode="json"))
+
+
+def read_model(path: Path, device: torch.device) -> tuple[nn.Module, ModelCard]:
+    """Return a model ready to predict, and its card.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, damaged or of another kind.
+    """
+    weights, metadata = load_weights(path)
+    card = ModelCard.model_validate(metadata)
+    model = build_model(card.model, len(card.particles))
+    model.load_state_dict(weights)
+    return model.to(device).eval(), card
+
+
+def model_fingerprint(path: Path) -> str:
+    """Return a digest of a model file's content."""
+    return fingerprint(path.read_bytes())

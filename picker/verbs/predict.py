@@ -1,0 +1,192 @@
+"""Find candidates in tomograms with a trained model.
+
+On files: picker predict --model model.safetensors tomogram.mrc --output picks.star
+reads, normalises and picks as the model was trained; thresholds.json beside the model
+(or --thresholds) cuts the candidates, else all of them are written.
+
+In the pipeline: --manifests names preprocessed tomograms, --candidates the folder to
+fill, --output the shard's manifest. The model is loaded once; tomograms whose
+candidates are valid for this model, these settings and this input are left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picker.config import Particle, PickSettings, PredictSettings
+from picker.formats.ome_zarr import open_volume, read_attributes
+from picker.formats.star import read_comments, write_picks
+from picker.formats.volume import read_tomogram
+from picker.predict import candidates_from_heatmap, choose_device, predict_heatmap
+from picker.preprocess import preprocess_volume
+from picker.select import select_picks
+from picker.verbs.common import (
+    add_settings,
+    fingerprint,
+    read_manifests,
+    read_section,
+    write_manifest,
+)
+from picker.verbs.model_card import ModelCard, model_fingerprint, read_model
+
+if TYPE_CHECKING:
+    import argparse
+
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from picker.picks import Picks
+    from picker.tomogram import Tomogram
+
+logger = logging.getLogger("picker")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("tomograms", nargs="*", type=Path, help="MRC or OME-Zarr files")
+    parser.add_argument("--model", type=Path, required=True, help="trained model")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        help="STAR file (one tomogram), folder (several), or manifest (pipeline)",
+    )
+    parser.add_argument(
+        "--voxel-size", type=float, help="overrides the files' voxel size [Å]"
+    )
+    parser.add_argument(
+        "--thresholds", type=Path, help="thresholds.json; default: beside the model"
+    )
+    parser.add_argument("--manifests", nargs="+", type=Path, help="preprocessed shards")
+    parser.add_argument("--candidates", type=Path, help="folder to fill")
+    add_settings(parser, "predict, pick")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Predict on files, or on one shard of the pipeline."""
+    if bool(arguments.tomograms) == bool(arguments.manifests):
+        raise ValueError(
+            "expected tomograms, or --manifests and --candidates; not both"
+        )
+    if arguments.manifests and not arguments.candidates:
+        raise ValueError("--manifests needs --candidates, the folder to fill")
+    settings = read_section(arguments.settings, "predict", PredictSettings)
+    device = choose_device(settings.device)
+    model, card = read_model(arguments.model, device)
+    logger.info("model %s on %s", arguments.model, device)
+    if arguments.manifests:
+        _predict_shard(arguments, model, card, settings, device)
+    else:
+        _predict_files(arguments, model, card, settings, device)
+
+
+def _predict_shard(
+    arguments: argparse.Namespace,
+    model: nn.Module,
+    card: ModelCard,
+    settings: PredictSettings,
+    device: torch.device,
+) -> None:
+    """Write the candidates of every usable tomogram in a shard, then its manifest."""
+    entries = read_manifests(arguments.manifests)
+    model_key = model_fingerprint(arguments.model)
+    done = []
+    for number, entry in enumerate(entries, 1):
+        path = arguments.candidates / f"{entry.tomogram}.star"
+        if entry.error:
+            done.append(entry.model_copy(update={"path": path}))
+            continue
+        started = time.monotonic()
+        input_key = read_attributes(entry.volume).get("fingerprint")
+        key = fingerprint(model_key, settings.model_dump_json(), input_key)
+        if path.exists() and read_comments(path).get("fingerprint") == key:
+            logger.info("%s is up to date", entry.tomogram)
+        else:
+            volume, voxel_size, _ = open_volume(entry.volume)
+            candidates = find_candidates(
+                model, volume, voxel_size, card.particles, settings, device
+            )
+            write_picks(path, candidates, {"fingerprint": key})
+            logger.info(
+                "%s: %d candidates in %.1f s (%d of %d)",
+                entry.tomogram,
+                len(candidates),
+                time.monotonic() - started,
+                number,
+                len(entries),
+            )
+        done.append(entry.model_copy(update={"path": path, "counts": {}}))
+    write_manifest(arguments.output, done)
+
+
+def find_candidates(
+    model: nn.Module,
+    volume: NDArray[np.float32],
+    voxel_size: float,
+    particles: tuple[Particle, ...],
+    settings: PredictSettings,
+    device: torch.device,
+) -> Picks:
+    """Return every candidate in a normalised tomogram [Å], best first."""
+    heatmap = predict_heatmap(model, volume, len(particles), settings, device)
+    return candidates_from_heatmap(
+        heatmap, particles, voxel_size, volume.shape, settings
+    )
+
+
+def _predict_files(
+    arguments: argparse.Namespace,
+    model: nn.Module,
+    card: ModelCard,
+    settings: PredictSettings,
+    device: torch.device,
+) -> None:
+    """Write one STAR file of picks for each volume as it came from elsewhere."""
+    thresholds = _thresholds(arguments.thresholds, arguments.model, card)
+    picking = read_section(arguments.settings, "pick", PickSettings)
+    several = len(arguments.tomograms) > 1 or not arguments.output.suffix
+    for path in arguments.tomograms:
+        tomogram, warnings = read_tomogram(path, path.stem, arguments.voxel_size)
+        warnings += _voxel_size_warning(tomogram, card)
+        volume, voxel_size, said = preprocess_volume(
+            tomogram.volume, tomogram.voxel_size, card.preprocess
+        )
+        for warning in [*warnings, *said]:
+            logger.warning("warning: %s", warning)
+        candidates = find_candidates(
+            model, volume, voxel_size, card.particles, settings, device
+        )
+        picks = select_picks(
+            candidates, card.particles, thresholds, picking, voxel_size, volume.shape
+        )
+        target = arguments.output / f"{path.stem}.star" if several else arguments.output
+        write_picks(target, picks, {"tomogram": path.name})
+        logger.info("%s: %d picks in %s", path, len(picks), target)
+
+
+def _thresholds(path: Path | None, model: Path, card: ModelCard) -> dict[str, float]:
+    """Return each particle's threshold; 0 where nothing says."""
+    chosen = path or model.with_name("thresholds.json")
+    if not chosen.exists():
+        if path:
+            raise ValueError(f"thresholds {path} do not exist; mend --thresholds")
+        logger.warning("warning: no %s; all candidates are written", chosen)
+        return {p.name: 0.0 for p in card.particles}
+    saved = json.loads(chosen.read_text())
+    return {p.name: saved[p.name]["threshold"] for p in card.particles}
+
+
+def _voxel_size_warning(tomogram: Tomogram, card: ModelCard) -> list[str]:
+    ratio = tomogram.voxel_size / card.training_voxel_size
+    if card.preprocess.target_voxel_size or 0.95 < ratio < 1.05:
+        return []
+    return [
+        f"{tomogram.name} has {tomogram.voxel_size:g} Å voxels, the model was trained"
+        f" on {card.training_voxel_size:g} Å; picks will be poor, rescale the volume"
+    ]

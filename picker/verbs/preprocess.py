@@ -1,0 +1,180 @@
+"""Read, check, clip, normalise and store tomograms and their given picks.
+
+For every tomogram of a table or shard it writes <tomogram>.zarr (OME-Zarr 0.5) and,
+where picks are given, <tomogram>.star (positions in Å). A tomogram that cannot be used
+is recorded in the manifest with the reason, and the others go on. Tomograms whose input
+and settings have not changed are left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from picker.config import Particle, PreprocessSettings, TomogramRow
+from picker.formats.ome_zarr import read_attributes, write_volume
+from picker.formats.picks_file import read_given_picks
+from picker.formats.star import write_picks
+from picker.formats.table import read_table
+from picker.formats.volume import read_mask, read_tomogram
+from picker.preprocess import check_contrast, preprocess_volume
+from picker.tomogram import index_from_position
+from picker.verbs.common import (
+    Entry,
+    add_settings,
+    fingerprint,
+    read_particles,
+    read_section,
+    write_manifest,
+)
+
+if TYPE_CHECKING:
+    import argparse
+
+logger = logging.getLogger("picker")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "--tomograms", type=Path, required=True, help="table (TSV) or shard (JSON)"
+    )
+    add_settings(parser, "particles, preprocess")
+    parser.add_argument("--volumes", type=Path, required=True, help="folder to fill")
+    parser.add_argument("--labels", type=Path, required=True, help="folder to fill")
+    parser.add_argument("--output", type=Path, required=True, help="manifest to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Preprocess all tomograms of one shard."""
+    settings = read_section(arguments.settings, "preprocess", PreprocessSettings)
+    particles = read_particles(arguments.settings)
+    rows = _read_rows(arguments.tomograms)
+    entries = []
+    for number, row in enumerate(rows, 1):
+        volume = arguments.volumes / f"{row.tomogram}.zarr"
+        labels = arguments.labels / f"{row.tomogram}.star" if row.picks else None
+        try:
+            entry = _preprocess(row, volume, labels, particles, settings)
+        except (ValueError, FileNotFoundError) as error:
+            # Recorded, not hidden: `finish` ends the run with this text.
+            logger.error("%s cannot be used: %s", row.tomogram, error)
+            entry = Entry(
+                tomogram=row.tomogram,
+                split=row.split,
+                path=volume,
+                volume=volume,
+                error=str(error),
+            )
+        for warning in entry.warnings:
+            logger.warning("warning: %s", warning)
+        logger.info("preprocessed %s (%d of %d)", row.tomogram, number, len(rows))
+        entries.append(entry)
+    write_manifest(arguments.output, entries)
+
+
+def _read_rows(path: Path) -> tuple[TomogramRow, ...]:
+    if path.suffix == ".json":
+        return TypeAdapter(tuple[TomogramRow, ...]).validate_json(path.read_text())
+    return read_table(path)
+
+
+def _preprocess(
+    row: TomogramRow,
+    volume_path: Path,
+    labels_path: Path | None,
+    particles: tuple[Particle, ...],
+    settings: PreprocessSettings,
+) -> Entry:
+    """Write one tomogram's volume and labels unless they are there and valid."""
+    files = [row.path, *row.picks, *([row.mask] if row.mask else [])]
+    key = fingerprint(
+        row.model_dump_json(),
+        settings.model_dump_json(),
+        particles,
+        *(_stamp(file) for file in files),
+    )
+    done = _finished_entry(volume_path, labels_path, key)
+    if done is not None:
+        return done
+    tomogram, warnings = read_tomogram(row.path, row.tomogram, row.voxel_size)
+    picks = None
+    if labels_path:
+        picks, said = read_given_picks(
+            row.picks, row.tomogram, particles, tomogram.voxel_size, tomogram.shape_zyx
+        )
+        warnings += said
+        contrast = check_contrast(
+            tomogram.volume,
+            index_from_position(picks.position_zyx, tomogram.voxel_size),
+            _radii(picks.particle, particles) / tomogram.voxel_size,
+            settings.particles_are,
+        )
+        warnings += [f"{row.tomogram}: {contrast}"] if contrast else []
+    if row.mask:
+        read_mask(row.mask, tomogram.shape_zyx)
+    volume, voxel_size, said = preprocess_volume(
+        tomogram.volume, tomogram.voxel_size, settings
+    )
+    warnings += said
+    if picks is not None and labels_path is not None:
+        write_picks(labels_path, picks)
+    z, y, x = volume.shape
+    entry = Entry(
+        tomogram=row.tomogram,
+        split=row.split,
+        path=volume_path,
+        volume=volume_path,
+        voxel_size=voxel_size,
+        shape_zyx=(z, y, x),
+        labels=labels_path,
+        mask=row.mask,
+        counts=_counts(picks.particle, particles) if picks is not None else {},
+        warnings=tuple(warnings),
+    )
+    attributes = {
+        "source": str(row.path),
+        "fingerprint": key,
+        "entry": entry.model_dump(mode="json"),
+    }
+    write_volume(volume_path, volume.astype(np.float16), voxel_size, attributes)
+    return entry
+
+
+def _finished_entry(
+    volume_path: Path, labels_path: Path | None, key: str
+) -> Entry | None:
+    """Return what an earlier run recorded if its files still hold for this input."""
+    if labels_path is not None and not labels_path.exists():
+        return None
+    try:
+        attributes = read_attributes(volume_path)
+    except (ValueError, FileNotFoundError):
+        return None
+    if attributes.get("fingerprint") != key:
+        return None
+    return Entry.model_validate(attributes["entry"])
+
+
+def _stamp(path: Path) -> str:
+    """Return what changes when a file or a Zarr folder is replaced."""
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    stats = [(str(file), file.stat()) for file in files]
+    return fingerprint([(name, s.st_size, s.st_mtime_ns) for name, s in stats])
+
+
+def _radii(
+    names: np.ndarray[tuple[int], np.dtype[np.str_]], particles: tuple[Particle, ...]
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    radius = {p.name: p.radius for p in particles}
+    return np.array([radius[str(name)] for name in names], np.float64)
+
+
+def _counts(
+    names: np.ndarray[tuple[int], np.dtype[np.str_]], particles: tuple[Particle, ...]
+) -> dict[str, int]:
+    return {p.name: int((names == p.name).sum()) for p in particles}

@@ -1,0 +1,151 @@
+"""Show on one page what ran, how training went, what was found and how good it is.
+
+The page holds its pictures and loads nothing from anywhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from picker.config import ReportSettings
+from picker.draw import Picture, make_picture
+from picker.formats.ome_zarr import open_volume
+from picker.formats.star import read_picks
+from picker.report import (
+    ReportData,
+    TomogramRecord,
+    curve_columns,
+    render_report,
+    score_histogram,
+    training_columns,
+)
+from picker.tomogram import Tomogram
+from picker.verbs.common import (
+    Entry,
+    add_settings,
+    read_manifests,
+    read_particles,
+    read_section,
+    write_text,
+)
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from picker.config import Particle
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("--method", required=True)
+    parser.add_argument(
+        "--picks", nargs="+", type=Path, required=True, help="manifests of picks"
+    )
+    parser.add_argument(
+        "--candidates",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="manifests of candidates, for the histograms",
+    )
+    parser.add_argument("--thresholds", type=Path, help="JSON")
+    parser.add_argument(
+        "--tables", nargs="*", type=Path, default=[], help="training logs (TSV)"
+    )
+    parser.add_argument(
+        "--evaluation",
+        nargs="*",
+        type=Path,
+        default=[],
+        help="metrics.json and curves.tsv, where there is truth",
+    )
+    add_settings(parser, "all sections; shown on the page")
+    parser.add_argument("--output", type=Path, required=True, help="HTML to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the report."""
+    particles = read_particles(arguments.settings)
+    settings = read_section(arguments.settings, "report", ReportSettings)
+    entries = read_manifests(arguments.picks)
+    thresholds = (
+        json.loads(arguments.thresholds.read_text()) if (arguments.thresholds) else {}
+    )
+    metrics = [p for p in arguments.evaluation if p.suffix == ".json"]
+    curves = [p for p in arguments.evaluation if p.suffix == ".tsv"]
+    data = ReportData(
+        method=arguments.method,
+        particles=particles,
+        tomograms=[_record(entry, particles) for entry in entries],
+        settings={p.stem: _section(p) for p in arguments.settings},
+        training={p.stem: training_columns(_rows(p)) for p in arguments.tables},
+        histograms=_histograms(read_manifests(arguments.candidates), particles),
+        thresholds={name: value["threshold"] for name, value in thresholds.items()},
+        metrics=json.loads(metrics[0].read_text()) if metrics else None,
+        curves=curve_columns(_rows(curves[0])) if curves else {},
+        pictures=_pictures(entries),
+        max_pictures=settings.max_pictures,
+    )
+    write_text(arguments.output, render_report(data))
+
+
+def _record(entry: Entry, particles: Sequence[Particle]) -> TomogramRecord:
+    truth = None
+    if entry.labels and not entry.error:
+        known = read_picks(entry.labels)
+        truth = {p.name: len(known.of(p.name)) for p in particles}
+    return TomogramRecord(
+        tomogram=entry.tomogram,
+        split=entry.split,
+        num_picks=entry.counts,
+        num_truth=truth,
+        warnings=entry.warnings,
+        error=entry.error,
+    )
+
+
+def _section(path: Path) -> dict[str, Any]:
+    """Return one section's settings; a list is shown by its members' names."""
+    value = json.loads(path.read_text())
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list):
+        return {member["name"]: member for member in value}
+    return {path.stem: value}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def _histograms(
+    entries: Sequence[Entry], particles: Sequence[Particle]
+) -> dict[str, NDArray[np.int64]]:
+    """Return each class's score histogram over all tomograms, read one at a time."""
+    total = {p.name: score_histogram(np.zeros(0)) for p in particles}
+    for entry in entries:
+        if not entry.error:
+            picks = read_picks(entry.path)
+            for name in total:
+                total[name] = total[name] + score_histogram(picks.of(name).score)
+    return total
+
+
+def _pictures(entries: Sequence[Entry]) -> Iterator[Picture]:
+    """Yield one tomogram's slab and picks at a time, those with truth first."""
+    for entry in sorted(entries, key=lambda e: (e.split != "test", e.labels is None)):
+        if entry.error:
+            continue
+        volume, voxel_size, _ = open_volume(entry.volume)
+        tomogram = Tomogram(name=entry.tomogram, volume=volume, voxel_size=voxel_size)
+        truth = read_picks(entry.labels) if entry.labels else None
+        yield make_picture(tomogram, read_picks(entry.path), truth)

@@ -1,0 +1,43 @@
+"""Make phantom tomograms with known particles.
+
+Each becomes an MRC file and, beside it, a STAR file of its true picks. They serve the
+demo and tests; they are not data.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picker.config import SimulateSettings
+from picker.formats.mrc import write_volume
+from picker.formats.star import write_picks
+from picker.simulate import simulate_tomogram
+from picker.verbs.common import add_settings, logger, read_particles, read_section
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    add_settings(parser, "particles, simulate")
+    parser.add_argument("--name", required=True, help="name of the tomogram")
+    parser.add_argument(
+        "--index", type=int, required=True, help="its number, part of the seed"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="MRC file to write")
+    parser.add_argument("--truth", type=Path, required=True, help="STAR file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Simulate one tomogram."""
+    tomogram, truth = simulate_tomogram(
+        arguments.name,
+        arguments.index,
+        read_particles(arguments.settings),
+        read_section(arguments.settings, "simulate", SimulateSettings),
+    )
+    write_volume(arguments.output, tomogram.volume, tomogram.voxel_size)
+    write_picks(arguments.truth, truth)
+    logger.info("simulated %s with %d particles", tomogram.name, len(truth))

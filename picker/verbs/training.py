@@ -1,0 +1,206 @@
+"""What both training verbs share: manifests to patches, and validation."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from picker.calibrate import calibrate
+from picker.config import CalibrateSettings, Particle, PredictSettings, TrainSettings
+from picker.formats.ome_zarr import open_volume
+from picker.formats.star import read_picks
+from picker.heatmap import nms_kernel
+from picker.models import OUTPUT_STRIDE
+from picker.patches import PatchSource
+from picker.picks import no_picks
+from picker.predict import candidates_from_heatmap, predict_heatmap
+from picker.teacher import PseudoPicks
+from picker.tomogram import index_from_position
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import torch
+    from torch import nn
+
+    from picker.calibrate import Threshold
+    from picker.config import CoTrainSettings
+    from picker.verbs.common import Entry
+
+logger = logging.getLogger("picker")
+
+
+def usable(entries: Sequence[Entry], split: str) -> list[Entry]:
+    """Return a split's tomograms that preprocessing could use.
+
+    Raises
+    ------
+    ValueError
+        If one with labels failed: training without it would hide the loss of labels
+        that somebody made. Unlabeled ones are left out with a warning.
+    """
+    chosen = [entry for entry in entries if entry.split == split]
+    failed = [entry for entry in chosen if entry.error]
+    if failed and split in ("labeled", "validation"):
+        raise ValueError(
+            f"{split} tomogram {failed[0].tomogram} cannot be used: {failed[0].error}."
+            " Mend it or take it out of the table"
+        )
+    for entry in failed:
+        logger.warning("warning: training goes on without %s", entry.tomogram)
+    return [entry for entry in chosen if not entry.error]
+
+
+def common_voxel_size(entries: Sequence[Entry]) -> float:
+    """Return the voxel size [Å] that all tomograms share within 5%.
+
+    Raises
+    ------
+    ValueError
+        If there is none: a network sees voxels, not Å.
+    """
+    sizes = [entry.voxel_size for entry in entries]
+    if max(sizes) > 1.05 * min(sizes):
+        low = min(entries, key=lambda e: e.voxel_size)
+        high = max(entries, key=lambda e: e.voxel_size)
+        raise ValueError(
+            f"{low.tomogram} has {low.voxel_size:g} Å voxels, {high.tomogram}"
+            f" {high.voxel_size:g} Å; set preprocess.target_voxel_size:"
+            f" {high.voxel_size:g}"
+        )
+    return statistics.fmean(sizes)
+
+
+def patch_source(
+    entry: Entry, particles: tuple[Particle, ...], settings: TrainSettings
+) -> PatchSource:
+    """Return a tomogram to cut patches from; only labeled ones bring their picks."""
+    volume, voxel_size, _ = open_volume(entry.volume)
+    labeled = entry.split == "labeled" and entry.labels is not None
+    picks = read_picks(entry.labels) if labeled and entry.labels else no_picks()
+    number = {particle.name: i for i, particle in enumerate(particles)}
+    return PatchSource(
+        name=entry.tomogram,
+        volume=volume,
+        index_zyx=index_from_position(picks.position_zyx, voxel_size),
+        particle=np.array([number[str(name)] for name in picks.particle], np.int64),
+        sigma=np.array([settings.sigma_per_radius * p.radius for p in particles])
+        / voxel_size,
+    )
+
+
+def labeled_sources(
+    entries: Sequence[Entry], particles: tuple[Particle, ...], settings: TrainSettings
+) -> list[PatchSource]:
+    """Return the labeled tomograms, and check that every particle has picks.
+
+    Raises
+    ------
+    ValueError
+        If there is no labeled tomogram, or not one pick in all of them.
+    """
+    sources = [patch_source(e, particles, settings) for e in usable(entries, "labeled")]
+    counts = sum(
+        (np.bincount(s.particle, minlength=len(particles)) for s in sources),
+        np.zeros(len(particles), np.int64),
+    )
+    if not sources or not counts.any():
+        raise ValueError(
+            f"training needs picks, got {len(sources)} labeled tomograms with"
+            f" {counts.sum()}; give some rows of the table split labeled and picks"
+        )
+    for particle, count in zip(particles, counts, strict=True):
+        logger.info("%s: %d labeled picks", particle.name, count)
+        if count == 0:
+            logger.warning(
+                "warning: no labeled pick of %s; it cannot be learned", particle.name
+            )
+    return sources
+
+
+def thresholds_of(
+    model: nn.Module,
+    entries: Sequence[Entry],
+    particles: tuple[Particle, ...],
+    settings: PredictSettings,
+    device: torch.device,
+) -> dict[str, Threshold]:
+    """Return each class's best threshold and F1 on tomograms with labels."""
+    candidates, truth = {}, {}
+    for entry in entries:
+        volume, voxel_size, _ = open_volume(entry.volume)
+        heatmap = predict_heatmap(model, volume, len(particles), settings, device)
+        candidates[entry.tomogram] = candidates_from_heatmap(
+            heatmap, particles, voxel_size, volume.shape, settings
+        )
+        assert entry.labels is not None
+        truth[entry.tomogram] = read_picks(entry.labels)
+    return calibrate(candidates, truth, particles, CalibrateSettings())
+
+
+def pseudo_picks(
+    model: nn.Module,
+    entries: Sequence[Entry],
+    particles: tuple[Particle, ...],
+    co_train: CoTrainSettings,
+    shared: TrainSettings,
+    settings: PredictSettings,
+    device: torch.device,
+) -> PseudoPicks | None:
+    """Return from which score on the burn-in's peaks teach, and which classes do.
+
+    Thresholds are chosen on validation tomograms where there are any, else on the
+    labeled ones. None where the heatmap itself is the pseudo-label.
+    """
+    if co_train.pseudo_labels == "heatmap":
+        return None
+    known = usable(entries, "validation") or usable(entries, "labeled")
+    chosen = thresholds_of(model, known, particles, settings, device)
+    for name, value in chosen.items():
+        trusted = value.f >= co_train.min_f
+        logger.info(
+            "pseudo-picks of %s: %s",
+            name,
+            f"score {value.threshold:.2f} or more"
+            if trusted
+            else f"none, burn-in reached F1 {value.f:.2f}",
+        )
+    voxel_size = common_voxel_size(known)
+    threshold = np.array([chosen[p.name].threshold for p in particles])
+    return PseudoPicks(
+        threshold=threshold,
+        doubt=co_train.doubt * threshold,
+        trusted=np.array([chosen[p.name].f >= co_train.min_f for p in particles]),
+        sigma=np.array([shared.sigma_per_radius * p.radius for p in particles])
+        / voxel_size,
+        kernels=[
+            nms_kernel(p.radius / voxel_size, settings.nms_per_radius, OUTPUT_STRIDE)
+            for p in particles
+        ],
+    )
+
+
+def validation(
+    entries: Sequence[Entry],
+    particles: tuple[Particle, ...],
+    settings: PredictSettings,
+    device: torch.device,
+) -> Callable[[nn.Module], float] | None:
+    """Return what gives a model's mean F1 on the validation tomograms, if any.
+
+    Each class's threshold is the best on the same tomograms: it shows progress, the
+    evaluation proper is another stage.
+    """
+    chosen = usable(entries, "validation")
+    if not chosen:
+        return None
+    plain = settings.model_copy(update={"flips": False})
+
+    def mean_f1(model: nn.Module) -> float:
+        best = thresholds_of(model, chosen, particles, plain, device)
+        return statistics.fmean(value.f for value in best.values())
+
+    return mean_f1

@@ -1,0 +1,84 @@
+# Validated settings, the tomograms in their shards, and what the rules ask about them.
+import json
+import zlib
+from pathlib import Path
+
+from pydantic import ValidationError
+from snakemake.exceptions import WorkflowError
+
+from picker import __version__
+from picker.config import Config, explained
+from picker.formats.table import tomogram_rows
+from picker.shards import forget_untrue_manifests, shards_from_rows
+
+try:
+    settings = Config.model_validate(config)
+except ValidationError as error:
+    raise WorkflowError(f"config.yaml:\n{explained(error)}")
+try:
+    rows = tomogram_rows(settings)
+except (ValueError, FileNotFoundError) as error:
+    raise WorkflowError(str(error))
+
+METHOD = settings.method
+SHARDS = shards_from_rows(rows, settings.tomograms.shard_size)
+SIMULATED = {row.tomogram: i for i, row in enumerate(rows)}
+FEEDBACK = "validation" if any(r.split == "validation" for r in rows) else "labeled"
+EVALUATED = "test" if any(r.split == "test" and r.picks for r in rows) else "validation"
+
+forget_untrue_manifests(
+    Path(folder)
+    for folder in [
+        "results/manifests/preprocess",
+        f"results/{METHOD}/manifests/predict",
+        f"results/{METHOD}/manifests/pick",
+    ]
+)
+
+# Jobs may start in any folder; the package stands beside the Snakefile.
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH={workflow.basedir!r}:${{{{PYTHONPATH:-}}}}; "
+)
+
+
+wildcard_constraints:
+    tomogram="[A-Za-z0-9][A-Za-z0-9._-]*",
+    shard="[a-z]+-[0-9]+of[0-9]+",
+    section="[a-z_]+",
+    method="[a-z_]+",
+
+
+def settings_files(*sections):
+    """Return the files of the sections that a stage reads."""
+    return [f"results/settings/{section}.json" for section in sections]
+
+
+def manifests(pattern, *splits):
+    """Return a stage's manifests of some splits' shards, or of all."""
+    return [
+        pattern.format(shard=shard)
+        for shard in SHARDS
+        if not splits or shard.split("-")[0] in splits
+    ]
+
+
+def shard_files(wildcards):
+    """Return every file that one shard's tomograms are read from."""
+    members = SHARDS.get(wildcards.shard, [])
+    return [
+        str(path)
+        for row in members
+        for path in (row.path, *row.picks, *([row.mask] if row.mask else []))
+    ]
+
+
+def truth_is_known():
+    """Return whether there is anything to hold picks against."""
+    return any(row.split == EVALUATED and row.picks for row in rows)
+
+
+def names_digest(split):
+    """Return a short text that changes when a split's list of tomograms does."""
+    return "{:08x}".format(
+        zlib.crc32(" ".join(sorted(r.tomogram for r in rows if r.split == split)).encode())
+    )

@@ -1,0 +1,21 @@
+# All picks for one program that comes next.
+rule export:
+    input:
+        manifests=manifests("results/{{method}}/manifests/pick/{shard}.json"),
+        settings=settings_files("particles", "export"),
+    output:
+        directory("results/{method}/export/{target}"),
+    log:
+        "results/logs/{method}/export/{target}.log",
+    params:
+        version=__version__,
+    wildcard_constraints:
+        target="[a-z0-9]+",
+    conda:
+        "../../envs/picker-cpu.yaml"
+    shell:
+        r"""
+        python -m picker export --manifests {input.manifests} \
+            --settings {input.settings} --target {wildcards.target} \
+            --output {output} > {log} 2>&1
+        """

@@ -1,0 +1,28 @@
+# Every peak of one shard's tomograms; the model is loaded once.
+rule predict:
+    input:
+        model="results/{method}/models/model.safetensors",
+        manifest="results/manifests/preprocess/{shard}.json",
+        settings=settings_files("predict"),
+    output:
+        "results/{method}/manifests/predict/{shard}.json",
+    log:
+        "results/logs/{method}/predict/{shard}.log",
+    benchmark:
+        "results/benchmarks/{method}/predict/{shard}.tsv"
+    params:
+        version=__version__,
+        candidates="results/{method}/candidates",
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    conda:
+        "../../envs/picker-cuda.yaml"
+    shell:
+        r"""
+        python -m picker predict --model {input.model} --manifests {input.manifest} \
+            --settings {input.settings} --candidates {params.candidates} \
+            --output {output} 2>&1 | tee {log}
+        """

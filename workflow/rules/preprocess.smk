@@ -1,0 +1,23 @@
+# Volumes clipped, normalised and stored in chunks; picks checked and turned into Å.
+rule preprocess:
+    input:
+        tomograms="results/settings/tomograms/{shard}.json",
+        settings=settings_files("particles", "preprocess"),
+        files=shard_files,
+    output:
+        "results/manifests/preprocess/{shard}.json",
+    log:
+        "results/logs/preprocess/{shard}.log",
+    params:
+        version=__version__,
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    conda:
+        "../../envs/picker-cpu.yaml"
+    shell:
+        r"""
+        python -m picker preprocess --tomograms {input.tomograms} \
+            --settings {input.settings} --volumes results/tomograms \
+            --labels results/labels --output {output} 2>&1 | tee {log}
+        """

@@ -1,0 +1,67 @@
+localrules:
+    finish,
+
+
+# One self-contained page: settings, training, counts, accuracy, pictures.
+rule report:
+    input:
+        picks=manifests(f"results/{METHOD}/manifests/pick/{{shard}}.json"),
+        candidates=manifests(f"results/{METHOD}/manifests/predict/{{shard}}.json"),
+        thresholds=f"results/{METHOD}/models/thresholds.json",
+        tables=expand(
+            f"results/{METHOD}/models/{{stage}}.tsv", stage=["burn_in", "co_train"]
+        ),
+        evaluation=(
+            [
+                f"results/{METHOD}/evaluation/metrics.json",
+                f"results/{METHOD}/evaluation/curves.tsv",
+            ]
+            if truth_is_known()
+            else []
+        ),
+        settings=settings_files(*settings.model_dump()),
+    output:
+        "results/report.html",
+    log:
+        f"results/logs/{METHOD}/report.log",
+    params:
+        version=__version__,
+        method=METHOD,
+    conda:
+        "../../envs/picker-cpu.yaml"
+    shell:
+        r"""
+        python -m picker report --method {params.method} --picks {input.picks} \
+            --candidates {input.candidates} --thresholds {input.thresholds} \
+            --tables {input.tables} --evaluation {input.evaluation} \
+            --settings {input.settings} --output {output} > {log} 2>&1
+        """
+
+
+# The line to read; fails, with the reasons, if a tomogram could not be used.
+rule finish:
+    input:
+        report="results/report.html",
+        picks=manifests(f"results/{METHOD}/manifests/pick/{{shard}}.json"),
+        metrics=(
+            [f"results/{METHOD}/evaluation/metrics.json"] if truth_is_known() else []
+        ),
+        exports=expand(
+            f"results/{METHOD}/export/{{target}}", target=settings.export.targets
+        ),
+    output:
+        "results/summary.txt",
+    log:
+        f"results/logs/{METHOD}/finish.log",
+    params:
+        metrics=lambda wildcards, input: (
+            f"--metrics {input.metrics}" if input.metrics else ""
+        ),
+        version=__version__,
+    conda:
+        "../../envs/picker-cpu.yaml"
+    shell:
+        r"""
+        python -m picker finish --picks {input.picks} {params.metrics} \
+            --report {input.report} --output {output} 2>&1 | tee {log}
+        """

@@ -1,0 +1,31 @@
+localrules:
+    write_settings,
+    write_shard,
+
+
+# One section of the settings; written again only when that section changes.
+rule write_settings:
+    output:
+        "results/settings/{section}.json",
+    params:
+        content=lambda wildcards: json.dumps(
+            settings.model_dump(mode="json")[wildcards.section], indent=1
+        ),
+    shell:
+        r"""
+        printf '%s\n' {params.content:q} > {output}
+        """
+
+
+# The rows of one shard; a table with more tomograms leaves the other shards alone.
+rule write_shard:
+    output:
+        "results/settings/tomograms/{shard}.json",
+    params:
+        content=lambda wildcards: json.dumps(
+            [row.model_dump(mode="json") for row in SHARDS[wildcards.shard]]
+        ),
+    shell:
+        r"""
+        printf '%s\n' {params.content:q} > {output}
+        """

@@ -1,0 +1,20 @@
+# A phantom tomogram and its truth, for the demo and the tests.
+rule simulate:
+    input:
+        settings=settings_files("particles", "simulate"),
+    output:
+        volume="results/simulated/{tomogram}.mrc",
+        truth="results/simulated/{tomogram}.star",
+    log:
+        "results/logs/simulate/{tomogram}.log",
+    params:
+        index=lambda wildcards: SIMULATED[wildcards.tomogram],
+        version=__version__,
+    conda:
+        "../../envs/picker-cpu.yaml"
+    shell:
+        r"""
+        python -m picker simulate --name {wildcards.tomogram:q} --index {params.index} \
+            --settings {input.settings} --output {output.volume} \
+            --truth {output.truth} > {log} 2>&1
+        """

@@ -1,0 +1,79 @@
+# Supervised training on the labeled tomograms.
+rule burn_in:
+    input:
+        manifests=manifests(
+            "results/manifests/preprocess/{shard}.json", "labeled", "validation"
+        ),
+        # `supervised` trains for the steps of both stages.
+        settings=settings_files(
+            "particles",
+            "model",
+            "preprocess",
+            "train",
+            "burn_in",
+            *(["co_train"] if METHOD == "supervised" else []),
+        ),
+    output:
+        model="results/{method}/models/burn_in.safetensors",
+        table="results/{method}/models/burn_in.tsv",
+    log:
+        "results/logs/{method}/burn_in.log",
+    benchmark:
+        "results/benchmarks/{method}/burn_in.tsv"
+    params:
+        version=__version__,
+        checkpoint="results/{method}/checkpoints/burn_in.pt",
+    threads: 64
+    resources:
+        gpu=1,
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+    conda:
+        "../../envs/picker-cuda.yaml"
+    shell:
+        r"""
+        python -m picker burn-in --manifests {input.manifests} \
+            --settings {input.settings} --method {wildcards.method} \
+            --checkpoint {params.checkpoint} --log-table {output.table} \
+            --output {output.model} 2>&1 | tee {log}
+        """
+
+
+# Teacher and student. A mended or changed unlabeled tomogram does not train again
+# (`ancient`): it is one of many; a changed list of them does, by way of the params.
+rule co_train:
+    input:
+        model="results/{method}/models/burn_in.safetensors",
+        labeled=manifests(
+            "results/manifests/preprocess/{shard}.json", "labeled", "validation"
+        ),
+        unlabeled=ancient(
+            manifests("results/manifests/preprocess/{shard}.json", "unlabeled")
+        ),
+        settings=settings_files("train", "co_train"),
+    output:
+        model="results/{method}/models/model.safetensors",
+        table="results/{method}/models/co_train.tsv",
+    log:
+        "results/logs/{method}/co_train.log",
+    benchmark:
+        "results/benchmarks/{method}/co_train.tsv"
+    params:
+        version=__version__,
+        checkpoint="results/{method}/checkpoints/co_train.pt",
+        unlabeled=names_digest("unlabeled"),
+    threads: 64
+    resources:
+        gpu=1,
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+    conda:
+        "../../envs/picker-cuda.yaml"
+    shell:
+        r"""
+        python -m picker co-train --model {input.model} \
+            --manifests {input.labeled} {input.unlabeled} \
+            --settings {input.settings} \
+            --checkpoint {params.checkpoint} --log-table {output.table} \
+            --output {output.model} 2>&1 | tee {log}
+        """
