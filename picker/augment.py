@@ -107,5 +107,5 @@ def apply_symmetry(
 ) -> NDArray[np.float32]:
     """Return `(..., z, y, x)` turned about z, then flipped."""
     turned = np.rot90(volume, turns, axes=(-2, -1))
-    axes = [axis - 3 for axis in range(3) if flips[axis]]
+    axes = tuple(axis - 3 for axis in range(3) if flips[axis])
     return np.ascontiguousarray(np.flip(turned, axes) if axes else turned)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from picker.evaluate import best_threshold, pooled_matches
-from picker.heatmap import suppress_close
+from picker.select import picks_apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,7 @@ def calibrate(
     chosen = {}
     for particle in particles:
         apart = {
-            name: _apart(
+            name: picks_apart(
                 picks.of(particle.name), min_distance_per_radius * particle.radius
             )
             for name, picks in candidates.items()
@@ -80,7 +80,3 @@ def calibrate(
         )
         chosen[particle.name] = Threshold(threshold=threshold, f=f, num_truth=num_truth)
     return chosen
-
-
-def _apart(picks: Picks, distance: float) -> Picks:
-    return picks.select(suppress_close(picks.position_zyx, picks.score, distance))

@@ -156,6 +156,13 @@ class PreprocessSettings(Settings):
     particles_are: Literal["dark", "light"] = "dark"
     """Contrast of the particles in the files; light ones are inverted."""
 
+    @field_validator("clip_percentiles")
+    @classmethod
+    def _low_below_high(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] >= value[1]:
+            raise ValueError("expected the lower fraction first, as [0.001, 0.999]")
+        return value
+
 
 class ModelSettings(Settings):
     """The asymmetric ResNet U-Net."""
@@ -344,7 +351,10 @@ class CalibrateSettings(Settings):
 class EvaluateSettings(Settings):
     """How picks are held against the truth."""
 
-    distances_per_radius: tuple[Positive, ...] = (0.5, 0.75)
+    distances_per_radius: Annotated[tuple[Positive, ...], Field(min_length=1)] = (
+        0.5,
+        0.75,
+    )
     """Match radii as fractions of the particle's radius."""
 
 
@@ -418,6 +428,8 @@ class Config(Settings):
         names = [p.name for p in self.particles]
         if len(set(names)) < len(names):
             raise ValueError(f"particles have a name twice: {', '.join(names)}")
+        if "mean" in names:
+            raise ValueError("no particle can be called mean: metrics.json uses it")
         unknown = set(self.pick.thresholds) - set(names)
         if unknown:
             raise ValueError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -53,7 +53,7 @@ class PatchSource:
     """
 
     name: str
-    volume: zarr.Array | NDArray[np.float32]
+    volume: zarr.Array[Any] | NDArray[np.float32]
     index_zyx: NDArray[np.float64]
     particle: NDArray[np.int64]
     sigma: NDArray[np.float64]
@@ -148,7 +148,7 @@ class PatchDataset(Dataset[Batch]):
             shift = (rng.random(3) - 0.5) * self.shape
             corner = self._corner(source, centre + 0.5 * shift)
         else:
-            source = self.labeled[rng.integers(len(self.labeled))]
+            source = self.labeled[int(rng.integers(len(self.labeled)))]
             corner = self._corner(source, rng.random(3) * source.volume.shape)
         target = target_from_index(
             source.index_zyx - corner,
@@ -166,7 +166,7 @@ class PatchDataset(Dataset[Batch]):
 
     def _unlabeled(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return the weak and the strong view of one unlabeled patch."""
-        source = self.unlabeled[rng.integers(len(self.unlabeled))]
+        source = self.unlabeled[int(rng.integers(len(self.unlabeled)))]
         corner = self._corner(source, rng.random(3) * source.volume.shape)
         weak = self._patch(source, corner, self._symmetry(rng))
         strong = augment_intensity(weak, self.intensity, rng)

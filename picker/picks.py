@@ -44,6 +44,9 @@ class Picks:
                 f"picks need (n, 3) positions and (n,) scores for their {num} names;"
                 f" got {self.position_zyx.shape} and {self.score.shape}"
             )
+        if not np.isfinite(self.score).all():
+            bad = int(np.flatnonzero(~np.isfinite(self.score))[0])
+            raise ValueError(f"score of pick {bad + 1} is not finite")
         if not np.isfinite(self.position_zyx).all():
             bad = int(np.flatnonzero(~np.isfinite(self.position_zyx).all(axis=1))[0])
             raise ValueError(f"position of pick {bad + 1} is not finite")

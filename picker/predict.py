@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from picker.teacher import averaged_views
 from picker.tomogram import position_from_index
 
 if TYPE_CHECKING:
+    import zarr
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
@@ -38,7 +39,7 @@ def wants_bfloat16(precision: str, device: torch.device) -> bool:
     if precision != "auto":
         return precision == "bfloat16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return bool(torch.backends.cpu.get_cpu_capability().startswith("AVX512"))
 
 
@@ -68,7 +69,7 @@ def blending_weight(shape: tuple[int, ...]) -> Tensor:
 @torch.inference_mode()
 def predict_heatmap(
     model: nn.Module,
-    volume: NDArray[np.float32],
+    volume: NDArray[np.float32] | zarr.Array[Any],
     num_particles: int,
     settings: PredictSettings,
     device: torch.device,
@@ -134,7 +135,9 @@ def predict_heatmap(
 
 
 def _cut(
-    volume: NDArray[np.float32], corner: tuple[int, ...], window: tuple[int, ...]
+    volume: NDArray[np.float32] | zarr.Array[Any],
+    corner: tuple[int, ...],
+    window: tuple[int, ...],
 ) -> NDArray[np.float32]:
     """Return one window; where an odd size was made even its last plane repeats."""
     place = tuple(slice(c, c + w) for c, w in zip(corner, window, strict=True))

@@ -55,14 +55,16 @@ def select_picks(
             & (candidates.score >= threshold)
             & inside
         )
-        picks = candidates.select(of_class)
-        order = np.argsort(-picks.score, kind="stable")
-        picks = picks.select(order)
         distance = settings.min_distance_per_radius * particle.radius
-        kept.append(
-            picks.select(suppress_close(picks.position_zyx, picks.score, distance))
-        )
+        kept.append(picks_apart(candidates.select(of_class), distance))
     return concatenate(kept)
+
+
+def picks_apart(picks: Picks, distance: float) -> Picks:
+    """Return the picks of one class, best first, none closer than `distance` [Å]."""
+    best_first = picks.select(np.argsort(-picks.score, kind="stable"))
+    keep = suppress_close(best_first.position_zyx, best_first.score, distance)
+    return best_first.select(keep)
 
 
 def in_region(
@@ -77,13 +79,14 @@ def in_region(
     The margin [Å] is measured from the centres of the outermost voxels.
     """
     last = (np.array(shape_zyx) - 1) * voxel_size
-    inside: NDArray[np.bool_] = (
-        (position_zyx >= edge_margin) & (position_zyx <= last - edge_margin)
-    ).all(axis=1)
+    inside: NDArray[np.bool_] = np.all(
+        (position_zyx >= edge_margin) & (position_zyx <= last - edge_margin), axis=1
+    )
     if mask is None:
         return inside
     # The mask may have come before rescaling: compare by fraction of the field.
     scale = np.array(mask.shape) / np.array(shape_zyx)
     index = np.round(index_from_position(position_zyx, voxel_size) * scale).astype(int)
     z, y, x = np.clip(index, 0, np.array(mask.shape) - 1).T
-    return inside & mask[z, y, x]
+    in_mask: NDArray[np.bool_] = mask[z, y, x]
+    return inside & in_mask

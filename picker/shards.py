@@ -47,13 +47,23 @@ def forget_untrue_manifests(folders: Iterable[Path]) -> None:
     present: dict[Path, set[str]] = {}
     for folder in folders:
         for manifest in folder.glob("*.json"):
-            for entry in json.loads(manifest.read_text())["tomograms"]:
-                files = [entry["path"], *([entry["labels"]] if entry["labels"] else [])]
-                if entry["error"] is None and not all(
-                    _is_there(Path(file), present) for file in files
-                ):
-                    manifest.unlink(missing_ok=True)
-                    break
+            if not _is_true(manifest, present):
+                manifest.unlink(missing_ok=True)
+
+
+def _is_true(manifest: Path, present: dict[Path, set[str]]) -> bool:
+    """Return whether a manifest can be read and every file that it names is there."""
+    try:
+        entries = json.loads(manifest.read_text())["tomograms"]
+        return all(
+            _is_there(Path(file), present)
+            for entry in entries
+            if entry["error"] is None
+            for file in (entry["path"], entry["labels"])
+            if file
+        )
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _is_there(path: Path, present: dict[Path, set[str]]) -> bool:

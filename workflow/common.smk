@@ -26,14 +26,15 @@ SIMULATED = {row.tomogram: i for i, row in enumerate(rows)}
 FEEDBACK = "validation" if any(r.split == "validation" for r in rows) else "labeled"
 EVALUATED = "test" if any(r.split == "test" and r.picks for r in rows) else "validation"
 
-forget_untrue_manifests(
-    Path(folder)
-    for folder in [
-        "results/manifests/preprocess",
-        f"results/{METHOD}/manifests/predict",
-        f"results/{METHOD}/manifests/pick",
-    ]
-)
+if workflow.is_main_process:  # a job parses this file too, while others write
+    forget_untrue_manifests(
+        Path(folder)
+        for folder in [
+            "results/manifests/preprocess",
+            f"results/{METHOD}/manifests/predict",
+            f"results/{METHOD}/manifests/pick",
+        ]
+    )
 
 # Jobs may start in any folder; the package stands beside the Snakefile.
 shell.prefix(

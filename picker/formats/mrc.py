@@ -1,147 +1,214 @@
-"""MRC volumes, memory-mapped; the header is believed only as far as it is sound."""
+"""MRC files: a volume and its voxel size."""
 
 from __future__ import annotations
 
-import os
-import warnings as python_warnings
+import math
 from typing import TYPE_CHECKING, Any
 
 import mrcfile
 import numpy as np
+from mrcfile.dtypes import HEADER_DTYPE
+
+from picker.formats.files import checked_voxel_size, written_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-READABLE_MODES = {0: 1, 1: 2, 2: 4, 6: 2, 12: 2}
-"""Mode: bytes a voxel."""
 HEADER_BYTES = 1024
+DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
+REFUSED = {3: "complex numbers", 4: "complex numbers", 101: "4-bit numbers"}
+STAMPS = {b"\x44\x44": "<", b"\x44\x41": "<", b"\x11\x11": ">"}
+IMOD_STAMP = 1146047817
+LONGEST_AXIS = 100_000
+# What files of other kinds begin with, and what to do about them.
+OTHER_KINDS = {
+    b"\x1f\x8b": ("compressed with gzip", "unpack it with gunzip"),
+    b"BZh": ("compressed with bzip2", "unpack it with bunzip2"),
+    b"\xfd7zXZ": ("compressed with xz", "unpack it with unxz"),
+    b"PK\x03\x04": ("a zip archive", "unpack it"),
+    b"II*\x00": ("a TIFF file", "convert it to MRC"),
+    b"MM\x00*": ("a TIFF file", "convert it to MRC"),
+    b"\x89HDF": ("an HDF5 file", "convert it to MRC"),
+}
 
 
 def read_volume(
     path: Path, voxel_size: float | None = None
 ) -> tuple[NDArray[Any], float, list[str]]:
-    """Return a volume `(z, y, x)`, its voxel size [Å] and warnings.
+    """Return the mapped volume, its voxel size [Å] and warnings.
 
-    The array is memory-mapped, in the file's own type and byte order. The header's
-    origin and nstart are ignored: index 0 is at 0 Å.
+    The header's origin and nstart are ignored: index 0 is at 0 Å.
 
     Parameters
     ----------
     path
-        File of mode 0, 1, 2, 6 or 12.
+        MRC file of mode 0, 1, 2, 6 or 12, of either byte order.
     voxel_size
-        Overrides the header's [Å].
+        Edge of a voxel [Å]; overrides the header's.
+
+    Returns
+    -------
+    `(z, y, x)` read-only memory map in the file's own type and byte order, voxel size
+    [Å], warnings that name the file.
 
     Raises
     ------
     ValueError
-        If the file is compressed, truncated, no volume, of another mode, or its voxel
-        size is unset (0 or 1.0) or anisotropic and none is given.
+        If the file is no MRC, compressed, truncated, complex or 4-bit, a stack of
+        volumes, or its voxel size cannot be believed.
+
+    Source: Cheng et al. 2015, MRC2014: Extensions to the MRC format header,
+    https://doi.org/10.1016/j.jsb.2015.04.002
     """
     with path.open("rb") as file:
-        start = file.read(HEADER_BYTES)
-    if start[:2] == b"\x1f\x8b" or start[:3] == b"BZh":
-        raise ValueError(f"{path} is compressed; unpack it first")
-    if len(start) < HEADER_BYTES:
+        raw = file.read(HEADER_BYTES)
+    order, warnings = _byte_order(path, raw)
+    header = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(order))[0]
+    dtype = _dtype(path, header).newbyteorder(order)
+    if 401 <= header["ispg"] <= 630:
         raise ValueError(
-            f"{path} has {len(start)} bytes; an MRC header alone has {HEADER_BYTES}."
-            " Copy the file again"
+            f"{path} is a stack of volumes (space group {header['ispg']}); expected"
+            " one 3-D volume, save each as a file of its own"
+        )
+    shape = (int(header["nz"]), int(header["ny"]), int(header["nx"]))
+    offset = HEADER_BYTES + int(header["nsymbt"])
+    expected = offset + math.prod(shape) * dtype.itemsize
+    size = path.stat().st_size
+    if size < expected:
+        raise ValueError(
+            f"{path} is truncated: its header announces {expected} bytes"
+            f" ({shape[2]} x {shape[1]} x {shape[0]} voxels), the file has {size};"
+            " copy or reconstruct it again"
+        )
+    if size > expected:
+        warnings.append(
+            f"{path}: {size - expected} bytes more than its header announces; left out"
+        )
+    volume: NDArray[Any] = np.memmap(
+        path, dtype=dtype, mode="r", offset=offset, shape=shape
+    )
+    if _is_unsigned_imod(raw, order, int(header["mode"])):
+        volume = volume.view(np.uint8)
+    volume = _zyx(path, volume, header, warnings)
+    chosen, said = checked_voxel_size(path, _header_voxel_size(header), voxel_size)
+    if volume.shape[0] > min(volume.shape[1:]):
+        z, y, x = volume.shape
+        warnings.append(
+            f"{path}: z is not the thinnest axis (x {x}, y {y}, z {z}); if the"
+            " reconstruction was not rotated, rotate it about x"
+        )
+    return volume, chosen, warnings + said
+
+
+def write_volume(path: Path, volume: NDArray[Any], voxel_size: float) -> None:
+    """Write a volume, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        File to write or replace.
+    volume
+        `(z, y, x)` float32, float16, int8, int16 or uint16.
+    voxel_size
+        Edge of a voxel [Å].
+    """
+    with written_whole(path) as temporary, mrcfile.new(temporary) as file:
+        file.set_data(volume)
+        file.set_volume()
+        file.voxel_size = voxel_size
+
+
+def _byte_order(path: Path, raw: bytes) -> tuple[str, list[str]]:
+    """Return `<` or `>` and warnings; the header's numbers decide, not its stamp.
+
+    Raises
+    ------
+    ValueError
+        If the numbers make no sense either way: this is no MRC file.
+    """
+    stamp = raw[212:214]
+    named = STAMPS.get(stamp, "<")
+    for order in (named, "<" if named == ">" else ">"):
+        if _makes_sense(raw, order):
+            break
+    else:
+        kind, advice = next(
+            (told for start, told in OTHER_KINDS.items() if raw.startswith(start)),
+            ("not an MRC file", "give an MRC file or an OME-Zarr folder"),
+        )
+        raise ValueError(
+            f"{path} is {kind}; expected an MRC file, got one that begins with"
+            f" {raw[:8]!r}; {advice}"
         )
     warnings = []
-    if start[208:211] != b"MAP":
-        warnings.append(f"{path} has no MAP in its header; read as MRC all the same")
-    with python_warnings.catch_warnings():
-        python_warnings.simplefilter("ignore")  # said below, in the user's terms
-        with mrcfile.open(path, permissive=True, header_only=True) as mrc:
-            header = mrc.header.copy()
-            size = mrc.voxel_size.copy()
-    _check_mode_and_size(path, header)
-    if not start[212]:
-        warnings.append(f"{path} has no machine stamp; little-endian is assumed")
-    volume: NDArray[Any] = np.memmap(
-        path,
-        dtype=_dtype(header),
-        mode="r",
-        offset=HEADER_BYTES + int(header.nsymbt),
-        shape=(int(header.nz), int(header.ny), int(header.nx)),
-    )
-    order = [int(header.maps), int(header.mapr), int(header.mapc)]
-    if order != [3, 2, 1]:
-        if sorted(order) != [1, 2, 3]:
-            raise ValueError(
-                f"{path} has axis order MAPC/R/S {order[::-1]}; expected 1, 2, 3 in"
-                " some order. Mend the header"
-            )
-        volume = volume.transpose([order.index(axis) for axis in (3, 2, 1)])
+    if STAMPS.get(stamp) != order:
+        name = "little" if order == "<" else "big"
         warnings.append(
-            f"{path} stores its axes as MAPC/R/S {order[::-1]}; reordered to z, y, x"
+            f"{path}: machine stamp is {stamp.hex(' ')}, which does not say the byte"
+            f" order; read as {name}-endian"
         )
-    return volume, voxel_size or _voxel_size(path, size), warnings
+    if raw[208:211] != b"MAP":
+        warnings.append(f"{path}: no 'MAP' in its header; read as MRC all the same")
+    return order, warnings
 
 
-def _check_mode_and_size(path: Path, header: Any) -> None:
-    """Refuse what cannot be read and files shorter than their header says."""
-    mode = int(header.mode)
-    if mode not in READABLE_MODES:
-        raise ValueError(
-            f"{path} has mode {mode}; expected one of {sorted(READABLE_MODES)}"
-            " (real numbers). Convert it, or it is no MRC file"
-        )
-    shape = (int(header.nz), int(header.ny), int(header.nx))
-    if min(shape) < 1 or int(header.nsymbt) < 0:
-        raise ValueError(f"{path} has size {shape} in its header; it is no MRC volume")
-    if int(header.ispg) >= 401:
-        raise ValueError(
-            f"{path} is a stack of volumes (space group {int(header.ispg)});"
-            " give one file a tomogram"
-        )
-    expected = (
-        HEADER_BYTES
-        + int(header.nsymbt)
-        + (READABLE_MODES[mode] * shape[0] * shape[1] * shape[2])
+def _makes_sense(raw: bytes, order: str) -> bool:
+    if len(raw) < HEADER_BYTES:
+        return False
+    header = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(order))[0]
+    axes = [int(header[name]) for name in ("nx", "ny", "nz")]
+    return (
+        all(0 < axis <= LONGEST_AXIS for axis in axes)
+        and int(header["mode"]) in {*DTYPES, *REFUSED}
+        and int(header["nsymbt"]) >= 0
     )
-    found = path.stat().st_size
-    if found < expected:
+
+
+def _dtype(path: Path, header: np.void) -> np.dtype[Any]:
+    mode = int(header["mode"])
+    if mode in REFUSED:
         raise ValueError(
-            f"{path} is truncated: its header promises {expected} bytes, the file has"
-            f" {found}. Copy it again"
+            f"{path} has mode {mode} ({REFUSED[mode]}); expected mode 0, 1, 2, 6 or 12,"
+            " save it as 32-bit numbers (mode 2)"
         )
+    return np.dtype(DTYPES[mode])
 
 
-def _dtype(header: Any) -> np.dtype[Any]:
-    """Return the type of a voxel with the header's byte order."""
-    kinds = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
-    order = header.mode.dtype.byteorder
-    return np.dtype(kinds[int(header.mode)]).newbyteorder(order)
+def _is_unsigned_imod(raw: bytes, order: str, mode: int) -> bool:
+    """Return whether bytes count from 0 to 255: IMOD's stamp without its sign flag.
+
+    Source: IMOD, MRC file format, https://bio3d.colorado.edu/imod/doc/mrc_format.txt
+    """
+    stamp, flags = np.frombuffer(raw, f"{order}i4", count=2, offset=152)
+    return mode == 0 and int(stamp) == IMOD_STAMP and not int(flags) & 1
 
 
-def _voxel_size(path: Path, size: Any) -> float:
-    """Return the header's voxel size [Å] if it can be true."""
-    x, y, z = float(size.x), float(size.y), float(size.z)
-    hint = "set voxel_size in the table, or tomograms.voxel_size"
-    if not all(np.isfinite(v) and v > 0 for v in (x, y, z)):
-        raise ValueError(f"voxel size of {path} is {x:g} Å; {hint}")
-    if abs(x - 1) < 1e-6:
+def _zyx(
+    path: Path, volume: NDArray[Any], header: np.void, warnings: list[str]
+) -> NDArray[Any]:
+    """Return the volume with its axes in the order z, y, x; warn if that turned it."""
+    axes = tuple(int(header[name]) for name in ("maps", "mapr", "mapc"))
+    if axes in ((3, 2, 1), (0, 0, 0)):
+        return volume
+    if sorted(axes) != [1, 2, 3]:
         raise ValueError(
-            f"voxel size of {path} is 1.0 Å, what programs write that do not know it;"
-            f" {hint}"
+            f"{path} says its axes are MAPC, MAPR, MAPS {axes[::-1]}; expected 1, 2 and"
+            " 3 once each, mend the header"
         )
-    if max(x, y, z) > min(x, y, z) * (1 + 1e-3):
-        raise ValueError(
-            f"voxel size of {path} is {x:g} × {y:g} × {z:g} Å (x, y, z); expected the"
-            f" same on all axes; {hint}"
-        )
-    return x
+    warnings.append(
+        f"{path}: axes reordered, its MAPC, MAPR, MAPS are {axes[::-1]} and not (1, 2,"
+        " 3); programs that ignore them see the axes otherwise"
+    )
+    return volume.transpose([axes.index(axis) for axis in (3, 2, 1)])
 
 
-def write_volume(path: Path, volume: NDArray[np.float32], voxel_size: float) -> None:
-    """Write a `(z, y, x)` volume and its voxel size [Å] as MRC, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with mrcfile.new(temporary, overwrite=True) as mrc:
-        mrc.set_data(np.asarray(volume, np.float32))
-        mrc.set_volume()
-        mrc.voxel_size = voxel_size
-    temporary.replace(path)
+def _header_voxel_size(header: np.void) -> list[float]:
+    """Return the cell over its intervals along x, y and z [Å], 0 if unknown."""
+    return [
+        float(header["cella"][axis]) / int(header[f"m{axis}"])
+        if int(header[f"m{axis}"]) > 0
+        else 0.0
+        for axis in "xyz"
+    ]

@@ -1,231 +1,282 @@
-"""OME-Zarr 0.4 and 0.5 (Zarr v2 and v3), lazily."""
+"""OME-Zarr folders: version 0.4 and 0.5 are read, 0.5 is written."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
-import os
-import shutil
-import struct
-from typing import TYPE_CHECKING, Any
+import zlib
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import zarr
+from zarr.codecs import BloscCodec, ZstdCodec
+
+from picker.formats.files import SET_VOXEL_SIZE, checked_voxel_size, written_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
-ANGSTROM = {
-    "angstrom": 1.0,
-    "nanometer": 10.0,
-    "micrometer": 1e4,
-    "picometer": 1e-2,
-}
+METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+ANGSTROM = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 10_000.0}
 CHUNK = 64
-"""Edge of a chunk [voxels]: a patch touches few, and little is read in vain."""
 
 
 def is_zarr(path: Path) -> bool:
-    """Return whether a path is a folder with Zarr metadata."""
-    names = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-    return path.is_dir() and any((path / name).is_file() for name in names)
+    """Return whether a folder has Zarr metadata."""
+    return any((path / name).is_file() for name in METADATA)
 
 
 def open_volume(
     path: Path, voxel_size: float | None = None
 ) -> tuple[zarr.Array[Any], float, list[str]]:
-    """Return the finest volume `(z, y, x)` of a store, its voxel size [Å], warnings.
-
-    The scale in the metadata counts, not a folder's name. A plain Zarr array is read
-    if `voxel_size` is given.
-
-    Raises
-    ------
-    ValueError
-        If metadata, axes, units, voxel size or chunks are missing or wrong.
-    """
-    if not is_zarr(path):
-        raise ValueError(f"{path} is no Zarr folder; mend the path")
-    try:
-        node = zarr.open(str(path), mode="r")
-        if isinstance(node, zarr.Array):
-            array, scale = node, None
-        else:
-            name, scale = _finest(path, dict(node.attrs))
-            array = node[name]
-    except (KeyError, json.JSONDecodeError, TypeError, FileNotFoundError) as error:
-        raise ValueError(
-            f"{path} has damaged Zarr metadata ({error}); write it again"
-        ) from error
-    if not isinstance(array, zarr.Array) or array.ndim != 3:
-        raise ValueError(
-            f"{path} holds an array of {getattr(array, 'ndim', 0)} axes; expected a"
-            " volume with the axes z, y, x"
-        )
-    if scale is None and voxel_size is None:
-        raise ValueError(
-            f"{path} does not say its voxel size; set voxel_size in the table, or"
-            " tomograms.voxel_size"
-        )
-    return array, voxel_size or _isotropic(path, scale or []), []
-
-
-def _finest(path: Path, attributes: dict[str, Any]) -> tuple[str, list[float] | None]:
-    """Return the first dataset's name and its scale [Å] along z, y, x."""
-    multiscales = attributes.get("ome", attributes).get("multiscales")
-    if not multiscales:
-        raise ValueError(
-            f"{path} has no multiscales metadata; expected OME-Zarr 0.4 or 0.5."
-            " Name the array itself, with voxel_size"
-        )
-    axes = multiscales[0].get("axes", [])
-    names = [axis["name"] if isinstance(axis, dict) else axis for axis in axes]
-    if names != ["z", "y", "x"]:
-        raise ValueError(f"{path} has the axes {names}; expected z, y, x. Transpose it")
-    dataset = multiscales[0]["datasets"][0]
-    scale = [1.0, 1.0, 1.0]
-    found = False
-    for part in (dataset, multiscales[0]):
-        for transformation in part.get("coordinateTransformations", []):
-            if transformation["type"] == "scale":
-                found = True
-                steps = transformation["scale"]
-                scale = [a * b for a, b in zip(scale, steps, strict=True)]
-    if not found:
-        return dataset["path"], None
-    units = [axis.get("unit") for axis in axes if isinstance(axis, dict)]
-    unknown = [unit for unit in units if unit not in ANGSTROM]
-    if unknown:
-        raise ValueError(
-            f"{path} gives its scale in {unknown[0]!r}; expected one of"
-            f" {', '.join(ANGSTROM)}. Set voxel_size in the table"
-        )
-    return dataset["path"], [
-        value * ANGSTROM[str(unit)] for value, unit in zip(scale, units, strict=True)
-    ]
-
-
-def _isotropic(path: Path, scale: list[float]) -> float:
-    """Return the one voxel size of three [Å]."""
-    if not all(math.isfinite(v) and v > 0 for v in scale) or max(scale) > min(scale) * (
-        1 + 1e-3
-    ):
-        raise ValueError(
-            f"voxel size of {path} is {scale} Å (z, y, x); expected the same, above 0,"
-            " on all axes. Set voxel_size in the table"
-        )
-    return scale[2]
-
-
-def check_chunks(path: Path, array: zarr.Array[Any]) -> None:
-    """Refuse a store with missing or cut chunks, before anything decodes them.
-
-    A missing chunk would read as zeros, a cut Blosc chunk can crash the process.
-
-    Raises
-    ------
-    ValueError
-        Naming the first bad chunk's file, or how many are missing.
-    """
-    if getattr(array, "shards", None) is not None:
-        return
-    expected = math.prod(
-        -(-size // chunk) for size, chunk in zip(array.shape, array.chunks, strict=True)
-    )
-    folder = path / array.path if array.path else path
-    compressors = getattr(array, "compressors", ())
-    blosc = any("blosc" in type(c).__name__.lower() for c in compressors)
-    stored = 0
-    for file in _chunk_files(folder):
-        stored += 1
-        size = file.stat().st_size
-        if blosc:
-            with file.open("rb") as opened:
-                header = opened.read(16)
-            promised = struct.unpack("<I", header[12:])[0] if len(header) == 16 else -1
-            if promised != size:
-                raise ValueError(
-                    f"chunk {file} is truncated: it promises {promised} bytes and has"
-                    f" {size}. Copy {path} again"
-                )
-    if stored < expected:
-        raise ValueError(
-            f"{path} misses {expected - stored} of {expected} chunks, which would read"
-            " as zeros. Copy it again"
-        )
-
-
-def _chunk_files(folder: Path) -> Iterator[Path]:
-    """Return the files below an array's folder that are no metadata."""
-    for file in folder.rglob("*"):
-        if (
-            file.is_file()
-            and not file.name.startswith(".z")
-            and (file.name != "zarr.json")
-        ):
-            yield file
-
-
-def read_attributes(path: Path) -> dict[str, Any]:
-    """Return what `write_volume` noted beside a volume.
-
-    Raises
-    ------
-    ValueError
-        If the folder is missing or was not written by this program.
-    """
-    file = path / "zarr.json"
-    try:
-        found: dict[str, Any] = json.loads(file.read_text())["attributes"]["picker"]
-    except (OSError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is no volume of this program: {error}") from error
-    return found
-
-
-def write_volume(
-    path: Path, volume: NDArray[np.floating], voxel_size: float, notes: dict[str, Any]
-) -> None:
-    """Write a `(z, y, x)` volume as OME-Zarr 0.5; there whole or not at all.
+    """Return the lazy volume, its voxel size [Å] and warnings.
 
     Parameters
     ----------
     path
-        Folder; replaced if it exists.
-    volume
-        Any floating type; stored as it is, uncompressed, for fast patches.
+        OME-Zarr folder, or a plain Zarr array if `voxel_size` is given.
     voxel_size
-        [Å], written as scale.
-    notes
-        Plain values kept under the attribute `picker`.
+        Edge of a voxel [Å]; overrides the file's.
+
+    Returns
+    -------
+    `(z, y, x)` array of the highest resolution, voxel size [Å], warnings.
+
+    Raises
+    ------
+    ValueError
+        If metadata are missing or not understood, axes are not z, y, x, chunks are
+        missing or truncated, or the voxel size cannot be believed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    group = zarr.open_group(str(temporary), mode="w", zarr_format=3)
-    chunks = tuple(min(CHUNK, size) for size in volume.shape)
-    array = group.create_array(
-        "0",
-        shape=volume.shape,
-        chunks=chunks,
-        dtype=volume.dtype,
-        compressors=None,
-        dimension_names=("z", "y", "x"),
-        config={"write_empty_chunks": True},
-    )
-    array[:] = volume
-    axes = [{"name": n, "type": "space", "unit": "angstrom"} for n in "zyx"]
-    scale = {"type": "scale", "scale": [voxel_size] * 3}
-    dataset = {"path": "0", "coordinateTransformations": [scale]}
-    group.attrs["ome"] = {
-        "version": "0.5",
-        "multiscales": [{"name": path.stem, "axes": axes, "datasets": [dataset]}],
+    array, size, warnings = _open(path, voxel_size)
+    if array.ndim != 3:
+        raise ValueError(
+            f"{path} has shape {array.shape}; expected z, y, x, rewrite it without"
+            " the axes before them"
+        )
+    return array, size, warnings
+
+
+def read_volume(
+    path: Path, voxel_size: float | None = None
+) -> tuple[NDArray[Any], float, list[str]]:
+    """Return the volume in memory in its own type, its voxel size [Å] and warnings.
+
+    Axes c and t of length 1 before z, y, x are dropped. Arguments and errors as for
+    `open_volume`; besides, a chunk that cannot be decoded is a ValueError.
+    """
+    array, size, warnings = _open(path, voxel_size)
+    try:
+        volume = np.asarray(array[...])
+    except (ValueError, RuntimeError, OSError, EOFError, zlib.error) as error:
+        raise ValueError(
+            f"{path} cannot be decoded ({error}); copy it again"
+        ) from error
+    return volume.reshape(volume.shape[-3:]), size, warnings
+
+
+def write_volume(
+    path: Path,
+    volume: NDArray[Any],
+    voxel_size: float,
+    attributes: Mapping[str, Any],
+    compressor: Literal["none", "zstd"] = "none",
+) -> None:
+    """Write a volume as OME-Zarr 0.5, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Folder to write or replace.
+    volume
+        `(z, y, x)` of the type that is to be stored.
+    voxel_size
+        Edge of a voxel [Å].
+    attributes
+        JSON-able notes, stored as the attribute "picker".
+    compressor
+        none reads twice as fast; zstd saves a third of the space of float16 noise.
+    """
+    scale = {"type": "scale", "scale": [float(voxel_size)] * 3}
+    axes = [{"name": a, "type": "space", "unit": "angstrom"} for a in "zyx"]
+    multiscale = {
+        "name": path.stem,
+        "axes": axes,
+        "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
     }
-    group.attrs["picker"] = notes
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    if path.exists():
-        path.rename(old)
-    temporary.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+    with written_whole(path) as temporary:
+        group = zarr.create_group(
+            temporary,
+            zarr_format=3,
+            attributes={
+                "ome": {"version": "0.5", "multiscales": [multiscale]},
+                "picker": dict(attributes),
+            },
+        )
+        array = group.create_array(
+            "0",
+            shape=volume.shape,
+            dtype=volume.dtype,
+            chunks=tuple(min(CHUNK, length) for length in volume.shape),
+            compressors=ZstdCodec(level=1) if compressor == "zstd" else None,
+            dimension_names=("z", "y", "x"),
+            # Without it a chunk of zeros would look like a missing one.
+            config={"write_empty_chunks": True},
+        )
+        array[...] = volume
+
+
+def read_attributes(path: Path) -> dict[str, Any]:
+    """Return the attribute "picker" that `write_volume` stored; empty if none.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such volume.
+    ValueError
+        If its metadata are not JSON.
+    """
+    metadata = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+    return dict(metadata.get("attributes", {}).get("picker", {}))
+
+
+def _open(
+    path: Path, voxel_size: float | None
+) -> tuple[zarr.Array[Any], float, list[str]]:
+    if not is_zarr(path):
+        raise ValueError(
+            f"{path} is not a Zarr folder: expected {', '.join(METADATA[:3])} in it;"
+            " give the folder that has them, or copy it again"
+        )
+    try:
+        node = zarr.open(path, mode="r")
+    except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"Zarr metadata of {path} cannot be read ({error}); copy it again"
+        ) from error
+    if isinstance(node, zarr.Array):
+        array, folder, sizes, warnings = node, path, [], []
+        if array.ndim != 3:
+            raise ValueError(
+                f"{path} is a Zarr array of shape {array.shape}; expected z, y, x"
+            )
+    else:
+        array, folder, sizes, warnings = _highest_resolution(path, node, voxel_size)
+    _check_chunks(array, folder)
+    size, said = checked_voxel_size(path, sizes, voxel_size)
+    return array, size, warnings + said
+
+
+def _highest_resolution(
+    path: Path, group: zarr.Group, voxel_size: float | None
+) -> tuple[zarr.Array[Any], Path, list[float], list[str]]:
+    """Return the first dataset, its folder, its voxel size along z, y, x, warnings."""
+    attributes: dict[str, Any] = group.attrs.asdict()
+    ome = attributes.get("ome", attributes)
+    try:
+        multiscale = ome["multiscales"][0]
+        axes = [a if isinstance(a, dict) else {"name": a} for a in multiscale["axes"]]
+        names = [axis["name"] for axis in axes]
+        dataset = multiscale["datasets"][0]
+        name = dataset["path"]
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(
+            f"{path} has no OME-Zarr metadata (multiscales with axes and datasets in"
+            f" .zattrs or zarr.json); copy it again, or give its array and"
+            f" {SET_VOXEL_SIZE}"
+        ) from error
+    array = group.get(name)
+    if not isinstance(array, zarr.Array):
+        raise ValueError(f"{path} names dataset {name}, which is missing; copy it")
+    extra = len(names) - 3
+    if (
+        names[extra:] != ["z", "y", "x"]
+        or len(names) != array.ndim
+        or not set(names[:extra]) <= {"c", "t"}
+        or any(length != 1 for length in array.shape[:extra])
+    ):
+        raise ValueError(
+            f"{path} has axes {', '.join(map(str, names))} of lengths {array.shape};"
+            " expected z, y, x, at most with c and t of length 1 before them"
+        )
+    scale, warnings = _scale(path, [multiscale, dataset], len(names))
+    units = [axis.get("unit") for axis in axes[extra:]]
+    if not scale or (voxel_size is not None and not set(units) <= set(ANGSTROM)):
+        return array, path / name, [], warnings
+    for unit in units:
+        if unit not in ANGSTROM:
+            raise ValueError(
+                f"{path} has axes with unit {unit}; expected"
+                f" {', '.join(ANGSTROM)}; {SET_VOXEL_SIZE}"
+            )
+    sizes = [s * ANGSTROM[u] for s, u in zip(scale[extra:], units, strict=True)]
+    return array, path / name, sizes, warnings
+
+
+def _scale(
+    path: Path, levels: list[dict[str, Any]], num_axes: int
+) -> tuple[list[float], list[str]]:
+    """Return the product of all scales, empty if there is none, and warnings."""
+    scale: list[float] = []
+    warnings = []
+    for level in levels:
+        for step in level.get("coordinateTransformations") or []:
+            values = step.get(step.get("type"), [])
+            if step.get("type") == "scale" and len(values) == num_axes:
+                before = scale or [1.0] * num_axes
+                scale = [a * float(b) for a, b in zip(before, values, strict=True)]
+            elif step.get("type") == "translation" and any(values):
+                warnings.append(
+                    f"{path}: its translation {values} is ignored; positions count"
+                    " from the centre of its first voxel"
+                )
+    return scale, warnings
+
+
+def _check_chunks(array: zarr.Array[Any], folder: Path) -> None:
+    """Refuse missing chunks, which read as zeros, and truncated blosc chunks.
+
+    The decoder of blosc trusts the size that a chunk's header announces; in a shorter
+    file it reads beyond the end and takes the process down.
+
+    Raises
+    ------
+    ValueError
+        If a chunk is missing or truncated.
+    """
+    codec = array.compressors[-1] if array.compressors else None
+    is_blosc = array.shards is None and (
+        isinstance(codec, BloscCodec) or getattr(codec, "codec_id", "") == "blosc"
+    )
+    total = missing = 0
+    for file in _chunk_files(array, folder):
+        total += 1
+        if not file.is_file():
+            missing += 1
+        elif is_blosc:
+            with file.open("rb") as chunk:
+                announced = int.from_bytes(chunk.read(16)[12:16], "little")
+            size = file.stat().st_size
+            if size < 16 or announced != size:
+                raise ValueError(
+                    f"chunk {file} is damaged: it announces {announced} bytes, the file"
+                    f" has {size}; copy it again"
+                )
+    if missing:
+        raise ValueError(
+            f"{folder}: {missing} of {total} chunks are missing and would read as"
+            f" {array.fill_value}; copy it again (if they are meant to be empty,"
+            " rewrite it with empty chunks)"
+        )
+
+
+def _chunk_files(array: zarr.Array[Any], folder: Path) -> Iterator[Path]:
+    """Yield the file of each chunk, or of each shard where chunks are packed."""
+    lengths = array.shards or array.chunks
+    counts = [math.ceil(n / m) for n, m in zip(array.shape, lengths, strict=True)]
+    for index in itertools.product(*map(range, counts)):
+        yield folder / array.metadata.encode_chunk_key(index)

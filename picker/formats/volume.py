@@ -1,4 +1,4 @@
-"""A tomogram from whichever kind of file it came in."""
+"""Volumes of any kind that can be read, recognised by their content."""
 
 from __future__ import annotations
 
@@ -14,47 +14,49 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MIN_SIZE = 16
-"""Fewest voxels along an axis that the network can look at."""
+SHORTEST_AXIS = 8
 
 
 def read_tomogram(
     path: Path, name: str, voxel_size: float | None = None
 ) -> tuple[Tomogram, list[str]]:
-    """Return a tomogram in memory, as float32, and warnings about its file.
+    """Return the tomogram in memory, as float32, and warnings.
 
     Parameters
     ----------
     path
-        MRC file or Zarr folder; told apart by content, not by name.
+        MRC file or OME-Zarr folder, whatever its name.
     name
-        What to call it.
+        Name of the tomogram.
     voxel_size
-        Overrides the file's [Å].
+        Edge of a voxel [Å]; overrides the file's.
 
     Raises
     ------
     ValueError
-        If the file cannot be read, or holds no usable volume.
+        If it cannot be read, is not 3-D, has an axis of fewer than 8 voxels, voxels
+        that are not finite, or the same value in every voxel.
     """
-    lazy, size, warnings = _open(path, voxel_size)
-    if min(lazy.shape) < MIN_SIZE:
+    stored, size, warnings = _read(path, voxel_size)
+    if stored.dtype.kind not in "iuf":
+        raise ValueError(f"{path} holds {stored.dtype}; expected real numbers")
+    if stored.ndim != 3 or min(stored.shape) < SHORTEST_AXIS:
         raise ValueError(
-            f"{path} has {lazy.shape} voxels (z, y, x); expected at least {MIN_SIZE}"
-            " along each axis"
+            f"{path} has shape {stored.shape} (z, y, x); expected a volume with at"
+            f" least {SHORTEST_AXIS} voxels along each axis"
         )
-    volume = np.array(lazy[:], np.float32)
-    bad = volume.size - int(np.isfinite(volume).sum())
+    volume = np.array(stored, dtype=np.float32, order="C")
+    # Slice by slice: a mask of the whole would take a quarter more memory.
+    bad = sum(s.size - np.count_nonzero(np.isfinite(s)) for s in volume)
     if bad:
         raise ValueError(
-            f"{path} has {bad} voxels that are not finite; reconstruct it again"
+            f"{path} has {bad} of {volume.size} voxels that are not finite (NaN or"
+            " infinite); expected numbers, reconstruct it again"
         )
     if volume.min() == volume.max():
-        raise ValueError(f"{path} is constant ({volume.flat[0]:g}); it shows nothing")
-    if volume.shape[0] > min(volume.shape[1:]):
-        warnings.append(
-            f"{path} has {volume.shape} voxels (z, y, x): z is not the thinnest axis;"
-            " if it was never rotated after reconstruction, rotate it about x"
+        raise ValueError(
+            f"{path} is constant: every voxel is {volume.flat[0]:g}; expected an image,"
+            " copy or reconstruct it again"
         )
     return Tomogram(name=name, volume=volume, voxel_size=size), warnings
 
@@ -62,30 +64,46 @@ def read_tomogram(
 def read_mask(
     path: Path, shape_zyx: tuple[int, int, int] | None = None
 ) -> NDArray[np.bool_]:
-    """Return where a mask is above 0.
+    """Return `(z, y, x)` true where the mask volume is above 0.
+
+    Parameters
+    ----------
+    path
+        MRC file or OME-Zarr folder; its voxel size does not matter.
+    shape_zyx
+        The tomogram's number of voxels; not checked if None.
 
     Raises
     ------
     ValueError
-        If its shape is not the expected one, or nothing is above 0.
+        If its shape is not the tomogram's, or nothing is above 0.
     """
-    lazy, _, _ = _open(path, 1.0)
-    if shape_zyx is not None and lazy.shape != shape_zyx:
+    # Masks often have no voxel size; any number keeps the reader from refusing them.
+    stored, _, _ = _read(path, 1.0)
+    if shape_zyx is not None and stored.shape != tuple(shape_zyx):
         raise ValueError(
-            f"mask {path} has {lazy.shape} voxels (z, y, x), its tomogram {shape_zyx};"
-            " make a mask of the same size"
+            f"mask {path} has shape {stored.shape} (z, y, x); expected the tomogram's,"
+            f" {tuple(shape_zyx)}"
         )
-    mask: NDArray[np.bool_] = np.asarray(lazy[:]) > 0
+    mask: NDArray[np.bool_] = np.asarray(stored > 0)
     if not mask.any():
-        raise ValueError(f"mask {path} is nowhere above 0; no pick could be kept")
+        raise ValueError(
+            f"mask {path} is 0 everywhere; expected values above 0 where picks are"
+            " wanted"
+        )
     return mask
 
 
-def _open(path: Path, voxel_size: float | None) -> tuple[Any, float, list[str]]:
-    if path.is_dir():
-        array, size, warnings = ome_zarr.open_volume(path, voxel_size)
-        ome_zarr.check_chunks(path, array)
-        return array, size, warnings
+def _read(
+    path: Path, voxel_size: float | None
+) -> tuple[NDArray[Any], float, list[str]]:
     if not path.exists():
-        raise ValueError(f"{path} does not exist; mend the path")
-    return mrc.read_volume(path, voxel_size)
+        raise FileNotFoundError(f"volume {path} does not exist; mend its path")
+    if not path.is_dir():
+        return mrc.read_volume(path, voxel_size)
+    if not ome_zarr.is_zarr(path):
+        raise ValueError(
+            f"{path} is a folder without Zarr metadata; expected an MRC file (.mrc,"
+            " .rec, .map) or an OME-Zarr folder (with zarr.json or .zattrs)"
+        )
+    return ome_zarr.read_volume(path, voxel_size)

@@ -11,9 +11,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.config import EvaluateSettings
+from picker.config import EvaluateSettings, PickSettings
 from picker.evaluate import curve_rows, curves, metrics
 from picker.formats.star import read_picks
+from picker.picks import concatenate
+from picker.select import picks_apart
 from picker.verbs.common import (
     add_settings,
     logger,
@@ -26,6 +28,7 @@ from picker.verbs.common import (
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping, Sequence
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="manifests of candidates, for the curves",
     )
     parser.add_argument("--thresholds", type=Path, required=True, help="JSON")
-    add_settings(parser, "particles, evaluate")
+    add_settings(parser, "particles, evaluate, pick")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
     parser.add_argument("--curves", type=Path, required=True, help="TSV to write")
 
@@ -54,8 +57,14 @@ def run(arguments: argparse.Namespace) -> None:
     if not known:
         raise ValueError("no test tomogram could be used; see the errors of preprocess")
     truth = {e.tomogram: read_picks(e.labels) for e in known if e.labels}
+    distance_per_radius = read_section(
+        arguments.settings, "pick", PickSettings
+    ).min_distance_per_radius
     candidates = {
-        e.tomogram: read_picks(e.path)
+        e.tomogram: concatenate(
+            picks_apart(read_picks(e.path).of(p.name), distance_per_radius * p.radius)
+            for p in particles
+        )
         for e in read_manifests(arguments.candidates)
         if e.tomogram in truth
     }
@@ -77,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
             logger.info("%s on %s: %s", key, known[0].split, values)
 
 
-def _tsv(rows: list[dict[str, object]]) -> str:
+def _tsv(rows: Sequence[Mapping[str, object]]) -> str:
     lines = ["\t".join(rows[0])] if rows else []
     lines += ["\t".join(str(value) for value in row.values()) for row in rows]
     return "\n".join(lines) + "\n"

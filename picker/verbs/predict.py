@@ -15,7 +15,7 @@ import json
 import logging
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from picker.config import Particle, PickSettings, PredictSettings
 from picker.formats.ome_zarr import open_volume, read_attributes
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     import torch
+    import zarr
     from numpy.typing import NDArray
     from torch import nn
 
@@ -127,7 +128,7 @@ def _predict_shard(
 
 def find_candidates(
     model: nn.Module,
-    volume: NDArray[np.float32],
+    volume: NDArray[np.float32] | zarr.Array[Any],
     voxel_size: float,
     particles: tuple[Particle, ...],
     settings: PredictSettings,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -146,6 +146,7 @@ def _pictures(entries: Sequence[Entry]) -> Iterator[Picture]:
         if entry.error:
             continue
         volume, voxel_size, _ = open_volume(entry.volume)
-        tomogram = Tomogram(name=entry.tomogram, volume=volume, voxel_size=voxel_size)
+        lazy = cast("NDArray[np.float32]", volume)  # only the slab is read
+        tomogram = Tomogram(name=entry.tomogram, volume=lazy, voxel_size=voxel_size)
         truth = read_picks(entry.labels) if entry.labels else None
         yield make_picture(tomogram, read_picks(entry.path), truth)

@@ -6,7 +6,7 @@ rule evaluate:
             "results/{{method}}/manifests/predict/{shard}.json", EVALUATED
         ),
         thresholds="results/{method}/models/thresholds.json",
-        settings=settings_files("particles", "evaluate"),
+        settings=settings_files("particles", "evaluate", "pick"),
     output:
         metrics="results/{method}/evaluation/metrics.json",
         curves="results/{method}/evaluation/curves.tsv",

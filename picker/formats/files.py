@@ -1,0 +1,97 @@
+"""What every writer and reader of volumes shares: whole files, believable sizes."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+SET_VOXEL_SIZE = "set voxel_size in the table or tomograms.voxel_size"
+
+
+@contextmanager
+def written_whole(path: Path) -> Generator[Path]:
+    """Give a temporary path beside `path`; what was written there replaces `path`.
+
+    A reader sees the old file or folder or the new one, never a part. The temporary
+    name is fixed, so that a killed job's remains go away when it runs again.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    old = path.with_name(f".{path.name}.old")
+    _remove(temporary)
+    try:
+        yield temporary
+        if path.is_dir():
+            # A folder cannot be replaced in one step while it has content.
+            _remove(old)
+            path.rename(old)
+        temporary.replace(path)
+    finally:
+        _remove(temporary)
+        _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def checked_voxel_size(
+    path: Path, stored: Sequence[float], given: float | None
+) -> tuple[float, list[str]]:
+    """Return the edge of a voxel [Å] and warnings, if the sizes can be believed.
+
+    Parameters
+    ----------
+    path
+        The volume, for messages.
+    stored
+        The file's own size along each axis [Å]; empty if it has none.
+    given
+        The user's size [Å]; it wins over the file's.
+
+    Raises
+    ------
+    ValueError
+        If nothing is given and the file's sizes are missing, 0, exactly 1 (what
+        programs write that do not know) or differ by more than 1e-3.
+    """
+    size = sum(stored) / len(stored) if stored else 0.0
+    problem = _problem(stored)
+    if given is not None:
+        if not (math.isfinite(given) and given > 0):
+            raise ValueError(
+                f"voxel_size for {path} is {given} Å; expected more than 0,"
+                f" {SET_VOXEL_SIZE}"
+            )
+        if not problem and abs(size - given) > 0.01 * given:
+            return float(given), [
+                f"{path}: voxel size {given:g} Å was set, the file says {size:g} Å"
+            ]
+        return float(given), []
+    if problem:
+        raise ValueError(f"voxel_size of {path} is {problem}; {SET_VOXEL_SIZE}")
+    # Headers hold float32: 10.012 comes back as 10.01200008.
+    return round(size, 5), []
+
+
+def _problem(stored: Sequence[float]) -> str:
+    """Return why the sizes cannot be believed, or nothing."""
+    if not stored:
+        return "missing"
+    shown = " x ".join(f"{size:g}" for size in stored)
+    if not all(math.isfinite(size) and size > 0 for size in stored):
+        return f"{shown} Å, expected more than 0"
+    if max(stored) - min(stored) > 1e-3 * max(stored):
+        return f"{shown} Å, expected the same along each axis"
+    if all(abs(size - 1) < 1e-6 for size in stored):
+        return "exactly 1.0 Å, which programs write that do not know it"
+    return ""

@@ -1,0 +1,213 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import mrcfile
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from .conftest import ROOT, SMALL, Project
+
+from picker.formats.mrc import write_volume
+from picker.formats.star import read_picks, write_picks
+from picker.picks import picks_from_arrays
+
+TARGETS = ["copick", "kaggle", "relion3", "relion4", "relion5", "warp"]
+
+
+def test_every_promised_file_is_there(finished):
+    results = finished.path()
+    for name in ("report.html", "summary.txt", "settings/train.json"):
+        assert (results / name).is_file(), name
+    method = results / "semietpicker"
+    names = [f"sim_{i:03d}" for i in range(5)]
+    assert sorted(p.stem for p in (method / "picks").glob("*.star")) == names
+    assert sorted(p.stem for p in (results / "tomograms").iterdir()) == names
+    assert (method / "models" / "model.safetensors").is_file()
+    assert sorted(p.name for p in (method / "export").iterdir()) == TARGETS
+    metrics = json.loads((method / "evaluation" / "metrics.json").read_text())
+    assert set(metrics) >= {"f1@0.5", "f1@0.75", "kaggle_f4", "thresholds"}
+    assert set(metrics["f1@0.5"]) == {"mean", "ribosome", "apo-ferritin"}
+    assert "mean F1@0.5" in (results / "summary.txt").read_text()
+    assert "mean F1@0.5" in finished.output
+
+
+def test_training_shows_its_progress(finished):
+    assert re.search(r"burn_in 25/25  loss [\d.]+ .* steps/s", finished.output)
+    assert "co_train 5/5" in finished.output
+
+
+def test_a_second_run_does_nothing(finished):
+    assert "Nothing to be done" in finished.succeed()
+
+
+def test_deleting_one_tomograms_picks_remakes_those_alone(copy):
+    picks = copy.path("semietpicker", "picks")
+    gone = picks / "sim_003.star"
+    before = {p.name: p.stat().st_mtime_ns for p in picks.iterdir()}
+    content = gone.read_text()
+    gone.unlink()
+    output = copy.succeed()
+    assert gone.read_text() == content
+    changed = {
+        p.name for p in picks.iterdir() if p.stat().st_mtime_ns != before[p.name]
+    }
+    assert changed == {"sim_003.star"}
+    assert "rule burn_in" not in output
+    assert "rule predict" not in output
+
+
+def test_deleting_one_tomograms_candidates_predicts_it_alone(copy):
+    copy.path("semietpicker", "candidates", "sim_003.star").unlink()
+    output = copy.succeed()
+    assert len(re.findall(r"sim_\d+: \d+ candidates", output)) == 1
+    assert re.search(r"sim_003: \d+ candidates", output)
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "runs", "rests"),
+    [
+        ("pick", {"thresholds": {"ribosome": 0.9}}, "pick", {"burn_in", "predict"}),
+        ("export", {"user_id": "me"}, "export", {"burn_in", "predict", "pick"}),
+        ("predict", {"overlap": 0.5}, "predict", {"burn_in", "co_train"}),
+        ("co_train", {"steps": 6}, "co_train", {"burn_in", "preprocess"}),
+        ("train", {"seed": 1}, "burn_in", {"preprocess", "simulate"}),
+    ],
+)
+def test_a_setting_runs_its_own_stage_and_none_before(
+    finished, tmp_path, section, values, runs, rests
+):
+    shutil.copytree(finished.folder, tmp_path / "copy")
+    changed = Project(tmp_path / "copy", SMALL)
+    changed.change(section, **values)
+    jobs = changed.jobs()
+    assert runs in jobs
+    assert not jobs & rests
+
+
+def test_a_typo_is_caught_before_anything_runs(project):
+    project.change("train", sed=3)
+    done = project.run()
+    assert done.returncode != 0
+    assert "train.sed: unknown setting" in done.stdout
+    assert not project.path().exists()
+
+
+def test_one_file_is_picked_without_the_pipeline(finished, tmp_path):
+    output = tmp_path / "picks.star"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "picker", "predict"),
+            *("--model", finished.path("semietpicker", "models", "model.safetensors")),
+            *(finished.path("simulated", "sim_004.mrc"), "--output", output),
+            *("--settings", finished.path("settings", "predict.json")),
+        ],
+        check=True,
+        cwd=ROOT,
+    )
+    alone = read_picks(output)
+    piped = read_picks(finished.path("semietpicker", "picks", "sim_004.star"))
+    assert alone.particle.tolist() == piped.particle.tolist()
+    # stored volumes are float16; a file read anew is not
+    np.testing.assert_allclose(alone.position_zyx, piped.position_zyx, atol=2.0)
+
+
+def own_project(folder, finished, *, bad):
+    """Return a project of MRC files and STAR picks, one tomogram of them bad."""
+    folder.mkdir()
+    lines = ["tomogram\tpath\tsplit\tpicks"]
+    splits = ["labeled", "labeled", "unlabeled", "unlabeled", "test"]
+    for i, split in enumerate(splits):
+        name = f"sim_{i:03d}"
+        shutil.copy(finished.path("simulated", f"{name}.mrc"), folder / f"{name}.mrc")
+        shutil.copy(finished.path("simulated", f"{name}.star"), folder)
+        picks = f"{name}.star" if split in ("labeled", "test") else ""
+        lines.append(f"{name}\t{name}.mrc\t{split}\t{picks}")
+    data = (folder / f"{bad}.mrc").read_bytes()
+    (folder / f"{bad}.mrc").write_bytes(data[:-1000])
+    (folder / "tomograms.tsv").write_text("\n".join(lines) + "\n")
+    return Project(folder, SMALL | {"tomograms": {"source": "table"}})
+
+
+def test_one_bad_tomogram_never_takes_the_others_down(finished, tmp_path):
+    mine = own_project(tmp_path / "mine", finished, bad="sim_003")
+    done = mine.run()
+    assert done.returncode != 0
+    assert "1 of 5 tomograms could not be used" in done.stdout
+    assert "sim_003.mrc is truncated" in done.stdout
+    found = {p.stem for p in mine.path("semietpicker", "picks").glob("*.star")}
+    assert found == {"sim_000", "sim_001", "sim_002", "sim_004"}
+    assert "is truncated" in mine.path("report.html").read_text()
+    shutil.copy(finished.path("simulated", "sim_003.mrc"), mine.folder)
+    output = mine.succeed()
+    assert "rule burn_in" not in output
+    assert "rule co_train" not in output
+    assert len(re.findall(r"sim_\d+: \d+ candidates", output)) == 1
+
+
+def test_a_bad_labeled_tomogram_stops_before_training(finished, tmp_path):
+    mine = own_project(tmp_path / "mine", finished, bad="sim_001")
+    done = mine.run()
+    assert done.returncode != 0
+    assert "labeled tomogram sim_001 cannot be used" in done.stdout
+    assert not mine.path("semietpicker", "models").exists()
+
+
+def test_test_labels_do_not_reach_the_models(finished, tmp_path):
+    mine = own_project(tmp_path / "mine", finished, bad="sim_002")
+    other = tmp_path / "mine" / "sim_004.star"
+    write_picks(other, picks_from_arrays([[50, 50, 50]], ["ribosome"]))
+    mine.run()
+    thresholds = json.loads(
+        mine.path("semietpicker", "models", "thresholds.json").read_text()
+    )
+    assert {value["source"] for value in thresholds.values()} == {"labeled"}
+    again = own_project(tmp_path / "again", finished, bad="sim_002")
+    again.run()
+    models = [
+        load_file(p.path("semietpicker", "models", "model.safetensors"))
+        for p in (mine, again)
+    ]
+    assert all(torch.equal(models[0][k], models[1][k]) for k in models[0])
+    assert thresholds == json.loads(
+        again.path("semietpicker", "models", "thresholds.json").read_text()
+    )
+
+
+def test_supervised_trains_for_the_steps_of_both_stages(project):
+    project.configure(SMALL | {"method": "supervised"})
+    output = project.succeed("--until", "co_train")
+    assert "burn_in 30/30" in output
+    assert "no co-training" in output
+    assert project.path("supervised", "models", "model.safetensors").is_file()
+
+
+def test_a_simulated_volume_can_be_opened_by_others(finished):
+    with mrcfile.open(finished.path("simulated", "sim_000.mrc")) as file:
+        assert file.data.shape == (24, 48, 56)
+        assert float(file.voxel_size.x) == pytest.approx(10.0)
+
+
+def test_lint_is_clean(project):
+    assert "Congratulations" in project.succeed("--lint")
+
+
+def test_a_voxel_size_from_the_settings_overrides_the_files(finished, tmp_path):
+    mine = own_project(tmp_path / "mine", finished, bad="sim_003")
+    with mrcfile.open(finished.path("simulated", "sim_003.mrc")) as file:
+        volume = file.data.copy()
+    write_volume(tmp_path / "mine" / "sim_003.mrc", volume, 1.0)
+    table = tmp_path / "mine" / "tomograms.tsv"
+    text = table.read_text().replace("split\tpicks", "split\tpicks\tvoxel_size")
+    table.write_text(re.sub(r"(\tunlabeled\t)$", r"\1\t10.0", text, flags=re.M))
+    mine.succeed("--until", "preprocess")
+    manifest = mine.path("manifests", "preprocess", "unlabeled-0001of0001.json")
+    sizes = {
+        e["tomogram"]: (e["voxel_size"], e["error"])
+        for e in json.loads(manifest.read_text())["tomograms"]
+    }
+    assert sizes == {"sim_002": (10.0, None), "sim_003": (10.0, None)}
