@@ -22,9 +22,11 @@ include: "workflow/rules/export.smk"
 include: "workflow/rules/report.smk"
 
 
-# One page to look at, and one line to read.
+# One page to look at, and one line to read. The shards' manifests are named too, or
+# a tomogram's deleted file would not be missed while the report still stands.
 rule all:
     default_target: True
     input:
+        every_manifest(),
         "results/report.html",
         "results/summary.txt",

@@ -296,9 +296,9 @@ class CoTrainSettings(Settings):
     """w: weight of the unlabeled loss."""
     ramp_up_steps: Annotated[int, Field(ge=0)] = 200
     """Steps over which the unlabeled weight grows from 0."""
-    pseudo_labels: Literal["picks", "heatmap"] = "picks"
-    """picks: the teacher's peaks above each class's threshold, drawn anew as targets;
-    heatmap: the teacher's averaged heatmap itself, as the paper has it."""
+    pseudo_labels: Literal["heatmap", "picks"] = "heatmap"
+    """heatmap: the teacher's averaged heatmap itself, as the paper has it; picks: its
+    peaks above each class's threshold, drawn anew as targets."""
     doubt: Fraction = 0.5
     """From this fraction of a class's threshold on, a value without a pseudo-pick says
     nothing; below it is background. With pseudo_labels: picks."""

@@ -26,15 +26,14 @@ SIMULATED = {row.tomogram: i for i, row in enumerate(rows)}
 FEEDBACK = "validation" if any(r.split == "validation" for r in rows) else "labeled"
 EVALUATED = "test" if any(r.split == "test" and r.picks for r in rows) else "validation"
 
+MANIFESTS = [
+    "results/manifests/preprocess/{shard}.json",
+    f"results/{METHOD}/manifests/predict/{{shard}}.json",
+    f"results/{METHOD}/manifests/pick/{{shard}}.json",
+]
+
 if workflow.is_main_process:  # a job parses this file too, while others write
-    forget_untrue_manifests(
-        Path(folder)
-        for folder in [
-            "results/manifests/preprocess",
-            f"results/{METHOD}/manifests/predict",
-            f"results/{METHOD}/manifests/pick",
-        ]
-    )
+    forget_untrue_manifests(Path(pattern).parent for pattern in MANIFESTS)
 
 # Jobs may start in any folder; the package stands beside the Snakefile.
 shell.prefix(
@@ -63,6 +62,11 @@ def manifests(pattern, *splits):
     ]
 
 
+def every_manifest():
+    """Return all shards' manifests of all stages."""
+    return [path for pattern in MANIFESTS for path in manifests(pattern)]
+
+
 def shard_files(wildcards):
     """Return every file that one shard's tomograms are read from."""
     members = SHARDS.get(wildcards.shard, [])
@@ -81,5 +85,7 @@ def truth_is_known():
 def names_digest(split):
     """Return a short text that changes when a split's list of tomograms does."""
     return "{:08x}".format(
-        zlib.crc32(" ".join(sorted(r.tomogram for r in rows if r.split == split)).encode())
+        zlib.crc32(
+            " ".join(sorted(r.tomogram for r in rows if r.split == split)).encode()
+        )
     )

@@ -2,103 +2,154 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
+import logging
+import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from picker.config import SPLITS, TomogramRow, explained
+from picker.config import CopickSettings, Particle, TomogramRow, explained
+from picker.formats.files import written_whole
+from picker.formats.tsv import read_tsv, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from picker.config import CopickSettings, Particle
-    from picker.formats.star import TomogramPicks
+    from picker.formats.records import TomogramPicks
+
+logger = logging.getLogger(__name__)
 
 IDENTITY = [[float(i == j) for j in range(4)] for i in range(4)]
 
 
-def find_tomograms(settings: CopickSettings) -> tuple[TomogramRow, ...]:
+def find_tomograms(
+    settings: CopickSettings, particles: Sequence[str] = ()
+) -> tuple[TomogramRow, ...]:
     """Return the tomograms that the splits table names, with their picks.
+
+    Parameters
+    ----------
+    settings
+        Where things are.
+    particles
+        Classes whose files of picks are wanted; all of them if empty.
 
     Raises
     ------
     ValueError
-        If the table, a volume or the picks of a labeled tomogram are missing.
+        If the table is missing or has errors: a name that stands twice, a bad split, a
+        volume or the picks of a labeled tomogram that do not exist. Up to ten are told
+        at once.
     """
-    if not settings.splits.is_file():
-        raise ValueError(
-            f"table {settings.splits} does not exist; set tomograms.copick.splits"
-        )
-    rows = []
-    with settings.splits.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        if not {"tomogram", "split"} <= set(reader.fieldnames or []):
-            raise ValueError(
-                f"table {settings.splits} has the columns {reader.fieldnames};"
-                " expected tomogram and split, apart by tabs"
+    rows: list[TomogramRow] = []
+    problems = []
+    lines: dict[str, int] = {}
+    table = settings.splits
+    for line, values in read_tsv(
+        table, ("tomogram", "split"), (), "tomograms.copick.splits"
+    ):
+        name, split = values["tomogram"], values["split"]
+        picks = _picks(settings, name, split, particles)
+        if split in ("labeled", "validation") and not picks:
+            problems.append(
+                f"line {line}: tomogram {name} is {split} but has no picks; check"
+                f" tomograms.copick.picks.{split}"
             )
-        for line, values in enumerate(reader, 2):
-            try:
-                rows.append(_row(settings, values["tomogram"], values["split"]))
-            except ValidationError as error:
-                raise ValueError(
-                    f"table {settings.splits}, line {line}: {explained(error).strip()}"
-                ) from error
-    if not rows:
-        raise ValueError(f"table {settings.splits} has no rows; name some tomograms")
+            continue
+        run = settings.root / "ExperimentRuns" / name
+        spacing = run / f"VoxelSpacing{settings.voxel_spacing}"
+        volume = spacing / f"{settings.tomogram_type}.zarr"
+        try:
+            row = TomogramRow.model_validate(
+                {"tomogram": name, "path": volume, "split": split, "picks": picks}
+            )
+        except ValidationError as error:
+            text = "; ".join(part.strip() for part in explained(error).splitlines())
+            problems.append(f"line {line}: {text}")
+            continue
+        if name in lines:
+            problems.append(
+                f"line {line}: tomogram {name} stands in line {lines[name]} already;"
+                " name it once"
+            )
+        lines.setdefault(name, line)
+        if not row.path.is_dir():
+            problems.append(
+                f"line {line}: {row.path} does not exist; check tomograms.copick.root,"
+                " voxel_spacing and tomogram_type"
+            )
+        rows.append(row)
+    refuse(table, problems, len(rows))
     return tuple(rows)
 
 
-def _row(settings: CopickSettings, name: str, split: Any) -> TomogramRow:
-    """Return one tomogram with the picks of its split."""
-    volume = (
-        settings.root
-        / "ExperimentRuns"
-        / name
-        / f"VoxelSpacing{settings.voxel_spacing}"
-        / f"{settings.tomogram_type}.zarr"
-    )
-    if not volume.is_dir():
-        raise ValueError(
-            f"{volume} of tomogram {name} does not exist; check tomograms.copick.root,"
-            " voxel_spacing and tomogram_type"
-        )
-    picks: tuple[Path, ...] = ()
-    if split in SPLITS and split in settings.picks:
-        folder = settings.picks[split] / "ExperimentRuns" / name / "Picks"
-        picks = tuple(sorted(folder.glob("*.json")))
-    return TomogramRow(tomogram=name, path=volume, split=split, picks=picks)
+def _picks(
+    settings: CopickSettings, name: str, split: str, particles: Sequence[str]
+) -> tuple[Path, ...]:
+    """Return a tomogram's files of picks in the folder of its split, if it has one."""
+    # A split that does not exist finds no folder; the row then refuses it.
+    root = {str(key): value for key, value in settings.picks.items()}.get(split)
+    if root is None:
+        return ()
+    files = (root / "ExperimentRuns" / name / "Picks").glob("*.json")
+    return tuple(sorted(file for file in files if _is_wanted(file.stem, particles)))
 
 
-def read_picks(path: Path) -> tuple[str, list[list[float]], list[float]]:
-    """Return the object's name, `(n, 3)` positions [Å, zyx] and scores of one file.
+def _is_wanted(stem: str, particles: Sequence[str]) -> bool:
+    """Return whether a file `<object>` or `<user>_<session>_<object>` is of a class.
+
+    The name is enough to plan with; opening each file would take minutes for many
+    tomograms. The object inside is checked when the file is read.
+    """
+    wanted = {*particles, *(object_name(name) for name in particles)}
+    *ids, name = stem.split("_", 2)
+    return not wanted or stem in wanted or (len(ids) == 2 and name in wanted)
+
+
+def object_name(particle: str) -> str:
+    """Return a particle's name as copick allows it: no underscores.
+
+    Source: copick, src/copick/util/escape.py, commit 45ca25b.
+    """
+    return re.sub("_", "-", particle).strip("-")
+
+
+def read_picks(path: Path) -> tuple[str, str | None, list[list[float]], list[float]]:
+    """Return object, run, `(n, 3)` positions [Å, zyx] and scores of one file.
 
     Raises
     ------
     ValueError
-        If the file is no copick JSON or its unit is not angstrom.
+        If the file is no copick JSON, its unit is not angstrom, or a position is not
+        finite.
     """
     try:
-        content = json.loads(path.read_text())
-        name = content["pickable_object_name"]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        name = str(content["pickable_object_name"])
         points = content["points"] or []
         positions = [
             [float(point["location"][axis]) for axis in "zyx"] for point in points
         ]
-        scores = [float(point.get("score") or 1.0) for point in points]
-    except (KeyError, TypeError, ValueError) as error:
+        given = [point.get("score") for point in points]
+        scores = [1.0 if score is None else float(score) for score in given]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"{path} is no copick picks file ({error!r}); expected"
             " pickable_object_name and points with a location"
         ) from error
+    for number, (place, score) in enumerate(zip(positions, scores, strict=True), 1):
+        if not all(map(math.isfinite, [*place, score])):
+            raise ValueError(
+                f"{path}: point {number} is not finite (z, y, x {place}, score"
+                f" {score}); expected numbers, mend it"
+            )
     unit = content.get("unit", "angstrom")
     if unit != "angstrom":
         raise ValueError(f"{path} gives positions in {unit!r}; expected angstrom")
-    return name, positions, scores
+    return name, content.get("run_name"), positions, scores
 
 
 def write_project(
@@ -107,68 +158,109 @@ def write_project(
     particles: Sequence[Particle],
     user_id: str,
     session_id: str,
-    root: Path,
+    root: Path | None = None,
 ) -> None:
     """Write one JSON a tomogram and class, and a configuration that copick opens.
 
-    `root` is where the folder will lie when copick opens it.
+    Parameters
+    ----------
+    folder
+        Filled: `copick_config.json` and `ExperimentRuns/<tomogram>/Picks/`.
+    tomograms
+        What to write [Å].
+    particles
+        Classes; each gets its file, even without picks.
+    user_id, session_id
+        Part of the files' names; copick allows no underscores, they become dashes.
+    root
+        Where the folder will lie when copick opens it; None: where it is written.
+
+    Raises
+    ------
+    ValueError
+        If two particles have the same name in copick.
     """
+    names = {particle.name: object_name(particle.name) for particle in particles}
+    if len(set(names.values())) < len(names):
+        raise ValueError(
+            f"particles {', '.join(names)} are not told apart by copick, which has no"
+            " underscores in names; rename one"
+        )
+    for ours, theirs in names.items():
+        if ours != theirs:
+            logger.warning("warning: %s is called %s in copick", ours, theirs)
+    for name in names:
+        num = sum(not (one.picks.particle == name).any() for one in tomograms)
+        if num:
+            logger.warning(
+                "warning: no picks of %s in %d of %d tomograms; their files have no"
+                " points",
+                name,
+                num,
+                len(tomograms),
+            )
+    user, session = object_name(user_id), object_name(session_id)
     for one in tomograms:
-        picks_folder = folder / "ExperimentRuns" / one.tomogram / "Picks"
         for particle in particles:
             content = {
-                "pickable_object_name": particle.name,
-                "user_id": user_id,
-                "session_id": session_id,
+                "pickable_object_name": names[particle.name],
+                "user_id": user,
+                "session_id": session,
                 "run_name": one.tomogram,
                 "voxel_spacing": one.voxel_size,
                 "unit": "angstrom",
                 "points": list(_points(one, particle.name)),
                 "trust_orientation": False,
             }
-            name = f"{user_id}_{session_id}_{particle.name}.json"
-            _write_json(picks_folder / name, content)
-    _write_json(
-        folder / "copick_config.json",
-        {
-            "config_type": "filesystem",
-            "name": "picks",
-            "description": "Picks in angstrom; 0 is the centre of voxel 0.",
-            "version": "1.0.0",
-            "pickable_objects": [
-                {
-                    "name": particle.name,
-                    "is_particle": True,
-                    "label": label,
-                    "color": [
-                        *(int(particle.color[i : i + 2], 16) for i in (1, 3, 5)),
-                        255,
-                    ],
-                    "radius": particle.radius,
-                }
-                for label, particle in enumerate(particles, 1)
-            ],
-            "overlay_root": f"local://{root.resolve()}",
-            "overlay_fs_args": {"auto_mkdir": True},
-        },
-    )
+            name = f"{user}_{session}_{names[particle.name]}.json"
+            picks = folder / "ExperimentRuns" / one.tomogram / "Picks"
+            _write_json(picks / name, content)
+    config = _config(particles, user, session, root or folder)
+    _write_json(folder / "copick_config.json", config)
+
+
+def _config(
+    particles: Sequence[Particle], user: str, session: str, root: Path
+) -> dict[str, Any]:
+    """Return the configuration of a filesystem project."""
+    return {
+        "config_type": "filesystem",
+        "name": "picks",
+        "description": "Picks in angstrom; 0 is the centre of voxel 0.",
+        "version": "1.0.0",
+        "user_id": user,
+        "session_id": session,
+        "pickable_objects": [
+            {
+                "name": object_name(particle.name),
+                "is_particle": True,
+                "label": label,
+                "color": [*bytes.fromhex(particle.color[1:]), 255],
+                "radius": particle.radius,
+            }
+            for label, particle in enumerate(particles, 1)
+        ],
+        "overlay_root": f"local://{root.resolve()}",
+        "overlay_fs_args": {"auto_mkdir": True},
+        # No volumes of ours; copick has no default and asks for the key.
+        "static_root": None,
+        "static_fs_args": {},
+    }
 
 
 def _points(one: TomogramPicks, particle: str) -> Iterator[dict[str, Any]]:
     """Yield the points of one class; orientation unknown, so the identity."""
     mine = one.picks.of(particle)
     for position, score in zip(mine.position_zyx, mine.score, strict=True):
-        z, y, x = (float(v) for v in position)
+        z, y, x = (float(value) for value in position)
         yield {
             "location": {"x": x, "y": y, "z": z},
             "transformation_": IDENTITY,
             "instance_id": 0,
-            "score": round(float(score), 6),
+            "score": float(str(score)),
         }
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content))
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")

@@ -1,39 +1,82 @@
-"""The submission of the CZII challenge on Kaggle: one CSV row a pick, in Å."""
+"""Kaggle's submission.csv of the CZII challenge."""
 
 from __future__ import annotations
 
 import csv
-import os
+import logging
 from typing import TYPE_CHECKING
+
+from picker.formats.files import written_whole
+from picker.picks import Picks, picks_from_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from picker.formats.star import TomogramPicks
+    from picker.formats.records import TomogramPicks
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = ("id", "experiment", "particle_type", "x", "y", "z")
 
 
 def write_submission(folder: Path, tomograms: Sequence[TomogramPicks]) -> None:
-    """Write `submission.csv` as Kaggle wants it, and the same rows with scores."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = []
+    """Write `submission.csv` [Å] as Kaggle wants it, and the same rows with scores.
+
+    Kaggle takes no other columns, so scores go to `submission_scores.csv`.
+    """
+    rows: list[list[str]] = []
     for one in tomograms:
         for particle, position, score in zip(
             one.picks.particle, one.picks.position_zyx, one.picks.score, strict=True
         ):
-            place = [f"{float(v):.9g}" for v in position[::-1]]
-            rows.append(
-                [str(len(rows)), one.tomogram, particle, *place, f"{score:.6g}"]
-            )
+            place = [repr(float(value)) for value in position[::-1]]
+            rows.append([str(len(rows)), one.tomogram, particle, *place, str(score)])
+    if not rows:
+        logger.warning("warning: no picks; submission.csv has a header alone")
     for name, columns in (
         ("submission.csv", COLUMNS),
         ("submission_scores.csv", (*COLUMNS, "score")),
     ):
-        temporary = folder / f".{name}.{os.getpid()}"
-        with temporary.open("w", newline="") as file:
+        with (
+            written_whole(folder / name) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(columns)
             writer.writerows(row[: len(columns)] for row in rows)
-        temporary.replace(folder / name)
+
+
+def read_submission(path: Path) -> dict[str, Picks]:
+    """Return tomogram: picks [Å] of either file that `write_submission` wrote.
+
+    Tomograms without picks are not in it. Without scores each pick has 1.
+
+    Raises
+    ------
+    ValueError
+        If columns are missing or a position is no number.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        columns = reader.fieldnames or []
+        if not set(COLUMNS) <= set(columns):
+            raise ValueError(
+                f"{path} has the columns {', '.join(columns)}; expected"
+                f" {', '.join(COLUMNS)}"
+            )
+        rows = list(reader)
+    found: dict[str, Picks] = {}
+    for name in dict.fromkeys(row["experiment"] for row in rows):
+        mine = [row for row in rows if row["experiment"] == name]
+        try:
+            found[name] = picks_from_arrays(
+                [[float(row[axis]) for axis in "zyx"] for row in mine],
+                [row["particle_type"] for row in mine],
+                [float(row.get("score") or 1) for row in mine],
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"{path}, experiment {name}: {error}; expected x, y, z in Å"
+            ) from error
+    return found

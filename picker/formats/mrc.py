@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import mrcfile
 import numpy as np
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+Order = Literal["<", ">"]
 HEADER_BYTES = 1024
 DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 REFUSED = {3: "complex numbers", 4: "complex numbers", 101: "4-bit numbers"}
-STAMPS = {b"\x44\x44": "<", b"\x44\x41": "<", b"\x11\x11": ">"}
+STAMPS: dict[bytes, Order] = {b"\x44\x44": "<", b"\x44\x41": "<", b"\x11\x11": ">"}
 IMOD_STAMP = 1146047817
 LONGEST_AXIS = 100_000
 # What files of other kinds begin with, and what to do about them.
@@ -110,17 +111,19 @@ def write_volume(path: Path, volume: NDArray[Any], voxel_size: float) -> None:
     path
         File to write or replace.
     volume
-        `(z, y, x)` float32, float16, int8, int16 or uint16.
+        `(z, y, x)` float32, float16, int8, int16 or uint16; others become float32.
     voxel_size
         Edge of a voxel [Å].
     """
+    if volume.dtype.kind + str(volume.dtype.itemsize) not in DTYPES.values():
+        volume = volume.astype(np.float32)
     with written_whole(path) as temporary, mrcfile.new(temporary) as file:
         file.set_data(volume)
         file.set_volume()
         file.voxel_size = voxel_size
 
 
-def _byte_order(path: Path, raw: bytes) -> tuple[str, list[str]]:
+def _byte_order(path: Path, raw: bytes) -> tuple[Order, list[str]]:
     """Return `<` or `>` and warnings; the header's numbers decide, not its stamp.
 
     Raises
@@ -130,10 +133,9 @@ def _byte_order(path: Path, raw: bytes) -> tuple[str, list[str]]:
     """
     stamp = raw[212:214]
     named = STAMPS.get(stamp, "<")
-    for order in (named, "<" if named == ">" else ">"):
-        if _makes_sense(raw, order):
-            break
-    else:
+    orders: tuple[Order, Order] = ("<", ">") if named == "<" else (">", "<")
+    order = next((order for order in orders if _makes_sense(raw, order)), None)
+    if order is None:
         kind, advice = next(
             (told for start, told in OTHER_KINDS.items() if raw.startswith(start)),
             ("not an MRC file", "give an MRC file or an OME-Zarr folder"),
@@ -154,7 +156,7 @@ def _byte_order(path: Path, raw: bytes) -> tuple[str, list[str]]:
     return order, warnings
 
 
-def _makes_sense(raw: bytes, order: str) -> bool:
+def _makes_sense(raw: bytes, order: Order) -> bool:
     if len(raw) < HEADER_BYTES:
         return False
     header = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(order))[0]
@@ -176,7 +178,7 @@ def _dtype(path: Path, header: np.void) -> np.dtype[Any]:
     return np.dtype(DTYPES[mode])
 
 
-def _is_unsigned_imod(raw: bytes, order: str, mode: int) -> bool:
+def _is_unsigned_imod(raw: bytes, order: Order, mode: int) -> bool:
     """Return whether bytes count from 0 to 255: IMOD's stamp without its sign flag.
 
     Source: IMOD, MRC file format, https://bio3d.colorado.edu/imod/doc/mrc_format.txt

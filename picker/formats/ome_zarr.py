@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-ANGSTROM = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 10_000.0}
+ANGSTROM = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 1e4, "picometer": 1e-2}
 CHUNK = 64
+"""Edge of a chunk [voxels]: a patch touches few of them and reads little in vain."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -159,7 +160,9 @@ def _open(
             f"Zarr metadata of {path} cannot be read ({error}); copy it again"
         ) from error
     if isinstance(node, zarr.Array):
-        array, folder, sizes, warnings = node, path, [], []
+        sizes: list[float] = []
+        warnings: list[str] = []
+        array, folder = node, path
         if array.ndim != 3:
             raise ValueError(
                 f"{path} is a Zarr array of shape {array.shape}; expected z, y, x"
@@ -204,13 +207,13 @@ def _highest_resolution(
             " expected z, y, x, at most with c and t of length 1 before them"
         )
     scale, warnings = _scale(path, [multiscale, dataset], len(names))
-    units = [axis.get("unit") for axis in axes[extra:]]
+    units = [str(axis.get("unit", "missing")) for axis in axes[extra:]]
     if not scale or (voxel_size is not None and not set(units) <= set(ANGSTROM)):
         return array, path / name, [], warnings
     for unit in units:
         if unit not in ANGSTROM:
             raise ValueError(
-                f"{path} has axes with unit {unit}; expected"
+                f"{path} has an axis whose unit is {unit}; expected"
                 f" {', '.join(ANGSTROM)}; {SET_VOXEL_SIZE}"
             )
     sizes = [s * ANGSTROM[u] for s, u in zip(scale[extra:], units, strict=True)]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SHORTEST_AXIS = 8
+SHORTEST_AXIS = 16
+"""Fewest voxels along an axis that the network can look at."""
 
 
 def read_tomogram(
@@ -34,7 +35,7 @@ def read_tomogram(
     Raises
     ------
     ValueError
-        If it cannot be read, is not 3-D, has an axis of fewer than 8 voxels, voxels
+        If it cannot be read, is not 3-D, has an axis of fewer than 16 voxels, voxels
         that are not finite, or the same value in every voxel.
     """
     stored, size, warnings = _read(path, voxel_size)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.verbs.common import read_manifests, write_text
+from picker.verbs.common import logger, read_manifests, write_text
 
 if TYPE_CHECKING:
     import argparse
@@ -47,8 +47,9 @@ def run(arguments: argparse.Namespace) -> None:
             f" are done ({num_picks} picks in {folder}, report {arguments.report})."
             f" Mend these or take them out of the table, then run again:{reasons}"
         )
-    write_text(
-        arguments.output,
+    line = (
         f"{f1}{num_picks} picks of {len(entries)} tomograms in {folder};"
-        f" report: {arguments.report}\n",
+        f" report: {arguments.report}"
     )
+    logger.info(line)
+    write_text(arguments.output, line + "\n")

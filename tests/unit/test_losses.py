@@ -32,3 +32,20 @@ def test_a_small_class_counts_as_much_as_a_large_one():
     assert reweighted_mse(heatmap, target, 4.0).item() == pytest.approx(0.5, abs=1e-5)
     as_the_paper = reweighted_mse(heatmap, target, 4.0, per_class=False)
     assert as_the_paper.item() == pytest.approx(1 / 5, abs=1e-5)
+
+
+def test_what_the_target_leaves_open_does_not_count():
+    heatmap, target = stack([0.0, 1.0, 0.0]), stack([1.0, 0.0, 0.0])
+    known = stack([1.0, 0.0, 1.0])
+    loss = reweighted_mse(heatmap, target, 4.0, known=known)
+    assert loss.item() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_class_without_weight_does_not_count():
+    target = stack([1.0, 0.0], [1.0, 0.0])
+    heatmap = stack([1.0, 0.0], [0.0, 0.0])
+    weight = torch.tensor([1.0, 0.0])
+    loss = reweighted_mse(heatmap, target, 4.0, class_weight=weight)
+    assert loss.item() == pytest.approx(0.0, abs=1e-5)
+    nothing = reweighted_mse(heatmap, target, 4.0, class_weight=torch.zeros(2))
+    assert nothing.item() == 0

@@ -1,10 +1,17 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from picker.config import ModelSettings
+from picker.heatmap import target_from_index
 from picker.models import build_model
-from picker.teacher import averaged_views, update_teacher
+from picker.teacher import (
+    PseudoPicks,
+    averaged_views,
+    target_from_teacher,
+    update_teacher,
+)
 
 
 def test_floats_are_averaged_and_counters_copied():
@@ -52,3 +59,25 @@ def test_averaged_heatmap_of_a_flipped_patch_is_the_flipped_heatmap():
     averaged = averaged_views(model, patch, True)
     assert averaged.shape == direct.shape
     assert not torch.allclose(averaged, direct)
+
+
+def test_sure_peaks_are_drawn_anew_and_unsure_ones_left_open():
+    centres = np.array([[8.5, 10.5, 12.5], [8.5, 30.5, 40.5]])
+    sigma = np.array([3.0, 3.0])
+    drawn = target_from_index(centres, np.array([0, 0]), sigma, (20, 40, 56), 2)
+    heatmap = torch.from_numpy(drawn) * 0.8
+    heatmap[0, :, 10:, :] *= 0.5  # the second peak reaches 0.4 alone
+    how = PseudoPicks(
+        threshold=np.array([0.6, 0.6]),
+        doubt=np.array([0.3, 0.3]),
+        trusted=np.array([True, True]),
+        sigma=sigma,
+        kernels=[3, 3],
+    )
+    target, known = target_from_teacher(heatmap[None], how)
+    only = target_from_index(centres[:1], np.array([0]), sigma, (20, 40, 56), 2)
+    torch.testing.assert_close(target[0], torch.from_numpy(only), atol=2e-3, rtol=0)
+    assert known[0, 0, 4, 15, 20] == 0
+    assert known[0, 0, 4, 5, 6] == 1
+    assert known[0, 0, 0, 0, 0] == 1
+    assert known[0, 1].all()

@@ -12,14 +12,14 @@ rule evaluate:
         curves="results/{method}/evaluation/curves.tsv",
     log:
         "results/logs/{method}/evaluate.log",
-    params:
-        version=__version__,
     conda:
         "../../envs/picker-cpu.yaml"
+    params:
+        version=__version__,
     shell:
         r"""
         python -m picker evaluate --picks {input.picks} \
             --candidates {input.candidates} --thresholds {input.thresholds} \
             --settings {input.settings} --output {output.metrics} \
-            --curves {output.curves} > {log} 2>&1
+            --curves {output.curves} >{log} 2>&1
         """

@@ -7,15 +7,15 @@ rule export:
         directory("results/{method}/export/{target}"),
     log:
         "results/logs/{method}/export/{target}.log",
-    params:
-        version=__version__,
     wildcard_constraints:
         target="[a-z0-9]+",
     conda:
         "../../envs/picker-cpu.yaml"
+    params:
+        version=__version__,
     shell:
         r"""
         python -m picker export --manifests {input.manifests} \
             --settings {input.settings} --target {wildcards.target} \
-            --output {output} > {log} 2>&1
+            --output {output} >{log} 2>&1
         """

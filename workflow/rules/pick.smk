@@ -9,14 +9,14 @@ rule calibrate:
         "results/{method}/models/thresholds.json",
     log:
         "results/logs/{method}/calibrate.log",
-    params:
-        version=__version__,
     conda:
         "../../envs/picker-cpu.yaml"
+    params:
+        version=__version__,
     shell:
         r"""
         python -m picker calibrate --manifests {input.manifests} \
-            --settings {input.settings} --output {output} > {log} 2>&1
+            --settings {input.settings} --output {output} >{log} 2>&1
         """
 
 
@@ -30,14 +30,14 @@ rule pick:
         "results/{method}/manifests/pick/{shard}.json",
     log:
         "results/logs/{method}/pick/{shard}.log",
+    conda:
+        "../../envs/picker-cpu.yaml"
     params:
         version=__version__,
         picks="results/{method}/picks",
-    conda:
-        "../../envs/picker-cpu.yaml"
     shell:
         r"""
         python -m picker pick --manifests {input.manifest} \
             --thresholds {input.thresholds} --settings {input.settings} \
-            --picks {params.picks} --output {output} > {log} 2>&1
+            --picks {params.picks} --output {output} >{log} 2>&1
         """

@@ -10,16 +10,16 @@ rule predict:
         "results/logs/{method}/predict/{shard}.log",
     benchmark:
         "results/benchmarks/{method}/predict/{shard}.tsv"
-    params:
-        version=__version__,
-        candidates="results/{method}/candidates",
+    conda:
+        "../../envs/picker-cuda.yaml"
     threads: 8
     resources:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
-    conda:
-        "../../envs/picker-cuda.yaml"
+    params:
+        version=__version__,
+        candidates="results/{method}/candidates",
     shell:
         r"""
         python -m picker predict --model {input.model} --manifests {input.manifest} \

@@ -8,13 +8,13 @@ rule preprocess:
         "results/manifests/preprocess/{shard}.json",
     log:
         "results/logs/preprocess/{shard}.log",
-    params:
-        version=__version__,
+    conda:
+        "../../envs/picker-cpu.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
-    conda:
-        "../../envs/picker-cpu.yaml"
+    params:
+        version=__version__,
     shell:
         r"""
         python -m picker preprocess --tomograms {input.tomograms} \

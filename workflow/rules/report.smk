@@ -24,17 +24,17 @@ rule report:
         "results/report.html",
     log:
         f"results/logs/{METHOD}/report.log",
+    conda:
+        "../../envs/picker-cpu.yaml"
     params:
         version=__version__,
         method=METHOD,
-    conda:
-        "../../envs/picker-cpu.yaml"
     shell:
         r"""
         python -m picker report --method {params.method} --picks {input.picks} \
             --candidates {input.candidates} --thresholds {input.thresholds} \
             --tables {input.tables} --evaluation {input.evaluation} \
-            --settings {input.settings} --output {output} > {log} 2>&1
+            --settings {input.settings} --output {output} >{log} 2>&1
         """
 
 
@@ -53,13 +53,13 @@ rule finish:
         "results/summary.txt",
     log:
         f"results/logs/{METHOD}/finish.log",
+    conda:
+        "../../envs/picker-cpu.yaml"
     params:
         metrics=lambda wildcards, input: (
             f"--metrics {input.metrics}" if input.metrics else ""
         ),
         version=__version__,
-    conda:
-        "../../envs/picker-cpu.yaml"
     shell:
         r"""
         python -m picker finish --picks {input.picks} {params.metrics} \

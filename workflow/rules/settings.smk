@@ -13,7 +13,7 @@ rule write_settings:
         ),
     shell:
         r"""
-        printf '%s\n' {params.content:q} > {output}
+        printf '%s\n' {params.content:q} >{output}
         """
 
 
@@ -27,5 +27,5 @@ rule write_shard:
         ),
     shell:
         r"""
-        printf '%s\n' {params.content:q} > {output}
+        printf '%s\n' {params.content:q} >{output}
         """

@@ -7,14 +7,14 @@ rule simulate:
         truth="results/simulated/{tomogram}.star",
     log:
         "results/logs/simulate/{tomogram}.log",
+    conda:
+        "../../envs/picker-cpu.yaml"
     params:
         index=lambda wildcards: SIMULATED[wildcards.tomogram],
         version=__version__,
-    conda:
-        "../../envs/picker-cpu.yaml"
     shell:
         r"""
         python -m picker simulate --name {wildcards.tomogram:q} --index {params.index} \
             --settings {input.settings} --output {output.volume} \
-            --truth {output.truth} > {log} 2>&1
+            --truth {output.truth} >{log} 2>&1
         """

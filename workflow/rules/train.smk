@@ -20,16 +20,16 @@ rule burn_in:
         "results/logs/{method}/burn_in.log",
     benchmark:
         "results/benchmarks/{method}/burn_in.tsv"
-    params:
-        version=__version__,
-        checkpoint="results/{method}/checkpoints/burn_in.pt",
+    conda:
+        "../../envs/picker-cuda.yaml"
     threads: 64
     resources:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 1440 * attempt,
-    conda:
-        "../../envs/picker-cuda.yaml"
+    params:
+        version=__version__,
+        checkpoint="results/{method}/checkpoints/burn_in.pt",
     shell:
         r"""
         python -m picker burn-in --manifests {input.manifests} \
@@ -58,17 +58,17 @@ rule co_train:
         "results/logs/{method}/co_train.log",
     benchmark:
         "results/benchmarks/{method}/co_train.tsv"
-    params:
-        version=__version__,
-        checkpoint="results/{method}/checkpoints/co_train.pt",
-        unlabeled=names_digest("unlabeled"),
+    conda:
+        "../../envs/picker-cuda.yaml"
     threads: 64
     resources:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 1440 * attempt,
-    conda:
-        "../../envs/picker-cuda.yaml"
+    params:
+        version=__version__,
+        checkpoint="results/{method}/checkpoints/co_train.pt",
+        unlabeled=names_digest("unlabeled"),
     shell:
         r"""
         python -m picker co-train --model {input.model} \

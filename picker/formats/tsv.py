@@ -1,0 +1,97 @@
+"""Tab-separated tables with a header: the lines, and the problems they have."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+SHOWN = 10
+"""Problems of one table that are told at once."""
+
+
+def read_tsv(
+    path: Path, required: Sequence[str], optional: Sequence[str], setting: str
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield each row's line number and its column: value; blank lines are skipped.
+
+    Parameters
+    ----------
+    path
+        UTF-8, with or without byte order mark, lines ending as they may.
+    required, optional
+        Names of columns, in any order.
+    setting
+        Where config.yaml names the table, for messages.
+
+    Raises
+    ------
+    ValueError
+        If the file or a required column is missing, a column is unknown or stands
+        twice, or a row has more values than the header.
+    """
+    if not path.is_file():
+        raise ValueError(f"table {path} does not exist; set {setting}")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, delimiter="\t")
+        try:
+            columns = [name.strip() for name in next(reader, [])]
+            _check_columns(path, columns, required, optional)
+            for cells in reader:
+                values = [cell.strip() for cell in cells]
+                if not any(values):
+                    continue
+                if len(values) > len(columns):
+                    raise ValueError(
+                        f"table {path}, line {reader.line_num} has {len(values)}"
+                        f" values; expected {len(columns)} ({', '.join(columns)})"
+                    )
+                # Spreadsheets leave out empty cells at the end of a line.
+                values += [""] * (len(columns) - len(values))
+                yield reader.line_num, dict(zip(columns, values, strict=True))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(
+                f"table {path} cannot be read ({error}); expected tab-separated UTF-8"
+            ) from error
+
+
+def _check_columns(
+    path: Path, columns: list[str], required: Sequence[str], optional: Sequence[str]
+) -> None:
+    known = (*required, *optional)
+    problems = [f"no column {name}" for name in required if name not in columns]
+    problems += [f"unknown column {name!r}" for name in columns if name not in known]
+    if len(set(columns)) < len(columns):
+        problems.append("a column twice")
+    if problems:
+        also = f", optional {', '.join(optional)}" if optional else ""
+        raise ValueError(
+            f"table {path} has {'; '.join(problems)}; expected a first line with"
+            f" {', '.join(required)}{also}, apart by tabs"
+        )
+
+
+def refuse(path: Path, problems: Sequence[str], num_rows: int) -> None:
+    """Raise what is wrong with a table, the first ten problems at once.
+
+    Raises
+    ------
+    ValueError
+        If there are problems, or no rows.
+    """
+    if problems:
+        more = len(problems) - SHOWN
+        raise ValueError(
+            "\n  ".join(
+                [
+                    f"table {path} has {len(problems)} problems:",
+                    *problems[:SHOWN],
+                    *([f"and {more} more"] if more > 0 else []),
+                ]
+            )
+        )
+    if not num_rows:
+        raise ValueError(f"table {path} has no rows; name at least one tomogram")

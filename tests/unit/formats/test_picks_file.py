@@ -1,0 +1,293 @@
+"""Picks that users bring: every kind of file, and every mistake that was seen."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import numpy as np
+import pytest
+
+from picker.config import Particle
+from picker.formats import copick, star
+from picker.formats.kaggle import write_submission
+from picker.formats.picks_file import read_given_picks
+from picker.picks import no_picks, picks_from_arrays
+
+SHAPE = (12, 20, 28)
+V = 10.0
+PARTICLES = (
+    Particle(name="ribosome", radius=150),
+    Particle(name="beta_amylase", radius=65),
+)
+PLACES = [[20.5, 30.25, 41.125], [110.0, 0.0, 270.0], [7.0, 8.0, 9.5]]
+
+
+def make_tomogram(name="TS_1"):
+    picks = picks_from_arrays(PLACES, ["ribosome"] * 3, [0.5, 0.25, 1])
+    return star.TomogramPicks(tomogram=name, voxel_size=V, shape_zyx=SHAPE, picks=picks)
+
+
+def read(*paths, tomogram="TS_1", particles=PARTICLES, **more):
+    return read_given_picks(paths, tomogram, particles, V, SHAPE, **more)
+
+
+def check(picks, places=PLACES, atol=2e-6):
+    np.testing.assert_allclose(picks.position_zyx, places, atol=atol, rtol=0)
+    assert set(picks.particle.tolist()) == {"ribosome"}
+    assert picks.score.tolist() == [0.5, 0.25, 1]
+
+
+NAMES = ["ribosome"]
+BOTH = [make_tomogram("TS_2"), make_tomogram()]
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "kind"),
+    [
+        (
+            lambda folder: star.write_picks(folder / "a.star", BOTH[1].picks),
+            "a.star",
+            "picker STAR",
+        ),
+        (
+            lambda folder: star.write_relion5(folder, BOTH, NAMES, 3.0),
+            "ribosome.star",
+            "RELION 5 STAR",
+        ),
+        (
+            lambda folder: star.write_relion5(folder, BOTH, NAMES, 3.0),
+            "import/ribosome/index.star",
+            "RELION 5 STAR",
+        ),
+        (
+            lambda folder: star.write_relion4(folder, BOTH, NAMES, 3.0),
+            "ribosome.star",
+            "RELION 4 STAR",
+        ),
+        (
+            lambda folder: star.write_warp(folder, BOTH, NAMES),
+            "TS_1_ribosome.star",
+            "Warp STAR",
+        ),
+        (
+            lambda folder: copick.write_project(folder, BOTH, PARTICLES, "me", "1"),
+            "ExperimentRuns/TS_1/Picks/me_1_ribosome.json",
+            "copick JSON",
+        ),
+        (lambda folder: write_submission(folder, BOTH), "submission_scores.csv", "CSV"),
+    ],
+)
+def test_the_content_tells_the_kind(tmp_path, caplog, write, name, kind):
+    write(tmp_path)
+    caplog.set_level(logging.INFO)
+    caplog.clear()
+    # A name that says nothing, but for the class where no column has it.
+    path = tmp_path / name
+    picks, warnings = read(path)
+    check(picks)
+    assert warnings == []
+    assert f"{path}: 3 picks, read as {kind}" in caplog.text
+
+
+def test_relion3_takes_the_class_from_the_folder_and_whole_voxels(tmp_path):
+    star.write_relion3(tmp_path, BOTH, NAMES)
+    picks, _ = read(tmp_path / "ribosome" / "TS_1_pick.star")
+    check(picks, [[20, 30, 40], [110, 0, 270], [10, 10, 10]])
+
+
+def test_the_caller_may_know_the_tilt_series_pixel_size(tmp_path):
+    path = tmp_path / "ribosome.star"
+    star.write_relion4(tmp_path, BOTH, NAMES, 3.0)
+    text = path.read_text().replace("# tilt_series_pixel_size: 3.0\n", "")
+    path.write_text(text)
+    with pytest.raises(ValueError, match="does not say their size"):
+        read(path)
+    check(read(path, tilt_pixel_size=3.0)[0])
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ", "])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_tables_of_both_kinds(tmp_path, separator, end):
+    rows = [
+        ["tomogram", "particle", "x", "y", "z", "score"],
+        ["TS_2", "ribosome", "1", "1", "1", "1"],
+        *(
+            ["TS_1", "ribosome", str(x), str(y), str(z), score]
+            for (z, y, x), score in zip(PLACES, ["0.5", "0.25", ""], strict=True)
+        ),
+    ]
+    text = "".join(separator.join(row) + end for row in rows)
+    (tmp_path / "a.txt").write_bytes(text.encode("utf-8-sig"))
+    check(read(tmp_path / "a.txt")[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "particle"),
+    [
+        ("ribosome.csv", "ribosome"),
+        ("TS_1_beta-amylase.csv", "beta_amylase"),
+        ("beta_amylase/TS_1.csv", "beta_amylase"),
+    ],
+)
+def test_the_class_may_be_the_files_name(tmp_path, name, particle):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x,y,z\n1.5,2,3\n")
+    assert read(path)[0].particle.tolist() == [particle]
+
+
+def test_no_class_at_all(tmp_path):
+    (tmp_path / "polyribosomes.csv").write_text("x,y,z\n1.5,2,3\n")
+    with pytest.raises(
+        ValueError, match=r"does not say which particle .*ribosome, beta"
+    ):
+        read(tmp_path / "polyribosomes.csv")
+    picks, _ = read(tmp_path / "polyribosomes.csv", particles=PARTICLES[1:])
+    assert picks.particle.tolist() == ["beta_amylase"]
+
+
+def test_several_files_are_one_set(tmp_path):
+    (tmp_path / "ribosome.csv").write_text("x,y,z\n1.5,2,3\n")
+    (tmp_path / "beta_amylase.csv").write_text("x,y,z\n1.5,2,3\n4.5,5,6\n")
+    picks, warnings = read(tmp_path / "ribosome.csv", tmp_path / "beta_amylase.csv")
+    assert picks.particle.tolist() == ["ribosome", "beta_amylase", "beta_amylase"]
+    assert warnings == []
+
+
+def test_copick_names_without_underscores(tmp_path):
+    tomogram = star.TomogramPicks(
+        tomogram="TS_1",
+        voxel_size=V,
+        shape_zyx=SHAPE,
+        picks=picks_from_arrays([[1, 2, 3.5]], ["beta_amylase"]),
+    )
+    copick.write_project(tmp_path, [tomogram], PARTICLES, "me", "1")
+    folder = tmp_path / "ExperimentRuns" / "TS_1" / "Picks"
+    picks, (warning,) = read(*sorted(folder.iterdir()))
+    assert picks.particle.tolist() == ["beta_amylase"]
+    assert warning == f"{folder / 'me_1_ribosome.json'} has no picks of TS_1"
+
+
+# Mistakes
+
+
+def test_another_particle(tmp_path):
+    (tmp_path / "a.csv").write_text("particle,x,y,z\nRibosome,1,2,3\n")
+    with pytest.raises(
+        ValueError, match="has picks of 'Ribosome'; expected ribosome, beta_amylase"
+    ):
+        read(tmp_path / "a.csv")
+
+
+def test_another_tomogram(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("tomogram,particle,x,y,z\n1,ribosome,1,2,3\n")
+    with pytest.raises(
+        ValueError, match=r"no picks of tomogram 01: .*a.csv knows 1; names must be the"
+    ):
+        read(path, tomogram="01")
+    star.write_relion5(tmp_path, BOTH, NAMES)
+    with pytest.raises(ValueError, match="knows TS_2, TS_1"):
+        read(tmp_path / "ribosome.star", tomogram="TS_01")
+    content = {
+        "pickable_object_name": "ribosome",
+        "run_name": "TS_2",
+        "points": [{"location": {"x": 1, "y": 2, "z": 3}}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"a.json knows TS_2"):
+        read(tmp_path / "a.json")
+
+
+def test_one_file_of_two_may_be_without_the_tomogram(tmp_path):
+    (tmp_path / "ribosome.csv").write_text("tomogram,x,y,z\nTS_1,1.5,2,3\n")
+    (tmp_path / "beta_amylase.csv").write_text("tomogram,x,y,z\nTS_2,1,2,3\n")
+    paths = [tmp_path / "ribosome.csv", tmp_path / "beta_amylase.csv"]
+    picks, warnings = read(*paths)
+    assert len(picks) == 1
+    assert warnings == [f"{paths[1]} has no picks of TS_1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x,y,z\n1,2,3\n1,nan,3\n", "line 3 is not finite: z, y, x, score"),
+        ("x,y,z\n1,2,3\n1,,3\n", "line 3: could not convert .*expected numbers"),
+        ("x,y,z\n1,2\n", "line 2: .*expected numbers in x, y, z"),
+        ("a,b\n1,2\n", r"is no file of picks: it begins with 'a,b.*expected STAR"),
+        ("", "is no file of picks"),
+        ("{}", "is no copick picks file"),
+        ("data_\nloop_\n_rlnImageName\na\n", "has no coordinates"),
+    ],
+)
+def test_damaged_files(tmp_path, text, message):
+    (tmp_path / "ribosome").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path / "ribosome")
+
+
+def test_files_that_are_not_text_or_not_there(tmp_path):
+    (tmp_path / "a.mod").write_bytes(b"IMODV1.2\xff\x00")
+    with pytest.raises(ValueError, match=r"a.mod is not text; expected STAR"):
+        read(tmp_path / "a.mod")
+    with pytest.raises(FileNotFoundError, match=r"file of picks .*b.star does not"):
+        read(tmp_path / "b.star")
+
+
+def test_picks_outside_are_counted_with_the_bounds(tmp_path):
+    path = tmp_path / "ribosome.csv"
+    path.write_text("x,y,z\n275,195,115\n-5,-5,-5\n275.1,1,1\n1,1,115.5\n")
+    with pytest.raises(ValueError, match="has 2 of 4 picks outside") as caught:
+        read(path)
+    text = str(caught.value)
+    assert "the first at x, y, z (275.1, 1, 1) Å" in text
+    assert "expected 0, 0, 0 to (270, 190, 110) Å" in text
+
+
+def test_angstrom_in_a_file_of_voxels(tmp_path):
+    header = "data_\nloop_\n" + "".join(f"_rlnCoordinate{a}\n" for a in "XYZ")
+    path = tmp_path / "ribosome.star"
+    path.write_text(header + "250 100 50\n20 10 5\n")
+    message = (
+        r"look like Å: the first read as voxels is voxel \(250, 100, 50\), read as Å it"
+        r" is voxel \(25, 10, 5\); divide them by 10"
+    )
+    with pytest.raises(ValueError, match=message):
+        read(path)
+    path.write_text(header + "2500 100 50\n")
+    with pytest.raises(ValueError, match="check the voxel size, the tomogram and the"):
+        read(path)
+
+
+def test_voxels_in_a_file_of_angstrom_are_a_warning(tmp_path):
+    path = tmp_path / "ribosome.csv"
+    path.write_text("x,y,z\n25,10,5\n20,19,11\n3,4,5\n")
+    _, (warning,) = read(path)
+    assert "all 3 positions are whole numbers below the tomogram's number" in warning
+    assert "read as Å, is voxel (2.5, 1, 0.5)" in warning
+    assert "it would be at (250, 100, 50) Å" in warning
+    for text in ("x,y,z\n25,10,5\n", "x,y,z\n25,10,5\n20,19,11\n3,4,5.5\n"):
+        path.write_text(text)
+        assert read(path)[1] == []
+
+
+def test_exact_duplicates_are_kept_once(tmp_path):
+    path = tmp_path / "a.csv"
+    lines = ["ribosome,1,2,3.5,0.5", "beta_amylase,1,2,3.5,1", "ribosome,1,2,3.5,0.25"]
+    path.write_text("particle,x,y,z,score\n" + "\n".join(lines) + "\n")
+    picks, warnings = read(path)
+    assert picks.particle.tolist() == ["ribosome", "beta_amylase"]
+    assert picks.score.tolist() == [0.5, 1]
+    assert warnings == ["TS_1 has 1 picks twice; kept once"]
+
+
+def test_no_picks_are_valid(tmp_path):
+    star.write_picks(tmp_path / "a.star", no_picks())
+    picks, warnings = read(tmp_path / "a.star")
+    assert len(picks) == 0
+    assert warnings == [f"{tmp_path / 'a.star'} has no picks of TS_1"]
+    (tmp_path / "a.csv").write_text("tomogram,particle,x,y,z\n")
+    assert len(read(tmp_path / "a.csv")[0]) == 0
+    star.write_relion5(tmp_path, [], NAMES)
+    assert len(read(tmp_path / "ribosome.star")[0]) == 0

@@ -1,0 +1,169 @@
+"""The table of tomograms."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from picker.config import Config
+from picker.formats.table import read_table, tomogram_rows
+
+HEADER = "tomogram\tpath\tsplit\tpicks\tvoxel_size\tmask\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return a working folder with some files."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.mrc", "b.mrc", "a.star", "a2.json", "mask.mrc"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def write(folder, text, header=HEADER):
+    path = folder / "tomograms.tsv"
+    path.write_bytes((header + text).encode())
+    return path
+
+
+def config(**tomograms):
+    particles = [{"name": "ribosome", "radius": 150}]
+    return Config.model_validate({"particles": particles, "tomograms": tomograms})
+
+
+def test_rows(folder):
+    path = write(
+        folder,
+        "01\ta.mrc\tlabeled\ta.star; a2.json\t13.48\tmask.mrc\n\n"
+        f"TS_2\t{folder}/b.mrc\tunlabeled\n",
+    )
+    first, second = read_table(path)
+    assert first.model_dump() == {
+        "tomogram": "01",
+        "path": Path("a.mrc"),
+        "split": "labeled",
+        "picks": (Path("a.star"), Path("a2.json")),
+        "voxel_size": 13.48,
+        "mask": Path("mask.mrc"),
+    }
+    assert second.path == folder / "b.mrc"
+    assert (second.picks, second.voxel_size, second.mask) == ((), None, None)
+
+
+def test_crlf_a_byte_order_mark_spaces_and_other_column_orders(folder):
+    header = "\ufeffsplit \tpath\ttomogram\r\n"
+    (row,) = read_table(write(folder, "test\t a.mrc\tTS_1 \r\n", header))
+    assert (row.tomogram, row.path, row.split) == ("TS_1", Path("a.mrc"), "test")
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "message"),
+    [
+        (
+            "tomogram\tpath\n",
+            "",
+            "no column split; expected a first line with tomogram",
+        ),
+        (HEADER.replace("mask", "masks"), "", "unknown column 'masks'"),
+        ("tomogram,path,split\n", "", "no column tomogram; .*apart by tabs"),
+        ("tomogram\tpath\tsplit\tsplit\n", "", "has a column twice"),
+        ("", "", "no column tomogram"),
+        (HEADER, "\n", "has no rows; name at least one tomogram"),
+        (HEADER, "a\ta.mrc\ttest\t\t\t\tmore\n", "line 2 has 7 values; expected 6"),
+    ],
+)
+def test_tables_that_are_none(folder, header, text, message):
+    with pytest.raises(ValueError, match=message):
+        read_table(write(folder, text, header))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\ta.mrc\ttrain\n", "line 2: split: Input should be .*got 'train'"),
+        ("a\tc.mrc\ttest\n", r"line 2: path c.mrc does not exist; mend the path"),
+        ("a\ta.mrc\tlabeled\tc.star\n", r"line 2: picks c.star does not exist"),
+        ("a\ta.mrc\ttest\t\t\tc.mrc\n", r"line 2: mask c.mrc does not exist"),
+        ("a\ta.mrc\tlabeled\n", "line 2: .*a is labeled but has no picks"),
+        ("a\t\ttest\n", "line 2: path: Field required"),
+        ("a b\ta.mrc\ttest\n", "line 2: tomogram: name 'a b' cannot be used"),
+        ("a\ta.mrc\ttest\t\t-3\n", "line 2: voxel_size: Input should be greater"),
+        ("a\ta.mrc\ttest\t\tx\n", "line 2: voxel_size: .*got 'x'"),
+        (
+            "a\ta.mrc\ttest\n\nb\ta.mrc\ttest\na\tb.mrc\ttest\n",
+            "line 5: tomogram a stands in line 2 already; names must differ",
+        ),
+    ],
+)
+def test_rows_with_errors(folder, text, message):
+    with pytest.raises(ValueError, match=message):
+        read_table(write(folder, text))
+
+
+def test_ten_problems_are_told_at_once(folder):
+    text = "".join(f"t{i}\tno{i}.mrc\ttest\n" for i in range(13))
+    with pytest.raises(ValueError, match="has 13 problems:") as caught:
+        read_table(write(folder, text))
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 12
+    assert "line 11: path no9.mrc" in lines[10]
+    assert lines[11].strip() == "and 3 more"
+
+
+def test_a_missing_table(folder):
+    with pytest.raises(ValueError, match=r"no.tsv does not exist; set tomograms.table"):
+        read_table(Path("no.tsv"))
+
+
+def test_the_settings_voxel_size_fills_gaps(folder):
+    write(folder, "a\ta.mrc\ttest\t\t13.48\nb\tb.mrc\ttest\n")
+    rows = tomogram_rows(config(voxel_size=10))
+    assert [row.voxel_size for row in rows] == [13.48, 10]
+    assert [row.voxel_size for row in tomogram_rows(config())] == [13.48, None]
+
+
+def test_simulated_tomograms_are_still_to_be_made(folder):
+    settings = config(source="simulate", voxel_size=10)
+    counts = {"labeled": 2, "validation": 1, "unlabeled": 1, "test": 1}
+    simulate = settings.simulate.model_copy(update=counts)
+    rows = tomogram_rows(settings.model_copy(update={"simulate": simulate}))
+    assert [(r.tomogram, r.split) for r in rows] == [
+        ("sim_000", "labeled"),
+        ("sim_001", "labeled"),
+        ("sim_002", "validation"),
+        ("sim_003", "unlabeled"),
+        ("sim_004", "test"),
+    ]
+    assert rows[4].path == Path("results/simulated/sim_004.mrc")
+    assert rows[4].picks == (Path("results/simulated/sim_004.star"),)
+    assert (rows[3].picks, rows[3].voxel_size) == ((), None)
+
+
+def test_copick_is_a_source(folder):
+    (folder / "splits.tsv").write_text("tomogram\tsplit\nTS_1\ttest\n")
+    volume = "static/ExperimentRuns/TS_1/VoxelSpacing10.000/denoised.zarr"
+    (folder / volume).mkdir(parents=True)
+    (row,) = tomogram_rows(config(source="copick", voxel_size=10))
+    assert (row.path, row.voxel_size) == (Path(volume), 10)
+
+
+def test_planning_loads_nothing_heavy():
+    code = (
+        "import sys; import picker.formats.table;"
+        "sys.exit(bool({'numpy', 'torch', 'zarr', 'pandas'} & set(sys.modules)))"
+    )
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+def test_ten_thousand_rows_are_quick(folder):
+    text = "".join(f"t{i}\ta.mrc\tlabeled\ta.star\n" for i in range(10_000))
+    path = write(folder, text)
+    start = time.perf_counter()
+    assert len(read_table(path)) == 10_000
+    # Measured 0.2 s; the limit leaves room for a busy machine.
+    assert time.perf_counter() - start < 2

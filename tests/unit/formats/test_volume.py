@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import zarr
+
+from picker.formats import mrc, ome_zarr
+from picker.formats.volume import read_mask, read_tomogram
+
+SHAPE = (18, 20, 28)
+
+
+def marked():
+    return np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE)
+
+
+def test_content_and_not_the_name_tells_the_kind(tmp_path):
+    mrc.write_volume(tmp_path / "one.rec", marked(), 10.012)
+    ome_zarr.write_volume(tmp_path / "two.mrc", marked(), 10.012, {})
+    for name in ("one.rec", "two.mrc"):
+        tomogram, warnings = read_tomogram(tmp_path / name, "01")
+        assert (tomogram.name, warnings) == ("01", [])
+        assert tomogram.voxel_size == pytest.approx(10.012, abs=1e-5)
+        assert tomogram.volume.dtype == np.float32
+        assert tomogram.volume.flags["C_CONTIGUOUS"]
+        np.testing.assert_array_equal(tomogram.volume, marked())
+
+
+def test_a_given_voxel_size_wins(tmp_path):
+    mrc.write_volume(tmp_path / "a.mrc", marked(), 1.0)
+    with pytest.raises(ValueError, match=r"exactly 1.0 Å"):
+        read_tomogram(tmp_path / "a.mrc", "a")
+    assert read_tomogram(tmp_path / "a.mrc", "a", 7.84)[0].voxel_size == 7.84
+
+
+@pytest.mark.parametrize(
+    ("volume", "match"),
+    [
+        (np.full(SHAPE, 3, np.float32), r"a\.mrc is constant: every voxel is 3"),
+        (marked()[:15], r"a\.mrc has shape \(15, 20, 28\).*at least 16 voxels"),
+        (marked()[:, :, :3], r"shape \(18, 20, 3\)"),
+    ],
+)
+def test_what_shows_nothing_is_refused(tmp_path, volume, match):
+    mrc.write_volume(tmp_path / "a.mrc", volume, 10.0)
+    with pytest.raises(ValueError, match=match):
+        read_tomogram(tmp_path / "a.mrc", "a")
+
+
+def test_voxels_that_are_not_finite_are_counted(tmp_path):
+    volume = marked()
+    volume[3, 5, 7], volume[4, 0, 0], volume[17, 19, 27] = np.nan, np.inf, -np.inf
+    ome_zarr.write_volume(tmp_path / "a.zarr", volume, 10.0, {})
+    match = rf"a\.zarr has 3 of {volume.size} voxels that are not finite"
+    with pytest.raises(ValueError, match=match):
+        read_tomogram(tmp_path / "a.zarr", "a")
+
+
+def test_complex_voxels_are_refused(tmp_path):
+    array = zarr.create_array(
+        tmp_path / "a.zarr", shape=SHAPE, dtype="c8", chunks=SHAPE, zarr_format=3
+    )
+    array[...] = marked().astype(np.complex64)
+    with pytest.raises(ValueError, match="holds complex64; expected real numbers"):
+        read_tomogram(tmp_path / "a.zarr", "a", 10.0)
+
+
+def test_a_missing_volume_and_a_foreign_folder_are_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.mrc does not exist; mend"):
+        read_tomogram(tmp_path / "none.mrc", "a")
+    with pytest.raises(ValueError, match="is a folder without Zarr metadata"):
+        read_tomogram(tmp_path, "a")
+
+
+@pytest.mark.parametrize("kind", ["mrc", "zarr"])
+def test_a_mask_is_where_values_are_above_0(tmp_path, kind):
+    volume = np.zeros(SHAPE, np.float32)
+    volume[3, 5, 7], volume[0, 0, 0] = 0.5, -1
+    path = tmp_path / f"mask.{kind}"
+    if kind == "mrc":
+        mrc.write_volume(path, volume, 0.0)
+    else:
+        ome_zarr.write_volume(path, volume, 10.0, {})
+    mask = read_mask(path, SHAPE)
+    assert mask.dtype == bool
+    assert np.argwhere(mask).tolist() == [[3, 5, 7]]
+
+
+def test_a_mask_must_fit_and_keep_something(tmp_path):
+    path = tmp_path / "mask.mrc"
+    mrc.write_volume(path, marked(), 10.0)
+    with pytest.raises(ValueError, match=r"mask\.mrc has shape .*\(18, 20, 29\)"):
+        read_mask(path, (18, 20, 29))
+    mrc.write_volume(path, np.zeros(SHAPE, np.float32), 10.0)
+    with pytest.raises(ValueError, match=r"mask\.mrc is 0 everywhere"):
+        read_mask(path)
