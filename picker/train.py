@@ -259,6 +259,7 @@ def run_stage(
             save_checkpoint(checkpoint, {**state.to_dict(), "key": key})
             write_log(log, state.rows)
             last_save = time.monotonic()
+    write_log(log, state.rows)  # also where a finished checkpoint left no step to do
     return teacher
 
 

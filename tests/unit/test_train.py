@@ -60,6 +60,9 @@ def unlabeled(seed):
     )
 
 
+GOLDEN = (0.0173894, 0.0223267)
+
+
 def small_model():
     torch.manual_seed(0)
     return build_model(ModelSettings(preset="small", widths=(8, 8), blocks=(1, 1)), 1)
@@ -191,4 +194,9 @@ def test_golden_losses(tmp_path):
     assert (burn_in, co_train) == pytest.approx(GOLDEN, rel=2e-3)
 
 
-GOLDEN = (0.0173894, 0.0223267)
+def test_a_finished_stage_run_again_only_writes_its_log_again(tmp_path):
+    train(tmp_path, BurnInSettings(steps=10))
+    before = (tmp_path / "log.tsv").read_text()
+    (tmp_path / "log.tsv").unlink()
+    train(tmp_path, BurnInSettings(steps=10))
+    assert (tmp_path / "log.tsv").read_text() == before

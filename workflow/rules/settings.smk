@@ -7,6 +7,8 @@ localrules:
 rule write_settings:
     output:
         "results/settings/{section}.json",
+    log:
+        "results/logs/settings/{section}.log",
     params:
         content=lambda wildcards: json.dumps(
             settings.model_dump(mode="json")[wildcards.section], indent=1
@@ -21,6 +23,8 @@ rule write_settings:
 rule write_shard:
     output:
         "results/settings/tomograms/{shard}.json",
+    log:
+        "results/logs/settings/{shard}.log",
     params:
         content=lambda wildcards: json.dumps(
             [row.model_dump(mode="json") for row in SHARDS[wildcards.shard]]
