@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 FALLBACK = 0.5
 """Threshold of a class without a single known particle."""
-HEIGHT = 0.1
-"""Where between the lowest score that is kept and the next lower one to cut. Near the
-lower: particles that the model was not trained on score lower, background does not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,9 +46,10 @@ def calibrate(
 ) -> dict[str, Threshold]:
     """Return each class's threshold of highest F-beta over all given tomograms.
 
-    Between the lowest score that is kept and the highest that is not it cuts close
-    to the latter: on the tomograms that trained the model, particles score better than
-    new ones will.
+    Between the lowest score that is kept and the highest that is not it takes the
+    middle, so that one particle more or less moves it little. On the tomograms
+    that trained the model this is a little high, since their particles score better
+    than new ones.
 
     Parameters
     ----------
@@ -76,7 +74,7 @@ def calibrate(
             apart, truth, particle, settings.distance_per_radius
         )
         threshold, f = (
-            best_threshold(score, is_true, num_truth, settings.beta, HEIGHT)
+            best_threshold(score, is_true, num_truth, settings.beta)
             if num_truth and len(score)
             else (FALLBACK, 0.0)
         )

@@ -185,12 +185,11 @@ def best_threshold(
     is_true: NDArray[np.bool_],
     num_truth: int,
     beta: float,
-    height: float = 0.5,
 ) -> tuple[float, float]:
     """Return the threshold whose F-beta is highest, and that F-beta.
 
-    All thresholds between two neighbouring scores keep the same picks; of that
-    plateau the middle is returned, or what `height` says. Below the lowest score the plateau ends
+    All thresholds between two neighbouring scores keep the same picks; the
+    middle of that plateau is returned. Below the lowest score the plateau ends
     at 0. Where several plateaus are equally high the widest is taken, which
     bears the largest shift of scores in new tomograms, then the highest in score.
 
@@ -200,8 +199,6 @@ def best_threshold(
         As `pooled_matches` gives them; scores in [0, 1].
     beta
         Recall weighs beta times as much as precision.
-    height
-        Where on the plateau: 0 its lower end, 1 its upper.
 
     Returns
     -------
@@ -218,8 +215,7 @@ def best_threshold(
     edge = np.diff(best.astype(np.int8), prepend=0, append=0)
     top, bottom = upper[edge[:-1] == 1], lower[edge[1:] == -1]
     widest = int(np.argmax(top - bottom))
-    low, high = float(bottom[widest]), float(top[widest])
-    threshold = low + height * (high - low)
+    threshold = float((top[widest] + bottom[widest]) / 2)
     # Scores are float32: rounding must not bring the pick below back in.
     if np.float32(threshold) <= np.float32(bottom[widest]):
         threshold = float(top[widest])

@@ -1,84 +1,8 @@
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
-
-SMALL = {
-    "particles": [
-        {"name": "ribosome", "radius": 60},
-        {"name": "apo-ferritin", "radius": 40},
-    ],
-    "tomograms": {"source": "simulate", "shard_size": 2},
-    "simulate": {
-        "labeled": 2,
-        "unlabeled": 2,
-        "test": 1,
-        "shape_zyx": [24, 48, 56],
-        "particles_per_class": 5,
-        "snr": [4.0, 6.0],
-    },
-    "model": {"preset": "small", "widths": [8, 8], "blocks": [1, 1]},
-    "train": {"patch_zyx": [16, 32, 32], "num_workers": 0, "precision": "float32"},
-    "burn_in": {"steps": 25, "warmup_steps": 5, "learning_rate": 0.005},
-    "co_train": {"steps": 5, "warmup_steps": 2, "ramp_up_steps": 2},
-    "predict": {"window_zyx": [24, 48, 48], "flips": False, "precision": "float32"},
-}
-
-
-class Project:
-    """A folder in which the real command is run."""
-
-    def __init__(self, folder, config):
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self.configure(config)
-
-    def configure(self, config):
-        self.config = config
-        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
-
-    def change(self, section, **values):
-        self.configure(self.config | {section: self.config.get(section, {}) | values})
-
-    def run(self, *arguments):
-        """Return the finished process and its whole output."""
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "snakemake",
-                *("--snakefile", ROOT / "Snakefile", "--directory", self.folder),
-                *("--profile", ROOT / "profiles" / "local", "--cores", "2"),
-                *arguments,
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        done.stdout += done.stderr
-        return done
-
-    def succeed(self, *arguments):
-        done = self.run(*arguments)
-        assert done.returncode == 0, done.stdout[-4000:]
-        return done.stdout
-
-    def jobs(self):
-        """Return the rules that another run would execute, from a dry run."""
-        text = self.succeed("--dry-run", "--quiet", "host")
-        return {
-            line.split()[1].rstrip(":")
-            for line in text.splitlines()
-            if line.startswith(("rule ", "localrule "))
-        } - {"all"}
-
-    def path(self, *parts):
-        return self.folder.joinpath("results", *parts)
+from tests.workflow.project import SMALL, Project
 
 
 @pytest.fixture

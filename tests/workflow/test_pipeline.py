@@ -10,11 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from .conftest import ROOT, SMALL, Project
-
 from picker.formats.mrc import write_volume
 from picker.formats.star import read_picks, write_picks
 from picker.picks import picks_from_arrays
+from tests.workflow.project import ROOT, SMALL, Project
 
 TARGETS = ["copick", "kaggle", "relion3", "relion4", "relion5", "warp"]
 

@@ -9,6 +9,8 @@ rule write_settings:
         "results/settings/{section}.json",
     log:
         "results/logs/settings/{section}.log",
+    conda:
+        "../../envs/picker-cpu.yaml"
     params:
         content=lambda wildcards: json.dumps(
             settings.model_dump(mode="json")[wildcards.section], indent=1
@@ -25,6 +27,8 @@ rule write_shard:
         "results/settings/tomograms/{shard}.json",
     log:
         "results/logs/settings/{shard}.log",
+    conda:
+        "../../envs/picker-cpu.yaml"
     params:
         content=lambda wildcards: json.dumps(
             [row.model_dump(mode="json") for row in SHARDS[wildcards.shard]]
