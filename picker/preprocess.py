@@ -250,11 +250,6 @@ def _clip(volume: Volume, settings: PreprocessSettings) -> None:
         np.clip(volume, mean - reach, mean + reach, out=volume)
     elif settings.clip == "percentile":
         low, high = settings.clip_percentiles
-        if low >= high:
-            raise ValueError(
-                f"preprocess.clip_percentiles is {low}, {high}; expected the lower"
-                " fraction first, such as 0.001, 0.999"
-            )
         cut = np.quantile(_sample(volume), (low, high)).astype(np.float32)
         np.clip(volume, cut[0], cut[1], out=volume)
 

@@ -127,7 +127,7 @@ def read_picks(path: Path) -> tuple[str, str | None, list[list[float]], list[flo
         finite.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         name = str(content["pickable_object_name"])
         points = content["points"] or []
         positions = [

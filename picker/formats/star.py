@@ -157,6 +157,8 @@ def write_relion3(
             rows = []
             for position, score in _of(one.picks, particle):
                 index = np.floor(position / one.voxel_size + 0.5).astype(int)
+                # One particle outside stops RELION's whole job.
+                index = np.clip(index, 0, np.array(one.shape_zyx) - 1)
                 rows.append([*map(str, index[::-1]), score, str(number)])
             path = folder / particle / f"{one.tomogram}_pick.star"
             write_block(path, "", columns, rows)

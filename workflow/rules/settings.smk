@@ -17,7 +17,7 @@ rule write_settings:
         ),
     shell:
         r"""
-        printf '%s\n' {params.content:q} >{output}
+        printf '%s\n' {params.content:q} >{output} 2>{log}
         """
 
 
@@ -35,5 +35,5 @@ rule write_shard:
         ),
     shell:
         r"""
-        printf '%s\n' {params.content:q} >{output}
+        printf '%s\n' {params.content:q} >{output} 2>{log}
         """

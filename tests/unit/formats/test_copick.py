@@ -130,6 +130,13 @@ def test_damaged_json(tmp_path, text, message):
         read_picks(tmp_path / "a.json")
 
 
+def test_a_byte_order_mark_and_a_score_of_0(tmp_path):
+    point = {"location": {"x": 1, "y": 2, "z": 3}, "score": 0}
+    content = {"pickable_object_name": "a", "run_name": "01", "points": [point]}
+    (tmp_path / "a.json").write_text(json.dumps(content), encoding="utf-8-sig")
+    assert read_picks(tmp_path / "a.json") == ("a", "01", [[3.0, 2.0, 1.0]], [0.0])
+
+
 def test_missing_scores_are_one_and_missing_points_none(tmp_path):
     point = {"location": {"x": 1, "y": 2, "z": 3}}
     content = {"pickable_object_name": "a", "points": [point, {**point, "score": None}]}

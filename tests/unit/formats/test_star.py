@@ -116,7 +116,7 @@ OURS = HEAD + "_pickerParticle\n_pickerScore\n"
         (OURS + "1 2 3 a 1 9\n", "cannot be read as STAR"),
         (OURS + "1 2 nan a 1\n", "row 1 has no pickerPositionZ"),
         (OURS + "1 2 <NA> a 1\n", "row 1 has no pickerPositionZ"),
-        (OURS + "1 2 3 a 1\n1 -inf 3 a 1\n", "row 2 has pickerPositionY '-inf'; expec"),
+        (OURS + "1 2 3 a 1\n1 -inf 3 a 1\n", "row 2 has pickerPositionY '-inf'; exp"),
         (OURS + "1 2 3 a high\n", "row 1 has pickerScore 'high'; expected a finite"),
         (OURS.replace("_pickerPositionZ\n", "") + "1 2 a 1\n", "no column pickerPosi"),
         (HEAD + "1 2 3\n", "holds picker coordinates; expected picks of this program"),
@@ -270,6 +270,30 @@ def test_relion3_rows_are_whole_voxels(tmp_path):
     assert (found.kind, found.tomogram) == ("RELION 3.1", None)
     np.testing.assert_array_equal(position, [[10, 20, 30], [30, 40, 40]])
     assert rows(tmp_path / "b" / "TS_1_pick.star") == []
+
+
+def test_relion3_rows_stay_within_the_faces(tmp_path):
+    faces = [[(n - 0.5) * V for n in SHAPE], [-0.5 * V] * 3]
+    picks = picks_from_arrays(faces, ["a", "a"])
+    star.write_relion3(tmp_path, [make_tomogram("TS_1", picks)], ["a"])
+    assert rows(tmp_path / "a" / "TS_1_pick.star") == ["27 19 11 1.0 1", "0 0 0 1.0 1"]
+
+
+@pytest.mark.parametrize(
+    ("t", "unbinned"), [(2.5, [122, 161, 81]), (2.0, [152.25, 201, 101])]
+)
+def test_one_pick_for_each_version_of_relion(tmp_path, t, unbinned):
+    """Voxel 30.25, 40, 20 of 150 x 120 x 64, worked out by hand."""
+    picks = picks_from_arrays([[200.0, 400.0, 302.5]], ["a"], [0.9])
+    tomograms = [make_tomogram("TS_1", picks, shape=(64, 120, 150))]
+    star.write_relion5(tmp_path / "5", tomograms, ["a"], t)
+    star.write_relion4(tmp_path / "4", tomograms, ["a"], t)
+    star.write_relion3(tmp_path / "3", tomograms, ["a"])
+    five = rows(tmp_path / "5" / "a.star")[0].split()
+    four = rows(tmp_path / "4" / "a.star")[0].split()
+    assert (five[0], [float(v) for v in five[1:4]]) == ("TS_1", [-447.5, -200, -120])
+    assert (four[0], [float(v) for v in four[1:4]]) == ("TS_1", unbinned)
+    assert rows(tmp_path / "3" / "a" / "TS_1_pick.star") == ["30 40 20 0.9 1"]
 
 
 def test_warp_rows_are_voxels_with_the_tomostar(tmp_path):
