@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, make and git; the rest is installed into .venv.
 # `make PYTHON=/some/python ...` uses that environment instead.
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint unit workflow slurm bench clean
+.PHONY: help demo check test lint unit workflow clean
 
 ifndef PYTHON
 PYTHON := $(CURDIR)/.venv/bin/python
@@ -42,12 +42,6 @@ unit: $(READY) ## tests of single functions, under a minute
 
 workflow: $(READY) ## the pipeline end to end on small simulated data
 	$(BIN)/python -m pytest tests/workflow
-
-slurm: $(READY) ## submit to Slurm
-	$(BIN)/python -m pytest -m slurm tests/slurm
-
-bench: $(READY) ## speed and accuracy against stored numbers
-	$(BIN)/python -m pytest -m benchmark tests/benchmarks
 
 clean: ## remove the environment and caches, no results
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info

@@ -248,6 +248,8 @@ class TrainSettings(Settings):
     """Adam's decoupled weight decay, no unit."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """auto: bfloat16 autocast where the processor is fast at it."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: the GPU where there is one."""
     num_workers: Annotated[int, Field(ge=0)] = 1
     """Processes that cut and augment patches beside the training."""
     validate_every: Count = 500

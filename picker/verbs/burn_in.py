@@ -33,6 +33,7 @@ from picker.verbs.common import (
 from picker.verbs.model_card import ModelCard, write_model
 from picker.verbs.training import (
     common_voxel_size,
+    inputs_key,
     labeled_sources,
     usable,
     validation,
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
         burn_in = burn_in.model_copy(update={"steps": burn_in.steps + more})
     entries = read_manifests(arguments.manifests)
     sources = labeled_sources(entries, particles, shared)
-    device = choose_device(predict.device)
+    device = choose_device(shared.device)
     torch.manual_seed(shared.seed)
     model = run_stage(
         Stage(name="burn_in", settings=burn_in, shared=shared),
@@ -92,6 +93,7 @@ def run(arguments: argparse.Namespace) -> None:
             shared,
             architecture,
             particles,
+            inputs_key(usable(entries, "labeled")),
             [(s.name, s.index_zyx.tolist()) for s in sources],
         ),
     )

@@ -24,6 +24,7 @@ from picker.verbs.common import (
 from picker.verbs.model_card import model_fingerprint, read_model, write_model
 from picker.verbs.training import (
     common_voxel_size,
+    inputs_key,
     labeled_sources,
     patch_source,
     pseudo_picks,
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
     shared = read_section(arguments.settings, "train", TrainSettings)
     co_train = read_section(arguments.settings, "co_train", CoTrainSettings)
     predict = read_section(arguments.settings, "predict", PredictSettings)
-    device = choose_device(predict.device)
+    device = choose_device(shared.device)
     model, card = read_model(arguments.model, device)
     entries = read_manifests(arguments.manifests)
     chosen = usable(entries, "unlabeled")
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
             co_train,
             shared,
             model_fingerprint(arguments.model),
-            [s.name for s in unlabeled],
+            inputs_key([*usable(entries, "labeled"), *chosen]),
         ),
     )
     write_model(arguments.output, model, card.model_copy(update={"stage": "co_train"}))

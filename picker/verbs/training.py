@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker import __version__
 from picker.calibrate import calibrate
 from picker.config import CalibrateSettings, Particle, PredictSettings, TrainSettings
-from picker.formats.ome_zarr import open_volume
+from picker.formats.ome_zarr import open_volume, read_attributes
 from picker.formats.star import read_picks
 from picker.heatmap import nms_kernel
 from picker.models import OUTPUT_STRIDE
@@ -19,6 +20,7 @@ from picker.picks import no_picks
 from picker.predict import candidates_from_heatmap, predict_heatmap
 from picker.teacher import PseudoPicks
 from picker.tomogram import index_from_position
+from picker.verbs.common import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,6 +74,15 @@ def common_voxel_size(entries: Sequence[Entry]) -> float:
             f" {high.voxel_size:g}"
         )
     return statistics.fmean(sizes)
+
+
+def inputs_key(entries: Sequence[Entry]) -> str:
+    """Return a digest of the program's version and of every volume trained on."""
+    volumes = [
+        (entry.tomogram, read_attributes(entry.volume).get("fingerprint"))
+        for entry in entries
+    ]
+    return fingerprint(__version__, volumes)
 
 
 def patch_source(

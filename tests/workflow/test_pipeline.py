@@ -210,3 +210,10 @@ def test_a_voxel_size_from_the_settings_overrides_the_files(finished, tmp_path):
         for e in json.loads(manifest.read_text())["tomograms"]
     }
     assert sizes == {"sim_002": (10.0, None), "sim_003": (10.0, None)}
+
+
+def test_other_volumes_train_anew_not_from_the_old_checkpoint(copy):
+    copy.change("preprocess", clip="none")
+    output = copy.succeed("--until", "burn_in")
+    assert "burn_in starts anew" in output
+    assert "burn_in 25/25" in output
