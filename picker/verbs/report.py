@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from picker.config import ReportSettings
+from picker.config import ReportSettings, TomogramsSettings
 from picker.draw import Picture, make_picture
 from picker.formats.ome_zarr import open_volume
 from picker.formats.star import read_picks
@@ -75,6 +75,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the report."""
     particles = read_particles(arguments.settings)
     settings = read_section(arguments.settings, "report", ReportSettings)
+    tomograms = read_section(arguments.settings, "tomograms", TomogramsSettings)
+    simulated = tomograms.source == "simulate"
     entries = read_manifests(arguments.picks)
     thresholds = (
         json.loads(arguments.thresholds.read_text()) if (arguments.thresholds) else {}
@@ -93,6 +95,7 @@ def run(arguments: argparse.Namespace) -> None:
         curves=curve_columns(_rows(curves[0])) if curves else {},
         pictures=_pictures(entries),
         max_pictures=settings.max_pictures,
+        notes=["Simulated phantom tomograms, not real data."] if simulated else [],
     )
     write_text(arguments.output, render_report(data))
 

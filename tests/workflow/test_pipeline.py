@@ -33,6 +33,7 @@ def test_every_promised_file_is_there(finished):
     assert set(metrics["f1@0.5"]) == {"mean", "ribosome", "apo-ferritin"}
     assert "mean F1@0.5" in (results / "summary.txt").read_text()
     assert "mean F1@0.5" in finished.output
+    assert "not real data" in (results / "report.html").read_text()
 
 
 def test_training_shows_its_progress(finished):
