@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
+
+# A disk that does not answer (OSError) is not among them: it must fail the job, not
+# throw its training away.
+DAMAGED = (RuntimeError, EOFError, pickle.UnpicklingError)
+"""What a cut, empty or foreign checkpoint raises; nothing is unpickled."""
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -41,7 +47,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
             continue
         try:
             state: dict[str, Any] = torch.load(candidate, weights_only=True)
-        except Exception as error:
+        except DAMAGED as error:
             logger.warning("%s is damaged (%s); trying an older one", candidate, error)
         else:
             return state

@@ -54,3 +54,10 @@ def test_bad_model_files_are_named(tmp_path):
     bad.write_bytes(b"not a model at all")
     with pytest.raises(ValueError, match=r"bad\.safetensors cannot be read"):
         load_weights(bad)
+
+
+def test_a_disk_that_does_not_answer_is_not_taken_for_damage(tmp_path):
+    path = tmp_path / "state.pt"
+    path.mkdir()  # opening it raises OSError, as a failing disk does
+    with pytest.raises(OSError, match=r"state\.pt"):
+        load_checkpoint(path)
