@@ -4,7 +4,8 @@ import sys
 from snakemake.utils import min_version
 
 min_version("9.0")
-sys.path.insert(0, workflow.basedir)
+# Not `basedir`: a project's own Snakefile may include this one.
+sys.path.insert(0, str(workflow.current_basedir))
 
 
 configfile: "config.yaml"

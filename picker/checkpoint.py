@@ -46,7 +46,9 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         if not candidate.exists():
             continue
         try:
-            state: dict[str, Any] = torch.load(candidate, weights_only=True)
+            state: dict[str, Any] = torch.load(
+                candidate, map_location="cpu", weights_only=True
+            )
         except DAMAGED as error:
             logger.warning("%s is damaged (%s); trying an older one", candidate, error)
         else:

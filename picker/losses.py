@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from picker.distributed import total
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -38,6 +40,8 @@ def reweighted_mse(
     known
         As `target`, 0 where the target says nothing; those voxels do not count.
 
+    Where several processes share a batch, each returns its part of the sum.
+
     Source: Wang et al. 2025, SemiETPicker, section 2.2.
     """
     error = (target - heatmap).square()
@@ -45,8 +49,9 @@ def reweighted_mse(
     empty = 1 - target
     if known is not None:
         target, empty = known * target, known * empty
-    particles = (target * error).sum(over) / (target.sum(over) + EPSILON)
-    background = (empty * error).sum(over) / (empty.sum(over) + EPSILON)
+    # The denominators are those of the whole batch, whoever has its patches.
+    particles = (target * error).sum(over) / (total(target.sum(over)) + EPSILON)
+    background = (empty * error).sum(over) / (total(empty.sum(over)) + EPSILON)
     loss = particles + background_weight * background
     if class_weight is None:
         return loss.mean()

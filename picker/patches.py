@@ -1,7 +1,8 @@
 """Patches for training, cut straight from chunked storage.
 
-A step's patches are a function of (seed, stage, step) alone: a resumed run sees what
-an uninterrupted one would, and no tomogram is ever held whole.
+A patch is a function of (seed, stage, step, number in the batch) alone: a resumed run
+sees what an uninterrupted one would, as do several processes that share the batch, and
+no tomogram is ever held whole.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from picker.augment import (
     intensity_augmentation,
     random_symmetry,
 )
+from picker.distributed import share_of
 from picker.heatmap import target_from_index
 from picker.models import OUTPUT_STRIDE
 
@@ -113,6 +115,7 @@ class PatchDataset(Dataset[Batch]):
         self.unlabeled = unlabeled
         self.settings = settings
         self.stage = zlib.crc32(stage.encode())
+        self.share = share_of(settings.batch_size)
         self.shape = patch_shape(settings.patch_zyx, [*labeled, *unlabeled])
         self.intensity = intensity_augmentation(settings.augment.intensity)
         present = np.unique(np.concatenate([s.particle for s in labeled]))
@@ -126,11 +129,17 @@ class PatchDataset(Dataset[Batch]):
         ]
 
     def __getitem__(self, step: int) -> Batch:
-        """Return the batch of one step."""
-        rng = np.random.default_rng([self.settings.seed, self.stage, step])
-        size = self.settings.batch_size
-        labeled = [self._labeled(rng) for _ in range(size)]
-        unlabeled = [self._unlabeled(rng) for _ in range(size if self.unlabeled else 0)]
+        """Return the batch of one step, or this process's share of it."""
+
+        def rng(kind: int, number: int) -> np.random.Generator:
+            return np.random.default_rng(
+                [self.settings.seed, self.stage, step, kind, number]
+            )
+
+        labeled = [self._labeled(rng(0, i)) for i in self.share]
+        unlabeled = (
+            [self._unlabeled(rng(1, i)) for i in self.share] if self.unlabeled else []
+        )
         empty = torch.empty((0, 1, *self.shape))
         return Batch(
             labeled=torch.stack([patch for patch, _ in labeled]),

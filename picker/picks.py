@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+NUM_BINS = 50  # of scores in [0, 1]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picks:
@@ -97,3 +99,9 @@ def concatenate(parts: Iterable[Picks]) -> Picks:
         particle=np.concatenate([p.particle for p in sets]),
         score=np.concatenate([p.score for p in sets]),
     )
+
+
+def score_histogram(score: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return how many scores fall into each of 50 equal bins of [0, 1]."""
+    counts, _ = np.histogram(np.clip(score, 0, 1), NUM_BINS, (0, 1))
+    return counts.astype(np.int64)

@@ -181,3 +181,18 @@ def candidates_from_heatmap(
         particle=names[number],
         score=score,
     )
+
+
+def find_candidates(
+    model: nn.Module,
+    volume: NDArray[np.float32] | zarr.Array[Any],
+    voxel_size: float,
+    particles: tuple[Particle, ...],
+    settings: PredictSettings,
+    device: torch.device,
+) -> Picks:
+    """Return every candidate in a normalised tomogram [Å], best first."""
+    heatmap = predict_heatmap(model, volume, len(particles), settings, device)
+    return candidates_from_heatmap(
+        heatmap, particles, voxel_size, volume.shape, settings
+    )

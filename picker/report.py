@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from picker.config import Particle
     from picker.draw import Picture
 
-NUM_BINS = 50  # of scores in [0, 1]
 MAX_ROWS = 200  # longest table of tomograms
 FIRST_ROWS = 50  # rows shown of a longer one
 
@@ -143,12 +142,6 @@ def render_report(data: ReportData) -> str:
             framed(p, data.particles) for p in islice(data.pictures, data.max_pictures)
         ),
     )
-
-
-def score_histogram(score: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Return how many scores fall into each of 50 equal bins of [0, 1]."""
-    counts, _ = np.histogram(np.clip(score, 0, 1), NUM_BINS, (0, 1))
-    return counts.astype(np.int64)
 
 
 def training_columns(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +21,11 @@ def shards_from_rows(
 ) -> dict[str, list[TomogramRow]]:
     """Return shard name: rows, each split in shards of its own.
 
-    A tomogram's place is crc32(name) modulo the number of shards, a power of two, so
-    that adding ten tomograms to a table changes ten shards, not all. Splits are kept
-    apart, so that more tomograms to predict do not look like new training data.
+    A tomogram's place is crc32(name) modulo the number of shards, so that adding ten
+    tomograms to a table changes ten shards, not all. That number is the largest power
+    of two that leaves a shard `shard_size` tomograms or more on average: no more than
+    `tomograms / shard_size` jobs, and it seldom changes. Splits are kept apart, so that
+    more tomograms to predict do not look like new training data.
     """
     by_split: dict[str, list[TomogramRow]] = {split: [] for split in SPLITS}
     for row in rows:
@@ -30,7 +33,7 @@ def shards_from_rows(
     shards: dict[str, list[TomogramRow]] = {}
     for split, members in by_split.items():
         num = 1
-        while num * shard_size < len(members):
+        while 2 * num * shard_size <= len(members):
             num *= 2
         for row in members:
             place = zlib.crc32(row.tomogram.encode()) % num
@@ -38,39 +41,50 @@ def shards_from_rows(
     return shards
 
 
-def forget_untrue_manifests(folders: Iterable[Path]) -> None:
-    """Delete the manifests that name a file which is gone.
+def file_stamp(path: Path) -> tuple[int, int]:
+    """Return size [bytes] and modification time [ns], which a replaced file changes."""
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
 
-    A shard's per-tomogram files are not declared to the workflow, which would delete
-    them all to remake one. So the manifest must not outlive them.
+
+def forget_untrue_manifests(manifests: Iterable[Path]) -> None:
+    """Delete the manifests that no longer say what is so; their shards run again.
+
+    One is untrue if a file that it names is gone, if a file it was made from was
+    replaced (even by an older one), or if a tomogram failed for a reason that may have
+    passed, such as a disk that did not answer. A shard's per-tomogram files are not
+    declared to the workflow, which would delete them all to remake one; so the
+    manifest must not outlive them.
     """
-    present: dict[Path, set[str]] = {}
-    for folder in folders:
-        for manifest in folder.glob("*.json"):
-            if not _is_true(manifest, present):
-                manifest.unlink(missing_ok=True)
+    present: dict[str, set[str]] = {}
+    for manifest in manifests:
+        if manifest.exists() and not _is_true(manifest, present):
+            manifest.unlink(missing_ok=True)
 
 
-def _is_true(manifest: Path, present: dict[Path, set[str]]) -> bool:
-    """Return whether a manifest can be read and every file that it names is there."""
+def _is_true(manifest: Path, present: dict[str, set[str]]) -> bool:
     try:
         entries = json.loads(manifest.read_text())["tomograms"]
-        return all(
-            _is_there(Path(file), present)
+        return not any(entry["retry"] for entry in entries) and all(
+            _is_there(entry["path"], present)
+            and (not entry["labels"] or _is_there(entry["labels"], present))
+            and all(
+                file_stamp(Path(file)) == tuple(stamp)
+                for file, stamp in entry["stamps"].items()
+            )
             for entry in entries
             if entry["error"] is None
-            for file in (entry["path"], entry["labels"])
-            if file
         )
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 
-def _is_there(path: Path, present: dict[Path, set[str]]) -> bool:
+def _is_there(path: str, present: dict[str, set[str]]) -> bool:
     """Return whether a file exists; one listing a folder, for slow file systems."""
-    folder = path.parent
+    folder, name = os.path.split(path)  # six times as fast as Path, for 50,000 of them
     if folder not in present:
+        there = Path(folder)
         present[folder] = (
-            {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+            {file.name for file in there.iterdir()} if there.is_dir() else set()
         )
-    return path.name in present[folder]
+    return name in present[folder]

@@ -17,6 +17,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from picker.checkpoint import load_checkpoint, save_checkpoint
+from picker.distributed import (
+    any_process,
+    is_first,
+    num_processes,
+    share_statistics,
+    shared_out,
+    total,
+)
+from picker.interrupt import Interrupted, StopRequest
 from picker.losses import reweighted_mse
 from picker.patches import Batch, PatchDataset, batches
 from picker.predict import wants_bfloat16
@@ -161,6 +170,7 @@ def run_stage(
     log: Path,
     key: str = "",
     validate: Callable[[nn.Module], float] | None = None,
+    stop: StopRequest | None = None,
 ) -> nn.Module:
     """Train one stage and return its averaged model, the teacher.
 
@@ -182,16 +192,22 @@ def run_stage(
         Table of step, losses, learning rate and speed, rewritten at checkpoints.
     validate
         Gives the mean F1 of a model, where there are validation tomograms.
+    stop
+        Whether to stop before the next step.
 
     Raises
     ------
     ValueError
         If the loss stays without a finite gradient.
+    Interrupted
+        If a signal asks to stop; the checkpoint holds the step it came in.
     """
     shared, settings = stage.shared, stage.settings
+    stop = StopRequest() if stop is None else stop
     torch.manual_seed(shared.seed)
     student = model.to(device)
     teacher = copy.deepcopy(student).eval().requires_grad_(requires_grad=False)
+    share_statistics(student)
     optimizer = torch.optim.Adam(
         student.parameters(),
         weight_decay=shared.weight_decay,
@@ -205,6 +221,22 @@ def run_stage(
         state.restore(saved)
         logger.info("%s resumes at step %d", stage.name, state.step)
     student.train()
+    forward = shared_out(student)
+
+    def save() -> None:
+        if is_first():
+            save_checkpoint(checkpoint, {**state.to_dict(), "key": key})
+            write_log(log, state.rows)
+
+    def validate_if_due() -> None:
+        """Add F1 to the last row, unless it has it; a killed run may lack it."""
+        due = state.step % shared.validate_every == 0 or state.step == settings.steps
+        if validate and is_first() and due and state.rows:
+            row = state.rows[-1]
+            if row["step"] == state.step and "validation_f1" not in row:
+                row["validation_f1"] = validate(teacher)
+                logger.info("validation F1 %.3f", row["validation_f1"])
+
     decay = _ema_decay(stage)
     autocast = torch.autocast(
         device.type,
@@ -213,15 +245,17 @@ def run_stage(
     )
     bad_steps, last_save = 0, time.monotonic()
     since, since_step = time.monotonic(), state.step
+    validate_if_due()
     for batch in batches(dataset, state.step, settings.steps):
         rate = learning_rate_at(state.step, settings)
         for group in optimizer.param_groups:
             group["lr"] = rate
         with autocast:
-            losses = _losses(stage, state, _to(batch, device))
+            losses = _losses(stage, state, forward, _to(batch, device))
         loss = torch.stack(list(losses.values())).sum()
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        # Each process has its part of the loss; gradients are averaged over them.
+        (num_processes() * loss).backward()
         norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 10.0)
         # bfloat16 convolutions on a CPU can return garbage gradients at tiny maps;
         # one such step must not poison the weights.
@@ -244,22 +278,28 @@ def run_stage(
             since, since_step = time.monotonic(), state.step
             row = {
                 "step": state.step,
-                "loss": loss.item(),
-                **{name: value.item() for name, value in losses.items()},
+                "loss": total(loss).item(),
+                **{name: total(value).item() for name, value in losses.items()},
                 "learning_rate": rate,
                 "gradient_norm": norm.item(),
                 "steps_per_second": speed,
             }
-            if validate and (state.step % shared.validate_every == 0 or done):
-                row["validation_f1"] = validate(teacher)
             state.rows.append(row)
             logger.info(_progress(stage, row, settings.steps))
+        if any_process(bool(stop), device) and not done:
+            save()
+            raise Interrupted(
+                f"{stage.name} stopped by {stop} at step {state.step} of"
+                f" {settings.steps}; the same command goes on from there",
+                stop.number,
+            )
         due = time.monotonic() - last_save > 60 * shared.checkpoint_minutes
         if state.step % shared.checkpoint_every == 0 or due or done:
-            save_checkpoint(checkpoint, {**state.to_dict(), "key": key})
-            write_log(log, state.rows)
+            save()
             last_save = time.monotonic()
-    write_log(log, state.rows)  # also where a finished checkpoint left no step to do
+        validate_if_due()
+    if is_first():
+        write_log(log, state.rows)
     return teacher
 
 
@@ -280,11 +320,13 @@ def _ema_decay(stage: Stage) -> float:
     return 1.0  # the teacher stays what burn-in made it
 
 
-def _losses(stage: Stage, state: TrainingState, batch: Batch) -> dict[str, Tensor]:
+def _losses(
+    stage: Stage, state: TrainingState, student: nn.Module, batch: Batch
+) -> dict[str, Tensor]:
     if len(batch.weak) == 0:
-        return {"labeled_loss": burn_in_step(state.student, batch, stage.shared)}
+        return {"labeled_loss": burn_in_step(student, batch, stage.shared)}
     labeled, unlabeled = co_train_step(
-        state.student,
+        student,
         state.teacher,
         batch,
         state.step,
@@ -306,11 +348,8 @@ def _to(batch: Batch, device: torch.device) -> Batch:
 
 def _progress(stage: Stage, row: dict[str, float], steps: int) -> str:
     left = (steps - row["step"]) / max(row["steps_per_second"], 1e-9)
-    text = (
+    return (
         f"{stage.name} {row['step']:.0f}/{steps}  loss {row['loss']:.4f}"
         f"  lr {row['learning_rate']:.1e}  {row['steps_per_second']:.1f} steps/s"
         f"  {left / 60:.1f} min left"
     )
-    if "validation_f1" in row:
-        text += f"  validation F1 {row['validation_f1']:.3f}"
-    return text

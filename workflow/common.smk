@@ -1,5 +1,7 @@
 # Validated settings, the tomograms in their shards, and what the rules ask about them.
 import json
+import shlex
+import sys
 import zlib
 from pathlib import Path
 
@@ -15,8 +17,11 @@ try:
     settings = Config.model_validate(config)
 except ValidationError as error:
     raise WorkflowError(f"config.yaml:\n{explained(error)}")
+# A job parses this file too, while others write: only the main process looks at disks.
+IS_MAIN = workflow.is_main_process
+ROOT = Path(str(workflow.current_basedir)).parent
 try:
-    rows = tomogram_rows(settings)
+    rows = tomogram_rows(settings, check_files=IS_MAIN)
 except (ValueError, FileNotFoundError) as error:
     raise WorkflowError(str(error))
 
@@ -26,18 +31,19 @@ SIMULATED = {row.tomogram: i for i, row in enumerate(rows)}
 FEEDBACK = "validation" if any(r.split == "validation" for r in rows) else "labeled"
 EVALUATED = "test" if any(r.split == "test" and r.picks for r in rows) else "validation"
 
-MANIFESTS = [
-    "results/manifests/preprocess/{shard}.json",
-    f"results/{METHOD}/manifests/predict/{{shard}}.json",
-    f"results/{METHOD}/manifests/pick/{{shard}}.json",
-]
+PREPROCESSED = "results/manifests/preprocess/{shard}.json"
+PREDICTED = "results/{{method}}/manifests/predict/{shard}.json"
+PICKED = "results/{method}/manifests/pick.json"
 
-if workflow.is_main_process:  # a job parses this file too, while others write
-    forget_untrue_manifests(Path(pattern).parent for pattern in MANIFESTS)
-
-# Jobs may start in any folder; the package stands beside the Snakefile.
+# Jobs may start in any folder and any environment; the package stands beside the
+# Snakefile, and its Python is the one that runs Snakemake.
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={workflow.basedir!r}:${{{{PYTHONPATH:-}}}}; "
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT))}:${{{{PYTHONPATH:-}}}}; "
+    + (
+        ""
+        if workflow.deployment_settings.deployment_method
+        else f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+    )
 )
 
 
@@ -63,8 +69,13 @@ def manifests(pattern, *splits):
 
 
 def every_manifest():
-    """Return all shards' manifests of all stages."""
-    return [path for pattern in MANIFESTS for path in manifests(pattern)]
+    """Return the manifests of all stages for this method."""
+    predicted = [path.format(method=METHOD) for path in manifests(PREDICTED)]
+    return [*manifests(PREPROCESSED), *predicted, PICKED.format(method=METHOD)]
+
+
+if IS_MAIN:
+    forget_untrue_manifests(Path(path) for path in every_manifest())
 
 
 def shard_files(wildcards):

@@ -19,7 +19,9 @@ OPTIONAL = ("picks", "voxel_size", "mask")
 SIMULATED: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test")
 
 
-def tomogram_rows(config: Config) -> tuple[TomogramRow, ...]:
+def tomogram_rows(
+    config: Config, *, check_files: bool = True
+) -> tuple[TomogramRow, ...]:
     """Return all tomograms of a project, wherever the settings say they are.
 
     Those that `source: simulate` names are still to be made; the others exist.
@@ -33,7 +35,7 @@ def tomogram_rows(config: Config) -> tuple[TomogramRow, ...]:
     if settings.source == "simulate":
         return _simulated_rows(config)
     if settings.source == "table":
-        rows = read_table(settings.table)
+        rows = read_table(settings.table, check_files=check_files)
     else:
         rows = find_tomograms(settings.copick, [p.name for p in config.particles])
     if settings.voxel_size is None:
@@ -44,7 +46,7 @@ def tomogram_rows(config: Config) -> tuple[TomogramRow, ...]:
     )
 
 
-def read_table(path: Path) -> tuple[TomogramRow, ...]:
+def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ...]:
     """Return the rows of a TSV table; relative paths count from the working folder.
 
     Columns: tomogram, path, split; optional picks (several apart by ';'),
@@ -76,7 +78,7 @@ def read_table(path: Path) -> tuple[TomogramRow, ...]:
         problems += [
             f"line {line}: {what} {file} does not exist; mend the path"
             for what, file in _files(row)
-            if not file.exists()
+            if check_files and not file.exists()
         ]
         rows.append(row)
     refuse(path, problems, len(rows))

@@ -19,6 +19,8 @@ from picker.config import (
     PreprocessSettings,
     TrainSettings,
 )
+from picker.distributed import is_first, process_group
+from picker.interrupt import stop_request
 from picker.models import build_model
 from picker.patches import PatchDataset
 from picker.predict import choose_device
@@ -78,25 +80,28 @@ def run(arguments: argparse.Namespace) -> None:
         burn_in = burn_in.model_copy(update={"steps": burn_in.steps + more})
     entries = read_manifests(arguments.manifests)
     sources = labeled_sources(entries, particles, shared)
-    device = choose_device(shared.device)
     torch.manual_seed(shared.seed)
-    model = run_stage(
-        Stage(name="burn_in", settings=burn_in, shared=shared),
-        build_model(architecture, len(particles)),
-        PatchDataset(sources, [], shared, "burn_in"),
-        device=device,
-        checkpoint=arguments.checkpoint,
-        log=arguments.log_table,
-        validate=validation(entries, particles, predict, device),
-        key=fingerprint(
-            burn_in,
-            shared,
-            architecture,
-            particles,
-            inputs_key(usable(entries, "labeled")),
-            [(s.name, s.index_zyx.tolist()) for s in sources],
-        ),
-    )
+    with process_group(choose_device(shared.device)) as device, stop_request() as stop:
+        model = run_stage(
+            Stage(name="burn_in", settings=burn_in, shared=shared),
+            build_model(architecture, len(particles)),
+            PatchDataset(sources, [], shared, "burn_in"),
+            device=device,
+            checkpoint=arguments.checkpoint,
+            log=arguments.log_table,
+            validate=validation(entries, particles, predict, device),
+            stop=stop,
+            key=fingerprint(
+                burn_in,
+                shared,
+                architecture,
+                particles,
+                inputs_key(usable(entries, "labeled")),
+                [(s.name, s.index_zyx.tolist()) for s in sources],
+            ),
+        )
+        if not is_first():
+            return
     card = ModelCard(
         stage="burn_in",
         method=arguments.method,

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import CoTrainSettings, PredictSettings, TrainSettings
+from picker.distributed import is_first, process_group
+from picker.interrupt import stop_request
 from picker.patches import PatchDataset
 from picker.predict import choose_device
 from picker.train import Stage, run_stage, write_log
@@ -21,7 +23,12 @@ from picker.verbs.common import (
     read_manifests,
     read_section,
 )
-from picker.verbs.model_card import model_fingerprint, read_model, write_model
+from picker.verbs.model_card import (
+    ModelCard,
+    model_fingerprint,
+    read_model,
+    write_model,
+)
 from picker.verbs.training import (
     common_voxel_size,
     inputs_key,
@@ -34,6 +41,9 @@ from picker.verbs.training import (
 
 if TYPE_CHECKING:
     import argparse
+
+    import torch
+    from torch import nn
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,34 +69,49 @@ def run(arguments: argparse.Namespace) -> None:
     shared = read_section(arguments.settings, "train", TrainSettings)
     co_train = read_section(arguments.settings, "co_train", CoTrainSettings)
     predict = read_section(arguments.settings, "predict", PredictSettings)
-    device = choose_device(shared.device)
+    with process_group(choose_device(shared.device)) as device:
+        model, card = _co_train(arguments, shared, co_train, predict, device)
+        if is_first():
+            write_model(arguments.output, model, card)
+
+
+def _co_train(
+    arguments: argparse.Namespace,
+    shared: TrainSettings,
+    co_train: CoTrainSettings,
+    predict: PredictSettings,
+    device: torch.device,
+) -> tuple[nn.Module, ModelCard]:
+    """Return the teacher and what it is, or the burn-in's model."""
     model, card = read_model(arguments.model, device)
     entries = read_manifests(arguments.manifests)
     chosen = usable(entries, "unlabeled")
     if card.method == "supervised" or not chosen or co_train.steps == 0:
         logger.info("no co-training: the burn-in's model is the result")
-        write_log(arguments.log_table, [])
-        write_model(arguments.output, model, card)
-        return
+        if is_first():
+            write_log(arguments.log_table, [])
+        return model, card
     common_voxel_size([*usable(entries, "labeled"), *chosen])
     labeled = labeled_sources(entries, card.particles, shared)
     unlabeled = [patch_source(entry, card.particles, shared) for entry in chosen]
     how = pseudo_picks(
         model, entries, card.particles, co_train, shared, predict, device
     )
-    model = run_stage(
-        Stage(name="co_train", settings=co_train, shared=shared, pseudo_picks=how),
-        model,
-        PatchDataset(labeled, unlabeled, shared, "co_train"),
-        device=device,
-        checkpoint=arguments.checkpoint,
-        log=arguments.log_table,
-        validate=validation(entries, card.particles, predict, device),
-        key=fingerprint(
-            co_train,
-            shared,
-            model_fingerprint(arguments.model),
-            inputs_key([*usable(entries, "labeled"), *chosen]),
-        ),
-    )
-    write_model(arguments.output, model, card.model_copy(update={"stage": "co_train"}))
+    with stop_request() as stop:
+        model = run_stage(
+            Stage(name="co_train", settings=co_train, shared=shared, pseudo_picks=how),
+            model,
+            PatchDataset(labeled, unlabeled, shared, "co_train"),
+            device=device,
+            checkpoint=arguments.checkpoint,
+            log=arguments.log_table,
+            validate=validation(entries, card.particles, predict, device),
+            stop=stop,
+            key=fingerprint(
+                co_train,
+                shared,
+                model_fingerprint(arguments.model),
+                inputs_key([*usable(entries, "labeled"), *chosen]),
+            ),
+        )
+    return model, card.model_copy(update={"stage": "co_train"})

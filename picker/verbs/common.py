@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from picker.config import Particle, Split, explained
+from picker.interrupt import Interrupted
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
 logger = logging.getLogger("picker")
+
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 Section = TypeVar("Section")
 
@@ -44,8 +48,18 @@ class Entry(BaseModel):
     counts: dict[str, int] = {}
     """Number of picks of each particle."""
     warnings: tuple[str, ...] = ()
+    stamps: dict[str, tuple[int, int]] = {}
+    """What it was made from: each file's size [bytes] and modification time [ns]."""
     error: str | None = None
     """Why this tomogram could not be used; the others go on without it."""
+    retry: bool = False
+    """The error may have passed by the next run: a disk, memory, not the input."""
+
+    def failed(self, path: Path, error: Exception) -> Entry:
+        """Return this entry with the reason why a stage could not make its file."""
+        return self.model_copy(
+            update={"path": path, "error": str(error) or repr(error), "retry": True}
+        )
 
 
 class Manifest(BaseModel):
@@ -54,20 +68,29 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tomograms: tuple[Entry, ...]
+    histograms: dict[str, tuple[int, ...]] = {}
+    """Particle: how many scores fall into each bin, over all tomograms."""
 
 
 def read_manifests(paths: Iterable[Path]) -> list[Entry]:
     """Return the entries of several manifests, failed tomograms among them."""
-    return [
-        entry
-        for path in paths
-        for entry in Manifest.model_validate_json(path.read_text()).tomograms
-    ]
+    return [entry for path in paths for entry in read_manifest(path).tomograms]
 
 
-def write_manifest(path: Path, entries: Iterable[Entry]) -> None:
+def read_manifest(path: Path) -> Manifest:
+    """Return one shard's manifest."""
+    return Manifest.model_validate_json(path.read_text())
+
+
+def write_manifest(
+    path: Path,
+    entries: Iterable[Entry],
+    histograms: Mapping[str, Sequence[int]] | None = None,
+) -> None:
     """Write a shard's manifest, atomically."""
-    write_text(path, Manifest(tomograms=tuple(entries)).model_dump_json(indent=1))
+    totals = {name: tuple(counts) for name, counts in (histograms or {}).items()}
+    manifest = Manifest(tomograms=tuple(entries), histograms=totals)
+    write_text(path, manifest.model_dump_json(indent=1))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -81,6 +104,12 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write plain values as JSON, atomically; NaN is refused."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def stop_if_disk_is_full(error: Exception) -> None:
+    """Raise the error again if every other tomogram would meet it too."""
+    if isinstance(error, OSError) and error.errno in DISK_IS_FULL:
+        raise error
 
 
 def read_section(paths: Iterable[Path], section: str, kind: type[Section]) -> Section:
@@ -132,8 +161,10 @@ def fingerprint(*parts: object) -> str:
 
 def run_logged(arguments: argparse.Namespace) -> int:
     """Run a verb with progress on the terminal; a user's mistake gives one line."""
+    # Of several processes that train as one, the first tells.
+    first = os.environ.get("RANK", "0") == "0"
     logging.basicConfig(
-        level=logging.INFO,
+        level=logging.INFO if first else logging.ERROR,
         format="%(asctime)s %(message)s",
         datefmt="%H:%M:%S",
         stream=sys.stderr,
@@ -144,5 +175,13 @@ def run_logged(arguments: argparse.Namespace) -> int:
         arguments.run(arguments)
     except (ValueError, FileNotFoundError) as error:
         logger.error("error: %s", error)
+        return 1
+    except Interrupted as error:
+        logger.warning("%s", error)
+        return error.exit_status
+    except OSError as error:
+        if error.errno not in DISK_IS_FULL:
+            raise
+        logger.error("error: %s; free some space, then run again", error)
         return 1
     return 0

@@ -1,8 +1,7 @@
 """Hold picks against the truth of the test tomograms.
 
 Writes F1 at each match radius, precision, recall and the Kaggle score as JSON, and
-precision-recall curves as TSV. Without test tomograms, validation tomograms are used,
-and the file says so.
+precision-recall curves as TSV; the file says which split it is about.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.config import EvaluateSettings, PickSettings
+from picker.config import SPLITS, EvaluateSettings, PickSettings
 from picker.evaluate import curve_rows, curves, metrics
 from picker.formats.star import read_picks
 from picker.picks import concatenate
@@ -44,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="manifests of candidates, for the curves",
     )
     parser.add_argument("--thresholds", type=Path, required=True, help="JSON")
+    parser.add_argument("--split", choices=SPLITS, default="test")
     add_settings(parser, "particles, evaluate, pick")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
     parser.add_argument("--curves", type=Path, required=True, help="TSV to write")
@@ -53,9 +53,16 @@ def run(arguments: argparse.Namespace) -> None:
     """Evaluate."""
     particles = read_particles(arguments.settings)
     settings = read_section(arguments.settings, "evaluate", EvaluateSettings)
-    known = [e for e in read_manifests(arguments.picks) if e.labels and not e.error]
+    split = arguments.split
+    known = [
+        e
+        for e in read_manifests(arguments.picks)
+        if e.split == split and e.labels and not e.error
+    ]
     if not known:
-        raise ValueError("no test tomogram could be used; see the errors of preprocess")
+        raise ValueError(
+            f"no {split} tomogram with picks could be used; see preprocess's errors"
+        )
     truth = {e.tomogram: read_picks(e.labels) for e in known if e.labels}
     distance_per_radius = read_section(
         arguments.settings, "pick", PickSettings
@@ -75,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
         particles,
         settings,
         {name: values["threshold"] for name, values in saved.items()},
-        split=known[0].split,
+        split=split,
     )
     write_json(arguments.output, result)
     distance = settings.distances_per_radius[0]
@@ -83,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
     write_text(arguments.curves, _tsv(curve_rows(by_particle)))
     for key, values in result.items():
         if key.startswith("f1@"):
-            logger.info("%s on %s: %s", key, known[0].split, values)
+            logger.info("%s on %s: %s", key, split, values)
 
 
 def _tsv(rows: Sequence[Mapping[str, object]]) -> str:

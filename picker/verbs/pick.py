@@ -1,12 +1,16 @@
 """Turn candidates into picks: thresholds, distances, masks and edges.
 
 Quick, and without the model: changing a threshold runs this stage and those behind it.
+One job picks all tomograms, in several processes.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +25,18 @@ from picker.verbs.common import (
     read_manifests,
     read_particles,
     read_section,
+    stop_if_disk_is_full,
     write_manifest,
 )
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Iterator
 
 logger = logging.getLogger("picker")
+
+MANY = 200
+"""Tomograms from which on processes are worth their start."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,23 +47,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--thresholds", type=Path, required=True, help="JSON")
     add_settings(parser, "particles, pick")
     parser.add_argument("--picks", type=Path, required=True, help="folder to fill")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="how many tomograms at a time"
+    )
     parser.add_argument("--output", type=Path, required=True, help="manifest to write")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the picks of one shard."""
+    """Write the picks of all predicted tomograms."""
     settings = read_section(arguments.settings, "pick", PickSettings)
     particles = read_particles(arguments.settings)
     saved = json.loads(arguments.thresholds.read_text())
     thresholds = {name: values["threshold"] for name, values in saved.items()}
-    entries = [
-        _pick(entry, arguments.picks, particles, thresholds, settings)
-        for entry in read_manifests(arguments.manifests)
-    ]
-    for entry in entries:
-        if not entry.error and not any(entry.counts.values()):
+    given = read_manifests(arguments.manifests)
+    pick = partial(
+        _pick,
+        folder=arguments.picks,
+        particles=particles,
+        thresholds=thresholds,
+        settings=settings,
+    )
+    entries = []
+    for number, entry in enumerate(_mapped(pick, given, arguments.processes), 1):
+        entries.append(entry)
+        if entry.error:
+            logger.error("%s has no picks: %s", entry.tomogram, entry.error)
+        elif not any(entry.counts.values()):
             logger.warning("warning: no picks in %s", entry.tomogram)
+        else:
+            count = sum(entry.counts.values())
+            logger.info(
+                "%s: %d picks (%d of %d)", entry.tomogram, count, number, len(given)
+            )
     write_manifest(arguments.output, entries)
+
+
+def _mapped(
+    pick: Callable[[Entry], Entry], entries: list[Entry], processes: int
+) -> Iterator[Entry]:
+    """Yield what `pick` makes of each entry, in order."""
+    if processes == 1 or len(entries) < MANY:
+        yield from map(pick, entries)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("forkserver")) as pool:
+        yield from pool.map(pick, entries, chunksize=16)
 
 
 def _pick(
@@ -68,28 +104,30 @@ def _pick(
     path = folder / f"{entry.tomogram}.star"
     if entry.error:
         return entry.model_copy(update={"path": path})
-    mask_stamp = entry.mask.stat().st_mtime_ns if entry.mask else None
-    key = fingerprint(
-        entry.path.read_bytes(),
-        particles,
-        sorted(thresholds.items()),
-        settings.model_dump_json(),
-        mask_stamp,
-    )
-    if path.exists() and read_comments(path).get("fingerprint") == key:
-        picks = read_picks(path)
-    else:
-        mask = read_mask(entry.mask) if entry.mask else None
-        picks = select_picks(
-            read_picks(entry.path),
+    try:
+        key = fingerprint(
+            read_comments(entry.path).get("fingerprint"),
             particles,
-            thresholds,
-            settings,
-            entry.voxel_size,
-            entry.shape_zyx,
-            mask,
+            sorted(thresholds.items()),
+            settings.model_dump_json(),
+            entry.mask.stat().st_mtime_ns if entry.mask else None,
         )
-        write_picks(path, picks, {"fingerprint": key, "tomogram": entry.tomogram})
+        if path.exists() and read_comments(path).get("fingerprint") == key:
+            picks = read_picks(path)
+        else:
+            mask = read_mask(entry.mask) if entry.mask else None
+            picks = select_picks(
+                read_picks(entry.path),
+                particles,
+                thresholds,
+                settings,
+                entry.voxel_size,
+                entry.shape_zyx,
+                mask,
+            )
+            write_picks(path, picks, {"fingerprint": key, "tomogram": entry.tomogram})
+    except (ValueError, OSError) as error:
+        stop_if_disk_is_full(error)
+        return entry.failed(path, error)
     counts = {p.name: int((picks.particle == p.name).sum()) for p in particles}
-    logger.info("%s: %d picks", entry.tomogram, len(picks))
     return entry.model_copy(update={"path": path, "counts": counts})

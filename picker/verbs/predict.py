@@ -13,36 +13,25 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from picker.config import Particle, PickSettings, PredictSettings
-from picker.formats.ome_zarr import open_volume, read_attributes
-from picker.formats.star import read_comments, write_picks
+from picker.config import PickSettings, PredictSettings
+from picker.formats.star import write_picks
 from picker.formats.volume import read_tomogram
-from picker.predict import candidates_from_heatmap, choose_device, predict_heatmap
+from picker.predict import choose_device, find_candidates
 from picker.preprocess import preprocess_volume
 from picker.select import select_picks
-from picker.verbs.common import (
-    add_settings,
-    fingerprint,
-    read_manifests,
-    read_section,
-    write_manifest,
-)
-from picker.verbs.model_card import ModelCard, model_fingerprint, read_model
+from picker.verbs.common import add_settings, read_section
+from picker.verbs.model_card import ModelCard, read_model
+from picker.verbs.predict_shard import predict_shard
 
 if TYPE_CHECKING:
     import argparse
 
-    import numpy as np
     import torch
-    import zarr
-    from numpy.typing import NDArray
     from torch import nn
 
-    from picker.picks import Picks
     from picker.tomogram import Tomogram
 
 logger = logging.getLogger("picker")
@@ -82,63 +71,9 @@ def run(arguments: argparse.Namespace) -> None:
     model, card = read_model(arguments.model, device)
     logger.info("model %s on %s", arguments.model, device)
     if arguments.manifests:
-        _predict_shard(arguments, model, card, settings, device)
+        predict_shard(arguments, model, card, settings, device)
     else:
         _predict_files(arguments, model, card, settings, device)
-
-
-def _predict_shard(
-    arguments: argparse.Namespace,
-    model: nn.Module,
-    card: ModelCard,
-    settings: PredictSettings,
-    device: torch.device,
-) -> None:
-    """Write the candidates of every usable tomogram in a shard, then its manifest."""
-    entries = read_manifests(arguments.manifests)
-    model_key = model_fingerprint(arguments.model)
-    done = []
-    for number, entry in enumerate(entries, 1):
-        path = arguments.candidates / f"{entry.tomogram}.star"
-        if entry.error:
-            done.append(entry.model_copy(update={"path": path}))
-            continue
-        started = time.monotonic()
-        input_key = read_attributes(entry.volume).get("fingerprint")
-        key = fingerprint(model_key, settings.model_dump_json(), input_key)
-        if path.exists() and read_comments(path).get("fingerprint") == key:
-            logger.info("%s is up to date", entry.tomogram)
-        else:
-            volume, voxel_size, _ = open_volume(entry.volume)
-            candidates = find_candidates(
-                model, volume, voxel_size, card.particles, settings, device
-            )
-            write_picks(path, candidates, {"fingerprint": key})
-            logger.info(
-                "%s: %d candidates in %.1f s (%d of %d)",
-                entry.tomogram,
-                len(candidates),
-                time.monotonic() - started,
-                number,
-                len(entries),
-            )
-        done.append(entry.model_copy(update={"path": path, "counts": {}}))
-    write_manifest(arguments.output, done)
-
-
-def find_candidates(
-    model: nn.Module,
-    volume: NDArray[np.float32] | zarr.Array[Any],
-    voxel_size: float,
-    particles: tuple[Particle, ...],
-    settings: PredictSettings,
-    device: torch.device,
-) -> Picks:
-    """Return every candidate in a normalised tomogram [Å], best first."""
-    heatmap = predict_heatmap(model, volume, len(particles), settings, device)
-    return candidates_from_heatmap(
-        heatmap, particles, voxel_size, volume.shape, settings
-    )
 
 
 def _predict_files(

@@ -22,6 +22,7 @@ from picker.formats.star import write_picks
 from picker.formats.table import read_table
 from picker.formats.volume import read_mask, read_tomogram
 from picker.preprocess import check_contrast, preprocess_volume
+from picker.shards import file_stamp
 from picker.tomogram import index_from_position
 from picker.verbs.common import (
     Entry,
@@ -29,6 +30,7 @@ from picker.verbs.common import (
     fingerprint,
     read_particles,
     read_section,
+    stop_if_disk_is_full,
     write_manifest,
 )
 
@@ -60,7 +62,8 @@ def run(arguments: argparse.Namespace) -> None:
         labels = arguments.labels / f"{row.tomogram}.star" if row.picks else None
         try:
             entry = _preprocess(row, volume, labels, particles, settings)
-        except (ValueError, FileNotFoundError) as error:
+        except (ValueError, OSError) as error:
+            stop_if_disk_is_full(error)
             # Recorded, not hidden: `finish` ends the run with this text.
             logger.error("%s cannot be used: %s", row.tomogram, error)
             entry = Entry(
@@ -69,6 +72,8 @@ def run(arguments: argparse.Namespace) -> None:
                 path=volume,
                 volume=volume,
                 error=str(error),
+                # A file server that did not answer may do so next time.
+                retry=isinstance(error, OSError),
             )
         for warning in entry.warnings:
             logger.warning("warning: %s", warning)
@@ -92,6 +97,7 @@ def _preprocess(
 ) -> Entry:
     """Write one tomogram's volume and labels unless they are there and valid."""
     files = [row.path, *row.picks, *([row.mask] if row.mask else [])]
+    stamps = {str(file): file_stamp(file) for file in files}
     key = fingerprint(
         row.model_dump_json(),
         settings.model_dump_json(),
@@ -100,7 +106,7 @@ def _preprocess(
     )
     done = _finished_entry(volume_path, labels_path, key)
     if done is not None:
-        return done
+        return done.model_copy(update={"stamps": stamps})
     tomogram, warnings = read_tomogram(row.path, row.tomogram, row.voxel_size)
     picks = None
     if labels_path:
@@ -135,6 +141,7 @@ def _preprocess(
         mask=row.mask,
         counts=_counts(picks.particle, particles) if picks is not None else {},
         warnings=tuple(warnings),
+        stamps=stamps,
     )
     attributes = {
         "source": str(row.path),

@@ -16,18 +16,19 @@ from picker.config import ReportSettings, TomogramsSettings
 from picker.draw import Picture, make_picture
 from picker.formats.ome_zarr import open_volume
 from picker.formats.star import read_picks
+from picker.picks import score_histogram
 from picker.report import (
     ReportData,
     TomogramRecord,
     curve_columns,
     render_report,
-    score_histogram,
     training_columns,
 )
 from picker.tomogram import Tomogram
 from picker.verbs.common import (
     Entry,
     add_settings,
+    read_manifest,
     read_manifests,
     read_particles,
     read_section,
@@ -36,7 +37,7 @@ from picker.verbs.common import (
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -89,7 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
         tomograms=[_record(entry, particles) for entry in entries],
         settings={p.stem: _section(p) for p in arguments.settings},
         training={p.stem: training_columns(_rows(p)) for p in arguments.tables},
-        histograms=_histograms(read_manifests(arguments.candidates), particles),
+        histograms=_histograms(arguments.candidates, particles),
         thresholds={name: value["threshold"] for name, value in thresholds.items()},
         metrics=json.loads(metrics[0].read_text()) if metrics else None,
         curves=curve_columns(_rows(curves[0])) if curves else {},
@@ -131,15 +132,13 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _histograms(
-    entries: Sequence[Entry], particles: Sequence[Particle]
+    manifests: Iterable[Path], particles: Sequence[Particle]
 ) -> dict[str, NDArray[np.int64]]:
-    """Return each class's score histogram over all tomograms, read one at a time."""
+    """Return each class's score histogram, summed over shards."""
     total = {p.name: score_histogram(np.zeros(0)) for p in particles}
-    for entry in entries:
-        if not entry.error:
-            picks = read_picks(entry.path)
-            for name in total:
-                total[name] = total[name] + score_histogram(picks.of(name).score)
+    for path in manifests:
+        for name, counts in read_manifest(path).histograms.items():
+            total[name] += np.array(counts, np.int64)
     return total
 
 

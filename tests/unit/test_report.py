@@ -13,13 +13,12 @@ from PIL import Image
 from picker.config import EvaluateSettings, Particle
 from picker.draw import Picture, draw_tomogram, draw_training, framed, make_picture
 from picker.evaluate import curve_rows, curves, metrics
-from picker.picks import Picks, no_picks, picks_from_arrays
+from picker.picks import Picks, no_picks, picks_from_arrays, score_histogram
 from picker.report import (
     ReportData,
     TomogramRecord,
     curve_columns,
     render_report,
-    score_histogram,
     training_columns,
 )
 from picker.tomogram import Tomogram

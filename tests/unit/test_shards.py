@@ -1,8 +1,11 @@
-import json
+import os
 from pathlib import Path
 
+import pytest
+
 from picker.config import TomogramRow
-from picker.shards import forget_untrue_manifests, shards_from_rows
+from picker.shards import file_stamp, forget_untrue_manifests, shards_from_rows
+from picker.verbs.common import Entry, write_manifest
 
 
 def rows(num, split="predict", start=0):
@@ -28,7 +31,7 @@ def test_every_tomogram_is_in_one_shard_of_its_split():
     assert {name for name in shards if name.startswith("labeled")} == {
         "labeled-0001of0001"
     }
-    assert sum(name.startswith("predict") for name in shards) == 8
+    assert sum(name.startswith("predict") for name in shards) == 4
 
 
 def test_more_tomograms_change_few_shards():
@@ -45,26 +48,53 @@ def test_the_order_of_the_table_does_not_matter_to_membership():
     }
 
 
-def manifest(folder, name, *entries):
-    folder.mkdir(exist_ok=True)
-    values = [{"path": str(p), "labels": None, "error": e} for p, e in entries]
-    (folder / name).write_text(json.dumps({"tomograms": values}))
+@pytest.mark.parametrize(("num", "size"), [(1, 32), (31, 32), (1000, 32), (50, 7)])
+def test_there_are_no_more_jobs_than_the_size_allows(num, size):
+    assert len(shards_from_rows(rows(num), size)) <= max(1, num / size)
 
 
-def test_only_the_manifest_of_a_missing_file_is_forgotten(tmp_path):
-    (tmp_path / "here.star").touch()
-    folder = tmp_path / "manifests"
-    manifest(
-        folder,
-        "kept.json",
-        (tmp_path / "here.star", None),
-        (tmp_path / "failed.star", "bad input"),
-    )
-    manifest(
-        folder,
-        "gone.json",
-        (tmp_path / "here.star", None),
-        (tmp_path / "deleted.star", None),
-    )
-    forget_untrue_manifests([folder, tmp_path / "no such folder"])
-    assert [p.name for p in folder.iterdir()] == ["kept.json"]
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the file `here` and a manifest that names it."""
+    (tmp_path / "here").write_text("as it was")
+    return tmp_path
+
+
+def is_kept(folder, **changes):
+    here = folder / "here"
+    entry = Entry(tomogram="TS", split="test", path=here, volume=here)
+    path = folder / "manifest.json"
+    write_manifest(path, [entry.model_copy(update=changes)])
+    forget_untrue_manifests([path, folder / "no such.json"])
+    return path.exists()
+
+
+def test_a_manifest_whose_files_are_there_is_kept(folder):
+    assert is_kept(folder, labels=folder / "here")
+
+
+def test_the_manifest_of_a_missing_file_is_forgotten(folder):
+    assert not is_kept(folder, path=folder / "gone")
+    assert not is_kept(folder, labels=folder / "gone")
+    assert not is_kept(folder, path=folder / "no folder" / "gone")
+
+
+def test_a_bad_tomogram_has_no_file_to_miss_but_may_be_tried_again(folder):
+    assert is_kept(folder, path=folder / "gone", error="it is constant")
+    assert not is_kept(folder, path=folder / "gone", error="no answer", retry=True)
+
+
+def test_an_input_replaced_even_by_an_older_one_is_noticed(folder):
+    source = folder / "source.mrc"
+    source.write_text("one")
+    stamps = {str(source): file_stamp(source)}
+    assert is_kept(folder, stamps=stamps)
+    source.write_text("two")
+    os.utime(source, (1, 1))
+    assert not is_kept(folder, stamps=stamps)
+
+
+def test_a_damaged_manifest_is_forgotten(folder):
+    (folder / "cut.json").write_text('{"tomograms": [')
+    forget_untrue_manifests([folder / "cut.json"])
+    assert not (folder / "cut.json").exists()

@@ -1,10 +1,12 @@
 import csv
 import logging
+import signal
 
 import numpy as np
 import pytest
 import torch
 
+from picker.checkpoint import load_checkpoint
 from picker.config import (
     AugmentSettings,
     BurnInSettings,
@@ -12,6 +14,7 @@ from picker.config import (
     ModelSettings,
     TrainSettings,
 )
+from picker.interrupt import Interrupted, StopRequest
 from picker.models import build_model
 from picker.patches import PatchDataset, PatchSource
 from picker.train import (
@@ -60,7 +63,7 @@ def unlabeled(seed):
     )
 
 
-GOLDEN = (0.0173894, 0.0223267)
+GOLDEN = (0.0064772, 0.0388107)
 
 
 def small_model():
@@ -68,7 +71,7 @@ def small_model():
     return build_model(ModelSettings(preset="small", widths=(8, 8), blocks=(1, 1)), 1)
 
 
-def train(folder, settings, shared=SHARED, model=None, key="k"):
+def train(folder, settings, shared=SHARED, model=None, key="k", stop=None, **more):
     co_train = isinstance(settings, CoTrainSettings)
     name = "co_train" if co_train else "burn_in"
     data = PatchDataset(
@@ -82,12 +85,23 @@ def train(folder, settings, shared=SHARED, model=None, key="k"):
         checkpoint=folder / "state.pt",
         log=folder / "log.tsv",
         key=key,
+        stop=stop,
+        **more,
     )
 
 
 def rows(folder):
     with (folder / "log.tsv").open() as file:
         return list(csv.DictReader(file, delimiter="\t"))
+
+
+@pytest.fixture
+def one_thread():
+    """Sums in the same order, however many processors there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def test_schedule_warms_up_and_falls_along_a_cosine():
@@ -185,13 +199,64 @@ def test_garbage_gradients_never_reach_the_weights(tmp_path, monkeypatch, caplog
     assert caplog.text.count("gradient not finite") == 20
 
 
-def test_golden_losses(tmp_path):
+def test_golden_losses(tmp_path, one_thread):
     """Twenty seeded steps give the recorded losses: a refactor proves itself."""
     train(tmp_path, BurnInSettings(steps=20, warmup_steps=5))
     burn_in = float(rows(tmp_path)[-1]["loss"])
     train(tmp_path / "co", CoTrainSettings(steps=20, ramp_up_steps=5, warmup_steps=5))
     co_train = float(rows(tmp_path / "co")[-1]["loss"])
     assert (burn_in, co_train) == pytest.approx(GOLDEN, rel=2e-3)
+
+
+class StopAfter(StopRequest):
+    """Asks to stop at the given look at it, as a signal would."""
+
+    def __init__(self, looks):
+        self.looks = looks
+
+    def __bool__(self):
+        self.looks -= 1
+        if self.looks == 0:
+            self.number = signal.SIGUSR1
+        return super().__bool__()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [BurnInSettings(steps=30), CoTrainSettings(steps=30, ramp_up_steps=5)],
+    ids=["burn_in", "co_train"],
+)
+def test_stopped_by_a_signal_it_loses_no_step(tmp_path, settings):
+    whole = train(tmp_path / "whole", settings).state_dict()
+    with pytest.raises(Interrupted, match=r"stopped by SIGUSR1 at step 7 of 30") as at:
+        train(tmp_path, settings, stop=StopAfter(7))
+    assert at.value.exit_status == 128 + signal.SIGUSR1
+    assert load_checkpoint(tmp_path / "state.pt")["step"] == 7
+    resumed = train(tmp_path, settings).state_dict()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_signal_at_the_last_step_comes_too_late_to_stop(tmp_path):
+    train(tmp_path, BurnInSettings(steps=5), stop=StopAfter(5))
+
+
+def test_a_kill_while_validating_loses_neither_step_nor_score(tmp_path):
+    class KilledError(Exception):
+        pass
+
+    def killed(model):
+        raise KilledError
+
+    shared = SHARED.model_copy(update={"validate_every": 25})
+    settings = BurnInSettings(steps=30)
+    with pytest.raises(KilledError):
+        train(tmp_path, settings, shared, validate=killed)
+    assert load_checkpoint(tmp_path / "state.pt")["step"] == 20
+    shared = shared.model_copy(update={"checkpoint_every": 25})
+    with pytest.raises(KilledError):
+        train(tmp_path, settings, shared, validate=killed)
+    train(tmp_path, settings, shared, validate=lambda model: 0.5)
+    assert [row["validation_f1"] for row in rows(tmp_path)] == ["0.5", "0.5"]
 
 
 def test_a_finished_stage_run_again_only_writes_its_log_again(tmp_path):

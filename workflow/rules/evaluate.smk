@@ -1,10 +1,8 @@
 # F1, precision, recall and Kaggle's score on the test tomograms.
 rule evaluate:
     input:
-        picks=manifests("results/{{method}}/manifests/pick/{shard}.json", EVALUATED),
-        candidates=manifests(
-            "results/{{method}}/manifests/predict/{shard}.json", EVALUATED
-        ),
+        picks=PICKED,
+        candidates=manifests(PREDICTED, EVALUATED),
         thresholds="results/{method}/models/thresholds.json",
         settings=settings_files("particles", "evaluate", "pick"),
     output:
@@ -15,11 +13,12 @@ rule evaluate:
     conda:
         "../../envs/picker-cpu.yaml"
     params:
+        split=EVALUATED,
         version=__version__,
     shell:
         r"""
         python -m picker evaluate --picks {input.picks} \
             --candidates {input.candidates} --thresholds {input.thresholds} \
-            --settings {input.settings} --output {output.metrics} \
-            --curves {output.curves} >{log} 2>&1
+            --settings {input.settings} --split {params.split} \
+            --output {output.metrics} --curves {output.curves} >{log} 2>&1
         """

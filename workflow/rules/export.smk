@@ -1,7 +1,7 @@
 # All picks for one program that comes next.
 rule export:
     input:
-        manifests=manifests("results/{{method}}/manifests/pick/{shard}.json"),
+        manifests=PICKED,
         settings=settings_files("particles", "export"),
     output:
         directory("results/{method}/export/{target}"),

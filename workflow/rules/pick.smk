@@ -1,9 +1,7 @@
 # One threshold a class, from tomograms whose particles are known; never from test.
 rule calibrate:
     input:
-        manifests=manifests(
-            "results/{{method}}/manifests/predict/{shard}.json", FEEDBACK
-        ),
+        manifests=manifests(PREDICTED, FEEDBACK),
         settings=settings_files("particles", "calibrate", "pick"),
     output:
         "results/{method}/models/thresholds.json",
@@ -23,21 +21,23 @@ rule calibrate:
 # Candidates above their threshold, apart from each other, inside masks and edges.
 rule pick:
     input:
-        manifest="results/{method}/manifests/predict/{shard}.json",
+        manifests=manifests(PREDICTED),
         thresholds="results/{method}/models/thresholds.json",
         settings=settings_files("particles", "pick"),
     output:
-        "results/{method}/manifests/pick/{shard}.json",
+        PICKED,
     log:
-        "results/logs/{method}/pick/{shard}.log",
+        "results/logs/{method}/pick.log",
     conda:
         "../../envs/picker-cpu.yaml"
+    threads: 8
     params:
         version=__version__,
         picks="results/{method}/picks",
     shell:
         r"""
-        python -m picker pick --manifests {input.manifest} \
+        python -m picker pick --manifests {input.manifests} \
             --thresholds {input.thresholds} --settings {input.settings} \
-            --picks {params.picks} --output {output} >{log} 2>&1
+            --processes {threads} --picks {params.picks} \
+            --output {output} >{log} 2>&1
         """

@@ -2,7 +2,7 @@
 rule predict:
     input:
         model="results/{method}/models/model.safetensors",
-        manifest="results/manifests/preprocess/{shard}.json",
+        manifest=PREPROCESSED,
         settings=settings_files("predict"),
     output:
         "results/{method}/manifests/predict/{shard}.json",

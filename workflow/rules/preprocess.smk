@@ -5,7 +5,7 @@ rule preprocess:
         settings=settings_files("particles", "preprocess"),
         files=shard_files,
     output:
-        "results/manifests/preprocess/{shard}.json",
+        PREPROCESSED,
     log:
         "results/logs/preprocess/{shard}.log",
     conda:

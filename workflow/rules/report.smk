@@ -5,8 +5,8 @@ localrules:
 # One self-contained page: settings, training, counts, accuracy, pictures.
 rule report:
     input:
-        picks=manifests(f"results/{METHOD}/manifests/pick/{{shard}}.json"),
-        candidates=manifests(f"results/{METHOD}/manifests/predict/{{shard}}.json"),
+        picks=PICKED.format(method=METHOD),
+        candidates=[path.format(method=METHOD) for path in manifests(PREDICTED)],
         thresholds=f"results/{METHOD}/models/thresholds.json",
         tables=expand(
             f"results/{METHOD}/models/{{stage}}.tsv", stage=["burn_in", "co_train"]
@@ -42,7 +42,7 @@ rule report:
 rule finish:
     input:
         report="results/report.html",
-        picks=manifests(f"results/{METHOD}/manifests/pick/{{shard}}.json"),
+        picks=PICKED.format(method=METHOD),
         metrics=(
             [f"results/{METHOD}/evaluation/metrics.json"] if truth_is_known() else []
         ),

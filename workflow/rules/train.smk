@@ -1,9 +1,7 @@
 # Supervised training on the labeled tomograms.
 rule burn_in:
     input:
-        manifests=manifests(
-            "results/manifests/preprocess/{shard}.json", "labeled", "validation"
-        ),
+        manifests=manifests(PREPROCESSED, "labeled", "validation"),
         # `supervised` trains for the steps of both stages.
         settings=settings_files(
             "particles",
@@ -22,7 +20,7 @@ rule burn_in:
         "results/benchmarks/{method}/burn_in.tsv"
     conda:
         "../../envs/picker-cuda.yaml"
-    threads: 64
+    threads: 8
     resources:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
@@ -44,12 +42,8 @@ rule burn_in:
 rule co_train:
     input:
         model="results/{method}/models/burn_in.safetensors",
-        labeled=manifests(
-            "results/manifests/preprocess/{shard}.json", "labeled", "validation"
-        ),
-        unlabeled=ancient(
-            manifests("results/manifests/preprocess/{shard}.json", "unlabeled")
-        ),
+        labeled=manifests(PREPROCESSED, "labeled", "validation"),
+        unlabeled=ancient(manifests(PREPROCESSED, "unlabeled")),
         settings=settings_files("train", "co_train"),
     output:
         model="results/{method}/models/model.safetensors",
@@ -60,7 +54,7 @@ rule co_train:
         "results/benchmarks/{method}/co_train.tsv"
     conda:
         "../../envs/picker-cuda.yaml"
-    threads: 64
+    threads: 8
     resources:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 16000 * attempt,

@@ -1,0 +1,136 @@
+"""Several processes that train as one: the batch is shared out, the result the same.
+
+Started by `torchrun`, one process a GPU; without it everything here does nothing. For
+the result not to depend on how many there are, all that a step averages must be
+averaged over the whole batch: gradients, the loss's denominators, batch statistics.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.parallel import DistributedDataParallel
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+PATIENCE = timedelta(hours=2)
+"""How long processes wait for the first one to validate or to write."""
+
+
+@contextmanager
+def process_group(device: torch.device) -> Generator[torch.device]:
+    """Join the processes that `torchrun` started, and give this one's device."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield device
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", None, PATIENCE)
+    try:
+        yield device
+    finally:
+        dist.destroy_process_group()
+
+
+def num_processes() -> int:
+    """Return how many processes train as one."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def is_first() -> bool:
+    """Return whether this process is the one that writes files."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
+def share_of(batch_size: int) -> range:
+    """Return which patches of a batch this process takes.
+
+    Raises
+    ------
+    ValueError
+        If the batch cannot be shared out evenly.
+    """
+    num = num_processes()
+    if batch_size % num:
+        raise ValueError(
+            f"train.batch_size is {batch_size}, but {num} processes train; expected a"
+            f" multiple of {num}"
+        )
+    return range(dist.get_rank() if num > 1 else 0, batch_size, num)
+
+
+def total(value: Tensor) -> Tensor:
+    """Return the sum over all processes; no gradient flows through it."""
+    if num_processes() > 1:
+        value = value.detach().clone()
+        dist.all_reduce(value)
+    return value
+
+
+def any_process(flag: bool, device: torch.device) -> bool:
+    """Return whether the flag is up in one of the processes."""
+    return bool(total(torch.tensor(float(flag), device=device)) > 0)
+
+
+def shared_out(model: nn.Module) -> nn.Module:
+    """Return a model whose gradients are averaged over the processes."""
+    if num_processes() == 1:
+        return model
+    devices = [next(model.parameters()).device]
+    return DistributedDataParallel(
+        model,
+        device_ids=devices if devices[0].type == "cuda" else None,
+        broadcast_buffers=False,  # the statistics are those of the whole batch already
+    )
+
+
+class SharedBatchNorm(nn.BatchNorm3d):
+    """Batch normalisation by the mean and variance of all processes' patches.
+
+    torch's SyncBatchNorm does the same on GPUs alone.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return `(batch, channel, z, y, x)` features, normalised."""
+        if not self.training:
+            return super().forward(features)
+        exact = features.float()
+        axes = (0, 2, 3, 4)
+        number = exact.new_full((1,), exact.numel() / exact.shape[1])
+        sums = all_reduce(
+            torch.cat([exact.sum(axes), exact.square().sum(axes), number])
+        )
+        count = sums[-1].detach()
+        mean, square = (sums[:-1] / count).chunk(2)
+        variance = (square - mean.square()).clamp_min(0)
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            self.num_batches_tracked += 1
+        scale = self.weight * (variance + self.eps).rsqrt()
+        shift = self.bias - mean * scale
+        shape = (1, -1, 1, 1, 1)
+        normalised: Tensor = exact * scale.view(shape) + shift.view(shape)
+        return normalised.to(features.dtype)
+
+
+def share_statistics(model: nn.Module) -> None:
+    """Make every batch normalisation use all processes' patches; weights stay."""
+    if num_processes() == 1:
+        return
+    for module in model.modules():
+        if type(module) is nn.BatchNorm3d:
+            module.__class__ = SharedBatchNorm
