@@ -12,6 +12,7 @@ configfile: "config.yaml"
 
 
 include: "workflow/common.smk"
+include: "workflow/lock.smk"
 include: "workflow/rules/settings.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/preprocess.smk"
@@ -21,6 +22,10 @@ include: "workflow/rules/pick.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/report.smk"
+
+
+onstart:
+    record_run()
 
 
 # One page to look at, and one line to read. The shards' manifests are named too, or

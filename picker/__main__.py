@@ -13,6 +13,7 @@ from picker import __version__
 from picker.verbs.common import run_logged
 
 VERBS = {
+    "init": "make a folder for a project of your own",
     "simulate": "make phantom tomograms with known particles",
     "preprocess": "read, clip, normalise and store tomograms and their picks",
     "burn-in": "train on the labeled tomograms",
@@ -23,6 +24,7 @@ VERBS = {
     "evaluate": "hold picks against the truth",
     "export": "write picks for RELION, Warp, copick or Kaggle",
     "report": "show settings, training, counts and pictures on one page",
+    "status": "say what is done, what runs and what failed, and why",
     "finish": "say what came out, and fail if a tomogram could not be used",
 }
 

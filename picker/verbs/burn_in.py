@@ -37,6 +37,7 @@ from picker.verbs.training import (
     common_voxel_size,
     inputs_key,
     labeled_sources,
+    training_claimed,
     usable,
     validation,
 )
@@ -81,7 +82,11 @@ def run(arguments: argparse.Namespace) -> None:
     entries = read_manifests(arguments.manifests)
     sources = labeled_sources(entries, particles, shared)
     torch.manual_seed(shared.seed)
-    with process_group(choose_device(shared.device)) as device, stop_request() as stop:
+    with (
+        training_claimed(arguments.checkpoint),
+        process_group(choose_device(shared.device)) as device,
+        stop_request() as stop,
+    ):
         model = run_stage(
             Stage(name="burn_in", settings=burn_in, shared=shared),
             build_model(architecture, len(particles)),

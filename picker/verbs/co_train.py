@@ -35,6 +35,7 @@ from picker.verbs.training import (
     labeled_sources,
     patch_source,
     pseudo_picks,
+    training_claimed,
     usable,
     validation,
 )
@@ -69,7 +70,10 @@ def run(arguments: argparse.Namespace) -> None:
     shared = read_section(arguments.settings, "train", TrainSettings)
     co_train = read_section(arguments.settings, "co_train", CoTrainSettings)
     predict = read_section(arguments.settings, "predict", PredictSettings)
-    with process_group(choose_device(shared.device)) as device:
+    with (
+        training_claimed(arguments.checkpoint),
+        process_group(choose_device(shared.device)) as device,
+    ):
         model, card = _co_train(arguments, shared, co_train, predict, device)
         if is_first():
             write_model(arguments.output, model, card)

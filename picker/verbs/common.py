@@ -7,9 +7,10 @@ import hashlib
 import json
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -19,6 +20,7 @@ from picker.interrupt import Interrupted
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Mapping, Sequence
+    from types import FrameType
 
 logger = logging.getLogger("picker")
 
@@ -159,6 +161,11 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()[:32]
 
 
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    del frame
+    raise Interrupted(f"stopped by {signal.Signals(number).name}", number)
+
+
 def run_logged(arguments: argparse.Namespace) -> int:
     """Run a verb with progress on the terminal; a user's mistake gives one line."""
     # Of several processes that train as one, the first tells.
@@ -171,6 +178,8 @@ def run_logged(arguments: argparse.Namespace) -> int:
         force=True,
     )
     logging.captureWarnings(capture=True)
+    # An exception rather than an end: what is half written is tidied up.
+    signal.signal(signal.SIGTERM, _leave)
     try:
         arguments.run(arguments)
     except (ValueError, FileNotFoundError) as error:

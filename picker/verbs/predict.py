@@ -16,6 +16,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from picker.claim import claimed
 from picker.config import PickSettings, PredictSettings
 from picker.formats.star import write_picks
 from picker.formats.volume import read_tomogram
@@ -71,7 +72,8 @@ def run(arguments: argparse.Namespace) -> None:
     model, card = read_model(arguments.model, device)
     logger.info("model %s on %s", arguments.model, device)
     if arguments.manifests:
-        predict_shard(arguments, model, card, settings, device)
+        with claimed(arguments.output):
+            predict_shard(arguments, model, card, settings, device)
     else:
         _predict_files(arguments, model, card, settings, device)
 

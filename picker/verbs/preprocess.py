@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import TypeAdapter
 
+from picker.claim import claimed
 from picker.config import Particle, PreprocessSettings, TomogramRow
 from picker.formats.ome_zarr import read_attributes, write_volume
 from picker.formats.picks_file import read_given_picks
@@ -55,6 +56,15 @@ def run(arguments: argparse.Namespace) -> None:
     """Preprocess all tomograms of one shard."""
     settings = read_section(arguments.settings, "preprocess", PreprocessSettings)
     particles = read_particles(arguments.settings)
+    with claimed(arguments.output):
+        _preprocess_all(arguments, particles, settings)
+
+
+def _preprocess_all(
+    arguments: argparse.Namespace,
+    particles: tuple[Particle, ...],
+    settings: PreprocessSettings,
+) -> None:
     rows = _read_rows(arguments.tomograms)
     entries = []
     for number, row in enumerate(rows, 1):

@@ -15,8 +15,6 @@ rule predict:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         version=__version__,
         candidates="results/{method}/candidates",

@@ -10,9 +10,6 @@ rule preprocess:
         "results/logs/preprocess/{shard}.log",
     conda:
         "../../envs/picker-cpu.yaml"
-    resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         version=__version__,
     shell:

@@ -1,4 +1,13 @@
-# Supervised training on the labeled tomograms.
+def launcher(wildcards, resources):
+    """Return how to start training: one process for each GPU of the machine."""
+    if resources.gpu < 2:
+        return "python -m picker"
+    return f"torchrun --standalone --nproc-per-node {resources.gpu} -m picker"
+
+
+# Supervised training on the labeled tomograms. The shell and `tee` shut their ears to
+# the signals that come before a job's end; the training hears them, writes its
+# checkpoint and leaves.
 rule burn_in:
     input:
         manifests=manifests(PREPROCESSED, "labeled", "validation"),
@@ -23,14 +32,14 @@ rule burn_in:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=lambda wildcards, attempt: 1440 * attempt,
     params:
+        launch=launcher,
         version=__version__,
         checkpoint="results/{method}/checkpoints/burn_in.pt",
     shell:
         r"""
-        python -m picker burn-in --manifests {input.manifests} \
+        trap '' TERM USR1 INT
+        {params.launch} burn-in --manifests {input.manifests} \
             --settings {input.settings} --method {wildcards.method} \
             --checkpoint {params.checkpoint} --log-table {output.table} \
             --output {output.model} 2>&1 | tee {log}
@@ -57,15 +66,15 @@ rule co_train:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=lambda wildcards, attempt: 1440 * attempt,
     params:
+        launch=launcher,
         version=__version__,
         checkpoint="results/{method}/checkpoints/co_train.pt",
         unlabeled=names_digest("unlabeled"),
     shell:
         r"""
-        python -m picker co-train --model {input.model} \
+        trap '' TERM USR1 INT
+        {params.launch} co-train --model {input.model} \
             --manifests {input.labeled} {input.unlabeled} \
             --settings {input.settings} \
             --checkpoint {params.checkpoint} --log-table {output.table} \

@@ -1,0 +1,163 @@
+"""Who works at what: two jobs never compute the same thing at the same time.
+
+When a workflow manager is killed its jobs go on, and the next one would submit them a
+second time. A claim is a file beside the result that names the job and is touched while
+the job lives, so that it is believed on any node and needs no server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+logger = logging.getLogger("picker")
+
+HEARTBEAT = 10.0
+"""Seconds between two touches of a claim."""
+STALE = 90.0
+"""Seconds without a touch after which a claim's owner is taken for dead."""
+LOOK = 2.0
+"""Seconds between two looks at somebody else's claim."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """A process, and the Slurm job that it is of."""
+
+    host: str
+    pid: int
+    job: str = ""
+
+    def __str__(self) -> str:
+        """Return what a person can look for."""
+        job = f"Slurm job {self.job}, " if self.job else ""
+        return f"{job}process {self.pid} on {self.host}"
+
+
+def this_process() -> Owner:
+    """Return who we are."""
+    return Owner(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        job=os.environ.get("SLURM_JOB_ID", ""),
+    )
+
+
+def claim_path(result: Path) -> Path:
+    """Return where the claim to a result lies."""
+    return result.with_name(f".{result.name}.claim")
+
+
+def owner_of(result: Path, path: Path | None = None) -> Owner | None:
+    """Return who works at a result, if somebody alive does."""
+    path = path or claim_path(result)
+    try:
+        owner = Owner(**json.loads(path.read_text()))
+        age = _now(path.parent) - path.stat().st_mtime
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    here = this_process()
+    if owner.host == here.host and not _is_alive(owner.pid):
+        return None
+    # Slurm gives a requeued job the number that its killed run had.
+    requeued = bool(owner.job) and owner.job == here.job and owner.pid != here.pid
+    return None if requeued or age > STALE else owner
+
+
+@contextmanager
+def claimed(result: Path) -> Generator[None]:
+    """Be the only one who works at a result; wait while somebody else does.
+
+    What they have finished by then is there to be found, so look before computing.
+    """
+    path = claim_path(result)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(this_process()))
+    told = 0.0
+    while not _create(path, text):
+        owner = owner_of(result)
+        if owner is None:
+            _forget_dead(result)
+            continue
+        if time.monotonic() - told > 60 or not told:
+            told = time.monotonic()
+            logger.info("waiting: %s works at %s already", owner, result)
+        time.sleep(LOOK)
+    done = threading.Event()
+    beat = threading.Thread(target=_keep_alive, args=(path, done), daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        done.set()
+        beat.join()
+        with contextlib.suppress(OSError):
+            if path.read_text() == text:
+                path.unlink()
+
+
+def _create(path: Path, text: str) -> bool:
+    """Return whether the claim is ours now; it appears with its text, or not at all."""
+    draft = path.with_name(f"{path.name}.{_me()}")
+    draft.write_text(text)
+    try:
+        os.link(draft, path)  # unlike a rename it fails where the file is there
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    return True
+
+
+def _forget_dead(result: Path) -> None:
+    """Delete the claim of a dead owner, and no other that took its place meanwhile."""
+    path = claim_path(result)
+    aside = path.with_name(f"{path.name}.{_me()}.dead")
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(aside)
+        if owner_of(result, aside) is not None:
+            with contextlib.suppress(FileExistsError):
+                os.link(aside, path)
+        aside.unlink()
+
+
+def _me() -> str:
+    return f"{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}"
+
+
+def _keep_alive(path: Path, done: threading.Event) -> None:
+    while not done.wait(HEARTBEAT):
+        with contextlib.suppress(OSError):
+            os.utime(path)
+
+
+def _now(folder: Path) -> float:
+    """Return the file server's time [s]; the clocks of nodes differ."""
+    probe = folder / f".now.{_me()}"
+    probe.touch()
+    try:
+        return probe.stat().st_mtime
+    finally:
+        probe.unlink()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,94 @@
+"""Make a folder for a project: settings, an empty table of tomograms, profiles.
+
+In that folder, `snakemake --profile slurm` or `snakemake --profile local` runs the
+pipeline. What is there already is left as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picker.verbs.common import logger, write_text
+
+if TYPE_CHECKING:
+    import argparse
+
+ROOT = Path(__file__).parents[2]
+"""Where the Snakefile, config.yaml and profiles/ are."""
+
+OWN_DATA = {
+    "source": "table",
+    "preset": "full",
+    "patch_zyx": "[90, 90, 90]",
+    "window_zyx": "[90, 90, 90]",
+    "steps": "5000",
+}
+"""Settings in which real work begins elsewhere than the demo."""
+
+SNAKEFILE = """\
+# The workflow lives with the program; settings and results of this project live here.
+include: {root}
+
+
+rule project:
+    default_target: True
+    input:
+        rules.all.input,
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("folder", type=Path, help="folder of the project, new or not")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write what is missing.
+
+    Raises
+    ------
+    ValueError
+        If the program was installed without its workflow.
+    """
+    if not (ROOT / "Snakefile").is_file():
+        raise ValueError(
+            f"no Snakefile in {ROOT}: only a checkout of the repository has the"
+            " workflow; run this from there"
+        )
+    folder = arguments.folder
+    snakefile = json.dumps(str((ROOT / "Snakefile").resolve()))
+    files = {
+        "Snakefile": SNAKEFILE.format(root=snakefile),
+        "config.yaml": own_settings((ROOT / "config.yaml").read_text()),
+        "tomograms.tsv": "tomogram\tpath\tsplit\tpicks\tvoxel_size\tmask\n",
+    }
+    for profile in ("local", "slurm"):
+        name = f"{profile}/config.yaml"
+        files[name] = (ROOT / "profiles" / name).read_text()
+    for name, text in files.items():
+        if (folder / name).exists():
+            logger.info("%s is there already and stays as it is", folder / name)
+        else:
+            write_text(folder / name, text)
+            logger.info("wrote %s", folder / name)
+    logger.info(
+        "next: fill in tomograms.tsv, name your particles in config.yaml, set the"
+        " partitions and the account in slurm/config.yaml; then, in %s: snakemake"
+        " --profile slurm (or local)",
+        folder,
+    )
+
+
+def own_settings(demo: str) -> str:
+    """Return the demo's config.yaml with values to begin real work with."""
+    text = demo.replace(
+        "# Every setting there is, with the values of the demo (`make demo`, simulated"
+        " data).",
+        "# Every setting there is. Name your particles first.",
+    )
+    for key, value in OWN_DATA.items():
+        text = re.sub(rf"(?m)^(  {key}: ).*$", rf"\g<1>{value}", text)
+    return text

@@ -1,0 +1,181 @@
+"""Say what is done, what runs and what failed, with the reasons.
+
+Reads what the jobs leave in the results folder: manifests of what is done, claims of
+what is being worked at, logs. It asks no cluster and computes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picker.claim import owner_of
+from picker.verbs.common import read_manifest
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+LAST_LINES = 5
+"""Lines of a failed job's log that are shown."""
+SHOWN = 20
+"""Failures of one kind that are shown; the others are counted."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One job of a stage: where its result, its claim and its log are."""
+
+    name: str
+    result: Path
+    log: Path
+    claimed: Path
+    tomograms: int = 0
+
+
+@dataclass(kw_only=True, slots=True)
+class Tally:
+    """How far a stage is."""
+
+    done: int = 0
+    tomograms: int = 0
+    running: list[str] = field(default_factory=list)
+    failed: list[Job] = field(default_factory=list)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="default: ./results"
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the state of a project.
+
+    Raises
+    ------
+    ValueError
+        If nothing has run there.
+    """
+    results = arguments.results
+    if not (results / "run.json").is_file():
+        raise ValueError(
+            f"no run.json in {results}: nothing has run there yet; name the folder"
+            " with --results"
+        )
+    plan = json.loads((results / "run.json").read_text())
+    sys.stdout.writelines(f"{line}\n" for line in _lines(results, plan))
+
+
+def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:
+    shards = plan["shards"]
+    assert isinstance(shards, dict)
+    method = results / str(plan["method"])
+    logs = results / "logs"
+    stages = {
+        "preprocess": [
+            _shard_job(results / "manifests/preprocess", logs / "preprocess", name, num)
+            for name, num in shards.items()
+        ],
+        "burn_in": [_training(method, logs / method.name, "burn_in")],
+        "co_train": [_training(method, logs / method.name, "co_train")],
+        "predict": [
+            _shard_job(
+                method / "manifests/predict", logs / method.name / "predict", name, num
+            )
+            for name, num in shards.items()
+        ],
+        "pick": [_single(method / "manifests/pick.json", logs / method.name)],
+        "report": [_single(results / "report.html", logs / method.name)],
+        "finish": [_single(results / "summary.txt", logs / method.name)],
+    }
+    tallies = {stage: _tally(jobs) for stage, jobs in stages.items()}
+    yield f"{plan['tomograms']} tomograms in {len(shards)} shards, method {method.name}"
+    yield f"{'stage':12}{'done':>14}{'running':>9}{'failed':>8}"
+    for stage, tally in tallies.items():
+        done = f"{tally.done} of {len(stages[stage])}"
+        yield f"{stage:12}{done:>14}{len(tally.running):>9}{len(tally.failed):>8}"
+    for stage, tally in tallies.items():
+        for line in tally.running[:SHOWN]:
+            yield f"running  {stage} {line}"
+        yield from _more(tally.running)
+        for job in tally.failed[:SHOWN]:
+            yield f"failed   {stage} {job.name}, log {job.log}:"
+            yield from (f"           {line}" for line in _last_lines(job.log))
+        yield from _more(tally.failed)
+    yield from _unusable(stages, method)
+
+
+def _more(items: list[object] | list[str] | list[Job]) -> Iterator[str]:
+    if len(items) > SHOWN:
+        yield f"           and {len(items) - SHOWN} more"
+
+
+def _unusable(stages: dict[str, list[Job]], method: Path) -> Iterator[str]:
+    """Yield the tomograms that failed, with the stage that says why."""
+    seen = set()
+    picked = method / "manifests/pick.json"
+    for stage in ("preprocess", "predict", "pick"):
+        paths = [job.result for job in stages[stage]] if stage != "pick" else [picked]
+        for path in paths:
+            if not path.exists():
+                continue
+            for entry in read_manifest(path).tomograms:
+                if entry.error and entry.tomogram not in seen:
+                    seen.add(entry.tomogram)
+                    again = "; tried again by the next run" if entry.retry else ""
+                    yield f"unusable {entry.tomogram} ({stage}): {entry.error}{again}"
+
+
+def _shard_job(manifests: Path, logs: Path, name: str, tomograms: int) -> Job:
+    result = manifests / f"{name}.json"
+    return Job(
+        name=name,
+        result=result,
+        log=logs / f"{name}.log",
+        claimed=result,
+        tomograms=tomograms,
+    )
+
+
+def _training(method: Path, logs: Path, stage: str) -> Job:
+    model = "burn_in" if stage == "burn_in" else "model"
+    return Job(
+        name="",
+        result=method / f"models/{model}.safetensors",
+        log=logs / f"{stage}.log",
+        claimed=method / f"checkpoints/{stage}.pt",
+    )
+
+
+def _single(result: Path, logs: Path) -> Job:
+    log = {"summary": "finish"}.get(result.stem, result.stem)
+    return Job(name="", result=result, log=logs / f"{log}.log", claimed=result)
+
+
+def _tally(jobs: list[Job]) -> Tally:
+    tally = Tally()
+    for job in jobs:
+        owner = owner_of(job.claimed)
+        if owner is not None:
+            last = _last_lines(job.log)[-1:] or ["begins"]
+            tally.running.append(f"{job.name} ({owner}): {last[0]}".lstrip())
+        elif job.result.exists():
+            tally.done += 1
+        elif job.log.exists():
+            tally.failed.append(job)
+    return tally
+
+
+def _last_lines(log: Path) -> list[str]:
+    """Return the last lines of a log; only its end is read."""
+    if not log.exists():
+        return []
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4096))
+        text = file.read().decode(errors="replace")
+    return [line for line in text.splitlines() if line.strip()][-LAST_LINES:]

@@ -1,0 +1,99 @@
+import json
+import multiprocessing
+import os
+import socket
+import threading
+import time
+
+import pytest
+
+from picker import claim
+from picker.claim import claim_path, claimed, owner_of
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(claim, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(claim, "LOOK", 0.02)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+
+
+def write(result, *, age=0.0, **owner):
+    path = claim_path(result)
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "job": ""} | owner))
+    os.utime(path, (time.time() - age,) * 2)
+
+
+def test_a_claim_names_its_owner_and_goes_away(tmp_path):
+    result = tmp_path / "new" / "manifest.json"
+    with claimed(result):
+        assert owner_of(result).pid == os.getpid()
+    assert owner_of(result) is None
+    assert list(result.parent.iterdir()) == []
+
+
+def test_a_claim_goes_away_with_an_error(tmp_path):
+    with pytest.raises(KeyError), claimed(tmp_path / "m"):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_owner_on_another_node_is_believed_while_it_touches_its_claim(tmp_path):
+    write(tmp_path / "m", age=claim.STALE - 10)
+    assert owner_of(tmp_path / "m").host == "elsewhere"
+    write(tmp_path / "m", age=claim.STALE + 10)
+    assert owner_of(tmp_path / "m") is None
+
+
+def test_a_dead_process_of_this_host_owns_nothing(tmp_path):
+    child = multiprocessing.get_context("spawn").Process(target=int)
+    child.start()
+    child.join()
+    write(tmp_path / "m", host=socket.gethostname(), pid=child.pid)
+    assert owner_of(tmp_path / "m") is None
+    with claimed(tmp_path / "m"):
+        assert owner_of(tmp_path / "m").pid == os.getpid()
+
+
+def test_a_requeued_job_takes_over_from_itself_at_once(tmp_path, monkeypatch):
+    write(tmp_path / "m", job="77")
+    assert owner_of(tmp_path / "m") is not None
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    assert owner_of(tmp_path / "m") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"who": 1}'])
+def test_a_damaged_claim_is_nobodys(tmp_path, text):
+    claim_path(tmp_path / "m").write_text(text)
+    assert owner_of(tmp_path / "m") is None
+    with claimed(tmp_path / "m"):
+        pass
+
+
+def test_the_second_waits_for_the_first(tmp_path, caplog):
+    caplog.set_level("INFO")
+    inside = []
+
+    def work():
+        with claimed(tmp_path / "m"):
+            inside.append(1)
+            assert len(inside) == 1
+            time.sleep(0.1)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert f"process {os.getpid()} on {socket.gethostname()} works at" in caplog.text
+
+
+def test_a_claim_is_kept_fresh(tmp_path):
+    with claimed(tmp_path / "m"):
+        path = claim_path(tmp_path / "m")
+        os.utime(path, (1, 1))
+        deadline = time.monotonic() + 5
+        while path.stat().st_mtime == 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert path.stat().st_mtime > 1

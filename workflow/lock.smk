@@ -1,0 +1,53 @@
+# Whose run this is. After `kill -9` Snakemake's lock stays; where its owner is seen to
+# be dead it is taken away, so that the same command goes on.
+import os
+import socket
+
+RUN = Path("results/run.json")
+LOCKS = Path(".snakemake/locks")
+
+
+def record_run():
+    """Write who runs what, for the next run and for `picker status`."""
+    RUN.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(
+        {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "method": METHOD,
+            "tomograms": len(rows),
+            "shards": {shard: len(members) for shard, members in SHARDS.items()},
+        }
+    )
+    temporary = RUN.with_name(f".run.json.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(RUN)
+
+
+def remove_lock_of_the_dead():
+    """Remove Snakemake's lock if the run that took it is known to be over."""
+    locks = [path for path in LOCKS.glob("*.lock")] if LOCKS.is_dir() else []
+    if not locks or not RUN.exists():
+        return
+    owner = json.loads(RUN.read_text())
+    since = RUN.stat().st_mtime
+    who = f"process {owner['pid']} on {owner['host']}"
+    if any(path.stat().st_mtime > since + 5 for path in locks):
+        return  # taken by a run that has not said who it is
+    if owner["host"] != socket.gethostname():
+        logger.info(
+            f"This folder is locked by {who}. If that is gone: snakemake --unlock"
+        )
+        return
+    try:
+        os.kill(owner["pid"], 0)
+    except ProcessLookupError:
+        for path in locks:
+            path.unlink(missing_ok=True)
+        logger.info(f"The run before ({who}) was killed: its lock is removed.")
+    except PermissionError:
+        pass  # alive, and somebody else's
+
+
+if IS_MAIN:
+    remove_lock_of_the_dead()
