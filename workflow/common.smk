@@ -100,3 +100,10 @@ def names_digest(split):
             " ".join(sorted(r.tomogram for r in rows if r.split == split)).encode()
         )
     )
+
+
+def launcher(wildcards, resources):
+    """Return how to start training: one process for each GPU of the machine."""
+    if resources.gpu < 2:
+        return "python -m picker"
+    return f"torchrun --standalone --nproc-per-node {resources.gpu} -m picker"

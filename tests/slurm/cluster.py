@@ -81,7 +81,7 @@ class Cluster:
                 raise RuntimeError(
                     f"{tool} is missing: apt-get install slurm-wlm munge"
                 )
-        self.base.mkdir(parents=True)
+        self.base.mkdir(parents=True, exist_ok=True)
         self.base.chmod(0o755)
         (self.base / "state").mkdir()
         self._configure()
@@ -142,26 +142,19 @@ class Cluster:
         )
 
     def idle(self):
-        return output("sinfo", "-h", "-N", "-p", "gpu", "-t", "idle", "-o", "%N").split()
+        """Return the names of the nodes that wait for work."""
+        return output("sinfo", "-hN", "-p", "gpu", "-t", "idle", "-o", "%N").split()
 
     def kill_node(self, name):
         """Let a node vanish with all that runs on it, as a power cut does."""
-        pid = int((self.base / f"slurmd.{name}.pid").read_text())
-        os.kill(pid, signal.SIGKILL)
-        for stepd in output("pgrep", "-f", f"slurmstepd.*|slurmd -N {name}").split():
-            if self._node_of(int(stepd)) == name:
-                kill_tree(int(stepd))
-
-    def _node_of(self, pid):
-        """Return the node whose spool a step daemon works in."""
-        try:
-            for file in Path(f"/proc/{pid}/fd").iterdir():
-                target = os.readlink(file)
-                if "/spool." in target:
-                    return target.split("/spool.")[1].split("/")[0]
-        except OSError:
-            pass
-        return None
+        numbers = [
+            number for number, (_, node, _) in self.jobs().items() if node == name
+        ]
+        os.kill(int((self.base / f"slurmd.{name}.pid").read_text()), signal.SIGKILL)
+        for number in numbers:
+            for step in output("pgrep", "-f", rf"slurmstepd: \[{number}\.").split():
+                kill_tree(int(step))
+        return numbers
 
     def jobs(self, states="all"):
         """Return {job id: (state, node, comment)}."""

@@ -1,10 +1,3 @@
-def launcher(wildcards, resources):
-    """Return how to start training: one process for each GPU of the machine."""
-    if resources.gpu < 2:
-        return "python -m picker"
-    return f"torchrun --standalone --nproc-per-node {resources.gpu} -m picker"
-
-
 # Supervised training on the labeled tomograms. The shell and `tee` shut their ears to
 # the signals that come before a job's end; the training hears them, writes its
 # checkpoint and leaves.

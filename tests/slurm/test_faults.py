@@ -1,0 +1,230 @@
+"""Whatever goes wrong, the same command goes on and ends with the same picks."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import time
+
+import pytest
+from safetensors.torch import load_file
+
+from picker.checkpoint import load_checkpoint
+from tests.slurm.cluster import until
+from tests.slurm.conftest import METHOD, SPLITS
+
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
+
+
+def same_weights(one, two, model):
+    """Return whether two projects' models are equal to the last bit."""
+    a, b = (load_file(p.path(METHOD, "models", model)) for p in (one, two))
+    return all((a[name] == b[name]).all() for name in a)
+
+
+def test_the_documented_command_runs_everything_on_the_cluster(undisturbed):
+    assert undisturbed.path("report.html").is_file()
+    assert "mean F1@0.5" in undisturbed.path("summary.txt").read_text()
+    assert len(undisturbed.picks()) == len(SPLITS)
+    assert "Nothing to be done" in undisturbed.succeed()
+
+
+def test_no_more_jobs_than_shards_and_stages(undisturbed):
+    submitted = undisturbed.output.count("has been submitted with SLURM jobid")
+    shards = json.loads(undisturbed.path("run.json").read_text())["shards"]
+    assert len(shards) == 4  # labeled, test, two of unlabeled
+    # burn_in, co_train, calibrate, pick, evaluate, export, report
+    assert submitted == 2 * len(shards) + 7
+
+
+def test_a_killed_snakemake_leaves_jobs_that_are_not_run_twice(
+    trained, undisturbed, cluster
+):
+    trained.start()
+    trained.wait_for_candidates(2)
+    orphans = cluster.running("predict")
+    trained.kill()
+    assert orphans
+    before = trained.candidate_times()
+    output = trained.succeed()
+    assert "was killed: its lock is removed" in output
+    assert trained.picks() == undisturbed.picks()
+    after = trained.candidate_times()
+    assert {name: after[name] for name in before} == before
+    # What the orphans wrote after the kill was not written again either: a shard's
+    # manifest is younger than all of its candidates, and nobody touched them since.
+    assert "Nothing to be done" in trained.succeed()
+    assert trained.candidate_times() == after
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_again_and_again_at_random_it_ends_the_same(trained, undisturbed, seed):
+    moments = random.Random(seed)
+    valid = {}
+    for _ in range(3):
+        trained.start()
+        time.sleep(moments.uniform(2, 15))
+        trained.kill()
+        now = trained.candidate_times()
+        assert {name: now[name] for name in valid} == valid
+        valid = now
+    trained.succeed()
+    now = trained.candidate_times()
+    assert {name: now[name] for name in valid} == valid
+    assert trained.picks() == undisturbed.picks()
+
+
+def test_a_cancelled_shard_is_submitted_again(trained, undisturbed, cluster):
+    trained.start()
+    trained.wait_for_candidates(1)
+    before = trained.candidate_times()
+    cancelled = cluster.running("predict")
+    subprocess.run(["scancel", *cancelled], check=True)
+    assert trained.finish() == 0
+    assert cancelled
+    after = trained.candidate_times()
+    assert {name: after[name] for name in before} == before
+    assert trained.picks() == undisturbed.picks()
+
+
+def test_a_lost_node_costs_only_the_tomogram_in_work(trained, undisturbed, cluster):
+    trained.start()
+    trained.wait_for_candidates(1)
+    before = trained.candidate_times()
+    numbers = cluster.running("predict")
+    node = cluster.jobs()[numbers[0]][1]
+    assert cluster.kill_node(node)
+    time.sleep(20)  # longer than SlurmdTimeout: the controller calls it down
+    cluster.start_node(node)
+    assert trained.finish(400) == 0
+    until(lambda: node in cluster.idle(), 60, f"{node} is back")
+    after = trained.candidate_times()
+    assert {name: after[name] for name in before} == before
+    assert trained.picks() == undisturbed.picks()
+
+
+def test_training_goes_on_after_time_limit_requeue_and_a_cut_checkpoint(
+    fresh, cluster, undisturbed, tmp_path
+):
+    steps = {"steps": 1500, "warmup_steps": 5}
+    fresh.change("burn_in", **steps)
+    fresh.change("train", checkpoint_every=50)
+    shutil.copytree(fresh.folder, tmp_path / "whole")
+    checkpoint = fresh.path(METHOD, "checkpoints", "burn_in.pt")
+    fresh.start("--until", "burn_in", "--set-resources", "burn_in:runtime=1")
+    until(lambda: checkpoint.with_suffix(".pt.previous").exists(), 200, "checkpoints")
+    # Preempted: the job goes back to the queue with the same number.
+    (number,) = cluster.running("burn_in")
+    subprocess.run(["scontrol", "requeue", number], check=True)
+    until(lambda: not cluster.running("burn_in"), 60, "requeued")
+    stopped = load_checkpoint(checkpoint)["step"]
+    assert stopped > 0
+    # A node died while it wrote: the checkpoint before is the last good one.
+    os.truncate(checkpoint, checkpoint.stat().st_size // 2)
+    assert fresh.finish(600) == 0
+    log = fresh.path("logs", METHOD, "burn_in.log").read_text()
+    assert "burn_in 1500/1500" in log
+    whole = type(fresh)(tmp_path / "whole")
+    whole.succeed("--until", "burn_in")
+    assert same_weights(fresh, whole, "burn_in.safetensors")
+
+
+def test_a_time_limit_loses_no_step(fresh, cluster):
+    """Slurm sends SIGTERM, and kills after KillWait; the checkpoint comes first."""
+    fresh.change("burn_in", steps=100_000)
+    fresh.change("train", checkpoint_every=100_000)
+    fresh.start("--until", "burn_in", "--set-resources", "burn_in:runtime=1")
+    log = fresh.path("logs", METHOD, "burn_in.log")
+    until(lambda: log.exists() and "stopped by" in log.read_text(), 240, "time limit")
+    step = load_checkpoint(fresh.path(METHOD, "checkpoints", "burn_in.pt"))["step"]
+    assert f"stopped by SIGTERM at step {step} of 100000" in log.read_text()
+    until(lambda: "resumes at step" in log.read_text(), 240, "submitted again")
+    assert f"burn_in resumes at step {step}" in log.read_text()
+
+
+def test_a_damaged_tomogram_is_tried_again_alone(trained, undisturbed):
+    """The preprocessed volume of one tomogram is lost to a flaky disk."""
+    chunk = next(trained.path("tomograms", "sim_005.zarr").rglob("c/0/0/0"))
+    good = chunk.read_bytes()
+    chunk.write_bytes(b"noise" + good[5:40])
+    failed = trained.run()
+    assert failed.returncode != 0
+    assert "1 of 12 tomograms could not be used" in failed.stdout
+    assert "sim_005" in trained.path("report.html").read_text()
+    expected = undisturbed.picks()
+    found = trained.picks()
+    assert found == {k: v for k, v in expected.items() if k != "sim_005"}
+    before = trained.candidate_times()
+    chunk.write_bytes(good)
+    trained.succeed()
+    assert trained.picks() == expected
+    after = trained.candidate_times()
+    assert {name for name in after if after[name] != before.get(name)} == {"sim_005"}
+
+
+def test_a_full_disk_is_told_and_loses_nothing(trained, undisturbed):
+    candidates = trained.path(METHOD, "candidates")
+    candidates.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", candidates]
+    subprocess.run(mount, check=True)
+    try:
+        failed = trained.run("--retries", "0")
+        assert failed.returncode != 0
+        logs = trained.path("logs", METHOD, "predict").glob("*.log")
+        assert any("No space left on device" in log.read_text() for log in logs)
+        assert not list(candidates.glob(".*"))  # nothing half written
+        for path in candidates.glob("*.star"):
+            assert path.read_text().endswith("\n")
+    finally:
+        subprocess.run(["umount", candidates], check=True)
+    trained.succeed()
+    assert trained.picks() == undisturbed.picks()
+
+
+def test_two_tomograms_of_one_name_stop_before_any_job(fresh, cluster):
+    table = fresh.folder / "tomograms.tsv"
+    table.write_text(table.read_text().replace("sim_004\t", "sim_003\t"))
+    before = set(cluster.jobs())
+    done = fresh.run()
+    assert done.returncode != 0
+    assert "tomogram sim_003 stands in line 5 already" in done.stdout
+    assert set(cluster.jobs()) == before
+
+
+def test_a_replaced_input_is_noticed_though_it_is_older(undisturbed, fresh, tomograms):
+    shutil.copytree(undisturbed.path(), fresh.path(), dirs_exist_ok=True)
+    shutil.copytree(undisturbed.folder / ".snakemake", fresh.folder / ".snakemake")
+    own = fresh.folder.parent / "tomograms"
+    table = fresh.folder / "tomograms.tsv"
+    table.write_text((undisturbed.folder / "tomograms.tsv").read_text())
+    moved = own / "sim_011.mrc"
+    text = table.read_text().replace(f"{tomograms}/sim_010.mrc", str(moved))
+    table.write_text(text)
+    os.utime(moved, (1e9, 1e9))
+    before = fresh.candidate_times()
+    fresh.succeed()
+    after = fresh.candidate_times()
+    assert {name for name in after if after[name] != before[name]} == {"sim_010"}
+    # The same volume, so the same picks, under the other's name.
+    assert fresh.picks()["sim_010"] == fresh.picks()["sim_011"]
+    assert fresh.picks()["sim_011"] == undisturbed.picks()["sim_011"]
+
+
+def test_status_says_what_runs_and_what_failed(trained, cluster):
+    def status():
+        words = ["-m", "picker", "status", "--results", trained.path()]
+        done = subprocess.run(
+            [trained.command()[0], *words], capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    trained.start("--retries", "0")
+    trained.wait_for_candidates(1)
+    (number, *_) = cluster.running("predict")
+    assert f"Slurm job {number}" in status()
+    subprocess.run(["scancel", *cluster.running("predict")], check=True)
+    trained.finish()
+    text = status()
+    assert "failed   predict" in text
+    assert "running" not in text.replace("running  failed", "")
