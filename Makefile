@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, make and git; the rest is installed into .venv.
 # `make PYTHON=/some/python ...` uses that environment instead.
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint unit workflow clean
+.PHONY: help setup demo check test lint unit workflow slurm soak bench clean
 
 ifndef PYTHON
 PYTHON := $(CURDIR)/.venv/bin/python
@@ -18,7 +18,10 @@ help: ## list what can be made
 	@python3 -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed; this is %d.%d" % sys.version_info[:2])'
 	python3 -m venv .venv
 	.venv/bin/python -m pip install --quiet --requirement envs/dev.txt
+	.venv/bin/python -m pip install --quiet --no-deps --editable .
 	@touch $@
+
+setup: $(READY) ## make .venv, with the picker and snakemake commands
 
 demo: $(READY) ## simulate, train, pick and report into demo/results
 	@$(BIN)/snakemake --profile profiles/local --configfile config.yaml --directory demo
@@ -42,6 +45,15 @@ unit: $(READY) ## tests of single functions, under a minute
 
 workflow: $(READY) ## the pipeline end to end on small simulated data
 	$(BIN)/python -m pytest tests/workflow
+
+slurm: $(READY) ## a real Slurm on this machine: root, Debian's slurm-wlm and munge
+	$(BIN)/python -m pytest tests/slurm -m slurm
+
+soak: $(READY) ## one pipeline killed 100 times at random; an hour
+	$(BIN)/python -m tests.slurm.soak 100
+
+bench: $(READY) ## measure what planning costs at 500 and 5,000 tomograms
+	$(BIN)/python tests/benchmarks/scale.py 500 5000
 
 clean: ## remove the environment and caches, no results
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info

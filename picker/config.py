@@ -348,6 +348,11 @@ class CalibrateSettings(Settings):
     """Thresholds maximise F-beta: 1 balances, 4 prefers recall as Kaggle does."""
     distance_per_radius: Positive = 0.5
     """A pick within this fraction of the radius of a known particle is right."""
+    noisy_copies: Annotated[int, Field(ge=0)] = 3
+    """Copies of each labeled tomogram with noise added that are calibrated on as well,
+    where there are no validation tomograms."""
+    noise: Positive = 0.7
+    """Standard deviation of that noise, as a fraction of the tomogram's own."""
 
 
 class EvaluateSettings(Settings):

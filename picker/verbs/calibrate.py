@@ -1,6 +1,7 @@
 """Choose each particle's threshold from tomograms whose particles are known.
 
-Validation tomograms where there are any, else the labeled ones; never test tomograms.
+Validation tomograms where there are any, else the labeled ones and noisy copies of
+them; never test tomograms.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         required=True,
-        help="predicted shards of tomograms with labels",
+        help="predicted shards of tomograms with labels, and of their noisy copies",
     )
     add_settings(parser, "particles, calibrate, pick")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
@@ -56,8 +57,9 @@ def run(arguments: argparse.Namespace) -> None:
                 " labeled or validation tomograms alone"
             )
     chosen = calibrate(
-        {e.tomogram: read_picks(e.path) for e in known},
-        {e.tomogram: read_picks(e.labels) for e in known if e.labels},
+        # By file: the noisy copies of a tomogram have its name and its truth.
+        {str(e.path): read_picks(e.path) for e in known},
+        {str(e.path): read_picks(e.labels) for e in known if e.labels},
         read_particles(arguments.settings),
         read_section(arguments.settings, "calibrate", CalibrateSettings),
         read_section(arguments.settings, "pick", PickSettings).min_distance_per_radius,

@@ -19,7 +19,7 @@ from picker.interrupt import Interrupted
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
     from types import FrameType
 
 logger = logging.getLogger("picker")
@@ -84,15 +84,9 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest.model_validate_json(path.read_text())
 
 
-def write_manifest(
-    path: Path,
-    entries: Iterable[Entry],
-    histograms: Mapping[str, Sequence[int]] | None = None,
-) -> None:
+def write_manifest(path: Path, entries: Iterable[Entry]) -> None:
     """Write a shard's manifest, atomically."""
-    totals = {name: tuple(counts) for name, counts in (histograms or {}).items()}
-    manifest = Manifest(tomograms=tuple(entries), histograms=totals)
-    write_text(path, manifest.model_dump_json(indent=1))
+    write_text(path, Manifest(tomograms=tuple(entries)).model_dump_json(indent=1))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,13 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.claim import claimed
-from picker.config import PickSettings, PredictSettings
+from picker.config import CalibrateSettings, PickSettings, PredictSettings
 from picker.formats.star import write_picks
 from picker.formats.volume import read_tomogram
 from picker.predict import choose_device, find_candidates
 from picker.preprocess import preprocess_volume
 from picker.select import select_picks
-from picker.verbs.common import add_settings, read_section
+from picker.verbs.common import (
+    add_settings,
+    read_manifests,
+    read_section,
+    write_text,
+)
 from picker.verbs.model_card import ModelCard, read_model
 from picker.verbs.predict_shard import predict_shard
 
@@ -56,7 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--manifests", nargs="+", type=Path, help="preprocessed shards")
     parser.add_argument("--candidates", type=Path, help="folder to fill")
-    add_settings(parser, "predict, pick")
+    parser.add_argument(
+        "--noisy",
+        action="store_true",
+        help="with --manifests: predict noisy copies, to calibrate on",
+    )
+    add_settings(parser, "predict, pick, calibrate")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -73,7 +83,19 @@ def run(arguments: argparse.Namespace) -> None:
     logger.info("model %s on %s", arguments.model, device)
     if arguments.manifests:
         with claimed(arguments.output):
-            predict_shard(arguments, model, card, settings, device)
+            manifest = predict_shard(
+                read_manifests(arguments.manifests),
+                arguments.candidates,
+                arguments.model,
+                model,
+                card,
+                settings,
+                device,
+                read_section(arguments.settings, "calibrate", CalibrateSettings)
+                if arguments.noisy
+                else None,
+            )
+            write_text(arguments.output, manifest.model_dump_json(indent=1))
     else:
         _predict_files(arguments, model, card, settings, device)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,57 +16,71 @@ from picker.formats.ome_zarr import open_volume, read_attributes
 from picker.formats.star import read_comments, read_picks, write_picks
 from picker.picks import score_histogram
 from picker.predict import find_candidates
-from picker.verbs.common import Entry, fingerprint, read_manifests, write_manifest
+from picker.verbs.common import Entry, Manifest, fingerprint
 from picker.verbs.model_card import ModelCard, model_fingerprint
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import torch
     from numpy.typing import NDArray
     from torch import nn
 
-    from picker.config import PredictSettings
+    from picker.config import CalibrateSettings, PredictSettings
     from picker.picks import Picks
 
 logger = logging.getLogger("picker")
 
 
 def predict_shard(
-    arguments: argparse.Namespace,
+    entries: Sequence[Entry],
+    folder: Path,
+    model_path: Path,
     model: nn.Module,
     card: ModelCard,
     settings: PredictSettings,
     device: torch.device,
-) -> None:
-    """Write the candidates of every usable tomogram in a shard, then its manifest.
+    calibration: CalibrateSettings | None = None,
+) -> Manifest:
+    """Write the candidates of every usable tomogram of a shard and return its manifest.
 
     The next tomogram is read and the last one written while this one is computed. One
     that cannot be read is recorded and the others go on; what cannot be computed or
     written is no tomogram's fault and fails the job.
+
+    Parameters
+    ----------
+    entries
+        Preprocessed tomograms.
+    folder
+        Where `<tomogram>.star` are written.
+    model_path, model, card
+        The model, what it is, and where it came from.
+    settings, device
+        How and where to compute.
+    calibration
+        Given, noisy copies of the tomograms are predicted in their place.
     """
-    entries = read_manifests(arguments.manifests)
-    model_key = model_fingerprint(arguments.model)
+    model_key = model_fingerprint(model_path)
+    tasks = _tasks(entries, folder, calibration)
     done: list[Entry] = []
     totals = {p.name: score_histogram(np.zeros(0)) for p in card.particles}
 
-    def read(entry: Entry) -> _Input:
-        return _read(entry, arguments.candidates, model_key, settings)
+    def read(task: _Task) -> _Input:
+        return _read(task, model_key, settings)
 
     with ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
-        for number, (entry, future) in enumerate(read_ahead(entries, read), 1):
-            path = arguments.candidates / f"{entry.tomogram}.star"
-            if entry.error:
-                done.append(entry.model_copy(update={"path": path}))
+        for number, (task, future) in enumerate(read_ahead(tasks, read), 1):
+            if task.entry.error:
+                done.append(task.entry.model_copy(update={"path": task.path}))
                 continue
             try:
                 given = future.result()
             except Exception as error:
-                logger.error("%s cannot be read: %s", entry.tomogram, error)
-                done.append(entry.failed(path, error))
+                logger.error("%s cannot be read: %s", task.entry.tomogram, error)
+                done.append(task.entry.failed(task.path, error))
                 continue
             started = time.monotonic()
             candidates = given.candidates
@@ -82,23 +97,33 @@ def predict_shard(
                 if writing:
                     writing.result()
                 writing = writer.submit(
-                    write_picks, path, candidates, {"fingerprint": given.key}
+                    write_picks, task.path, candidates, {"fingerprint": given.key}
                 )
                 logger.info(
                     "%s: %d candidates in %.1f s (%d of %d)",
-                    entry.tomogram,
+                    task.path.stem,
                     len(candidates),
                     time.monotonic() - started,
                     number,
-                    len(entries),
+                    len(tasks),
                 )
             for name, total in totals.items():
                 total += score_histogram(candidates.of(name).score)
-            done.append(entry.model_copy(update={"path": path, "counts": {}}))
+            done.append(task.entry.model_copy(update={"path": task.path, "counts": {}}))
         if writing:
             writing.result()
-    histograms = {name: total.tolist() for name, total in totals.items()}
-    write_manifest(arguments.output, done, histograms)
+    histograms = {name: tuple(total.tolist()) for name, total in totals.items()}
+    return Manifest(tomograms=tuple(done), histograms=histograms)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Task:
+    """A tomogram, where its candidates go, and the noise to add to it."""
+
+    entry: Entry
+    path: Path
+    noise: float = 0.0
+    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,32 +136,54 @@ class _Input:
     candidates: Picks | None = None
 
 
-def _read(
-    entry: Entry, folder: Path, model_key: str, settings: PredictSettings
-) -> _Input:
+def _tasks(
+    entries: Sequence[Entry], folder: Path, calibration: CalibrateSettings | None
+) -> list[_Task]:
+    if calibration is None:
+        return [_Task(entry=e, path=folder / f"{e.tomogram}.star") for e in entries]
+    return [
+        _Task(
+            entry=entry,
+            path=folder / f"{entry.tomogram}_{copy}.star",
+            noise=calibration.noise,
+            seed=copy,
+        )
+        for entry in entries
+        for copy in range(calibration.noisy_copies)
+    ]
+
+
+def _read(task: _Task, model_key: str, settings: PredictSettings) -> _Input:
     """Return what to predict on, unless the candidates are there and valid."""
-    path = folder / f"{entry.tomogram}.star"
-    input_key = read_attributes(entry.volume).get("fingerprint")
-    key = fingerprint(model_key, settings.model_dump_json(), input_key)
+    input_key = read_attributes(task.entry.volume).get("fingerprint")
+    noise = (task.noise, task.seed) if task.noise else ""
+    key = fingerprint(model_key, settings.model_dump_json(), input_key, noise)
+    path = task.path
     if path.exists() and read_comments(path).get("fingerprint") == key:
-        logger.info("%s is up to date", entry.tomogram)
+        logger.info("%s is up to date", path.stem)
         return _Input(key=key, candidates=read_picks(path))
-    volume, voxel_size, _ = open_volume(entry.volume)
-    return _Input(key=key, volume=np.asarray(volume[:]), voxel_size=voxel_size)
+    stored, voxel_size, _ = open_volume(task.entry.volume)
+    volume = np.asarray(stored[:])
+    if task.noise:
+        name = zlib.crc32(task.entry.tomogram.encode())
+        rng = np.random.default_rng([name, task.seed])
+        volume = volume + task.noise * rng.standard_normal(volume.shape, np.float32)
+    return _Input(key=key, volume=volume, voxel_size=voxel_size)
 
 
 def read_ahead(
-    entries: Iterable[Entry], read: Callable[[Entry], _Input]
-) -> Iterator[tuple[Entry, Future[_Input]]]:
-    """Yield each entry with what is read of it, the next one being read meanwhile.
+    tasks: Iterable[_Task], read: Callable[[_Task], _Input]
+) -> Iterator[tuple[_Task, Future[_Input]]]:
+    """Yield each task with what is read for it, the next one being read meanwhile.
 
-    An entry that failed before is not read; its future is never done.
+    A tomogram that failed before is not read; its future is never done.
     """
     with ThreadPoolExecutor(1) as reader:
-        ahead: deque[tuple[Entry, Future[_Input]]] = deque()
-        for entry in entries:
-            future = Future[_Input]() if entry.error else reader.submit(read, entry)
-            ahead.append((entry, future))
+        ahead: deque[tuple[_Task, Future[_Input]]] = deque()
+        for task in tasks:
+            failed = bool(task.entry.error)
+            future = Future[_Input]() if failed else reader.submit(read, task)
+            ahead.append((task, future))
             if len(ahead) > 1:
                 yield ahead.popleft()
         yield from ahead

@@ -119,6 +119,28 @@ class Project:
         )
 
 
+def make_tomograms(folder):
+    """Fill a folder with simulated MRC tomograms and their truth, and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for section in ("particles", "simulate"):
+        (folder / f"{section}.json").write_text(json.dumps(SMALL[section]))
+    for number in range(len(SPLITS)):
+        name = f"sim_{number:03d}"
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "picker", "simulate", "--name", name),
+                *("--index", str(number), "--settings"),
+                *(folder / "particles.json", folder / "simulate.json"),
+                *("--output", folder / f"{name}.mrc"),
+                *("--truth", folder / f"{name}.star"),
+            ],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+    return folder
+
+
 def new_project(folder, tomograms):
     subprocess.run(
         [sys.executable, "-m", "picker", "init", folder], cwd=ROOT, check=True
@@ -147,25 +169,7 @@ def cluster():
 
 @pytest.fixture(scope="session")
 def tomograms(tmp_path_factory):
-    """A folder of simulated MRC tomograms with their truth."""
-    folder = tmp_path_factory.mktemp("tomograms")
-    for section in ("particles", "simulate"):
-        (folder / f"{section}.json").write_text(json.dumps(SMALL[section]))
-    for number in range(len(SPLITS)):
-        name = f"sim_{number:03d}"
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "picker", "simulate", "--name", name),
-                *("--index", str(number), "--settings"),
-                *(folder / "particles.json", folder / "simulate.json"),
-                *("--output", folder / f"{name}.mrc"),
-                *("--truth", folder / f"{name}.star"),
-            ],
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-        )
-    return folder
+    return make_tomograms(tmp_path_factory.mktemp("tomograms"))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,14 @@
 # One threshold a class, from tomograms whose particles are known; never from test.
 rule calibrate:
     input:
-        manifests=manifests(PREDICTED, FEEDBACK),
+        manifests=[
+            *manifests(PREDICTED, FEEDBACK),
+            *(
+                ["results/{method}/manifests/noisy.json"]
+                if FEEDBACK == "labeled"
+                else []
+            ),
+        ],
         settings=settings_files("particles", "calibrate", "pick"),
     output:
         "results/{method}/models/thresholds.json",

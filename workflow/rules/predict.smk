@@ -24,3 +24,30 @@ rule predict:
             --settings {input.settings} --candidates {params.candidates} \
             --output {output} 2>&1 | tee {log}
         """
+
+
+# The labeled tomograms once more, under noise: to calibrate on, where nothing is held
+# out for that.
+rule predict_noisy:
+    input:
+        model="results/{method}/models/model.safetensors",
+        manifests=manifests(PREPROCESSED, "labeled"),
+        settings=settings_files("predict", "calibrate"),
+    output:
+        "results/{method}/manifests/noisy.json",
+    log:
+        "results/logs/{method}/predict_noisy.log",
+    conda:
+        "../../envs/picker-cuda.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        version=__version__,
+        candidates="results/{method}/noisy",
+    shell:
+        r"""
+        python -m picker predict --noisy --model {input.model} \
+            --manifests {input.manifests} --settings {input.settings} \
+            --candidates {params.candidates} --output {output} 2>&1 | tee {log}
+        """

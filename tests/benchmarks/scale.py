@@ -1,0 +1,171 @@
+"""Planning a finished project: time and memory against the number of tomograms.
+
+Makes projects of small placeholder files, lets Snakemake mark them as finished, and
+measures a dry run that finds nothing to do.
+
+    python tests/benchmarks/scale.py 500 5000 50000
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+from picker.config import Config
+from picker.formats.table import read_table
+from picker.shards import file_stamp, shards_from_rows
+
+ROOT = Path(__file__).parents[2]
+CONFIG = {
+    "particles": [{"name": "ribosome", "radius": 120}],
+    "tomograms": {"source": "table", "shard_size": 32},
+    "export": {"targets": ["relion5"]},
+}
+
+
+def snakemake(folder, *arguments):
+    """Return seconds, peak memory [MB] and output of one command."""
+    command = [
+        *("/usr/bin/env", "python", "-m", "snakemake", "--cores", "1"),
+        *("--snakefile", ROOT / "Snakefile", "--directory", folder),
+        *("--rerun-triggers", "mtime", "params", "input", "--", *arguments),
+    ]
+    command.remove("--")
+    before = time.monotonic()
+    watched = [
+        sys.executable,
+        "-c",
+        "import resource, subprocess, sys;"
+        "done = subprocess.run(sys.argv[1:]);"
+        "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss;"
+        "print('peak', peak // 1024); sys.exit(done.returncode)",
+        *map(str, command),
+    ]
+    done = subprocess.run(watched, capture_output=True, text=True, check=False)
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text[-3000:]
+    (peak,) = [line.split()[1] for line in text.splitlines() if line[:5] == "peak "]
+    return time.monotonic() - before, int(peak), text
+
+
+def make_finished(folder, number):
+    """Write what a finished project of so many tomograms would hold."""
+    splits = ["labeled"] * 5 + ["test"] * 8
+    lines = ["tomogram\tpath\tsplit\tpicks"]
+    (folder / "raw").mkdir()
+    (folder / "raw" / "picks.star").touch()
+    for i in range(number):
+        split = splits[i] if i < len(splits) else "predict"
+        (folder / "raw" / f"TS_{i}.mrc").touch()
+        picks = "raw/picks.star" if i < len(splits) else ""
+        lines.append(f"TS_{i}\traw/TS_{i}.mrc\t{split}\t{picks}")
+    (folder / "tomograms.tsv").write_text("\n".join(lines) + "\n")
+    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    settings = Config.model_validate(CONFIG)
+    rows = read_table(folder / "tomograms.tsv", check_files=False)
+    shards = shards_from_rows(rows, settings.tomograms.shard_size)
+    results = folder / "results"
+    method = results / "semietpicker"
+
+    def put(path, text=""):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def entries(members, pattern, *, stamped):
+        values = []
+        for row in members:
+            put(folder / pattern.format(row.tomogram))
+            stamps = {str(row.path): file_stamp(folder / row.path)} if stamped else {}
+            values.append(
+                {
+                    "tomogram": row.tomogram,
+                    "split": row.split,
+                    "path": pattern.format(row.tomogram),
+                    "volume": f"results/tomograms/{row.tomogram}.zarr",
+                    "voxel_size": 10.0,
+                    "shape_zyx": [184, 630, 630],
+                    "labels": None,
+                    "mask": None,
+                    "counts": {"ribosome": 100},
+                    "warnings": [],
+                    "stamps": stamps,
+                    "error": None,
+                    "retry": False,
+                }
+            )
+        return json.dumps({"tomograms": values, "histograms": {}}, indent=1)
+
+    for section in settings.model_dump():
+        put(results / f"settings/{section}.json")
+    for name, members in shards.items():
+        put(results / f"settings/tomograms/{name}.json")
+        text = entries(members, "results/tomograms/{}.zarr", stamped=True)
+        put(results / f"manifests/preprocess/{name}.json", text)
+    for name in ("burn_in.safetensors", "burn_in.tsv", "model.safetensors"):
+        put(method / "models" / name)
+    put(method / "models/co_train.tsv")
+    for name, members in shards.items():
+        text = entries(
+            members, "results/semietpicker/candidates/{}.star", stamped=False
+        )
+        put(method / f"manifests/predict/{name}.json", text)
+    put(method / "manifests/noisy.json", entries([], "", stamped=False))
+    put(method / "models/thresholds.json")
+    text = entries(rows, "results/semietpicker/picks/{}.star", stamped=False)
+    put(method / "manifests/pick.json", text)
+    put(method / "evaluation/metrics.json")
+    put(method / "evaluation/curves.tsv")
+    (method / "export/relion5").mkdir(parents=True)
+    put(results / "report.html")
+    put(results / "summary.txt")
+    return len(shards)
+
+
+def main(numbers):
+    print("tomograms  shards  jobs  plan anew [s]  no-op [s]  no-op [MB]  status [s]")
+    for number in numbers:
+        folder = Path(tempfile.mkdtemp(prefix="scale-"))
+        try:
+            shards = make_finished(folder, number)
+            snakemake(folder, "--touch", "--quiet", "all")
+            seconds, peak, text = snakemake(folder, "--dry-run", "--quiet", "host")
+            assert "Nothing to be done" in text, text[-3000:]
+            put = folder / "results/run.json"
+            names = [p.stem for p in folder.glob("results/settings/tomograms/*.json")]
+            plan = {"method": "semietpicker", "tomograms": number}
+            put.write_text(json.dumps(plan | {"shards": dict.fromkeys(names, 32)}))
+            begin = time.monotonic()
+            subprocess.run(
+                [
+                    *(sys.executable, "-m", "picker", "status"),
+                    *("--results", folder / "results"),
+                ],
+                check=True,
+                capture_output=True,
+                cwd=ROOT,
+            )
+            status = time.monotonic() - begin
+            shutil.rmtree(folder / "results")
+            shutil.rmtree(folder / ".snakemake")
+            anew, _, text = snakemake(folder, "--dry-run", "--quiet", "rules")
+            # The table of jobs stands twice in the output; local ones cost no queue.
+            counts = dict(re.findall(r"(?m)^(\w+) +(\d+)$", text))
+            local = ("total", "all", "finish", "write_settings", "write_shard")
+            jobs = sum(int(n) for rule, n in counts.items() if rule not in local)
+            print(
+                f"{number:9}{shards:8}{jobs:6}{anew:15.1f}{seconds:11.1f}{peak:12}"
+                f"{status:12.1f}",
+                flush=True,
+            )
+        finally:
+            shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main([int(word) for word in sys.argv[1:]] or [500, 5000])

@@ -1,0 +1,68 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from picker.__main__ import main
+from picker.config import Config
+from picker.verbs import init
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_new_project_has_what_the_command_needs(tmp_path):
+    assert main(["init", str(tmp_path / "mine")]) == 0
+    made = {
+        str(p.relative_to(tmp_path / "mine"))
+        for p in (tmp_path / "mine").rglob("*")
+        if p.is_file()
+    }
+    assert made == {
+        "Snakefile",
+        "config.yaml",
+        "tomograms.tsv",
+        "local/config.yaml",
+        "slurm/config.yaml",
+    }
+
+
+def test_its_settings_are_those_of_real_work(tmp_path):
+    main(["init", str(tmp_path)])
+    config = Config.model_validate(
+        yaml.safe_load((tmp_path / "config.yaml").read_text())
+    )
+    assert config.tomograms.source == "table"
+    assert config.model.preset == "full"
+    assert config.train.patch_zyx == (90, 90, 90)
+    assert config.predict.window_zyx == (90, 90, 90)
+    assert (config.burn_in.steps, config.co_train.steps) == (5000, 5000)
+
+
+def test_what_is_there_stays(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text("mine")
+
+    main(["init", str(tmp_path)])
+    assert (tmp_path / "config.yaml").read_text() == "mine"
+    assert "stays as it is" in capsys.readouterr().err
+
+
+def test_snakemake_finds_the_workflow_from_there(tmp_path):
+    main(["init", str(tmp_path)])
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--profile", "local", "--dry-run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "tomograms.tsv" in done.stdout + done.stderr
+    assert "has no rows" in done.stdout + done.stderr
+
+
+def test_without_a_checkout_it_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(init, "ROOT", tmp_path)
+    assert main(["init", str(tmp_path / "mine")]) == 1
+    assert (
+        "only a checkout of the repository has the workflow" in capsys.readouterr().err
+    )

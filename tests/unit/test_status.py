@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from picker.__main__ import main
+from picker.claim import claimed
+from picker.verbs.common import Entry, write_manifest
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two shards; one is preprocessed, one failed; burn-in is done."""
+    folder = tmp_path / "results"
+    put(
+        folder / "run.json",
+        json.dumps(
+            {"method": "m", "tomograms": 5, "shards": {"test-1": 2, "labeled-1": 3}}
+        ),
+    )
+    entry = Entry(tomogram="TS_1", split="test", path=folder, volume=folder)
+    bad = entry.model_copy(update={"tomogram": "TS_2", "error": "TS_2.mrc is cut"})
+    write_manifest(folder / "manifests/preprocess/test-1.json", [entry, bad])
+    put(folder / "logs/preprocess/test-1.log", "fine")
+    put(folder / "logs/preprocess/labeled-1.log", "one\ntwo\nno memory left\n")
+    put(folder / "m/models/burn_in.safetensors", "")
+    return folder
+
+
+def put(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def status(results, capsys):
+    assert main(["status", "--results", str(results)]) == 0
+    return capsys.readouterr().out
+
+
+def row(text, stage):
+    (line,) = [x for x in text.splitlines() if x.split()[:1] == [stage]]
+    return line.split()[1:]
+
+
+def test_what_is_done_and_what_failed_with_its_last_words(results, capsys):
+    text = status(results, capsys)
+    assert "5 tomograms in 2 shards, method m" in text
+    assert row(text, "preprocess") == ["1", "of", "2", "0", "1"]
+    assert row(text, "burn_in") == ["1", "of", "1", "0", "0"]
+    assert row(text, "predict") == ["0", "of", "2", "0", "0"]
+    assert "failed   preprocess labeled-1" in text
+    assert "no memory left" in text
+    assert "unusable TS_2 (preprocess): TS_2.mrc is cut" in text
+
+
+def test_what_runs_is_told_with_its_last_line(results, capsys):
+    put(results / "logs/m/co_train.log", "co_train 50/100  3.0 min left\n")
+    with claimed(results / "m/checkpoints/co_train.pt"):
+        text = status(results, capsys)
+    assert row(text, "co_train") == ["0", "of", "1", "1", "0"]
+    assert "co_train 50/100  3.0 min left" in text
+
+
+def test_a_folder_where_nothing_ran_is_an_error(tmp_path, capsys):
+    assert main(["status", "--results", str(tmp_path)]) == 1
+    assert "nothing has run there yet" in capsys.readouterr().err
