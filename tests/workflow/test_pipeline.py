@@ -36,6 +36,18 @@ def test_every_promised_file_is_there(finished):
     assert "not real data" in (results / "report.html").read_text()
 
 
+def test_thresholds_rest_on_noisy_copies_too(finished):
+    method = finished.path("semietpicker")
+    names = sorted(p.stem for p in (method / "noisy").glob("*.star"))
+    assert names == [f"sim_{i:03d}_{copy}" for i in (0, 1) for copy in (0, 1, 2)]
+    labels = [read_picks(finished.path("labels", f"sim_{i:03d}.star")) for i in (0, 1)]
+    thresholds = json.loads((method / "models" / "thresholds.json").read_text())
+    for name, value in thresholds.items():
+        assert value["num_truth"] == 4 * sum(len(p.of(name)) for p in labels)
+    one, other = (read_picks(method / "noisy" / f"sim_000_{i}.star") for i in (0, 1))
+    assert one.score.tolist() != other.score.tolist()
+
+
 def test_training_shows_its_progress(finished):
     assert re.search(r"burn_in 25/25  loss [\d.]+ .* steps/s", finished.output)
     assert "co_train 5/5" in finished.output
@@ -73,6 +85,7 @@ def test_deleting_one_tomograms_candidates_predicts_it_alone(copy):
     [
         ("pick", {"thresholds": {"ribosome": 0.9}}, "pick", {"burn_in", "predict"}),
         ("export", {"user_id": "me"}, "export", {"burn_in", "predict", "pick"}),
+        ("calibrate", {"noise": 0.5}, "predict_noisy", {"burn_in", "predict"}),
         ("predict", {"overlap": 0.5}, "predict", {"burn_in", "co_train"}),
         ("co_train", {"steps": 6}, "co_train", {"burn_in", "preprocess"}),
         ("train", {"seed": 1}, "burn_in", {"preprocess", "simulate"}),
