@@ -80,7 +80,7 @@ def predict_shard(
                 given = future.result()
             except Exception as error:
                 logger.error("%s cannot be read: %s", task.entry.tomogram, error)
-                done.append(task.entry.failed(task.path, error))
+                done.append(task.entry.failed(task.path, _explained(task, error)))
                 continue
             started = time.monotonic()
             candidates = given.candidates
@@ -169,6 +169,13 @@ def _read(task: _Task, model_key: str, settings: PredictSettings) -> _Input:
         rng = np.random.default_rng([name, task.seed])
         volume = volume + task.noise * rng.standard_normal(volume.shape, np.float32)
     return _Input(key=key, volume=volume, voxel_size=voxel_size)
+
+
+def _explained(task: _Task, error: Exception) -> ValueError:
+    return ValueError(
+        f"preprocessed volume {task.entry.volume} cannot be read: {error}; run again,"
+        " and if that does not help delete it, so that it is made anew"
+    )
 
 
 def read_ahead(

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from picker.formats.mrc import write_volume
-from picker.formats.star import read_picks, write_picks
+from picker.formats.star import read_comments, read_picks, write_picks
 from picker.picks import picks_from_arrays
 from tests.workflow.project import ROOT, SMALL, Project
 
@@ -44,8 +44,8 @@ def test_thresholds_rest_on_noisy_copies_too(finished):
     thresholds = json.loads((method / "models" / "thresholds.json").read_text())
     for name, value in thresholds.items():
         assert value["num_truth"] == 4 * sum(len(p.of(name)) for p in labels)
-    one, other = (read_picks(method / "noisy" / f"sim_000_{i}.star") for i in (0, 1))
-    assert one.score.tolist() != other.score.tolist()
+    files = [*method.glob("noisy/*"), *method.glob("candidates/sim_00[01].star")]
+    assert len({read_comments(path)["fingerprint"] for path in files}) == 8
 
 
 def test_training_shows_its_progress(finished):
@@ -224,6 +224,20 @@ def test_a_voxel_size_from_the_settings_overrides_the_files(finished, tmp_path):
         for e in json.loads(manifest.read_text())["tomograms"]
     }
     assert sizes == {"sim_002": (10.0, None), "sim_003": (10.0, None)}
+
+
+def test_two_processes_are_started_for_two_gpus_and_train_the_same(copy, finished):
+    copy.path("semietpicker", "models", "burn_in.safetensors").unlink()
+    copy.path("semietpicker", "checkpoints", "burn_in.pt").unlink()
+    two = ("--set-resources", "burn_in:gpu=2", "--resources", "gpu=2")
+    output = copy.succeed("--until", "burn_in", "--forcerun", "burn_in", *two)
+    assert output.count("burn_in 25/25") == 1  # one process tells
+    one, other = (
+        load_file(p.path("semietpicker", "models", "burn_in.safetensors"))
+        for p in (copy, finished)
+    )
+    for name, value in one.items():
+        torch.testing.assert_close(value, other[name], rtol=1e-2, atol=1e-2)
 
 
 def test_other_volumes_train_anew_not_from_the_old_checkpoint(copy):

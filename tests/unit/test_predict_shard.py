@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import torch
+
+from picker.config import (
+    CalibrateSettings,
+    ModelSettings,
+    Particle,
+    PredictSettings,
+    PreprocessSettings,
+)
+from picker.formats.ome_zarr import write_volume
+from picker.formats.star import read_picks
+from picker.models import build_model
+from picker.verbs import predict_shard as module
+from picker.verbs.common import Entry
+from picker.verbs.model_card import ModelCard, write_model
+from picker.verbs.predict_shard import predict_shard
+
+PARTICLES = (Particle(name="ribosome", radius=60),)
+MODEL = ModelSettings(preset="small", widths=(4, 4), blocks=(1, 1))
+SETTINGS = PredictSettings(window_zyx=(16, 16, 16), flips=False, min_score=0.0)
+
+
+@pytest.fixture
+def shard(tmp_path):
+    """predict(calibration) on three tomograms, the second one damaged."""
+    torch.manual_seed(0)
+    model = build_model(MODEL, 1).eval()
+    for parameter in model.parameters():  # untrained it says 0.02 everywhere
+        torch.nn.init.normal_(parameter, std=0.5)
+    card = ModelCard(
+        stage="burn_in",
+        method="m",
+        particles=PARTICLES,
+        model=MODEL,
+        preprocess=PreprocessSettings(),
+        training_voxel_size=10.0,
+    )
+    path = tmp_path / "model.safetensors"
+    write_model(path, model, card)
+    entries = []
+    for i in range(3):
+        volume = tmp_path / f"TS_{i}.zarr"
+        data = np.random.default_rng(i).standard_normal((16, 16, 16))
+        write_volume(volume, data.astype(np.float16), 10.0, {"fingerprint": str(i)})
+        entries.append(
+            Entry(tomogram=f"TS_{i}", split="test", path=volume, volume=volume)
+        )
+    (tmp_path / "TS_1.zarr" / "zarr.json").write_text("{")
+
+    def predict(calibration=None):
+        folder = tmp_path / "candidates"
+        device = torch.device("cpu")
+        return predict_shard(
+            entries, folder, path, model, card, SETTINGS, device, calibration
+        )
+
+    predict.folder = tmp_path
+    return predict
+
+
+def test_one_that_cannot_be_read_is_recorded_and_the_others_go_on(shard):
+    manifest = shard()
+    assert [bool(e.error) for e in manifest.tomograms] == [False, True, False]
+    bad = manifest.tomograms[1]
+    assert bad.retry
+    assert "TS_1.zarr cannot be read" in bad.error
+    assert "delete it, so that it is made anew" in bad.error
+    counts = [len(read_picks(e.path)) for e in manifest.tomograms if not e.error]
+    assert min(counts) > 0
+    assert sum(manifest.histograms["ribosome"]) == sum(counts)
+
+
+def test_what_is_valid_is_not_computed_again(shard, monkeypatch):
+    first = shard()
+
+    def forbidden(*arguments):
+        raise AssertionError
+
+    monkeypatch.setattr(module, "find_candidates", forbidden)
+    assert shard() == first
+
+
+def test_what_cannot_be_written_fails_the_job(shard, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_picks", full)
+    with pytest.raises(OSError, match="No space left"):
+        shard()
+
+
+def test_noisy_copies_differ_and_are_the_same_again(shard):
+    settings = CalibrateSettings(noisy_copies=2)
+
+    def scores():
+        tomograms = [e for e in shard(settings).tomograms if not e.error]
+        return [read_picks(e.path).score.tolist() for e in tomograms]
+
+    first = scores()
+    assert len(first) == 4
+    assert len({tuple(values) for values in first}) == 4
+    for path in (shard.folder / "candidates").glob("*.star"):
+        path.unlink()
+    assert scores() == first
+    plain = shard().tomograms[0]
+    assert read_picks(plain.path).score.tolist() not in first
