@@ -155,8 +155,8 @@ def main(numbers):
             shutil.rmtree(folder / ".snakemake")
             anew, _, text = snakemake(folder, "--dry-run", "--quiet", "rules")
             # The table of jobs stands twice in the output; local ones cost no queue.
-            counts = dict(re.findall(r"(?m)^(\w+) +(\d+)$", text))
-            local = ("total", "all", "finish", "write_settings", "write_shard")
+            counts = dict(re.findall(r"(?m)^([a-z_]+) +(\d+)$", text))
+            local = ("total", "all", "finish", "peak", "write_settings", "write_shard")
             jobs = sum(int(n) for rule, n in counts.items() if rule not in local)
             print(
                 f"{number:9}{shards:8}{jobs:6}{anew:15.1f}{seconds:11.1f}{peak:12}"
