@@ -93,7 +93,8 @@ def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:
         "report": [_single(results / "report.html", logs / method.name)],
         "finish": [_single(results / "summary.txt", logs / method.name)],
     }
-    tallies = {stage: _tally(jobs) for stage, jobs in stages.items()}
+    begun = (results / "run.json").stat().st_mtime
+    tallies = {stage: _tally(jobs, begun) for stage, jobs in stages.items()}
     yield f"{plan['tomograms']} tomograms in {len(shards)} shards, method {method.name}"
     yield f"{'stage':12}{'done':>14}{'running':>9}{'failed':>8}"
     for stage, tally in tallies.items():
@@ -157,7 +158,8 @@ def _single(result: Path, logs: Path) -> Job:
     return Job(name="", result=result, log=logs / f"{log}.log", claimed=result)
 
 
-def _tally(jobs: list[Job]) -> Tally:
+def _tally(jobs: list[Job], begun: float) -> Tally:
+    """Count; a log without a result is a failure if it is of this run, begun [s]."""
     tally = Tally()
     for job in jobs:
         owner = owner_of(job.claimed)
@@ -166,7 +168,7 @@ def _tally(jobs: list[Job]) -> Tally:
             tally.running.append(f"{job.name} ({owner}): {last[0]}".lstrip())
         elif job.result.exists():
             tally.done += 1
-        elif job.log.exists():
+        elif job.log.exists() and job.log.stat().st_mtime >= begun:
             tally.failed.append(job)
     return tally
 

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -58,6 +59,12 @@ def test_what_runs_is_told_with_its_last_line(results, capsys):
         text = status(results, capsys)
     assert row(text, "co_train") == ["0", "of", "1", "1", "0"]
     assert "co_train 50/100  3.0 min left" in text
+
+
+def test_the_log_of_a_run_before_is_no_failure(results, capsys):
+    log = results / "logs/preprocess/labeled-1.log"
+    os.utime(log, (1e9, 1e9))
+    assert row(status(results, capsys), "preprocess") == ["1", "of", "2", "0", "0"]
 
 
 def test_a_folder_where_nothing_ran_is_an_error(tmp_path, capsys):
