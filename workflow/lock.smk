@@ -16,6 +16,7 @@ def record_run():
             "pid": os.getpid(),
             "method": METHOD,
             "tomograms": len(rows),
+            "noisy": FEEDBACK == "labeled",
             "shards": {shard: len(members) for shard, members in SHARDS.items()},
         }
     )

@@ -89,17 +89,20 @@ def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:
             )
             for name, num in shards.items()
         ],
+        "predict_noisy": [_single(method / "manifests/noisy.json", logs / method.name)],
         "pick": [_single(method / "manifests/pick.json", logs / method.name)],
         "report": [_single(results / "report.html", logs / method.name)],
         "finish": [_single(results / "summary.txt", logs / method.name)],
     }
+    if not plan["noisy"]:
+        del stages["predict_noisy"]
     begun = (results / "run.json").stat().st_mtime
     tallies = {stage: _tally(jobs, begun) for stage, jobs in stages.items()}
     yield f"{plan['tomograms']} tomograms in {len(shards)} shards, method {method.name}"
-    yield f"{'stage':12}{'done':>14}{'running':>9}{'failed':>8}"
+    yield f"{'stage':14}{'done':>14}{'running':>9}{'failed':>8}"
     for stage, tally in tallies.items():
         done = f"{tally.done} of {len(stages[stage])}"
-        yield f"{stage:12}{done:>14}{len(tally.running):>9}{len(tally.failed):>8}"
+        yield f"{stage:14}{done:>14}{len(tally.running):>9}{len(tally.failed):>8}"
     for stage, tally in tallies.items():
         for line in tally.running[:SHOWN]:
             yield f"running  {stage} {line}"
@@ -154,7 +157,7 @@ def _training(method: Path, logs: Path, stage: str) -> Job:
 
 
 def _single(result: Path, logs: Path) -> Job:
-    log = {"summary": "finish"}.get(result.stem, result.stem)
+    log = {"summary": "finish", "noisy": "predict_noisy"}.get(result.stem, result.stem)
     return Job(name="", result=result, log=logs / f"{log}.log", claimed=result)
 
 

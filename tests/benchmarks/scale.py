@@ -138,7 +138,7 @@ def main(numbers):
             assert "Nothing to be done" in text, text[-3000:]
             put = folder / "results/run.json"
             names = [p.stem for p in folder.glob("results/settings/tomograms/*.json")]
-            plan = {"method": "semietpicker", "tomograms": number}
+            plan = {"method": "semietpicker", "tomograms": number, "noisy": True}
             put.write_text(json.dumps(plan | {"shards": dict.fromkeys(names, 32)}))
             begin = time.monotonic()
             subprocess.run(

@@ -223,9 +223,12 @@ def test_status_says_what_runs_and_what_failed(trained, cluster):
         return done.stdout
 
     trained.start("--retries", "0")
-    trained.wait_for_candidates(1)
-    numbers = cluster.running("predict")
-    until(lambda: any(f"Slurm job {n}, " in status() for n in numbers), 20, "told")
+
+    def is_told():
+        text = status()
+        return any(f"Slurm job {n}, " in text for n in cluster.running("predict"))
+
+    until(is_told, 120, "a running job is told")
     assert "failed   " not in status()
     subprocess.run(["scancel", *cluster.running("predict")], check=True)
     trained.finish()

@@ -7,6 +7,8 @@ from picker.__main__ import main
 from picker.claim import claimed
 from picker.verbs.common import Entry, write_manifest
 
+SHARDS = {"test-1": 2, "labeled-1": 3}
+
 
 @pytest.fixture
 def results(tmp_path):
@@ -14,9 +16,7 @@ def results(tmp_path):
     folder = tmp_path / "results"
     put(
         folder / "run.json",
-        json.dumps(
-            {"method": "m", "tomograms": 5, "shards": {"test-1": 2, "labeled-1": 3}}
-        ),
+        json.dumps({"method": "m", "tomograms": 5, "noisy": True, "shards": SHARDS}),
     )
     entry = Entry(tomogram="TS_1", split="test", path=folder, volume=folder)
     bad = entry.model_copy(update={"tomogram": "TS_2", "error": "TS_2.mrc is cut"})
