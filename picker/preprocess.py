@@ -14,6 +14,8 @@ import numpy as np
 from scipy import fft
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike, NDArray
 
     from picker.config import PreprocessSettings
@@ -35,7 +37,10 @@ MIN_CONTRAST_Z = 3.0
 
 
 def preprocess_volume(
-    volume: ArrayLike, voxel_size: float, settings: PreprocessSettings
+    volume: ArrayLike,
+    voxel_size: float,
+    settings: PreprocessSettings,
+    region: NDArray[np.bool_] | None = None,
 ) -> tuple[Volume, float, list[str]]:
     """Return a rescaled, clipped, normalised volume with dark particles.
 
@@ -49,12 +54,15 @@ def preprocess_volume(
         Edge of one voxel [Å].
     settings
         Clipping, target voxel size [Å] and contrast of the particles as they came.
+    region
+        As `volume`; the voxels whose mean, spread and percentiles count, such as the
+        lamella without the void around it. None: all.
 
     Returns
     -------
-    `(z, y, x)` float32 volume of mean 0 and standard deviation 1; its voxel size [Å],
-    changed only by rescaling; what the user should know, each as a sentence.
-    Positions [Å] hold for both volumes: index 0 is at 0 Å in each.
+    `(z, y, x)` float32 volume of mean 0 and standard deviation 1 in the region; its
+    voxel size [Å], changed only by rescaling; what the user should know, each as a
+    sentence. Positions [Å] hold for both volumes: index 0 is at 0 Å in each.
 
     Raises
     ------
@@ -86,8 +94,11 @@ def preprocess_volume(
     _check_finite(result)
     result = fourier_crop(result, ratio)
     voxel_size = voxel_size * ratio.numerator / ratio.denominator
-    _clip(result, settings)
-    _standardise(result, sign=-1 if settings.particles_are == "light" else 1)
+    if region is not None:
+        region = _resampled(region, result.shape, ratio)
+    _clip(result, settings, region)
+    sign = -1 if settings.particles_are == "light" else 1
+    _standardise(result, region, sign=sign)
     return result, voxel_size, warnings
 
 
@@ -233,24 +244,53 @@ def _check_finite(volume: Volume) -> None:
         )
 
 
-def _mean_and_spread(volume: Volume) -> tuple[float, float]:
-    """Return mean and standard deviation, slice by slice to spare memory."""
-    mean = sum(float(part.sum(dtype=np.float64)) for part in volume) / volume.size
-    square = sum(
-        float(((part.astype(np.float64) - mean) ** 2).sum()) for part in volume
+def _resampled(
+    region: NDArray[np.bool_], shape: tuple[int, ...], ratio: Fraction
+) -> NDArray[np.bool_]:
+    """Return the region on a grid of voxels `ratio` times as large."""
+    z, y, x = (
+        np.minimum(np.round(np.arange(new) * float(ratio)).astype(int), old - 1)
+        for new, old in zip(shape, region.shape, strict=True)
     )
-    return mean, math.sqrt(square / volume.size)
+    return region[np.ix_(z, y, x)]
 
 
-def _clip(volume: Volume, settings: PreprocessSettings) -> None:
+def _slices(volume: Volume, region: NDArray[np.bool_] | None) -> Iterator[Volume]:
+    """Yield the voxels that count, slice by slice to spare memory."""
+    if region is None:
+        yield from volume
+    else:
+        yield from (part[inside] for part, inside in zip(volume, region, strict=True))
+
+
+def _mean_and_spread(
+    volume: Volume, region: NDArray[np.bool_] | None
+) -> tuple[float, float]:
+    """Return mean and standard deviation."""
+    number = volume.size if region is None else int(region.sum())
+    if number == 0:
+        raise ValueError("region has no voxel; expected some above 0, check the mask")
+    total = sum(float(p.sum(dtype=np.float64)) for p in _slices(volume, region))
+    mean = total / number
+    square = sum(
+        float(((part.astype(np.float64) - mean) ** 2).sum())
+        for part in _slices(volume, region)
+    )
+    return mean, math.sqrt(square / number)
+
+
+def _clip(
+    volume: Volume, settings: PreprocessSettings, region: NDArray[np.bool_] | None
+) -> None:
     """Cut outliers in place."""
     if settings.clip == "sigma":
-        mean, spread = _mean_and_spread(volume)
+        mean, spread = _mean_and_spread(volume, region)
         reach = settings.clip_sigma * spread
         np.clip(volume, mean - reach, mean + reach, out=volume)
     elif settings.clip == "percentile":
         low, high = settings.clip_percentiles
-        cut = np.quantile(_sample(volume), (low, high)).astype(np.float32)
+        inside = volume if region is None else volume[region]
+        cut = np.quantile(_sample(inside), (low, high)).astype(np.float32)
         np.clip(volume, cut[0], cut[1], out=volume)
 
 
@@ -258,15 +298,17 @@ def _sample(volume: Volume) -> Volume:
     """Return enough voxels, evenly spread, to take percentiles from."""
     step = math.ceil(volume.size / MAX_QUANTILE_VOXELS)
     # A step that shares a factor with a row's length would see some columns only.
-    while math.gcd(step, volume.shape[1] * volume.shape[2]) > 1:
+    while math.gcd(step, math.prod(volume.shape[1:])) > 1:
         step += 1
     flat: Volume = volume.reshape(-1)[::step]
     return flat
 
 
-def _standardise(volume: Volume, *, sign: int) -> None:
+def _standardise(
+    volume: Volume, region: NDArray[np.bool_] | None, *, sign: int
+) -> None:
     """Bring mean to 0 and standard deviation to 1 in place; sign -1 inverts."""
-    mean, spread = _mean_and_spread(volume)
+    mean, spread = _mean_and_spread(volume, region)
     if spread <= 1e-6 * abs(mean) or spread == 0:
         raise ValueError(
             f"volume is constant: standard deviation {spread:g} at a mean of"

@@ -280,3 +280,34 @@ def test_contrast_is_silent_where_nothing_can_be_said():
     assert check_contrast(volume, np.full((8, 3), 500.0), 3.0) is None
     assert check_contrast(volume, np.full((8, 3), -500.0), 3.0) is None
     assert check_contrast(volume * np.nan, index, 3.0) is None
+
+
+@pytest.mark.parametrize("clip", ["sigma", "percentile", "none"])
+def test_statistics_are_those_of_the_region(clip):
+    volume = noise((40, 40, 40))
+    region = np.zeros(volume.shape, bool)
+    region[10:30] = True
+    volume[~region] = 500  # the void around a lamella
+    settings = PreprocessSettings(clip=clip)
+    result, _, _ = preprocess_volume(volume, 10.0, settings, region)
+    assert abs(float(result[region].mean())) < 1e-4
+    assert float(result[region].std()) == pytest.approx(1, abs=1e-4)
+    everywhere, _, _ = preprocess_volume(volume, 10.0, settings)
+    assert float(everywhere[region].std()) < 0.1
+
+
+def test_a_region_follows_the_volume_to_larger_voxels():
+    volume = noise((40, 40, 40))
+    region = np.zeros(volume.shape, bool)
+    region[:, 10:30] = True
+    settings = PreprocessSettings(clip="none", target_voxel_size=20.0)
+    result, voxel_size, _ = preprocess_volume(volume, 10.0, settings, region)
+    assert voxel_size == 20.0
+    inside = result[:, 5:15]
+    assert abs(float(inside.mean())) < 1e-4
+    assert float(inside.std()) == pytest.approx(1, abs=1e-4)
+
+
+def test_an_empty_region_is_an_error():
+    with pytest.raises(ValueError, match=r"region has no voxel; .* check the mask"):
+        preprocess_volume(noise(), 10.0, PLAIN, np.zeros(SHAPE, bool))
