@@ -16,8 +16,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from picker.checkpoint import load_checkpoint
 from tests.slurm.cluster import Cluster, kill_tree, output
-from tests.slurm.conftest import METHOD, make_tomograms, new_project
+from tests.slurm.conftest import CONFIG, METHOD, make_tomograms, new_project
+
+STEPS = {stage: CONFIG[stage]["steps"] for stage in ("burn_in", "co_train")}
 
 
 def kill_main(project, cluster, rng):
@@ -43,11 +46,17 @@ FAULTS = (kill_main, cancel_job, kill_job, requeue_job)
 
 
 def made(project):
-    """Return when each file that costs computing was written [ns]."""
-    models = project.path(METHOD, "models").glob("*.safetensors")
+    """Return when each file that costs computing was written [ns].
+
+    A model is written anew from its finished checkpoint if Snakemake was killed before
+    it took note of it; that costs nothing, so the checkpoints are looked at.
+    """
     volumes = project.path("tomograms").glob("*.zarr")
-    times = {f"{p.parent.name}/{p.name}": p.stat().st_mtime_ns for p in models}
-    times |= {f"volumes/{p.name}": p.stat().st_mtime_ns for p in volumes}
+    times = {f"volumes/{p.name}": p.stat().st_mtime_ns for p in volumes}
+    for path in project.path(METHOD, "checkpoints").glob("*.pt"):
+        state = load_checkpoint(path)
+        if state is not None and state["step"] == STEPS[path.stem]:
+            times[f"checkpoints/{path.name}"] = path.stat().st_mtime_ns
     return times | {f"candidates/{k}": v for k, v in project.candidate_times().items()}
 
 
@@ -71,15 +80,17 @@ def soak(kills, seed, folder, cluster):
             fault(project, cluster, rng)
             counts[fault.__name__] += 1
         now = made(project)
-        counts["lost"] += len(valid.keys() - now.keys())
-        counts["recomputed"] += sum(now.get(k, v) != v for k, v in valid.items())
-        valid = now
+        lost = sorted(valid.keys() - now.keys())
+        again = sorted(k for k, v in valid.items() if now.get(k, v) != v)
+        counts["lost"] += len(lost)
+        counts["recomputed"] += len(again)
+        valid |= now
         if project.path("summary.txt").exists() and project.process.poll() == 0:
             counts["pipelines"] += 1
             counts["wrong picks"] += project.picks() != expected
             shutil.rmtree(project.folder)
             project = None
-        print(number, dict(counts), flush=True)
+        print(number, dict(counts), *lost, *again, flush=True)
     if project is not None:
         if project.process.poll() is None:
             project.finish(900)
