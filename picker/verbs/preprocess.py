@@ -121,7 +121,12 @@ def _preprocess(
     picks = None
     if labels_path:
         picks, said = read_given_picks(
-            row.picks, row.tomogram, particles, tomogram.voxel_size, tomogram.shape_zyx
+            row.picks,
+            row.tomogram,
+            particles,
+            tomogram.voxel_size,
+            tomogram.shape_zyx,
+            row.tilt_pixel_size,
         )
         warnings += said
         contrast = check_contrast(
@@ -147,6 +152,7 @@ def _preprocess(
         volume=volume_path,
         voxel_size=voxel_size,
         shape_zyx=(z, y, x),
+        tilt_pixel_size=row.tilt_pixel_size,
         labels=labels_path,
         mask=row.mask,
         counts=_counts(picks.particle, particles) if picks is not None else {},
