@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, make and git; the rest is installed into .venv.
 # `make PYTHON=/some/python ...` uses that environment instead.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lint unit workflow slurm soak bench clean
+.PHONY: help setup demo check test lint unit fuzz workflow slurm soak bench clean
 
 ifndef PYTHON
 PYTHON := $(CURDIR)/.venv/bin/python
@@ -40,8 +40,11 @@ lint: $(READY) ## all of check but the tests
 	$(BIN)/codespell
 	$(BIN)/snakemake --lint
 
-unit: $(READY) ## tests of single functions, under a minute
+unit: $(READY) ## tests of single functions, some minutes
 	$(BIN)/python -m pytest tests/unit
+
+fuzz: $(READY) ## 10,000 damaged files for each reader of picks; an hour or two
+	PICKER_FUZZ=10000 $(BIN)/python -m pytest tests/unit/formats/test_fuzz.py -o timeout=7200
 
 workflow: $(READY) ## the pipeline end to end on small simulated data
 	$(BIN)/python -m pytest tests/workflow

@@ -10,7 +10,20 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 Split = Literal["labeled", "unlabeled", "validation", "test", "predict"]
 SPLITS: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test", "predict")
-Target = Literal["relion5", "relion4", "relion3", "warp", "copick", "kaggle"]
+Target = Literal[
+    "relion5",
+    "relion4",
+    "relion3",
+    "warp",
+    "copick",
+    "kaggle",
+    "portal",
+    "imod",
+    "dynamo",
+    "tomotwin",
+    "cbox",
+    "eman2",
+]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -72,6 +85,9 @@ class TomogramRow(Settings):
     """Files of known picks: for training, calibration or evaluation by split."""
     voxel_size: Positive | None = None
     """Overrides the file's own voxel size [Å]."""
+    tilt_pixel_size: Positive | None = None
+    """Unbinned pixel size of its tilt series [Å]: to read picks of RELION 4 and 5, and
+    in place of export.tilt_series_pixel_size."""
     mask: Path | None = None
     """Volume of the same shape; picks are kept where it is above 0."""
 
@@ -108,7 +124,8 @@ class TomogramsSettings(Settings):
     source: Literal["table", "copick", "simulate"] = "table"
     """A TSV table, a Kaggle/copick folder, or the simulator."""
     table: Path = Path("tomograms.tsv")
-    """TSV: tomogram, path, split, picks, optional voxel_size [Å], optional mask."""
+    """TSV: tomogram, path, split, picks, optional voxel_size [Å], tilt_pixel_size [Å]
+    and mask."""
     copick: CopickSettings = CopickSettings()
     """Read with source: copick."""
     voxel_size: Positive | None = None
@@ -378,7 +395,8 @@ class ExportSettings(Settings):
     )
     """Which formats to write."""
     tilt_series_pixel_size: Positive | None = None
-    """Unbinned pixel size of the tilt series [Å]; null: the tomogram's voxel size."""
+    """Unbinned pixel size of the tilt series [Å], where the table has none; null: the
+    tomogram's voxel size."""
     user_id: str = "picker"
     """User in copick's file names."""
     session_id: str = "1"

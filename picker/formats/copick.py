@@ -135,9 +135,12 @@ def read_picks(path: Path) -> tuple[str, str | None, list[list[float]], list[flo
         ]
         given = [point.get("score") for point in points]
         scores = [1.0 if score is None else float(score) for score in given]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (
+        *(KeyError, TypeError, ValueError, AttributeError),
+        *(OverflowError, RecursionError),
+    ) as error:
         raise ValueError(
-            f"{path} is no copick picks file ({error!r}); expected"
+            f"{path} is no copick picks file ({repr(error)[:200]}); expected"
             " pickable_object_name and points with a location"
         ) from error
     for number, (place, score) in enumerate(zip(positions, scores, strict=True), 1):
@@ -148,8 +151,11 @@ def read_picks(path: Path) -> tuple[str, str | None, list[list[float]], list[flo
             )
     unit = content.get("unit", "angstrom")
     if unit != "angstrom":
-        raise ValueError(f"{path} gives positions in {unit!r}; expected angstrom")
-    return name, content.get("run_name"), positions, scores
+        raise ValueError(
+            f"{path} gives positions in {repr(unit)[:60]}; expected angstrom"
+        )
+    run = content.get("run_name")
+    return name, None if run is None else str(run), positions, scores
 
 
 def write_project(

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from picker.picks import Picks
 
-Kind = Literal["picker", "RELION 5", "RELION 4", "RELION 3.1", "Warp"]
 Centre = Literal["size/2", "size/2-1"]
+Unit = Literal[
+    "Å",
+    "voxels",
+    "Å from the centre",
+    "pixels from the centre",
+    "pixels of the tilt series",
+    "fractions of the tomogram",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,24 +39,36 @@ class TomogramPicks:
         Number of voxels.
     picks
         Positions in Å.
+    tilt_pixel_size
+        t [Å] of its own tilt series; None: what is set for all, or v.
     """
 
     tomogram: str
     voxel_size: float
     shape_zyx: tuple[int, int, int]
     picks: Picks
+    tilt_pixel_size: float | None = None
+
+    def pixel_size(self, common: float | None) -> float:
+        """Return t [Å]: its own, else the common one, else v."""
+        return self.tilt_pixel_size or common or self.voxel_size
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StarCoordinates:
-    """What a STAR file says, in its own unit, before the tomogram is known.
+class Coordinates:
+    """What a file of picks says, in its own unit, before the tomogram is known.
 
     Attributes
     ----------
     kind
-        The convention, told by the columns.
+        The kind of file, told by its content.
+    unit
+        What its numbers are: Å or voxels from the centre of voxel 0; Å or pixels of
+        the tilt series from the tomogram's centre; pixels of the tilt series from 1;
+        or fractions of the tomogram's size.
     value_zyx
-        `(n, 3)` numbers as they stand in the file.
+        `(n, 3)` numbers as they stand in the file, or shifted to voxel 0 where the
+        kind alone tells by how much.
     score
         `(n,)` scores, 1 where the file has none.
     tomogram
@@ -55,14 +77,40 @@ class StarCoordinates:
         Class of each row; None if the file does not say.
     tilt_pixel_size
         t [Å]; None if the file does not say.
+    voxel_size
+        v [Å] of the tomogram that was picked in; None if the file does not say.
     warnings
-        What was left out.
+        What was left out or guessed.
     """
 
-    kind: Kind
+    kind: str
+    unit: Unit
     value_zyx: NDArray[np.float64]
     score: NDArray[np.float32]
     tomogram: list[str] | None = None
     particle: list[str] | None = None
     tilt_pixel_size: float | None = None
+    voxel_size: float | None = None
     warnings: tuple[str, ...] = ()
+
+
+def coordinates_from_xyz(
+    kind: str,
+    unit: Unit,
+    xyz: Sequence[Sequence[float]] | NDArray[np.floating],
+    *,
+    score: Sequence[float] | NDArray[np.floating] | None = None,
+    **more: Any,
+) -> Coordinates:
+    """Return `Coordinates` from `(n, 3)` numbers in the order x, y, z."""
+    value = np.asarray(xyz, np.float64).reshape(-1, 3)
+    # A score too large for float32 becomes infinite, which is refused later.
+    with np.errstate(over="ignore"):
+        scores = np.ones(len(value)) if score is None else np.asarray(score)
+        return Coordinates(
+            kind=kind,
+            unit=unit,
+            value_zyx=value[:, ::-1],
+            score=scores.astype(np.float32),
+            **more,
+        )

@@ -10,6 +10,7 @@ import numpy as np
 import starfile
 
 from picker.formats.files import written_whole
+from picker.formats.text import cut, listed, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,8 +21,17 @@ if TYPE_CHECKING:
 NOTE = re.compile(r"#\s*(\w+): (.*)")
 
 
-def read_blocks(path: Path) -> dict[str, dict[str, list[str]]]:
+def read_blocks(
+    path: Path, unused: Sequence[str] = ()
+) -> dict[str, dict[str, list[str]]]:
     """Return block name: column name: values as text, so that 01 stays 01.
+
+    Parameters
+    ----------
+    path
+        A STAR file.
+    unused
+        Columns that are left out: programs write `<NA>` there.
 
     Raises
     ------
@@ -40,26 +50,33 @@ def read_blocks(path: Path) -> dict[str, dict[str, list[str]]]:
         )
     except (ValueError, TypeError, IndexError) as error:
         raise ValueError(
-            f"{path} cannot be read as STAR ({error}); expected as many values in each"
-            " row as the header has columns, mend or write it again"
+            f"{path} cannot be read as STAR ({cut(error)}); expected as many values in"
+            " each row as the header has columns, mend or write it again"
         ) from error
     finally:
         # starfile forgets the lines it has read only if nothing went wrong.
         linecache.clearcache()
     if not blocks:
         raise ValueError(f"{path} has no STAR table; expected a line data_ and a loop_")
-    return {name: _columns(path, block) for name, block in blocks.items()}
+    return {name: _columns(path, block, unused) for name, block in blocks.items()}
 
 
-def _columns(path: Path, block: Any) -> dict[str, list[str]]:
+def _columns(path: Path, block: Any, unused: Sequence[str]) -> dict[str, list[str]]:
     if isinstance(block, dict):
         return {str(name): [str(value)] for name, value in block.items()}
+    if block.columns.has_duplicates:
+        twice = block.columns[block.columns.duplicated()][0]
+        raise ValueError(
+            f"{path} has the column {cut(twice)} twice; expected it once, mend the"
+            " header"
+        )
+    block = block.drop(columns=[name for name in block.columns if name in unused])
     missing = np.asarray(block.isna() | (block == ""))
     if missing.any():
         row, column = np.argwhere(missing)[0]
         raise ValueError(
-            f"{path}: row {row + 1} has no {block.columns[column]} (short row, nan or"
-            " <NA>); expected a value in every column, mend the row"
+            f"{path}: row {row + 1} has no {cut(block.columns[column])} (short row, nan"
+            " or <NA>); expected a value in every column, mend the row"
         )
     return {str(name): [str(v) for v in block[name]] for name in block.columns}
 
@@ -75,7 +92,7 @@ def numbers(
         If the column is missing, or a row is no finite number.
     """
     if name not in columns:
-        raise ValueError(f"{path} has no column {name}; it has {', '.join(columns)}")
+        raise ValueError(f"{path} has no column {name}; it has {listed(columns)}")
     values = np.empty(len(columns[name]), np.float64)
     for row, text in enumerate(columns[name]):
         try:
@@ -84,8 +101,8 @@ def numbers(
             values[row] = np.nan
         if not np.isfinite(values[row]):
             raise ValueError(
-                f"{path}: row {row + 1} has {name} {text!r}; expected a finite number,"
-                " mend the row"
+                f"{path}: row {row + 1} has {name} {shown(text)}; expected a finite"
+                " number, mend the row"
             )
     return values
 
@@ -114,7 +131,7 @@ def _word(value: str) -> str:
 def read_comments(path: Path) -> dict[str, str]:
     """Return the comments `# name: value` above the first table."""
     notes = {}
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         for line in file:
             if line.strip() and not line.startswith("#"):
                 break

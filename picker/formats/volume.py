@@ -62,6 +62,27 @@ def read_tomogram(
     return Tomogram(name=name, volume=volume, voxel_size=size), warnings
 
 
+def read_geometry(
+    path: Path, voxel_size: float | None = None
+) -> tuple[tuple[int, int, int], float, list[str]]:
+    """Return a volume's shape (z, y, x), voxel size [Å] and warnings, not its voxels.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such volume.
+    ValueError
+        If it cannot be read, is not 3-D, or its voxel size cannot be believed.
+    """
+    if path.is_dir() and ome_zarr.is_zarr(path):
+        array, size, warnings = ome_zarr.open_volume(path, voxel_size)
+        z, y, x = array.shape
+        return (z, y, x), size, warnings
+    stored, size, warnings = _read(path, voxel_size)
+    z, y, x = stored.shape
+    return (z, y, x), size, warnings
+
+
 def read_mask(
     path: Path, shape_zyx: tuple[int, int, int] | None = None
 ) -> NDArray[np.bool_]:

@@ -44,6 +44,8 @@ class Entry(BaseModel):
     """[Å]"""
     shape_zyx: tuple[int, int, int] = (0, 0, 0)
     """[voxels]"""
+    tilt_pixel_size: float | None = None
+    """Unbinned pixel size of its own tilt series [Å]."""
     labels: Path | None = None
     """Given picks in the program's own format."""
     mask: Path | None = None

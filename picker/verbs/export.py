@@ -6,10 +6,12 @@ import logging
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from picker.config import ExportSettings
-from picker.formats import copick, kaggle, star
+from picker.config import ExportSettings, Target
+from picker.formats.records import TomogramPicks
+from picker.formats.star import read_picks
+from picker.formats.targets import write_target
 from picker.verbs.common import (
     add_settings,
     read_manifests,
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
-TARGETS = ("relion5", "relion4", "relion3", "warp", "copick", "kaggle")
+TARGETS = get_args(Target)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,13 +41,13 @@ def run(arguments: argparse.Namespace) -> None:
     """Export to one target; the folder is there whole or not at all."""
     settings = read_section(arguments.settings, "export", ExportSettings)
     particles = read_particles(arguments.settings)
-    names = [particle.name for particle in particles]
     tomograms = [
-        star.TomogramPicks(
+        TomogramPicks(
             tomogram=entry.tomogram,
             voxel_size=entry.voxel_size,
             shape_zyx=entry.shape_zyx,
-            picks=star.read_picks(entry.path),
+            picks=read_picks(entry.path),
+            tilt_pixel_size=entry.tilt_pixel_size,
         )
         for entry in read_manifests(arguments.manifests)
         if not entry.error
@@ -53,27 +55,9 @@ def run(arguments: argparse.Namespace) -> None:
     folder = arguments.output.with_name(f".{arguments.output.name}.{os.getpid()}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    t = settings.tilt_series_pixel_size
-    match arguments.target:
-        case "relion5":
-            star.write_relion5(folder, tomograms, names, t, settings.relion5_centre)
-        case "relion4":
-            star.write_relion4(folder, tomograms, names, t)
-        case "relion3":
-            star.write_relion3(folder, tomograms, names)
-        case "warp":
-            star.write_warp(folder, tomograms, names)
-        case "copick":
-            copick.write_project(
-                folder,
-                tomograms,
-                particles,
-                settings.user_id,
-                settings.session_id,
-                arguments.output,
-            )
-        case "kaggle":
-            kaggle.write_submission(folder, tomograms)
+    write_target(
+        arguments.target, folder, tomograms, particles, settings, arguments.output
+    )
     shutil.rmtree(arguments.output, ignore_errors=True)
     folder.rename(arguments.output)
     logger.info("%s: picks of %d tomograms", arguments.output, len(tomograms))

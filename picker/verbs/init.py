@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from picker.formats.table import OPTIONAL, REQUIRED
 from picker.verbs.common import logger, write_text
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
     files = {
         "Snakefile": SNAKEFILE.format(root=snakefile),
         "config.yaml": own_settings((ROOT / "config.yaml").read_text()),
-        "tomograms.tsv": "tomogram\tpath\tsplit\tpicks\tvoxel_size\tmask\n",
+        "tomograms.tsv": "\t".join((*REQUIRED, *OPTIONAL)) + "\n",
     }
     for profile in ("local", "slurm"):
         name = f"{profile}/config.yaml"

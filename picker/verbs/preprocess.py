@@ -121,7 +121,12 @@ def _preprocess(
     picks = None
     if labels_path:
         picks, said = read_given_picks(
-            row.picks, row.tomogram, particles, tomogram.voxel_size, tomogram.shape_zyx
+            row.picks,
+            row.tomogram,
+            particles,
+            tomogram.voxel_size,
+            tomogram.shape_zyx,
+            row.tilt_pixel_size,
         )
         warnings += said
         contrast = check_contrast(
@@ -131,10 +136,10 @@ def _preprocess(
             settings.particles_are,
         )
         warnings += [f"{row.tomogram}: {contrast}"] if contrast else []
-    if row.mask:
-        read_mask(row.mask, tomogram.shape_zyx)
+    # What lies outside of the mask must not set the scale of what lies inside.
+    region = read_mask(row.mask, tomogram.shape_zyx) if row.mask else None
     volume, voxel_size, said = preprocess_volume(
-        tomogram.volume, tomogram.voxel_size, settings
+        tomogram.volume, tomogram.voxel_size, settings, region
     )
     warnings += said
     if picks is not None and labels_path is not None:
@@ -147,6 +152,7 @@ def _preprocess(
         volume=volume_path,
         voxel_size=voxel_size,
         shape_zyx=(z, y, x),
+        tilt_pixel_size=row.tilt_pixel_size,
         labels=labels_path,
         mask=row.mask,
         counts=_counts(picks.particle, particles) if picks is not None else {},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from picker.config import Particle
-from picker.formats import copick, star
+from picker.formats import copick, star, star_targets
 from picker.formats.kaggle import write_submission
 from picker.formats.picks_file import read_given_picks
 from picker.picks import no_picks, picks_from_arrays
@@ -51,22 +51,22 @@ BOTH = [make_tomogram("TS_2"), make_tomogram()]
             "picker STAR",
         ),
         (
-            lambda folder: star.write_relion5(folder, BOTH, NAMES, 3.0),
+            lambda folder: star_targets.write_relion5(folder, BOTH, NAMES, 3.0),
             "ribosome.star",
             "RELION 5 STAR",
         ),
         (
-            lambda folder: star.write_relion5(folder, BOTH, NAMES, 3.0),
+            lambda folder: star_targets.write_relion5(folder, BOTH, NAMES, 3.0),
             "import/ribosome/index.star",
             "RELION 5 STAR",
         ),
         (
-            lambda folder: star.write_relion4(folder, BOTH, NAMES, 3.0),
+            lambda folder: star_targets.write_relion4(folder, BOTH, NAMES, 3.0),
             "ribosome.star",
             "RELION 4 STAR",
         ),
         (
-            lambda folder: star.write_warp(folder, BOTH, NAMES),
+            lambda folder: star_targets.write_warp(folder, BOTH, NAMES),
             "TS_1_ribosome.star",
             "Warp STAR",
         ),
@@ -91,14 +91,14 @@ def test_the_content_tells_the_kind(tmp_path, caplog, write, name, kind):
 
 
 def test_relion3_takes_the_class_from_the_folder_and_whole_voxels(tmp_path):
-    star.write_relion3(tmp_path, BOTH, NAMES)
+    star_targets.write_relion3(tmp_path, BOTH, NAMES)
     picks, _ = read(tmp_path / "ribosome" / "TS_1_pick.star")
     check(picks, [[20, 30, 40], [110, 0, 270], [10, 10, 10]])
 
 
 def test_the_caller_may_know_the_tilt_series_pixel_size(tmp_path):
     path = tmp_path / "ribosome.star"
-    star.write_relion4(tmp_path, BOTH, NAMES, 3.0)
+    star_targets.write_relion4(tmp_path, BOTH, NAMES, 3.0)
     text = path.read_text().replace("# tilt_series_pixel_size: 3.0\n", "")
     path.write_text(text)
     with pytest.raises(ValueError, match="does not say their size"):
@@ -187,7 +187,7 @@ def test_another_tomogram(tmp_path):
         ValueError, match=r"no picks of tomogram 01: .*a.csv knows 1; names must be the"
     ):
         read(path, tomogram="01")
-    star.write_relion5(tmp_path, BOTH, NAMES)
+    star_targets.write_relion5(tmp_path, BOTH, NAMES)
     with pytest.raises(ValueError, match="knows TS_2, TS_1"):
         read(tmp_path / "ribosome.star", tomogram="TS_01")
     content = {
@@ -228,9 +228,10 @@ def test_damaged_files(tmp_path, text, message):
 
 
 def test_files_that_are_not_text_or_not_there(tmp_path):
-    (tmp_path / "a.mod").write_bytes(b"IMODV1.2\xff\x00")
-    with pytest.raises(ValueError, match=r"a.mod is not text; expected STAR"):
-        read(tmp_path / "a.mod")
+    for raw in (b"MZ\xff\x90", b"abc\0\0\0"):
+        (tmp_path / "a.bin").write_bytes(raw)
+        with pytest.raises(ValueError, match=r"a.bin is not text; expected STAR"):
+            read(tmp_path / "a.bin")
     with pytest.raises(FileNotFoundError, match=r"file of picks .*b.star does not"):
         read(tmp_path / "b.star")
 
@@ -250,8 +251,10 @@ def test_angstrom_in_a_file_of_voxels(tmp_path):
     path = tmp_path / "ribosome.star"
     path.write_text(header + "250 100 50\n20 10 5\n")
     message = (
-        r"look like Å: the first read as voxels is voxel \(250, 100, 50\), read as Å it"
-        r" is voxel \(25, 10, 5\); divide them by 10"
+        r"\(250, 100, 50\) read as voxels is voxel \(250, 100, 50\), read as Å it is"
+        r" voxel \(25, 10, 5\); read as voxels 1 of 2 picks lie outside of the"
+        r" tomogram, read as Å none does; mend the file, or convert it: picker convert"
+        r" ribosome.star --unit angstrom"
     )
     with pytest.raises(ValueError, match=message):
         read(path)
@@ -289,5 +292,5 @@ def test_no_picks_are_valid(tmp_path):
     assert warnings == [f"{tmp_path / 'a.star'} has no picks of TS_1"]
     (tmp_path / "a.csv").write_text("tomogram,particle,x,y,z\n")
     assert len(read(tmp_path / "a.csv")[0]) == 0
-    star.write_relion5(tmp_path, [], NAMES)
+    star_targets.write_relion5(tmp_path, [], NAMES)
     assert len(read(tmp_path / "ribosome.star")[0]) == 0

@@ -1,0 +1,127 @@
+"""Which kind of picks a file holds, told by its content, and who reads that kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from picker.formats import cbox, copick, dynamo, eman2, imod, portal, star, tomotwin
+from picker.formats.records import coordinates_from_xyz
+from picker.formats.text import READABLE, read_text
+from picker.formats.xyz_table import read_xyz_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from picker.formats.records import Coordinates
+
+LARGEST = 1e9
+"""No coordinate [Å or voxels] is larger; damaged bytes often are."""
+
+
+def _begins(line: str) -> Callable[[str], bool]:
+    return lambda text: any(s.lstrip().startswith(line) for s in text.splitlines())
+
+
+def _is_json_with(key: str) -> Callable[[str], bool]:
+    return lambda text: text.startswith("{") and f'"{key}"' in text
+
+
+def _is_json(text: str) -> bool:
+    return text.startswith("{")
+
+
+def _has_json_lines(text: str) -> bool:
+    first = text.partition("\n")[0].rstrip()
+    return _is_json_with("location")(first) and first.endswith("}")
+
+
+def _has_number_columns(fewest: int, most: float) -> Callable[[str], bool]:
+    """Return a test of whether the first row has so many numbers, apart by blanks."""
+
+    def looks_so(text: str) -> bool:
+        lines = (line.split() for line in text.splitlines())
+        first = next((w for w in lines if w and not w[0].startswith("#")), [])
+        return fewest <= len(first) <= most and _are_numbers(first[:3])
+
+    return looks_so
+
+
+def _are_numbers(words: list[str]) -> bool:
+    try:
+        return bool([float(word) for word in words])
+    except ValueError:
+        return False
+
+
+def _read_copick(path: Path) -> Coordinates:
+    # Here and not in copick.py, which is loaded for planning, without NumPy.
+    name, run, positions, scores = copick.read_picks(path)
+    num = len(positions)
+    return coordinates_from_xyz(
+        "copick JSON",
+        "Å",
+        [position[::-1] for position in positions],
+        score=scores,
+        tomogram=[run] * num if run else None,
+        particle=[name] * num,
+    )
+
+
+def _read_star(path: Path) -> Coordinates:
+    found = star.read_coordinates(path)
+    return replace(found, kind=f"{found.kind} STAR")
+
+
+# The first that fits is taken, so the narrower kind stands before the wider one. Each
+# looks at the text without blanks before it. A table that fits nothing else is CSV.
+TEXTS: tuple[tuple[Callable[[str], bool], Callable[[Path], Coordinates]], ...] = (
+    (_is_json_with("boxes_3d"), eman2.read_info),
+    (_is_json_with("pickable_object_name"), _read_copick),
+    (_has_json_lines, portal.read_points),
+    (_is_json, _read_copick),
+    (_begins(f"data_{cbox.BLOCK}"), cbox.read_boxes),
+    (_begins("data_"), _read_star),
+    (_has_number_columns(dynamo.FEWEST_COLUMNS, np.inf), dynamo.read_table),
+    (_has_number_columns(3, 3), tomotwin.read_coords),
+    (lambda _: True, read_xyz_table),
+)
+
+
+def read_coordinates(path: Path) -> Coordinates:
+    """Return what a file of picks says, whichever kind it is of.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is of no known kind or damaged, or a number is out of all bounds.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"file of picks {path} does not exist; mend its path")
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start == imod.MAGIC[:4]:
+        found = imod.read_model(path)
+    else:
+        text = read_text(path, READABLE).lstrip()
+        found = next(read for fits, read in TEXTS if fits(text))(path)
+    _check_bounds(path, found)
+    return found
+
+
+def _check_bounds(path: Path, found: Coordinates) -> None:
+    """Refuse numbers that are not finite or that no tomogram is large enough for."""
+    numbers = np.column_stack([found.value_zyx, found.score])
+    bad = ~(np.abs(numbers) <= LARGEST).all(axis=1)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        z, y, x, score = numbers[row]
+        raise ValueError(
+            f"{path} ({found.kind}): pick {row + 1} has x, y, z, score {x:g}, {y:g},"
+            f" {z:g}, {score:g}; expected numbers up to {LARGEST:g}, mend or copy it"
+        )

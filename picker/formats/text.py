@@ -1,0 +1,109 @@
+"""What every reader of text shares: decoding, JSON, and numbers that are finite."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+READABLE = (
+    "STAR (picker, RELION, Warp, pytom-match-pick), copick JSON, CryoET portal ndjson,"
+    " EMAN2 json, CBOX, IMOD model, Dynamo table, TomoTwin coords, or CSV or TSV with"
+    " x, y, z in Å"
+)
+LISTED = 5
+"""Names that a message lists."""
+SHOWN = 80
+"""Characters of a bad value that a message shows."""
+
+
+def read_text(path: Path, expected: str) -> str:
+    """Return a file's text without a byte order mark.
+
+    Raises
+    ------
+    ValueError
+        If it is not UTF-8; `expected` says what should have been there.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text; expected {expected}") from error
+    # A volume can be valid UTF-8; text has no zero bytes.
+    if "\0" in text:
+        raise ValueError(f"{path} is not text; expected {expected}")
+    return text
+
+
+def json_object(path: Path, text: str, where: str = "") -> dict[str, Any]:
+    """Return the JSON object that a text is; `where` is put behind the file's name.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or no object.
+    """
+    try:
+        content = json.loads(text)
+    # Brackets nested a thousand deep exhaust the parser, not the memory.
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{path}{where} is no JSON ({type(error).__name__}: {error}); expected"
+            ' {"...": ...}, copy or write it again'
+        ) from error
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"{path}{where} holds {shown(content)}; expected a JSON object {{...}}"
+        )
+    return content
+
+
+def finite(path: Path, where: str, values: Iterable[Any]) -> list[float]:
+    """Return values as finite numbers; `where` names their place in the file.
+
+    Raises
+    ------
+    ValueError
+        If one of them is no number, or not finite.
+    """
+    numbers = []
+    for value in values:
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise ValueError(
+                f"{path}, {where} has {shown(value)}; expected a finite number, mend it"
+            )
+        numbers.append(number)
+    return numbers
+
+
+def cut(value: object) -> str:
+    """Return a text for a message, cut short."""
+    text = str(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, in quotes if it is text, cut short."""
+    return cut(repr(value))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return the first five names for a message, each cut short."""
+    first = list(names)
+    return ", ".join([*map(cut, first[:LISTED]), *(["…"] if first[LISTED:] else [])])
+
+
+def number_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and words of each line that is not blank or a comment (#)."""
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if words and not words[0].startswith("#"):
+            yield number, words

@@ -1,0 +1,306 @@
+"""From a file's own numbers to Å, and a look at whether its unit can be true.
+
+`v` is the tomogram's voxel size and `t` the tilt series' pixel size [Å].
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from picker.formats.records import Centre, Coordinates
+
+FEWEST_TO_WARN = 3
+FEWEST_TO_REFUSE = 10
+"""So many picks in a corner of the tomogram are no accident."""
+CLEAR_RATIO = 4
+"""Voxel over pixel from which picks read too small fill a clearly too small corner."""
+PIXEL_SIZES = (0.01, 1000.0)
+"""Pixel sizes [Å] that a tilt series can have."""
+SIZES_AGREE = 0.05
+"""How far, as a fraction, a file's voxel size may be from the tomogram's."""
+OUR_KIND = "picker STAR"
+EPSILON = 1e-6
+"""Slack at the faces [voxels]: files hold six decimals."""
+
+
+def position_from_coordinates(
+    path: Path,
+    found: Coordinates,
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+    tilt_pixel_size: float | None = None,
+    centre: Centre = "size/2",
+) -> NDArray[np.float64]:
+    """Return `(n, 3)` positions [Å, zyx] of what a file of picks says.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    found
+        Its coordinates.
+    voxel_size, shape_zyx
+        Of the tomogram, [Å] and voxels.
+    tilt_pixel_size
+        t [Å]; None: as the file says.
+    centre
+        What RELION 5 calls 0.
+
+    Raises
+    ------
+    ValueError
+        If pixels of the tilt series come without t, t cannot be believed, or the file
+        says that it counts voxels of another size.
+
+    Source: RELION 5 tomography documentation; 3dem/relion#1137; for EMAN2,
+    https://github.com/cryoem/eman2, programs/e2spt_tempmatch.py.
+    """
+    value = found.value_zyx
+    t = found.tilt_pixel_size
+    # EMAN2's files count in pixels of their own, whatever the tilt series has.
+    if tilt_pixel_size is not None and found.unit != "pixels from the centre":
+        t = tilt_pixel_size
+    if t is not None and not PIXEL_SIZES[0] <= t <= PIXEL_SIZES[1]:
+        raise ValueError(
+            f"{path}: the tilt series' pixel size is {t:g} Å; expected"
+            f" {PIXEL_SIZES[0]:g} to {PIXEL_SIZES[1]:g} Å, mend it"
+        )
+    _check_voxel_size(path, found.voxel_size, voxel_size)
+    size: NDArray[np.float64] = np.array(shape_zyx) * voxel_size
+    match found.unit:
+        case "Å":
+            return value
+        case "voxels":
+            return value * voxel_size
+        case "fractions of the tomogram":
+            return value * size
+        case "Å from the centre":
+            return value + centre_position(shape_zyx, voxel_size, t, centre)
+        case "pixels from the centre":
+            return value * (voxel_size if t is None else t) + size / 2
+        case "pixels of the tilt series":
+            if t is None:
+                raise ValueError(
+                    f"{path} counts in pixels of the tilt series (rlnTomoName with"
+                    " rlnCoordinateX/Y/Z) and does not say their size; fill in the"
+                    " column tilt_pixel_size of the table, or add"
+                    " rlnTomoTiltSeriesPixelSize to its data_optics"
+                )
+            return (value - 1) * t
+
+
+def centre_position(
+    shape_zyx: tuple[int, int, int],
+    voxel_size: float,
+    tilt_pixel_size: float | None = None,
+    centre: Centre = "size/2",
+) -> NDArray[np.float64]:
+    """Return the position [Å, zyx] that RELION 5 calls 0.
+
+    Half the unbinned size, which RELION rounds to whole pixels of t.
+    """
+    t = tilt_pixel_size or voxel_size
+    unbinned = np.floor(np.array(shape_zyx) * voxel_size / t + 0.5)
+    position: NDArray[np.float64] = (
+        unbinned / 2 - (1 if centre == "size/2-1" else 0)
+    ) * t
+    return position
+
+
+def middle(shape_zyx: tuple[int, int, int], voxel_size: float) -> NDArray[np.float64]:
+    """Return the position [Å, zyx] that EMAN2 calls 0: half the size, unrounded."""
+    return np.array(shape_zyx) * (voxel_size / 2)
+
+
+def _check_voxel_size(path: Path, said: float | None, voxel_size: float) -> None:
+    if said is not None and abs(said - voxel_size) > SIZES_AGREE * voxel_size:
+        raise ValueError(
+            f"{path} counts voxels of {said:g} Å (rlnDetectorPixelSize); expected the"
+            f" tomogram's, {voxel_size:g} Å; name the tomogram that was picked in, or"
+            " convert the file with that one's --voxel-size"
+        )
+
+
+def check_positions(
+    path: Path,
+    found: Coordinates,
+    position_zyx: NDArray[np.float64],
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+    *,
+    is_certain: bool = False,
+) -> list[str]:
+    """Return warnings about positions whose unit may be another; refuse clear cases.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    found
+        Its coordinates, those of this tomogram alone.
+    position_zyx
+        The same in Å.
+    voxel_size, shape_zyx
+        Of the tomogram, [Å] and voxels.
+    is_certain
+        The user named the unit: only the volume's faces are looked at.
+
+    Raises
+    ------
+    ValueError
+        If picks lie outside of the volume, or the numbers make sense in another unit
+        alone: then both readings are shown.
+    """
+    index = position_zyx / voxel_size
+    outside = ~np.all(inside(index, shape_zyx), axis=1)
+    others = _other_readings(found, voxel_size, shape_zyx)
+    if outside.any():
+        first = int(np.flatnonzero(outside)[0])
+        for unit, other in others.items():
+            if inside(other / voxel_size, shape_zyx).all():
+                raise ValueError(
+                    f"{path} ({found.kind}) has its numbers in another unit:"
+                    f" {_both(found, first, position_zyx, unit, other, voxel_size)};"
+                    f" read as {found.unit} {outside.sum()} of {len(outside)} picks lie"
+                    f" outside of the tomogram, read as {unit} none does;"
+                    f" {_advice(path, unit)}"
+                )
+        raise ValueError(
+            f"{path} ({found.kind}) has {outside.sum()} of {len(outside)} picks outside"
+            f" of the tomogram, the first at x, y, z {xyz(position_zyx[first])} Å;"
+            f" expected 0, 0, 0 to {xyz((np.array(shape_zyx) - 1) * voxel_size)} Å;"
+            " check the voxel size, the tomogram and the file"
+        )
+    if is_certain:
+        return []
+    # Our own files say their unit; who wrote them knew it.
+    if found.kind != OUR_KIND:
+        _refuse_corner(path, found, position_zyx, others, voxel_size, shape_zyx)
+    return _warn_of_voxels(path, found, position_zyx, voxel_size, shape_zyx)
+
+
+def _other_readings(
+    found: Coordinates, voxel_size: float, shape_zyx: tuple[int, int, int]
+) -> dict[str, NDArray[np.float64]]:
+    """Return unit: positions [Å] for the mistakes that are made with a unit."""
+    value = found.value_zyx
+    centre = middle(shape_zyx, voxel_size)
+    match found.unit:
+        case "Å":
+            return {"voxels": value * voxel_size}
+        case "voxels":
+            return {"Å": value}
+        case "Å from the centre":
+            return {
+                "Å": value,
+                "voxels from the centre": value * voxel_size + centre,
+                "voxels": value * voxel_size,
+            }
+        case "pixels from the centre":
+            return {"voxels": value * voxel_size, "Å from the centre": value + centre}
+        case "pixels of the tilt series":
+            return {"voxels": value * voxel_size, "Å": value}
+        case "fractions of the tomogram":
+            return {}
+
+
+def _refuse_corner(
+    path: Path,
+    found: Coordinates,
+    position: NDArray[np.float64],
+    others: dict[str, NDArray[np.float64]],
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+) -> None:
+    """Refuse many picks in the first corner if they fill the tomogram as voxels."""
+    other = others.get("voxels")
+    if (
+        other is None
+        or found.unit not in ("Å", "pixels of the tilt series")
+        or len(position) < FEWEST_TO_REFUSE
+        or not inside(other / voxel_size, shape_zyx).all()
+    ):
+        return
+    size = np.array(shape_zyx) * voxel_size
+    extent = np.ptp(other, axis=0)
+    is_corner = (position.max(axis=0) * CLEAR_RATIO <= size).all()
+    # z may be thin: a lamella fills a part of it.
+    if is_corner and (extent[1:] > size[1:] / 2).all():
+        raise ValueError(
+            f"{path} ({found.kind}) has its numbers in another unit:"
+            f" {_both(found, 0, position, 'voxels', other, voxel_size)}; read as"
+            f" {found.unit} all {len(position)} picks lie in one corner, read as voxels"
+            f" they fill the tomogram; {_advice(path, 'voxels')}"
+        )
+
+
+def _warn_of_voxels(
+    path: Path,
+    found: Coordinates,
+    position: NDArray[np.float64],
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+) -> list[str]:
+    """Return a warning if positions in Å look like voxels: whole and small."""
+    if (
+        found.unit != "Å"
+        or len(position) < FEWEST_TO_WARN
+        or (position >= np.array(shape_zyx)).any()
+        or (position != np.round(position)).any()
+    ):
+        return []
+    return [
+        f"{path}: all {len(position)} positions are whole numbers below the"
+        f" tomogram's number of voxels; the first, read as Å, is voxel"
+        f" {xyz(position[0] / voxel_size)}, read as voxels it would be at"
+        f" {xyz(position[0] * voxel_size)} Å; if they are voxels, multiply them by"
+        f" {voxel_size:g}"
+    ]
+
+
+def _both(
+    found: Coordinates,
+    row: int,
+    position: NDArray[np.float64],
+    unit: str,
+    other: NDArray[np.float64],
+    voxel_size: float,
+) -> str:
+    """Return one pick's numbers read in both ways."""
+    return (
+        f"{xyz(found.value_zyx[row])} read as {found.unit} is voxel"
+        f" {xyz(position[row] / voxel_size)}, read as {unit} it is voxel"
+        f" {xyz(other[row] / voxel_size)}"
+    )
+
+
+def _advice(path: Path, unit: str) -> str:
+    known = {"Å": "angstrom", "voxels": "voxels"}
+    if unit in known:
+        return (
+            f"mend the file, or convert it: picker convert {path.name} --unit"
+            f" {known[unit]} --to picker ..."
+        )
+    return "mend the file"
+
+
+def inside(
+    index_zyx: NDArray[np.float64], shape_zyx: tuple[int, int, int]
+) -> NDArray[np.bool_]:
+    """Return where an index is between the outer faces of first and last voxel."""
+    within: NDArray[np.bool_] = (index_zyx >= -0.5 - EPSILON) & (
+        index_zyx <= np.array(shape_zyx) - 0.5 + EPSILON
+    )
+    return within
+
+
+def xyz(value_zyx: NDArray[np.float64]) -> str:
+    """Return x, y, z as text."""
+    return "(" + ", ".join(f"{value:.4g}" for value in value_zyx[::-1]) + ")"

@@ -1,0 +1,290 @@
+r"""Turn files of picks of any kind into files of another kind.
+
+picker convert picks.mod --to relion5 --output out/ --tomogram TS_01.mrc
+picker convert a.coords --to imod --output a.mod --voxel-size 10 --shape 300 630 630 \
+    --particle ribosome
+
+The kind of an input is told by its content. The tomogram's voxel size and shape are
+read from --tomogram, or given. If --output ends as the kind's files do (.star, .json,
+.csv, .ndjson, .mod, .tbl, .coords, .cbox) it is one file, else a folder laid out as
+`picker export` does. Nothing is converted unless all of it can be.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from picker.config import ExportSettings, Particle, Target, checked_name
+from picker.formats.files import written_whole
+from picker.formats.kinds import read_coordinates
+from picker.formats.picks_file import of_tomogram, tilt_warning
+from picker.formats.records import TomogramPicks
+from picker.formats.star import VOLUME_SUFFIXES, write_picks
+from picker.formats.targets import FILES, files_of_target, write_target
+from picker.formats.text import READABLE, listed
+from picker.formats.units import check_positions, position_from_coordinates
+from picker.formats.volume import read_geometry
+from picker.picks import Picks, concatenate, picks_from_arrays
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from picker.formats.records import Centre, Coordinates, Unit
+
+logger = logging.getLogger("picker")
+
+OURS = "picker"
+KINDS = (OURS, *get_args(Target))
+UNITS: dict[str, Unit] = {"angstrom": "Å", "voxels": "voxels"}
+COLORS = ("#e6194b", "#4363d8", "#3cb44b", "#f58231", "#911eb4", "#46f0f0", "#f032e6")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    add = parser.add_argument
+    add("inputs", nargs="+", type=Path, metavar="INPUT", help=READABLE)
+    add(
+        "--to",
+        choices=KINDS,
+        required=True,
+        metavar="KIND",
+        help=f"kind to write: {', '.join(KINDS)}",
+    )
+    add("--output", type=Path, required=True, help="file or folder to write")
+    add("--tomogram", type=Path, help="volume; its voxel size and shape are read")
+    add("--voxel-size", type=float, metavar="Å", help="overrides the volume's own")
+    add("--shape", type=int, nargs=3, metavar=("Z", "Y", "X"), help="in voxels")
+    add("--name", help="the tomogram's name; of several in a file this one is taken")
+    add("--particle", help="class of picks that their file does not name")
+    add("--radius", type=float, default=100.0, metavar="Å", help="of boxes; 100")
+    add(
+        "--tilt-pixel-size", type=float, metavar="Å", help="of the unbinned tilt series"
+    )
+    add(
+        "--unit",
+        choices=(*UNITS,),
+        help="what the inputs' numbers are, where their kind says otherwise",
+    )
+    for name, done in (("", "read"), ("output-", "written")):
+        add(
+            f"--{name}relion5-centre",
+            choices=("size/2", "size/2-1"),
+            default="size/2",
+            help=f"what RELION 5 files that are {done} call 0; size/2",
+        )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Convert all inputs into one file or folder."""
+    shape, voxel_size = _geometry(arguments)
+    tilt_pixel_size = _positive("--tilt-pixel-size", arguments.tilt_pixel_size)
+    tomograms: dict[str, list[Picks]] = {}
+    for path in arguments.inputs:
+        found = read_coordinates(path)
+        if arguments.unit:
+            found = replace(found, unit=UNITS[arguments.unit])
+        for warning in found.warnings:
+            logger.warning("warning: %s", warning)
+        for name, mine in _by_tomogram(path, found, arguments):
+            picks = _picks(path, mine, arguments, shape, voxel_size)
+            tomograms.setdefault(name, []).append(picks)
+            logger.info(
+                "%s: %d picks of %s, read as %s", path, len(picks), name, found.kind
+            )
+    if len(tomograms) > 1:
+        logger.warning(
+            "warning: all of %d tomograms are taken to have %d x %d x %d voxels (z, y,"
+            " x) of %g Å",
+            *(len(tomograms), *shape, voxel_size),
+        )
+    everything = [
+        TomogramPicks(
+            tomogram=name,
+            voxel_size=voxel_size,
+            shape_zyx=shape,
+            picks=concatenate(parts),
+            tilt_pixel_size=tilt_pixel_size,
+        )
+        for name, parts in tomograms.items()
+    ]
+    _write(arguments, everything, _particles(arguments, everything))
+    num = sum(len(one.picks) for one in everything)
+    logger.info("%s: %d picks as %s", arguments.output, num, arguments.to)
+
+
+def _geometry(
+    arguments: argparse.Namespace,
+) -> tuple[tuple[int, int, int], float]:
+    """Return the tomogram's shape (z, y, x) and voxel size [Å]."""
+    voxel_size = _positive("--voxel-size", arguments.voxel_size)
+    if arguments.tomogram:
+        shape, voxel_size, warnings = read_geometry(arguments.tomogram, voxel_size)
+        for warning in warnings:
+            logger.warning("warning: %s", warning)
+        if arguments.shape and tuple(arguments.shape) != shape:
+            raise ValueError(
+                f"--shape is {tuple(arguments.shape)}, but {arguments.tomogram} has"
+                f" {shape} voxels (z, y, x); leave one out"
+            )
+        return shape, voxel_size
+    if voxel_size is None or not arguments.shape:
+        raise ValueError(
+            "the tomogram's voxel size and shape are not known; give --tomogram, or"
+            " --voxel-size [Å] and --shape Z Y X [voxels]"
+        )
+    z, y, x = arguments.shape
+    if min(z, y, x) < 1:
+        raise ValueError(
+            f"--shape is {z} {y} {x}; expected voxels along z, y, x, all > 0"
+        )
+    return (z, y, x), voxel_size
+
+
+def _positive(option: str, value: float | None) -> float | None:
+    if value is not None and not (np.isfinite(value) and value > 0):
+        raise ValueError(f"{option} is {value:g} Å; expected more than 0")
+    return value
+
+
+def _by_tomogram(
+    path: Path, found: Coordinates, arguments: argparse.Namespace
+) -> list[tuple[str, Coordinates]]:
+    """Return name and coordinates of each tomogram that is wanted from a file."""
+    if found.tomogram and not arguments.name:
+        names = dict.fromkeys(found.tomogram)
+        return [(checked_name(name), of_tomogram(found, name)[0]) for name in names]
+    name = arguments.name or _stem(arguments.tomogram or path)
+    mine, others = of_tomogram(found, name)
+    if others:
+        raise ValueError(
+            f"{path} has no picks of tomogram {name}, it knows {listed(others)};"
+            " give --name letter for letter"
+        )
+    return [(checked_name(name), mine)]
+
+
+def _stem(path: Path) -> str:
+    """Return a file's name without the ending of a volume or of picks."""
+    suffixes = {*VOLUME_SUFFIXES, *(Path(f).suffix for f in FILES.values()), ".zarr"}
+    return path.stem if path.suffix in suffixes else path.name
+
+
+def _picks(
+    path: Path,
+    found: Coordinates,
+    arguments: argparse.Namespace,
+    shape_zyx: tuple[int, int, int],
+    voxel_size: float,
+) -> Picks:
+    """Return one tomogram's picks [Å], checked against its volume."""
+    centre: Centre = arguments.relion5_centre
+    position = position_from_coordinates(
+        path, found, voxel_size, shape_zyx, arguments.tilt_pixel_size, centre
+    )
+    particle = found.particle
+    if particle is None and len(position):
+        if not arguments.particle:
+            raise ValueError(
+                f"{path} ({found.kind}) does not say which particle its picks are; give"
+                " --particle NAME"
+            )
+        particle = [arguments.particle] * len(position)
+    for name in set(particle or []):
+        checked_name(name)
+    picks = picks_from_arrays(position, particle or [], found.score)
+    warnings = tilt_warning(path, found, arguments.tilt_pixel_size)
+    warnings += check_positions(
+        path, found, position, voxel_size, shape_zyx, is_certain=bool(arguments.unit)
+    )
+    for warning in warnings:
+        logger.warning("warning: %s", warning)
+    return picks
+
+
+def _particles(
+    arguments: argparse.Namespace, tomograms: Sequence[TomogramPicks]
+) -> list[Particle]:
+    """Return the classes that occur, or the one that was named."""
+    radius = _positive("--radius", arguments.radius)
+    names = {str(name) for one in tomograms for name in one.picks.particle}
+    wanted = sorted(names) or ([arguments.particle] if arguments.particle else [])
+    return [
+        Particle(
+            name=name,
+            radius=radius or 0,
+            color=COLORS[number % len(COLORS)],
+        )
+        for number, name in enumerate(wanted)
+    ]
+
+
+def _write(
+    arguments: argparse.Namespace,
+    tomograms: Sequence[TomogramPicks],
+    particles: Sequence[Particle],
+) -> None:
+    """Write to a folder beside the output, then rename; nothing is written in part."""
+    output, kind = arguments.output, arguments.to
+    template = "{tomogram}.star" if kind == OURS else FILES[kind]
+    is_file = output.suffix == Path(template).suffix and not output.is_dir()
+    if output.is_dir() and any(output.iterdir()):
+        raise ValueError(
+            f"--output {output} is a folder with content; name a new one, or a file"
+            f" that ends with {Path(template).suffix}"
+        )
+    if output.is_file() and not is_file:
+        raise ValueError(
+            f"--output {output} is a file that does not end with"
+            f" {Path(template).suffix}, as those of {kind} do; name another"
+        )
+    settings = ExportSettings(relion5_centre=arguments.output_relion5_centre)
+    folder = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        if kind == OURS:
+            for one in tomograms:
+                write_picks(folder / f"{one.tomogram}.star", one.picks)
+            files = [f"{one.tomogram}.star" for one in tomograms]
+        else:
+            root = None if is_file else output
+            write_target(kind, folder, tomograms, particles, settings, root)
+            names = [one.tomogram for one in tomograms]
+            classes = [particle.name for particle in particles]
+            files = files_of_target(kind, names, classes or [""], settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_file:
+            _keep_one(folder, files, output, kind)
+        else:
+            if output.is_dir():
+                output.rmdir()
+            folder.rename(output)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_one(folder: Path, files: Sequence[str], output: Path, kind: str) -> None:
+    """Move the one file with picks to the output, and a Dynamo table's .doc with it."""
+    there = [file for file in files if (folder / file).is_file()]
+    if not there:
+        raise ValueError(
+            f"there are no picks, so that no class has a file of {kind}; give"
+            " --particle NAME for one with a header alone"
+        )
+    if len(there) > 1:
+        raise ValueError(
+            f"these picks make {len(there)} files of {kind}; expected one for --output"
+            f" {output}, name a folder (without an ending)"
+        )
+    (file,) = there
+    for suffix in (".doc", Path(file).suffix):
+        made = (folder / file).with_suffix(suffix)
+        if made.is_file():
+            with written_whole(output.with_suffix(suffix)) as temporary:
+                shutil.copyfile(made, temporary)

@@ -1,0 +1,192 @@
+"""`picker convert` between any two kinds, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from picker.__main__ import main
+from picker.formats import mrc
+from picker.formats.ome_zarr import write_volume
+from picker.formats.star import read_picks, write_picks
+from picker.picks import no_picks, picks_from_arrays
+from tests.unit.formats.examples import (
+    KINDS,
+    PARTICLE,
+    SHAPE,
+    T,
+    V,
+    random_picks,
+    write_kind,
+)
+
+GEOMETRY = ("--voxel-size", str(V), "--shape", *map(str, SHAPE))
+
+
+def convert(*words, geometry=GEOMETRY):
+    return main(["convert", *map(str, words), *geometry])
+
+
+@pytest.fixture
+def coords(tmp_path):
+    path = tmp_path / "TS_1.coords"
+    path.write_text("30 40 20\n31.5 41 21\n")
+    return path
+
+
+PLACES = [[20 * V, 40 * V, 30 * V], [21 * V, 41 * V, 31.5 * V]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_kind_to_ours_and_back(tmp_path, kind):
+    picks = random_picks(np.random.default_rng(3), 20)
+    made = write_kind(kind, tmp_path / "a", picks)
+    more = ["--tilt-pixel-size", T, "--name", "TS_1", "--particle", "ribosome"]
+    ours = tmp_path / "ours.star"
+    assert convert(made, "--to", "picker", "--output", ours, *more) == 0
+    limit = V / 2 if kind == "relion3" else 3e-4
+    moved = np.abs(read_picks(ours).position_zyx - picks.position_zyx).max()
+    assert moved <= limit
+    back = tmp_path / f"back{made.suffix}"
+    assert convert(ours, "--to", kind, "--output", back, *more) == 0
+    again = tmp_path / "again.star"
+    assert convert(back, "--to", "picker", "--output", again, *more) == 0
+    moved = np.abs(read_picks(again).position_zyx - picks.position_zyx).max()
+    assert moved <= 2 * limit
+    left = {tmp_path / "a", ours, back, again}
+    left |= {back.with_suffix(".doc")} if kind == "dynamo" else set()
+    assert set(tmp_path.iterdir()) == left
+
+
+def test_a_folder_is_laid_out_as_export_does(tmp_path, coords):
+    output = tmp_path / "out"
+    virus = tmp_path / "virus.csv"
+    virus.write_text("tomogram,particle,x,y,z\nTS_1,virus,900,800,100\n")
+    words = (coords, virus, "--to", "relion3", "--output", output)
+    assert convert(*words, "--particle", "ribosome") == 0
+    assert sorted(str(p.relative_to(output)) for p in output.rglob("*.star")) == [
+        *("ribosome/TS_1_pick.star", "virus/TS_1_pick.star")
+    ]
+
+
+def test_the_volume_tells_voxel_size_and_shape(tmp_path, coords):
+    volume = np.zeros((24, 44, 36), np.float32)
+    volume[0, 0, 0] = 1
+    mrc.write_volume(tmp_path / "TS_7.mrc", volume, V)
+    write_volume(tmp_path / "TS_8.zarr", volume, V, {})
+    for name in ("TS_7.mrc", "TS_8.zarr"):
+        words = (coords, "--to", "picker", "--output", tmp_path / f"out_{name[:4]}")
+        more = ("--particle", "virus", "--tomogram", tmp_path / name)
+        assert convert(*words, *more, geometry=()) == 0
+        picks = read_picks(tmp_path / f"out_{name[:4]}" / f"{name[:4]}.star")
+        np.testing.assert_allclose(picks.position_zyx, PLACES)
+        assert picks.particle.tolist() == ["virus", "virus"]
+
+
+def test_several_tomograms_in_one_file(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    row = "{},ribosome,100.5,200,300\n"
+    path.write_text("tomogram,particle,x,y,z\n" + row.format("a") + row.format("b"))
+    assert convert(path, "--to", "imod", "--output", tmp_path / "out") == 0
+    made = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert made == ["a.mod", "b.mod"]
+    assert (
+        "all of 2 tomograms are taken to have 300 x 620 x 640 voxels"
+        in capsys.readouterr().err
+    )
+    one = tmp_path / "b.mod"
+    assert convert(path, "--to", "imod", "--output", one, "--name", "b") == 0
+    assert one.is_file()
+
+
+def test_the_user_may_know_the_unit_better(tmp_path):
+    path = tmp_path / "ribosome.csv"
+    place = np.random.default_rng(0).uniform(0.05, 0.95, (20, 3)) * SHAPE[::-1]
+    path.write_text("x,y,z\n" + "".join("{},{},{}\n".format(*p) for p in place))
+    words = (path, "--to", "picker", "--particle", "a", "--output", tmp_path / "a.star")
+    assert convert(*words) == 1
+    for unit, size in (("voxels", V), ("angstrom", 1)):
+        assert convert(*words, "--unit", unit) == 0
+        picks = read_picks(tmp_path / "a.star")
+        np.testing.assert_allclose(picks.position_zyx, place[:, ::-1] * size)
+
+
+def test_relion_5s_centres(tmp_path):
+    picks = picks_from_arrays([[200.0, 400, 300]], ["ribosome"])
+    path = tmp_path / "a.star"
+    write_picks(path, picks)
+    words = ("--name", "TS_1", "--tilt-pixel-size", T)
+    five, back = tmp_path / "five.star", tmp_path / "back.star"
+    more = ("--to", "relion5", "--output", five)
+    assert convert(path, *more, *words, "--output-relion5-centre", "size/2-1") == 0
+    for centre, shift in (("size/2-1", 0), ("size/2", T)):
+        more = ("--to", "picker", "--output", back, "--relion5-centre", centre)
+        assert convert(five, *more, *words, "--particle", "ribosome") == 0
+        moved = read_picks(back).position_zyx - picks.position_zyx
+        np.testing.assert_allclose(moved, shift, atol=1e-5)
+
+
+def refused(capsys, *words, geometry=GEOMETRY):
+    assert convert(*words, geometry=geometry) == 1
+    return capsys.readouterr().err
+
+
+def test_mistakes_are_told(tmp_path, coords, capsys):
+    out = ("--output", tmp_path / "out")
+    to = ("--to", "picker", *out)
+    named = ("--particle", "ribosome")
+    assert "does not say which particle" in refused(capsys, coords, *to)
+    assert "give --tomogram, or --voxel-size [Å] and --shape Z Y X" in refused(
+        capsys, coords, *to, geometry=()
+    )
+    assert "no.star does not exist" in refused(capsys, tmp_path / "no.star", *to)
+    assert "--voxel-size is 0 Å; expected more than 0" in refused(
+        capsys, coords, *to, geometry=("--voxel-size", "0", "--shape", "9", "9", "9")
+    )
+    assert "--shape is 0 9 9; expected voxels along z, y, x" in refused(
+        capsys, coords, *to, geometry=("--voxel-size", "1", "--shape", "0", "9", "9")
+    )
+    assert "2 of 2 picks outside of the tomogram" in refused(
+        capsys,
+        *(coords, *to, *named),
+        geometry=("--voxel-size", "10", "--shape", "2", "2", "2"),
+    )
+    assert "name '../a' cannot be used" in refused(
+        capsys, coords, *to, "--particle", "../a"
+    )
+    assert "name '../b' cannot be used" in refused(
+        capsys, coords, *to, *named, "--name", "../b"
+    )
+    path = tmp_path / "a.csv"
+    path.write_text("tomogram,particle,x,y,z\n../c,ribosome,1,2,3\n")
+    assert "name '../c' cannot be used" in refused(capsys, path, *to)
+    path.write_text("tomogram,particle,x,y,z\nTS_1,../d,1,2,3\n")
+    assert "name '../d' cannot be used" in refused(capsys, path, *to)
+    path.write_text("tomogram,particle,x,y,z\nTS_1,a,1,2,3\nTS_1,b,1,2,3\n")
+    assert "it knows TS_1; give --name" in refused(capsys, path, *to, "--name", "TS_2")
+    assert "make 2 files of cbox; expected one" in refused(
+        capsys, path, "--to", "cbox", "--output", tmp_path / "a.cbox"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_overwritten_by_a_folder(tmp_path, coords, capsys):
+    words = (coords, "--to", "tomotwin", "--particle", "ribosome")
+    assert "is a folder with content" in refused(capsys, *words, "--output", tmp_path)
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    assert "does not end with .coords" in refused(capsys, *words, "--output", file)
+    assert file.read_text() == "mine"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert convert(*words, "--output", empty) == 0
+    assert [p.name for p in empty.iterdir()] == ["TS_1_ribosome.coords"]
+
+
+def test_no_picks(tmp_path, capsys):
+    path = tmp_path / "TS_1.star"
+    write_picks(path, no_picks())
+    words = (path, "--to", "warp", "--output", tmp_path / "warp.star")
+    assert "give --particle NAME for one with a header" in refused(capsys, *words)
+    assert convert(*words, "--particle", PARTICLE.name) == 0
+    assert "rlnMicrographName" in (tmp_path / "warp.star").read_text()
