@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, make and git; the rest is installed into .venv.
 # `make PYTHON=/some/python ...` uses that environment instead.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lint unit fuzz workflow slurm soak bench clean
+.PHONY: help setup demo check test lint unit fuzz workflow slurm soak relion interop bench clean
 
 ifndef PYTHON
 PYTHON := $(CURDIR)/.venv/bin/python
@@ -55,9 +55,23 @@ slurm: $(READY) ## a real Slurm on this machine: root, Debian's slurm-wlm and mu
 soak: $(READY) ## one pipeline killed 100 times at random; an hour
 	$(BIN)/python -m tests.slurm.soak 100
 
+relion: $(READY) ## the export against Debian's relion (3.1.3), which must be installed
+	$(BIN)/python -m pytest tests/relion -m relion
+
+.venv-interop/ready: envs/copick.txt envs/libraries.txt
+	for name in copick libraries; do \
+	    python3 -m venv .venv-interop/$$name && \
+	    .venv-interop/$$name/bin/python -m pip install --quiet \
+	        --requirement envs/$$name.txt || exit 1; \
+	done
+	@touch $@
+
+interop: $(READY) .venv-interop/ready ## our files in the real copick, ome-zarr, mrcfile, starfile
+	$(BIN)/python -m pytest tests/relion -m interop
+
 bench: $(READY) ## measure what planning costs at 500 and 5,000 tomograms
 	$(BIN)/python tests/benchmarks/scale.py 500 5000
 
 clean: ## remove the environment and caches, no results
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -rf .venv .venv-interop .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 	find picker tests -name __pycache__ -prune -exec rm -r {} +

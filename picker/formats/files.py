@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SET_VOXEL_SIZE = "set voxel_size in the table or tomograms.voxel_size"
+LEAST, MOST = 0.1, 1000.0
+"""Voxel sizes that an electron microscope's tomograms can have [Å]."""
 
 
 @contextmanager
@@ -62,7 +64,8 @@ def checked_voxel_size(
     ------
     ValueError
         If nothing is given and the file's sizes are missing, 0, exactly 1 (what
-        programs write that do not know) or differ by more than 1e-3.
+        programs write that do not know), differ by more than 1e-3, or are no electron
+        microscope's.
     """
     size = sum(stored) / len(stored) if stored else 0.0
     problem = _problem(stored)
@@ -94,4 +97,6 @@ def _problem(stored: Sequence[float]) -> str:
         return f"{shown} Å, expected the same along each axis"
     if all(abs(size - 1) < 1e-6 for size in stored):
         return "exactly 1.0 Å, which programs write that do not know it"
+    if not LEAST <= min(stored) <= max(stored) <= MOST:
+        return f"{shown} Å, expected {LEAST:g} to {MOST:g} Å: in another unit?"
     return ""

@@ -94,12 +94,6 @@ def read_volume(
         volume = volume.view(np.uint8)
     volume = _zyx(path, volume, header, warnings)
     chosen, said = checked_voxel_size(path, _header_voxel_size(header), voxel_size)
-    if volume.shape[0] > min(volume.shape[1:]):
-        z, y, x = volume.shape
-        warnings.append(
-            f"{path}: z is not the thinnest axis (x {x}, y {y}, z {z}); if the"
-            " reconstruction was not rotated, rotate it about x"
-        )
     return volume, chosen, warnings + said
 
 

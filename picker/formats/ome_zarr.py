@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
+import errno
 import json
-import math
+import lzma
 import zlib
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec, ZstdCodec
+from pydantic import BaseModel, Field, ValidationError
+from zarr.codecs import ZstdCodec
 
+from picker.config import explained
 from picker.formats.files import SET_VOXEL_SIZE, checked_voxel_size, written_whole
+from picker.formats.zarr_chunks import check_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -24,6 +27,53 @@ METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 ANGSTROM = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 1e4, "picometer": 1e-2}
 CHUNK = 64
 """Edge of a chunk [voxels]: a patch touches few of them and reads little in vain."""
+# What zarr and its decoders raise at damaged content; a disk that fails is none of it.
+DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    FileNotFoundError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    lzma.LZMAError,
+    zlib.error,
+)
+
+
+class Axis(BaseModel):
+    """An axis of a multiscale image."""
+
+    name: str
+    unit: str | None = None
+
+
+class Step(BaseModel):
+    """A step from index to position."""
+
+    type: str
+    scale: list[float] = []
+    translation: list[float] = []
+
+
+class Dataset(BaseModel):
+    """One resolution of a multiscale image."""
+
+    path: str = Field(max_length=200)
+    steps: list[Step] | None = Field(default=None, alias="coordinateTransformations")
+
+
+class Multiscale(BaseModel):
+    """One image in all its resolutions, the finest first.
+
+    Source: OME-NGFF 0.4 and 0.5, multiscales metadata, https://ngff.openmicroscopy.org
+    """
+
+    axes: list[Axis | str]
+    datasets: list[Dataset] = Field(min_length=1)
+    steps: list[Step] | None = Field(default=None, alias="coordinateTransformations")
 
 
 def is_zarr(path: Path) -> bool:
@@ -73,7 +123,15 @@ def read_volume(
     array, size, warnings = _open(path, voxel_size)
     try:
         volume = np.asarray(array[...])
-    except (ValueError, RuntimeError, OSError, EOFError, zlib.error) as error:
+    except MemoryError as error:
+        raise ValueError(
+            f"{path} has {array.shape} voxels of {array.dtype}, more than fit into the"
+            " memory; bin it, or find a larger machine"
+        ) from error
+    except (*DAMAGE, OSError) as error:
+        # Decoders raise it without a number; with one it is the disk's, which may pass.
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+            raise
         raise ValueError(
             f"{path} cannot be decoded ({error}); copy it again"
         ) from error
@@ -153,48 +211,55 @@ def _open(
             f"{path} is not a Zarr folder: expected {', '.join(METADATA[:3])} in it;"
             " give the folder that has them, or copy it again"
         )
-    try:
-        node = zarr.open(path, mode="r")
-    except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"Zarr metadata of {path} cannot be read ({error}); copy it again"
-        ) from error
+    sizes: list[float] = []
+    warnings: list[str] = []
+    node = _metadata(path, lambda: zarr.open(path, mode="r"))
     if isinstance(node, zarr.Array):
-        sizes: list[float] = []
-        warnings: list[str] = []
-        array, folder = node, path
+        array = node
         if array.ndim != 3:
             raise ValueError(
                 f"{path} is a Zarr array of shape {array.shape}; expected z, y, x"
             )
     else:
-        array, folder, sizes, warnings = _highest_resolution(path, node, voxel_size)
-    _check_chunks(array, folder)
+        array, sizes, warnings = _highest_resolution(path, node, voxel_size)
+    check_chunks(array, path / array.path)
     size, said = checked_voxel_size(path, sizes, voxel_size)
     return array, size, warnings + said
 
 
+def _metadata(path: Path, read: Callable[[], Any]) -> Any:
+    """Return what zarr reads; what it raises at damaged metadata becomes one error."""
+    try:
+        return read()
+    except DAMAGE as error:
+        raise ValueError(
+            f"Zarr metadata of {path} cannot be read ({error}); copy it again"
+        ) from error
+
+
 def _highest_resolution(
     path: Path, group: zarr.Group, voxel_size: float | None
-) -> tuple[zarr.Array[Any], Path, list[float], list[str]]:
-    """Return the first dataset, its folder, its voxel size along z, y, x, warnings."""
+) -> tuple[zarr.Array[Any], list[float], list[str]]:
+    """Return the first dataset, its voxel size along z, y, x, warnings."""
     attributes: dict[str, Any] = group.attrs.asdict()
     ome = attributes.get("ome", attributes)
     try:
-        multiscale = ome["multiscales"][0]
-        axes = [a if isinstance(a, dict) else {"name": a} for a in multiscale["axes"]]
-        names = [axis["name"] for axis in axes]
-        dataset = multiscale["datasets"][0]
-        name = dataset["path"]
-    except (KeyError, IndexError, TypeError) as error:
+        multiscale = Multiscale.model_validate(ome["multiscales"][0])
+    except (KeyError, IndexError, TypeError, ValidationError) as error:
+        why = explained(error) if isinstance(error, ValidationError) else repr(error)
         raise ValueError(
             f"{path} has no OME-Zarr metadata (multiscales with axes and datasets in"
-            f" .zattrs or zarr.json); copy it again, or give its array and"
-            f" {SET_VOXEL_SIZE}"
+            f" .zattrs or zarr.json: {why.strip()}); copy it again, or give its array"
+            f" and {SET_VOXEL_SIZE}"
         ) from error
-    array = group.get(name)
+    axes = [a if isinstance(a, Axis) else Axis(name=a) for a in multiscale.axes]
+    names = [axis.name for axis in axes]
+    dataset = multiscale.datasets[0]
+    array = _metadata(path, lambda: group.get(dataset.path))
     if not isinstance(array, zarr.Array):
-        raise ValueError(f"{path} names dataset {name}, which is missing; copy it")
+        raise ValueError(
+            f"{path} names dataset {dataset.path}, which is missing; copy it"
+        )
     extra = len(names) - 3
     if (
         names[extra:] != ["z", "y", "x"]
@@ -206,10 +271,11 @@ def _highest_resolution(
             f"{path} has axes {', '.join(map(str, names))} of lengths {array.shape};"
             " expected z, y, x, at most with c and t of length 1 before them"
         )
-    scale, warnings = _scale(path, [multiscale, dataset], len(names))
-    units = [str(axis.get("unit", "missing")) for axis in axes[extra:]]
+    steps = [*(multiscale.steps or []), *(dataset.steps or [])]
+    scale, warnings = _scale(path, steps, len(names))
+    units = [axis.unit or "missing" for axis in axes[extra:]]
     if not scale or (voxel_size is not None and not set(units) <= set(ANGSTROM)):
-        return array, path / name, [], warnings
+        return array, [], warnings
     for unit in units:
         if unit not in ANGSTROM:
             raise ValueError(
@@ -217,69 +283,22 @@ def _highest_resolution(
                 f" {', '.join(ANGSTROM)}; {SET_VOXEL_SIZE}"
             )
     sizes = [s * ANGSTROM[u] for s, u in zip(scale[extra:], units, strict=True)]
-    return array, path / name, sizes, warnings
+    return array, sizes, warnings
 
 
 def _scale(
-    path: Path, levels: list[dict[str, Any]], num_axes: int
+    path: Path, steps: list[Step], num_axes: int
 ) -> tuple[list[float], list[str]]:
     """Return the product of all scales, empty if there is none, and warnings."""
     scale: list[float] = []
     warnings = []
-    for level in levels:
-        for step in level.get("coordinateTransformations") or []:
-            values = step.get(step.get("type"), [])
-            if step.get("type") == "scale" and len(values) == num_axes:
-                before = scale or [1.0] * num_axes
-                scale = [a * float(b) for a, b in zip(before, values, strict=True)]
-            elif step.get("type") == "translation" and any(values):
-                warnings.append(
-                    f"{path}: its translation {values} is ignored; positions count"
-                    " from the centre of its first voxel"
-                )
+    for step in steps:
+        if step.type == "scale" and len(step.scale) == num_axes:
+            before = scale or [1.0] * num_axes
+            scale = [a * b for a, b in zip(before, step.scale, strict=True)]
+        elif step.type == "translation" and any(step.translation):
+            warnings.append(
+                f"{path}: its translation {step.translation} is ignored; positions"
+                " count from the centre of its first voxel"
+            )
     return scale, warnings
-
-
-def _check_chunks(array: zarr.Array[Any], folder: Path) -> None:
-    """Refuse missing chunks, which read as zeros, and truncated blosc chunks.
-
-    The decoder of blosc trusts the size that a chunk's header announces; in a shorter
-    file it reads beyond the end and takes the process down.
-
-    Raises
-    ------
-    ValueError
-        If a chunk is missing or truncated.
-    """
-    codec = array.compressors[-1] if array.compressors else None
-    is_blosc = array.shards is None and (
-        isinstance(codec, BloscCodec) or getattr(codec, "codec_id", "") == "blosc"
-    )
-    total = missing = 0
-    for file in _chunk_files(array, folder):
-        total += 1
-        if not file.is_file():
-            missing += 1
-        elif is_blosc:
-            with file.open("rb") as chunk:
-                announced = int.from_bytes(chunk.read(16)[12:16], "little")
-            size = file.stat().st_size
-            if size < 16 or announced != size:
-                raise ValueError(
-                    f"chunk {file} is damaged: it announces {announced} bytes, the file"
-                    f" has {size}; copy it again"
-                )
-    if missing:
-        raise ValueError(
-            f"{folder}: {missing} of {total} chunks are missing and would read as"
-            f" {array.fill_value}; copy it again (if they are meant to be empty,"
-            " rewrite it with empty chunks)"
-        )
-
-
-def _chunk_files(array: zarr.Array[Any], folder: Path) -> Iterator[Path]:
-    """Yield the file of each chunk, or of each shard where chunks are packed."""
-    lengths = array.shards or array.chunks
-    counts = [math.ceil(n / m) for n, m in zip(array.shape, lengths, strict=True)]
-    for index in itertools.product(*map(range, counts)):
-        yield folder / array.metadata.encode_chunk_key(index)

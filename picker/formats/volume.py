@@ -46,6 +46,12 @@ def read_tomogram(
             f"{path} has shape {stored.shape} (z, y, x); expected a volume with at"
             f" least {SHORTEST_AXIS} voxels along each axis"
         )
+    z, y, x = stored.shape
+    if z > min(y, x):
+        warnings.append(
+            f"{path}: z is not the thinnest axis (x {x}, y {y}, z {z}); if the"
+            " reconstruction was not rotated, rotate it about x"
+        )
     volume = np.array(stored, dtype=np.float32, order="C")
     # Slice by slice: a mask of the whole would take a quarter more memory.
     bad = sum(s.size - np.count_nonzero(np.isfinite(s)) for s in volume)

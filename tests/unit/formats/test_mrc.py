@@ -236,8 +236,3 @@ def test_a_missing_map_is_a_warning(written):
     found, _, warnings = read_volume(written(map=b"\0\0\0\0"))
     np.testing.assert_array_equal(found, marked())
     assert "no 'MAP'" in warnings[0]
-
-
-def test_a_reconstruction_that_was_not_rotated_is_a_warning(written):
-    _, _, warnings = read_volume(written(marked().transpose(1, 0, 2)))
-    assert "z is not the thinnest axis (x 28, y 18, z 20)" in warnings[0]

@@ -290,14 +290,6 @@ def test_a_cut_blosc_chunk_is_caught_before_it_is_decoded(tmp_path, version, kep
         open_volume(path)
 
 
-def test_a_cut_uncompressed_chunk_is_refused_when_read(tmp_path):
-    path = store(tmp_path / "a.zarr", 3, compressor="none")
-    file = chunk_files(path)[3]
-    file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(ValueError, match=r"a\.zarr cannot be decoded .*copy it again"):
-        read_volume(path)
-
-
 def test_shards_are_counted_as_files(tmp_path):
     path = store(
         tmp_path / "a.zarr", 3, shards=(18, 20, 14), volume=marked(), compressor="none"

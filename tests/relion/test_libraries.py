@@ -1,0 +1,299 @@
+"""The libraries of other programs read our files, and we read theirs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from picker.config import CopickSettings, Particle
+from picker.formats import copick, mrc, ome_zarr
+from picker.formats.picks_file import read_given_picks
+from picker.formats.star import write_picks
+from picker.formats.volume import read_tomogram
+from picker.picks import picks_from_arrays
+from picker.verbs.common import Entry, write_manifest
+from tests.workflow.project import ROOT
+
+pytestmark = pytest.mark.interop
+
+HERE = Path(__file__).parent
+VOXEL_SIZE, TILT = 10.0, 2.5
+SHAPE = (18, 20, 28)
+PARTICLES = [
+    {"name": "ribosome", "radius": 150.0, "color": "#0a141e"},
+    {"name": "beta_amylase", "radius": 65.0, "color": "#ff0000"},
+    {"name": "never", "radius": 40.0, "color": "#00ff00"},
+]
+# Tomogram: particle, position z, y, x [Å], score.
+PICKS = {
+    "TS_01": [
+        ("ribosome", (102.5, 41.25, 300.0), 0.875),
+        ("ribosome", (0.0, 190.0, 270.0), 0.5),
+        ("beta_amylase", (170.0, 0.0, 14.0), 1.0),
+    ],
+    "01": [("ribosome", (33.0, 100.0, 99.0), 0.25)],
+}
+
+
+def ask(environment, question, *arguments):
+    """Let the Python of another environment answer a question about files."""
+    done = subprocess.run(
+        [
+            ROOT / ".venv-interop" / environment / "bin" / "python",
+            HERE / f"with_{environment}.py",
+            question,
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Return a folder with what the verb exports for each target."""
+    folder = tmp_path_factory.mktemp("exported")
+    entries = []
+    for name, rows in PICKS.items():
+        path = folder / "picks" / f"{name}.star"
+        particle, position_zyx, score = zip(*rows, strict=True)
+        write_picks(path, picks_from_arrays(list(position_zyx), particle, list(score)))
+        entries.append(
+            Entry(
+                tomogram=name,
+                split="test",
+                path=path,
+                volume=folder / f"{name}.zarr",
+                voxel_size=VOXEL_SIZE,
+                shape_zyx=SHAPE,
+            )
+        )
+    write_manifest(folder / "pick.json", entries)
+    (folder / "particles.json").write_text(json.dumps(PARTICLES))
+    settings = {"tilt_series_pixel_size": TILT, "user_id": "me", "session_id": "7"}
+    (folder / "export.json").write_text(json.dumps(settings))
+    for target in ("relion5", "relion4", "relion3", "warp", "copick"):
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "picker", "export", "--target", target),
+                *("--manifests", folder / "pick.json", "--output", folder / target),
+                *("--settings", folder / "particles.json", folder / "export.json"),
+            ],
+            cwd=ROOT,
+            check=True,
+        )
+    return folder
+
+
+def test_copick_opens_the_exported_project(exported):
+    found = ask("copick", "read_project", exported / "copick" / "copick_config.json")
+    assert found["objects"] == [
+        {
+            "name": particle["name"].replace("_", "-"),
+            "is_particle": True,
+            "label": label,
+            "color": [*bytes.fromhex(particle["color"][1:]), 255],
+            "radius": particle["radius"],
+        }
+        for label, particle in enumerate(PARTICLES, 1)
+    ]
+    # A file for each tomogram and class, also without points.
+    assert len(found["picks"]) == len(PICKS) * len(PARTICLES)
+    assert {(one["user"], one["session"]) for one in found["picks"]} == {("me", "7")}
+    theirs = {
+        (one["run"], one["object"]): list(
+            zip(one["position_xyz"], one["score"], strict=True)
+        )
+        for one in found["picks"]
+    }
+    ours = {
+        (name, particle["name"].replace("_", "-")): [
+            ([x, y, z], score)
+            for mine, (z, y, x), score in rows
+            if mine == particle["name"]
+        ]
+        for name, rows in PICKS.items()
+        for particle in PARTICLES
+    }
+    assert theirs == ours
+    for one in found["picks"]:
+        for transform in one["transform"]:
+            assert transform == np.eye(4).tolist()
+
+
+def test_what_copick_writes_is_read_as_copick_reads_it(tmp_path):
+    rng = np.random.default_rng(0)
+    volume = rng.normal(size=SHAPE).astype(np.float32)
+    position_xyz = rng.uniform(0, 170, (7, 3))
+    score = np.arange(7) / 8
+    np.save(tmp_path / "volume.npy", volume)
+    np.save(tmp_path / "position_xyz.npy", position_xyz)
+    np.save(tmp_path / "score.npy", score)
+    ask("copick", "make_project", tmp_path)
+    (tmp_path / "splits.tsv").write_text("tomogram\tsplit\nTS_01\tlabeled\n")
+    settings = CopickSettings(
+        root=tmp_path,
+        voxel_spacing="10.012",
+        tomogram_type="denoised",
+        splits=tmp_path / "splits.tsv",
+        picks={"labeled": tmp_path},
+    )
+    (row,) = copick.find_tomograms(settings, ["ribosome"])
+    tomogram, warnings = read_tomogram(row.path, row.tomogram)
+    assert (tomogram.name, tomogram.voxel_size, warnings) == ("TS_01", 10.012, [])
+    np.testing.assert_array_equal(tomogram.volume, volume)
+    particles = (Particle(name="ribosome", radius=150),)
+    picks, warnings = read_given_picks(
+        row.picks, "TS_01", particles, 10.012, tomogram.shape_zyx
+    )
+    assert warnings == []
+    np.testing.assert_array_equal(picks.position_zyx, position_xyz[:, ::-1])
+    np.testing.assert_array_equal(picks.score, score)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "uint16", "float16", "float32"])
+def test_mrcfile_finds_our_files_valid(tmp_path, dtype):
+    volume = np.zeros(SHAPE, dtype)
+    volume[3, 5, 7] = 100
+    mrc.write_volume(tmp_path / "a.mrc", volume, 10.012)
+    found = ask("libraries", "validate_mrc", tmp_path / "a.mrc")
+    assert found["valid"], found["said"]
+    np.testing.assert_allclose(found["voxel_size"], 10.012, atol=1e-5)
+    assert (found["shape"], found["dtype"]) == (list(SHAPE), dtype)
+    assert (found["sum"], found["brightest"]) == (100, [3, 5, 7])
+
+
+def test_mrcfile_would_find_a_damaged_file_invalid(tmp_path):
+    mrc.write_volume(tmp_path / "a.mrc", np.ones(SHAPE, np.float32), 10.012)
+    raw = bytearray((tmp_path / "a.mrc").read_bytes())
+    raw[80:84] = np.float32(7).tobytes()  # the header's maximum
+    (tmp_path / "a.mrc").write_bytes(raw)
+    assert not ask("libraries", "validate_mrc", tmp_path / "a.mrc")["valid"]
+
+
+@pytest.mark.parametrize("compressor", ["none", "zstd"])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_ome_zarr_reads_our_volumes(tmp_path, dtype, compressor):
+    volume = np.zeros(SHAPE, dtype)
+    volume[3, 5, 7] = 100
+    path = tmp_path / "TS_01.zarr"
+    ome_zarr.write_volume(path, volume, 10.012, {"source": "TS_01.mrc"}, compressor)
+    assert ask("libraries", "read_ome_zarr", path) == {
+        "model": "ome_zarr_models.v05.image.Image",
+        "axes": [{"name": a, "type": "space", "unit": "angstrom"} for a in "zyx"],
+        "scale": [[{"type": "scale", "scale": [10.012] * 3}]],
+        "shape": list(SHAPE),
+        "dtype": dtype,
+        "sum": 100,
+        "brightest": [3, 5, 7],
+    }
+
+
+@pytest.fixture(scope="module")
+def stars(exported):
+    """Return folder: file: blocks of all STAR files, as starfile reads them."""
+    return {
+        name: ask("libraries", "read_stars", exported / name)
+        for name in ("picks", "relion5", "relion4", "relion3", "warp")
+    }
+
+
+def rows_of(stars, target, file, block, columns):
+    """Return the rows of a file that has one block with exactly these columns."""
+    assert list(stars[target][file]) == [block]
+    assert stars[target][file][block]["columns"] == columns.split()
+    return stars[target][file][block]["rows"]
+
+
+MERIT = "rlnAutopickFigureOfMerit"
+COORDINATES = "rlnCoordinateX rlnCoordinateY rlnCoordinateZ"
+CENTERED = " ".join(f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ")
+
+
+def test_starfile_reads_our_own_picks(stars):
+    assert sorted(stars["picks"]) == ["01.star", "TS_01.star"]
+    columns = (
+        "pickerPositionX pickerPositionY pickerPositionZ pickerParticle pickerScore"
+    )
+    assert rows_of(stars, "picks", "TS_01.star", "picks", columns) == [
+        [300.0, 41.25, 102.5, "ribosome", 0.875],
+        [270.0, 190.0, 0.0, "ribosome", 0.5],
+        [14.0, 0.0, 170.0, "beta_amylase", 1.0],
+    ]
+
+
+def test_starfile_reads_relion_5(stars):
+    """Of 18 x 20 x 28 voxels of 10 Å the centre lies at z 90, y 100 and x 140 Å."""
+    columns = f"rlnTomoName {CENTERED} {MERIT} rlnClassNumber"
+    assert rows_of(stars, "relion5", "ribosome.star", "particles", columns) == [
+        ["TS_01", 160.0, -58.75, 12.5, 0.875, 1],
+        ["TS_01", 130.0, 90.0, -90.0, 0.5, 1],
+        ["01", -41.0, 0.0, -57.0, 0.25, 1],
+    ]
+    assert rows_of(stars, "relion5", "beta_amylase.star", "particles", columns) == [
+        ["TS_01", -126.0, -100.0, 80.0, 1.0, 2]
+    ]
+    assert rows_of(stars, "relion5", "never.star", "particles", columns) == []
+
+
+def test_starfile_reads_the_index_that_relion_5_imports(stars):
+    columns = "rlnTomoName rlnTomoImportParticleFile"
+    index = "import/ribosome/index.star"
+    assert rows_of(stars, "relion5", index, "particles", columns) == [
+        ["TS_01", "coordinates/TS_01.star"],
+        ["01", "coordinates/01.star"],
+    ]
+    columns = f"{CENTERED} {MERIT} rlnClassNumber"
+    file = "import/ribosome/coordinates/01.star"
+    assert rows_of(stars, "relion5", file, "particles", columns) == [
+        [-41.0, 0.0, -57.0, 0.25, 1]
+    ]
+
+
+def test_starfile_reads_relion_4(stars):
+    """Pixels of 2.5 Å, the first is 1."""
+    columns = f"rlnTomoName {COORDINATES} {MERIT} rlnClassNumber"
+    assert rows_of(stars, "relion4", "ribosome.star", "particles", columns) == [
+        ["TS_01", 121.0, 17.5, 42.0, 0.875, 1],
+        ["TS_01", 109.0, 77.0, 1.0, 0.5, 1],
+        ["01", 40.6, 41.0, 14.2, 0.25, 1],
+    ]
+
+
+def test_starfile_reads_relion_3_1(stars):
+    """Whole voxels of 10 Å, the first is 0; none lies outside."""
+    columns = f"{COORDINATES} {MERIT} rlnClassNumber"
+    file = "ribosome/TS_01_pick.star"
+    assert rows_of(stars, "relion3", file, "", columns) == [
+        [27, 4, 10, 0.875, 1],
+        [27, 19, 0, 0.5, 1],
+    ]
+    file = "ribosome/01_pick.star"
+    assert rows_of(stars, "relion3", file, "", columns) == [[10, 10, 3, 0.25, 1]]
+    assert rows_of(stars, "relion3", "never/01_pick.star", "", columns) == []
+
+
+def test_starfile_reads_warp(stars):
+    columns = f"{COORDINATES} rlnMicrographName {MERIT}"
+    assert rows_of(stars, "warp", "TS_01_ribosome.star", "", columns) == [
+        [30.0, 4.125, 10.25, "TS_01.tomostar", 0.875],
+        [27.0, 19.0, 0.0, "TS_01.tomostar", 0.5],
+    ]
+    file = "01_beta_amylase.star"
+    assert rows_of(stars, "warp", file, "", columns) == []
+
+
+def test_every_star_file_that_is_exported_was_read(stars, exported):
+    for target, files in stars.items():
+        on_disk = {
+            str(path.relative_to(exported / target))
+            for path in (exported / target).rglob("*.star")
+        }
+        assert set(files) == on_disk
+    assert sum(map(len, stars.values())) == 2 + 3 * 4 + 3 + 6 + 6

@@ -1,0 +1,80 @@
+"""What the real copick says; run by its own Python, which knows nothing of ours."""
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+
+import copick
+import numpy as np
+
+
+def read_project(config):
+    """Return the objects and picks that copick finds in a project."""
+    root = copick.from_file(config)
+    picks = [
+        {
+            "run": run.name,
+            "object": one.pickable_object_name,
+            "user": one.user_id,
+            "session": one.session_id,
+            "position_xyz": one.full_positions().tolist(),
+            "score": one.scores().tolist(),
+            "transform": one.numpy()[1].tolist(),
+        }
+        for run in root.runs
+        for one in run.picks
+    ]
+    objects = [
+        {
+            "name": one.name,
+            "is_particle": one.is_particle,
+            "label": one.label,
+            "color": list(one.color),
+            "radius": one.radius,
+        }
+        for one in root.pickable_objects
+    ]
+    return {"objects": objects, "picks": picks}
+
+
+def make_project(folder):
+    """Let copick write a project of one tomogram and its picks.
+
+    The folder holds what goes in: volume.npy, position_xyz.npy [Å] and score.npy.
+    """
+    folder = Path(folder)
+    config = {
+        "config_type": "filesystem",
+        "name": "made by copick",
+        "version": "1.0.0",
+        "pickable_objects": [
+            {"name": "ribosome", "is_particle": True, "label": 1, "radius": 150}
+        ],
+        "overlay_root": f"local://{folder}",
+        "overlay_fs_args": {"auto_mkdir": True},
+        "static_root": None,
+        "static_fs_args": {},
+    }
+    path = folder / "copick_config.json"
+    path.write_text(json.dumps(config))
+    run = copick.from_file(str(path)).new_run("TS_01")
+    tomogram = run.new_voxel_spacing(10.012).new_tomogram("denoised")
+    tomogram.from_numpy(np.load(folder / "volume.npy"), levels=2)
+    picks = run.new_picks("ribosome", "1", "me")
+    picks.from_numpy(
+        np.load(folder / "position_xyz.npy"), scores=np.load(folder / "score.npy")
+    )
+    picks.store()
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*.json"))
+
+
+def version():
+    """Return copick's version."""
+    return copick.__version__
+
+
+if __name__ == "__main__":
+    with contextlib.redirect_stdout(sys.stderr):
+        answer = globals()[sys.argv[1]](*sys.argv[2:])
+    print(json.dumps(answer))

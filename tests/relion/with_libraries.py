@@ -1,0 +1,72 @@
+"""What other programs' libraries say; run by a Python that knows nothing of ours."""
+
+import contextlib
+import io
+import json
+import sys
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import starfile
+import zarr
+from ome_zarr.io import parse_url
+from ome_zarr.reader import Reader
+from ome_zarr_models import open_ome_zarr
+
+
+def validate_mrc(path):
+    """Return whether an MRC file keeps to the standard, complaints, and content."""
+    said = io.StringIO()
+    valid = mrcfile.validate(path, print_file=said)
+    with mrcfile.open(path) as file:
+        size = file.voxel_size
+        return {
+            "valid": valid,
+            "said": said.getvalue(),
+            "voxel_size": [float(size[axis]) for axis in "xyz"],
+            "shape": list(file.data.shape),
+            "dtype": str(file.data.dtype),
+            "sum": float(file.data.sum(dtype=np.float64)),
+            "brightest": [int(i) for i in np.argwhere(file.data == file.data.max())[0]],
+        }
+
+
+def read_ome_zarr(path):
+    """Return what ome-zarr reads, and the model that its metadata fit."""
+    model = open_ome_zarr(zarr.open_group(path, mode="r"))
+    (node,) = Reader(parse_url(path))()
+    (data,) = node.data
+    volume = data.compute()
+    return {
+        "model": f"{type(model).__module__}.{type(model).__name__}",
+        "axes": node.metadata["axes"],
+        "scale": node.metadata["coordinateTransformations"],
+        "shape": list(volume.shape),
+        "dtype": str(volume.dtype),
+        "sum": float(volume.sum(dtype=np.float64)),
+        "brightest": [int(i) for i in np.argwhere(volume == volume.max())[0]],
+    }
+
+
+def read_stars(folder):
+    """Return the blocks of each STAR file in a folder: columns and rows."""
+    found = {}
+    for path in sorted(Path(folder).rglob("*.star")):
+        # Names such as 01 are names; starfile makes numbers of all others that can be.
+        blocks = starfile.read(
+            path,
+            always_dict=True,
+            parse_as_string=["rlnTomoName", "rlnMicrographName"],
+        )
+        found[str(path.relative_to(folder))] = {
+            name: {"columns": list(block.columns), "rows": block.to_numpy().tolist()}
+            for name, block in blocks.items()
+        }
+    return found
+
+
+if __name__ == "__main__":
+    with contextlib.redirect_stdout(sys.stderr):
+        answer = globals()[sys.argv[1]](*sys.argv[2:])
+    print(json.dumps(answer))
