@@ -37,8 +37,8 @@ def test_no_more_jobs_than_shards_and_stages(undisturbed):
     submitted = undisturbed.output.count("has been submitted with SLURM jobid")
     shards = json.loads(undisturbed.path("run.json").read_text())["shards"]
     assert len(shards) == 4  # labeled, test, two of unlabeled
-    # burn_in, co_train, calibrate, pick, evaluate, export, report
-    assert submitted == 2 * len(shards) + 7
+    # burn_in, co_train, predict_noisy, calibrate, pick, evaluate, export, report
+    assert submitted == 2 * len(shards) + 8
 
 
 def test_a_killed_snakemake_leaves_jobs_that_are_not_run_twice(
