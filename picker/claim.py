@@ -39,6 +39,8 @@ class Owner:
     host: str
     pid: int
     job: str = ""
+    restart: str = ""
+    """How often Slurm has requeued the job; empty: never."""
 
     def __str__(self) -> str:
         """Return what a person can look for."""
@@ -52,6 +54,7 @@ def this_process() -> Owner:
         host=socket.gethostname(),
         pid=os.getpid(),
         job=os.environ.get("SLURM_JOB_ID", ""),
+        restart=os.environ.get("SLURM_RESTART_COUNT", ""),
     )
 
 
@@ -72,7 +75,7 @@ def owner_of(result: Path, path: Path | None = None) -> Owner | None:
     if owner.host == here.host and not _is_alive(owner.pid):
         return None
     # Slurm gives a requeued job the number that its killed run had.
-    requeued = bool(owner.job) and owner.job == here.job and owner.pid != here.pid
+    requeued = owner.job == here.job and owner.restart != here.restart
     return None if requeued or age > STALE else owner
 
 

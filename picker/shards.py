@@ -65,18 +65,20 @@ def forget_untrue_manifests(manifests: Iterable[Path]) -> None:
 def _is_true(manifest: Path, present: dict[str, set[str]]) -> bool:
     try:
         entries = json.loads(manifest.read_text())["tomograms"]
-        return not any(entry["retry"] for entry in entries) and all(
+        return not any(
+            entry["retry"] or _is_replaced(entry["stamps"]) for entry in entries
+        ) and all(
             _is_there(entry["path"], present)
             and (not entry["labels"] or _is_there(entry["labels"], present))
-            and all(
-                file_stamp(Path(file)) == tuple(stamp)
-                for file, stamp in entry["stamps"].items()
-            )
             for entry in entries
             if entry["error"] is None
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def _is_replaced(stamps: dict[str, list[int]]) -> bool:
+    return any(file_stamp(Path(f)) != tuple(stamp) for f, stamp in stamps.items())
 
 
 def _is_there(path: str, present: dict[str, set[str]]) -> bool:

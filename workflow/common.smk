@@ -34,6 +34,7 @@ EVALUATED = "test" if any(r.split == "test" and r.picks for r in rows) else "val
 PREPROCESSED = "results/manifests/preprocess/{shard}.json"
 PREDICTED = "results/{{method}}/manifests/predict/{shard}.json"
 PICKED = "results/{method}/manifests/pick.json"
+NOISY = "results/{method}/manifests/noisy.json"
 
 # Jobs may start in any folder and any environment; the package stands beside the
 # Snakefile, and its Python is the one that runs Snakemake.
@@ -71,11 +72,9 @@ def manifests(pattern, *splits):
 def every_manifest():
     """Return the manifests of all stages for this method."""
     predicted = [path.format(method=METHOD) for path in manifests(PREDICTED)]
-    return [*manifests(PREPROCESSED), *predicted, PICKED.format(method=METHOD)]
-
-
-if IS_MAIN:
-    forget_untrue_manifests(Path(path) for path in every_manifest())
+    noisy = [NOISY.format(method=METHOD)] if FEEDBACK == "labeled" else []
+    picked = PICKED.format(method=METHOD)
+    return [*manifests(PREPROCESSED), *predicted, *noisy, picked]
 
 
 def shard_files(wildcards):

@@ -52,3 +52,6 @@ def remove_lock_of_the_dead():
 
 if IS_MAIN:
     remove_lock_of_the_dead()
+    # Not under a run that is alive, whose manifests these are.
+    if not any(LOCKS.glob("*.lock")):
+        forget_untrue_manifests(Path(path) for path in every_manifest())

@@ -47,7 +47,11 @@ def run(arguments: argparse.Namespace) -> None:
     ValueError
         If a tomogram is a test tomogram, or none has labels.
     """
-    known = [e for e in read_manifests(arguments.manifests) if e.labels and not e.error]
+    given = read_manifests(arguments.manifests)
+    for entry in given:
+        if entry.error:  # thresholds from what is left would be other thresholds
+            raise ValueError(f"{entry.tomogram} cannot be used: {entry.error}")
+    known = [e for e in given if e.labels]
     if not known:
         raise ValueError("calibration needs tomograms with labels; none could be used")
     for entry in known:

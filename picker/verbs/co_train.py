@@ -115,7 +115,14 @@ def _co_train(
                 co_train,
                 shared,
                 model_fingerprint(arguments.model),
-                inputs_key([*usable(entries, "labeled"), *chosen]),
+                inputs_key(
+                    [
+                        *usable(entries, "labeled"),
+                        *chosen,
+                        # their particles decide what a pseudo-pick is
+                        *(usable(entries, "validation") if how else []),
+                    ]
+                ),
             ),
         )
     return model, card.model_copy(update={"stage": "co_train"})

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from picker.claim import claimed
 from picker.config import ExportSettings, Target
 from picker.formats.records import TomogramPicks
 from picker.formats.star import read_picks
@@ -39,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Export to one target; the folder is there whole or not at all."""
+    with claimed(arguments.output):
+        _export(arguments)
+
+
+def _export(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "export", ExportSettings)
     particles = read_particles(arguments.settings)
     tomograms = [

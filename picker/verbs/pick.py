@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from picker.claim import claimed
 from picker.config import Particle, PickSettings
 from picker.formats.star import read_comments, read_picks, write_picks
 from picker.formats.volume import read_mask
@@ -55,6 +56,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the picks of all predicted tomograms."""
+    with claimed(arguments.output):
+        _pick_all(arguments)
+
+
+def _pick_all(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "pick", PickSettings)
     particles = read_particles(arguments.settings)
     saved = json.loads(arguments.thresholds.read_text())

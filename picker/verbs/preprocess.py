@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import TypeAdapter
 
+from picker import __version__
 from picker.claim import claimed
 from picker.config import Particle, PreprocessSettings, TomogramRow
 from picker.formats.ome_zarr import read_attributes, write_volume
@@ -81,6 +82,7 @@ def _preprocess_all(
                 split=row.split,
                 path=volume,
                 volume=volume,
+                stamps=_stamps(row),
                 error=str(error),
                 # A file server that did not answer may do so next time.
                 retry=isinstance(error, OSError),
@@ -107,8 +109,9 @@ def _preprocess(
 ) -> Entry:
     """Write one tomogram's volume and labels unless they are there and valid."""
     files = [row.path, *row.picks, *([row.mask] if row.mask else [])]
-    stamps = {str(file): file_stamp(file) for file in files}
+    stamps = _stamps(row)
     key = fingerprint(
+        __version__,
         row.model_dump_json(),
         settings.model_dump_json(),
         particles,
@@ -166,6 +169,12 @@ def _preprocess(
     }
     write_volume(volume_path, volume.astype(np.float16), voxel_size, attributes)
     return entry
+
+
+def _stamps(row: TomogramRow) -> dict[str, tuple[int, int]]:
+    """Return the stamps of the files there are that a tomogram is read from."""
+    files = [row.path, *row.picks, *([row.mask] if row.mask else [])]
+    return {str(file): file_stamp(file) for file in files if file.exists()}
 
 
 def _finished_entry(

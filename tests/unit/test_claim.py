@@ -16,6 +16,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(claim, "HEARTBEAT", 0.05)
     monkeypatch.setattr(claim, "LOOK", 0.02)
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.delenv("SLURM_RESTART_COUNT", raising=False)
 
 
 def write(result, *, age=0.0, **owner):
@@ -59,6 +60,9 @@ def test_a_requeued_job_takes_over_from_itself_at_once(tmp_path, monkeypatch):
     write(tmp_path / "m", job="77")
     assert owner_of(tmp_path / "m") is not None
     monkeypatch.setenv("SLURM_JOB_ID", "77")
+    # Processes of one allocation share the number: they are strangers.
+    assert owner_of(tmp_path / "m") is not None
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     assert owner_of(tmp_path / "m") is None
 
 

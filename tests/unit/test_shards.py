@@ -92,6 +92,8 @@ def test_an_input_replaced_even_by_an_older_one_is_noticed(folder):
     source.write_text("two")
     os.utime(source, (1, 1))
     assert not is_kept(folder, stamps=stamps)
+    # One that could not be used is mended by such a file too.
+    assert not is_kept(folder, stamps=stamps, error="it is truncated")
 
 
 def test_a_damaged_manifest_is_forgotten(folder):

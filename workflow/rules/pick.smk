@@ -3,11 +3,7 @@ rule calibrate:
     input:
         manifests=[
             *manifests(PREDICTED, FEEDBACK),
-            *(
-                ["results/{method}/manifests/noisy.json"]
-                if FEEDBACK == "labeled"
-                else []
-            ),
+            *([NOISY] if FEEDBACK == "labeled" else []),
         ],
         settings=settings_files("particles", "calibrate", "pick"),
     output:

@@ -34,7 +34,7 @@ rule predict_noisy:
         manifests=manifests(PREPROCESSED, "labeled"),
         settings=settings_files("predict", "calibrate"),
     output:
-        "results/{method}/manifests/noisy.json",
+        NOISY,
     log:
         "results/logs/{method}/predict_noisy.log",
     conda:
