@@ -64,9 +64,11 @@ def forget_untrue_manifests(manifests: Iterable[Path]) -> None:
 
 def _is_true(manifest: Path, present: dict[str, set[str]]) -> bool:
     try:
+        written = manifest.stat().st_mtime_ns
         entries = json.loads(manifest.read_text())["tomograms"]
         return not any(
-            entry["retry"] or _is_replaced(entry["stamps"]) for entry in entries
+            entry["retry"] or _is_replaced(entry["stamps"], written)
+            for entry in entries
         ) and all(
             _is_there(entry["path"], present)
             and (not entry["labels"] or _is_there(entry["labels"], present))
@@ -77,8 +79,16 @@ def _is_true(manifest: Path, present: dict[str, set[str]]) -> bool:
         return False
 
 
-def _is_replaced(stamps: dict[str, list[int]]) -> bool:
-    return any(file_stamp(Path(f)) != tuple(stamp) for f, stamp in stamps.items())
+def _is_replaced(stamps: dict[str, list[int]], written: int) -> bool:
+    """Return whether a file was replaced by an older one than the manifest [ns].
+
+    The workflow sees newer ones itself, and knows better what follows from them.
+    """
+    for file, stamp in stamps.items():
+        now = file_stamp(Path(file))
+        if now != tuple(stamp) and now[1] <= written:
+            return True
+    return False
 
 
 def _is_there(path: str, present: dict[str, set[str]]) -> bool:

@@ -1,4 +1,5 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,12 @@ def folder(tmp_path):
     return tmp_path
 
 
-def is_kept(folder, **changes):
+def is_kept(folder, age=0, **changes):
     here = folder / "here"
     entry = Entry(tomogram="TS", split="test", path=here, volume=here)
     path = folder / "manifest.json"
     write_manifest(path, [entry.model_copy(update=changes)])
+    os.utime(path, (time.time() - age,) * 2)
     forget_untrue_manifests([path, folder / "no such.json"])
     return path.exists()
 
@@ -92,6 +94,9 @@ def test_an_input_replaced_even_by_an_older_one_is_noticed(folder):
     source.write_text("two")
     os.utime(source, (1, 1))
     assert not is_kept(folder, stamps=stamps)
+    os.utime(source)  # newer than the manifest: the workflow sees that itself
+    assert is_kept(folder, age=60, stamps=stamps)
+    os.utime(source, (1, 1))
     # One that could not be used is mended by such a file too.
     assert not is_kept(folder, stamps=stamps, error="it is truncated")
 
