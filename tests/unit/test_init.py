@@ -1,5 +1,7 @@
+import importlib
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -66,3 +68,9 @@ def test_without_a_checkout_it_says_so(tmp_path, monkeypatch, capsys):
     assert (
         "only a checkout of the repository has the workflow" in capsys.readouterr().err
     )
+
+
+def test_the_command_that_the_readme_types_is_installed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    module, _, name = project["scripts"]["picker"].partition(":")
+    assert getattr(importlib.import_module(module), name) is main
