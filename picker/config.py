@@ -206,6 +206,12 @@ class ModelSettings(Settings):
         return self
 
     @property
+    def alignment(self) -> int:
+        """Deepest stride of the network [voxels]."""
+        widths, _, stem_pool = self.architecture
+        return int(2 ** (len(widths) + stem_pool))
+
+    @property
     def architecture(self) -> tuple[tuple[int, ...], tuple[int, ...], bool]:
         """Widths, blocks and stem pool after the preset filled in what is null."""
         presets = {
@@ -329,12 +335,10 @@ class CoTrainSettings(Settings):
 class PredictSettings(Settings):
     """From tomogram to candidates."""
 
-    window_zyx: ShapeZYX = (90, 90, 90)
-    """Size of the sliding window [voxels]."""
-    overlap: Annotated[float, Field(ge=0, lt=1)] = 0.25
-    """Overlap of neighbouring windows as a fraction of their size."""
-    batch_size: Count = 1
-    """Windows in one forward pass."""
+    window_zyx: ShapeZYX = (192, 352, 352)
+    """Largest part of a tomogram that the network sees at once [voxels]."""
+    halo: Annotated[int, Field(ge=0, multiple_of=2)] = 24
+    """What a window sees beyond what is kept of it, at cut faces [voxels]."""
     flips: bool = True
     """Average over the identity and flips along z, y and x."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -436,7 +440,7 @@ class Config(Settings):
     co_train: CoTrainSettings = CoTrainSettings()
     """The second training stage."""
     predict: PredictSettings = PredictSettings()
-    """Sliding window and peaks."""
+    """Windows and peaks."""
     calibrate: CalibrateSettings = CalibrateSettings()
     """Scores to thresholds."""
     pick: PickSettings = PickSettings()
@@ -447,6 +451,16 @@ class Config(Settings):
     """Picks for other programs."""
     report: ReportSettings = ReportSettings()
     """One page to look at."""
+
+    @model_validator(mode="after")
+    def _windows_hold_the_network(self) -> Self:
+        least = 2 * self.model.alignment
+        if min(self.predict.window_zyx) < least:
+            raise ValueError(
+                f"predict.window_zyx is {list(self.predict.window_zyx)}; this model's"
+                f" strides need at least {least} voxels along each axis"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

@@ -107,11 +107,9 @@ def peaks_from_heatmap(
     positions, numbers, scores = [], [], []
     for number, kernel in enumerate(kernels):
         values = heatmap[number].float()
-        # Max-pooling pads with -inf: nothing wraps round or shadows an edge.
-        highest = functional.max_pool3d(
-            values[None, None], kernel, stride=1, padding=kernel // 2
-        )[0, 0]
-        index = torch.nonzero((values == highest) & (values >= min_score))
+        index = torch.nonzero(
+            (values == _highest_around(values, kernel)) & (values >= min_score)
+        )
         scores.append(values[tuple(index.T)].cpu().numpy())
         centre = index.double() + _subvoxel_shift(values, index)
         positions.append((centre * stride + (stride - 1) / 2).cpu().numpy())
@@ -125,21 +123,38 @@ def peaks_from_heatmap(
     )
 
 
+def _highest_around(values: Tensor, kernel: int) -> Tensor:
+    """Return the maximum of the cube around each voxel, `(z, y, x)` as `values`.
+
+    Axis by axis, which costs 3 kernel instead of kernel³ comparisons a voxel.
+    """
+    highest = values[None, None]
+    for axis in range(3):
+        edges = [kernel if a == axis else 1 for a in range(3)]
+        # Max-pooling pads with -inf: nothing wraps round or shadows an edge.
+        highest = functional.max_pool3d(
+            highest, edges, stride=1, padding=[edge // 2 for edge in edges]
+        )
+    return highest[0, 0]
+
+
 def _subvoxel_shift(values: Tensor, index: Tensor) -> Tensor:
     """Return `(n, 3)` shifts in ±0.5 to the top of a parabola through log values.
 
     Exact for a Gaussian. On a face there is no second neighbour: no shift there.
     """
     shifts = torch.zeros(index.shape, dtype=torch.float64, device=values.device)
-    log = values.double().clamp_min(1e-6).log()
+
+    def log(at: Tensor) -> Tensor:
+        return values[tuple(at.T)].double().clamp_min(1e-6).log()
+
     for axis in range(3):
         size = values.shape[axis]
         inside = (index[:, axis] > 0) & (index[:, axis] < size - 1)
         at = index[inside]
         step = torch.zeros_like(at)
         step[:, axis] = 1
-        here = log[tuple(at.T)]
-        before, after = log[tuple((at - step).T)], log[tuple((at + step).T)]
+        before, here, after = log(at - step), log(at), log(at + step)
         curvature = before - 2 * here + after
         shift = torch.where(
             curvature < 0, 0.5 * (before - after) / curvature, torch.zeros_like(here)

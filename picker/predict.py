@@ -1,8 +1,10 @@
-"""Tomogram to heatmap by a sliding window, heatmap to candidates by its peaks."""
+"""Tomogram to heatmap by large windows, heatmap to candidates by its peaks."""
 
 from __future__ import annotations
 
-from itertools import product
+import logging
+from dataclasses import dataclass
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from picker.config import Particle, PredictSettings
+    from picker.config import Particle, PredictSettings, ShapeZYX
 
-ALIGNMENT = 8
-"""Windows start at multiples of this, so that strided features keep their phase."""
+logger = logging.getLogger(__name__)
 
 
 def choose_device(name: str) -> torch.device:
@@ -43,107 +44,194 @@ def wants_bfloat16(precision: str, device: torch.device) -> bool:
     return bool(torch.backends.cpu.get_cpu_capability().startswith("AVX512"))
 
 
-def window_starts(size: int, window: int, overlap: float) -> list[int]:
-    """Return where windows start along one axis, so that the last one ends at `size`.
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A window along one axis [voxels]: what the network sees, what is kept of it.
 
-    All in voxels. Neighbours share at least `overlap` of the window. Starts are
-    aligned but for the last.
+    The network sees `start` … `stop`; `first` … `last` are kept. All are even.
     """
-    if window >= size:
-        return [0]
-    step = max(ALIGNMENT, int(window * (1 - overlap)) // ALIGNMENT * ALIGNMENT)
-    return [*range(0, size - window, step), size - window]
+
+    start: int
+    stop: int
+    first: int
+    last: int
 
 
-def blending_weight(shape: tuple[int, ...]) -> Tensor:
-    """Return `(z, y, x)` weights, 1 at a window's centre and falling to its faces."""
-    ramps = []
-    for size in shape:
-        centre = (size - 1) / 2
-        distance = (torch.arange(size) - centre).abs() / (size / 2)
-        ramps.append((-0.5 * (distance / 0.5) ** 2).exp())
-    z, y, x = ramps
-    return z[:, None, None] * y[:, None] * x
-
-
-@torch.inference_mode()
-def predict_heatmap(
-    model: nn.Module,
-    volume: NDArray[np.float32] | zarr.Array[Any],
-    num_particles: int,
-    settings: PredictSettings,
-    device: torch.device,
-) -> Tensor:
-    """Return the heatmap of a whole tomogram.
+def spans(size: int, largest: int, halo: int, alignment: int) -> list[Span]:
+    """Return the fewest windows that cover an axis, all about as long.
 
     Parameters
     ----------
-    model
-        In `eval` mode, on `device`.
-    volume
-        `(z, y, x)`, normalised; array or lazy Zarr array.
-    num_particles
-        Number of classes.
-    settings
-        Window, overlap, views and precision.
-    device
-        Where the model is.
+    size
+        Of the axis [voxels], even.
+    largest
+        No window is longer [voxels].
+    halo
+        What a window sees beyond what is kept of it [voxels], even, where the axis
+        goes on: there the network's padding would spoil the result. Less where
+        `largest` leaves no room for it.
+    alignment
+        Windows start at multiples of it [voxels], so that every strided feature falls
+        where it would in the whole tomogram.
 
-    Returns
-    -------
-    `(class, ⌈z/2⌉, ⌈y/2⌉, ⌈x/2⌉)` float32 in [0, 1], on the CPU.
-
-    Source: Wang et al. 2025, SemiETPicker, section 3.2.
+    Raises
+    ------
+    ValueError
+        If `largest` is less than twice the alignment.
     """
-    even = tuple(size + size % 2 for size in volume.shape)
-    window = tuple(
-        min(wanted + wanted % 2, size)
-        for wanted, size in zip(settings.window_zyx, even, strict=True)
-    )
-    corners = list(
-        product(
-            *(
-                window_starts(size, edge, settings.overlap)
-                for size, edge in zip(even, window, strict=True)
+    if size <= largest:
+        return [Span(0, size, 0, size)]
+    if largest < 2 * alignment:
+        raise ValueError(f"a window needs {2 * alignment} voxels, got {largest}")
+    halo = min(halo, (largest - 2 * alignment) // 4 * 2)
+    for number in range(2, size):
+        cuts = [round(i * size / number / 2) * 2 for i in range(number + 1)]
+        found = [
+            Span(
+                max(0, first - halo) // alignment * alignment,
+                min(size, last + halo),
+                first,
+                last,
             )
+            for first, last in pairwise(cuts)
+        ]
+        if max(span.stop - span.start for span in found) <= largest:
+            return found
+    raise AssertionError("an axis can always be cut")
+
+
+@dataclass(kw_only=True)
+class Predictor:
+    """A model and how it is run on whole tomograms.
+
+    Attributes
+    ----------
+    model
+        In `eval` mode, on `device`; `model.alignment` is its deepest stride [voxels].
+    particles
+        The model's classes.
+    settings
+        Window, halo, views and precision.
+    device
+        Where the model is, and where heatmaps are gathered.
+    """
+
+    model: nn.Module
+    particles: tuple[Particle, ...]
+    settings: PredictSettings
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        """Start with the windows that the settings ask for."""
+        self.window_zyx = self.settings.window_zyx
+
+    def heatmap(self, volume: NDArray[np.float32] | zarr.Array[Any]) -> Tensor:
+        """Return the heatmap of a whole tomogram.
+
+        Windows that do not fit into the GPU's memory are cut down, for this tomogram
+        and those that follow.
+
+        Parameters
+        ----------
+        volume
+            `(z, y, x)`, normalised; array or lazy Zarr array.
+
+        Returns
+        -------
+        `(class, ⌈z/2⌉, ⌈y/2⌉, ⌈x/2⌉)` float32 in [0, 1], on `device`. It equals the
+        network's on the whole tomogram up to what lies beyond the halo.
+        """
+        while True:
+            try:
+                return self._heatmap(volume)
+            except torch.OutOfMemoryError:
+                smaller = self._smaller_window()
+                if smaller == self.window_zyx:
+                    raise
+                logger.warning(
+                    "warning: windows of %s do not fit into the GPU's memory; going on"
+                    " with %s",
+                    self.window_zyx,
+                    smaller,
+                )
+                self.window_zyx = smaller
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _heatmap(self, volume: NDArray[np.float32] | zarr.Array[Any]) -> Tensor:
+        even = tuple(size + size % 2 for size in volume.shape)
+        coarse = tuple(size // OUTPUT_STRIDE for size in even)
+        heatmap = torch.empty((len(self.particles), *coarse), device=self.device)
+        autocast = torch.autocast(
+            self.device.type,
+            dtype=torch.bfloat16,
+            enabled=wants_bfloat16(self.settings.precision, self.device),
         )
-    )
-    coarse = tuple(size // OUTPUT_STRIDE for size in even)
-    total = torch.zeros((num_particles, *coarse))
-    weights = torch.zeros(coarse)
-    weight = blending_weight(tuple(edge // OUTPUT_STRIDE for edge in window))
-    autocast = torch.autocast(
-        device.type,
-        dtype=torch.bfloat16,
-        enabled=wants_bfloat16(settings.precision, device),
-    )
-    for first in range(0, len(corners), settings.batch_size):
-        batch = corners[first : first + settings.batch_size]
-        patches = np.stack([_cut(volume, corner, window) for corner in batch])
-        with autocast:
-            heatmaps = averaged_views(
-                model, torch.from_numpy(patches)[:, None].to(device), settings.flips
+        axes = [
+            spans(size, edge + edge % 2, self.settings.halo, self._alignment)
+            for size, edge in zip(even, self.window_zyx, strict=True)
+        ]
+        for window in product(*axes):
+            seen = _cut(volume, window)
+            with autocast:
+                found = averaged_views(
+                    self.model,
+                    torch.from_numpy(seen)[None, None].to(self.device),
+                    self.settings.flips,
+                )[0]
+            to = tuple(
+                slice(s.first // OUTPUT_STRIDE, s.last // OUTPUT_STRIDE) for s in window
             )
-        for corner, heatmap in zip(batch, heatmaps.cpu(), strict=True):
-            place = tuple(
-                slice(start // OUTPUT_STRIDE, (start + edge) // OUTPUT_STRIDE)
-                for start, edge in zip(corner, window, strict=True)
+            of = tuple(
+                slice(
+                    (s.first - s.start) // OUTPUT_STRIDE,
+                    (s.last - s.start) // OUTPUT_STRIDE,
+                )
+                for s in window
             )
-            total[(slice(None), *place)] += heatmap * weight
-            weights[place] += weight
-    return total.div_(weights)
+            heatmap[(slice(None), *to)] = found[(slice(None), *of)]
+        return heatmap
+
+    def candidates(
+        self, volume: NDArray[np.float32] | zarr.Array[Any], voxel_size: float
+    ) -> Picks:
+        """Return every candidate in a normalised tomogram [Å], best first."""
+        return candidates_from_heatmap(
+            self.heatmap(volume),
+            self.particles,
+            voxel_size,
+            volume.shape,
+            self.settings,
+        )
+
+    @property
+    def _alignment(self) -> int:
+        return int(self.model.alignment)  # type: ignore[arg-type]
+
+    def _smaller_window(self) -> ShapeZYX:
+        """Return the window with its longest edge halved, while any can be."""
+        edges = list(self.window_zyx)
+        longest = int(np.argmax(edges))
+        half = edges[longest] // 2
+        if half < 2 * self._alignment:
+            return self.window_zyx
+        edges[longest] = half
+        z, y, x = edges
+        return z, y, x
 
 
 def _cut(
-    volume: NDArray[np.float32] | zarr.Array[Any],
-    corner: tuple[int, ...],
-    window: tuple[int, ...],
+    volume: NDArray[np.float32] | zarr.Array[Any], window: tuple[Span, ...]
 ) -> NDArray[np.float32]:
     """Return one window; where an odd size was made even its last plane repeats."""
-    place = tuple(slice(c, c + w) for c, w in zip(corner, window, strict=True))
-    patch = np.asarray(volume[place], np.float32)
-    missing = [(0, w - s) for w, s in zip(window, patch.shape, strict=True)]
-    return np.pad(patch, missing, mode="edge")
+    place = tuple(slice(span.start, span.stop) for span in window)
+    seen = np.asarray(volume[place], np.float32)
+    missing = [
+        (0, span.stop - span.start - size)
+        for span, size in zip(window, seen.shape, strict=True)
+    ]
+    return np.pad(seen, missing, mode="edge") if np.any(missing) else seen
 
 
 def candidates_from_heatmap(
@@ -180,19 +268,4 @@ def candidates_from_heatmap(
         position_zyx=position_from_index(index, voxel_size),
         particle=names[number],
         score=score,
-    )
-
-
-def find_candidates(
-    model: nn.Module,
-    volume: NDArray[np.float32] | zarr.Array[Any],
-    voxel_size: float,
-    particles: tuple[Particle, ...],
-    settings: PredictSettings,
-    device: torch.device,
-) -> Picks:
-    """Return every candidate in a normalised tomogram [Å], best first."""
-    heatmap = predict_heatmap(model, volume, len(particles), settings, device)
-    return candidates_from_heatmap(
-        heatmap, particles, voxel_size, volume.shape, settings
     )

@@ -31,6 +31,8 @@ def build_model(settings: ModelSettings, num_particles: int) -> nn.Module:
         stem_pool=stem_pool,
         dropout=settings.dropout,
     )
+    # Shifts by the deepest stride [voxels] shift every feature alike.
+    model.alignment = settings.alignment  # type: ignore[assignment]
     # The stubs of `to` leave memory_format without a device out.
     model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     return model

@@ -24,7 +24,6 @@ OWN_DATA = {
     "source": "table",
     "preset": "full",
     "patch_zyx": "[90, 90, 90]",
-    "window_zyx": "[90, 90, 90]",
     "steps": "5000",
 }
 """Settings in which real work begins elsewhere than the demo."""

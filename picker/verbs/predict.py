@@ -20,7 +20,7 @@ from picker.claim import claimed
 from picker.config import CalibrateSettings, PickSettings, PredictSettings
 from picker.formats.star import write_picks
 from picker.formats.volume import read_tomogram
-from picker.predict import choose_device, find_candidates
+from picker.predict import Predictor, choose_device
 from picker.preprocess import preprocess_volume
 from picker.select import select_picks
 from picker.verbs.common import (
@@ -34,9 +34,6 @@ from picker.verbs.predict_shard import predict_shard
 
 if TYPE_CHECKING:
     import argparse
-
-    import torch
-    from torch import nn
 
     from picker.tomogram import Tomogram
 
@@ -80,6 +77,9 @@ def run(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "predict", PredictSettings)
     device = choose_device(settings.device)
     model, card = read_model(arguments.model, device)
+    predictor = Predictor(
+        model=model, particles=card.particles, settings=settings, device=device
+    )
     logger.info("model %s on %s", arguments.model, device)
     if arguments.manifests:
         with claimed(arguments.output):
@@ -87,25 +87,20 @@ def run(arguments: argparse.Namespace) -> None:
                 read_manifests(arguments.manifests),
                 arguments.candidates,
                 arguments.model,
-                model,
-                card,
-                settings,
-                device,
+                predictor,
                 read_section(arguments.settings, "calibrate", CalibrateSettings)
                 if arguments.noisy
                 else None,
             )
             write_text(arguments.output, manifest.model_dump_json(indent=1))
     else:
-        _predict_files(arguments, model, card, settings, device)
+        _predict_files(arguments, predictor, card)
 
 
 def _predict_files(
     arguments: argparse.Namespace,
-    model: nn.Module,
+    predictor: Predictor,
     card: ModelCard,
-    settings: PredictSettings,
-    device: torch.device,
 ) -> None:
     """Write one STAR file of picks for each volume as it came from elsewhere."""
     thresholds = _thresholds(arguments.thresholds, arguments.model, card)
@@ -119,9 +114,7 @@ def _predict_files(
         )
         for warning in [*warnings, *said]:
             logger.warning("warning: %s", warning)
-        candidates = find_candidates(
-            model, volume, voxel_size, card.particles, settings, device
-        )
+        candidates = predictor.candidates(volume, voxel_size)
         picks = select_picks(
             candidates, card.particles, thresholds, picking, voxel_size, volume.shape
         )

@@ -15,20 +15,18 @@ import numpy as np
 from picker.formats.ome_zarr import open_volume, read_attributes
 from picker.formats.star import read_comments, read_picks, write_picks
 from picker.picks import score_histogram
-from picker.predict import find_candidates
 from picker.verbs.common import Entry, Manifest, fingerprint
-from picker.verbs.model_card import ModelCard, model_fingerprint
+from picker.verbs.model_card import model_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    import torch
     from numpy.typing import NDArray
-    from torch import nn
 
     from picker.config import CalibrateSettings, PredictSettings
     from picker.picks import Picks
+    from picker.predict import Predictor
 
 logger = logging.getLogger("picker")
 
@@ -37,10 +35,7 @@ def predict_shard(
     entries: Sequence[Entry],
     folder: Path,
     model_path: Path,
-    model: nn.Module,
-    card: ModelCard,
-    settings: PredictSettings,
-    device: torch.device,
+    predictor: Predictor,
     calibration: CalibrateSettings | None = None,
 ) -> Manifest:
     """Write the candidates of every usable tomogram of a shard and return its manifest.
@@ -55,20 +50,18 @@ def predict_shard(
         Preprocessed tomograms.
     folder
         Where `<tomogram>.star` are written.
-    model_path, model, card
-        The model, what it is, and where it came from.
-    settings, device
-        How and where to compute.
+    model_path, predictor
+        Where the model came from, and what runs it.
     calibration
         Given, noisy copies of the tomograms are predicted in their place.
     """
     model_key = model_fingerprint(model_path)
     tasks = _tasks(entries, folder, calibration)
     done: list[Entry] = []
-    totals = {p.name: score_histogram(np.zeros(0)) for p in card.particles}
+    totals = {p.name: score_histogram(np.zeros(0)) for p in predictor.particles}
 
     def read(task: _Task) -> _Input:
-        return _read(task, model_key, settings)
+        return _read(task, model_key, predictor.settings)
 
     with ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
@@ -86,14 +79,7 @@ def predict_shard(
             candidates = given.candidates
             if candidates is None:
                 assert given.volume is not None
-                candidates = find_candidates(
-                    model,
-                    given.volume,
-                    given.voxel_size,
-                    card.particles,
-                    settings,
-                    device,
-                )
+                candidates = predictor.candidates(given.volume, given.voxel_size)
                 if writing:
                     writing.result()
                 writing = writer.submit(

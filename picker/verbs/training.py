@@ -20,7 +20,7 @@ from picker.heatmap import nms_kernel
 from picker.models import OUTPUT_STRIDE
 from picker.patches import PatchSource
 from picker.picks import no_picks
-from picker.predict import candidates_from_heatmap, predict_heatmap
+from picker.predict import Predictor
 from picker.teacher import PseudoPicks
 from picker.tomogram import index_from_position
 from picker.verbs.common import fingerprint
@@ -154,13 +154,13 @@ def thresholds_of(
     device: torch.device,
 ) -> dict[str, Threshold]:
     """Return each class's best threshold and F1 on tomograms with labels."""
+    predictor = Predictor(
+        model=model, particles=particles, settings=settings, device=device
+    )
     candidates, truth = {}, {}
     for entry in entries:
         volume, voxel_size, _ = open_volume(entry.volume)
-        heatmap = predict_heatmap(model, volume, len(particles), settings, device)
-        candidates[entry.tomogram] = candidates_from_heatmap(
-            heatmap, particles, voxel_size, volume.shape, settings
-        )
+        candidates[entry.tomogram] = predictor.candidates(volume, voxel_size)
         assert entry.labels is not None
         truth[entry.tomogram] = read_picks(entry.labels)
     return calibrate(candidates, truth, particles, CalibrateSettings())

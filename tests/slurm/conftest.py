@@ -20,7 +20,7 @@ CONFIG = SMALL | {
     # Many small windows: a shard takes long enough to be hit in the middle of it.
     "predict": {
         "window_zyx": [24, 16, 16],
-        "overlap": 0.75,
+        "halo": 0,
         "precision": "float32",
         "min_score": 0.0,
     },

@@ -37,7 +37,6 @@ def test_its_settings_are_those_of_real_work(tmp_path):
     assert config.tomograms.source == "table"
     assert config.model.preset == "full"
     assert config.train.patch_zyx == (90, 90, 90)
-    assert config.predict.window_zyx == (90, 90, 90)
     assert (config.burn_in.steps, config.co_train.steps) == (5000, 5000)
 
 

@@ -6,10 +6,10 @@ from torch import nn
 from picker.config import ModelSettings, Particle, PredictSettings
 from picker.models import build_model
 from picker.predict import (
+    Predictor,
     candidates_from_heatmap,
     choose_device,
-    predict_heatmap,
-    window_starts,
+    spans,
 )
 
 CPU = torch.device("cpu")
@@ -18,54 +18,104 @@ CPU = torch.device("cpu")
 class Darkness(nn.Module):
     """Logits that follow the density: local, so windows must not matter."""
 
+    alignment = 2
+
     def forward(self, patch):
         pooled = nn.functional.avg_pool3d(patch, 2)
         return torch.cat([pooled, -pooled], dim=1)
 
 
-def settings(**values):
-    return PredictSettings(
+def predictor(model, **values):
+    settings = PredictSettings(
         **{"window_zyx": (16, 24, 32), "precision": "float32"} | values
     )
+    particles = (Particle(name="a", radius=60), Particle(name="b", radius=90))
+    return Predictor(model=model, particles=particles, settings=settings, device=CPU)
 
 
+def whole(model, volume):
+    even = np.pad(volume, [(0, s % 2) for s in volume.shape], mode="edge")
+    with torch.inference_mode():
+        return model(torch.from_numpy(even)[None, None])[0].sigmoid()
+
+
+@pytest.mark.parametrize("halo", [0, 8, 24])
+@pytest.mark.parametrize("alignment", [2, 8])
 @pytest.mark.parametrize(
-    ("size", "window", "overlap"),
-    [(64, 64, 0.25), (65, 64, 0.25), (184, 90, 0.25), (630, 96, 0.5), (20, 64, 0.25)],
+    ("size", "largest"), [(64, 64), (66, 64), (184, 90), (630, 96), (20, 64), (350, 16)]
 )
-def test_windows_cover_an_axis_and_overlap_enough(size, window, overlap):
-    starts = window_starts(size, window, overlap)
-    covered = np.zeros(size, int)
-    for start in starts:
-        covered[start : start + window] += 1
-    assert covered.min() >= 1
-    assert starts[-1] + window >= size
-    assert max(np.diff(starts), default=0) <= max(8, window * (1 - overlap))
+def test_windows_keep_each_voxel_once_and_see_beyond_it(size, largest, halo, alignment):
+    found = spans(size, largest, halo, alignment)
+    kept = [i for span in found for i in range(span.first, span.last)]
+    assert kept == list(range(size))
+    room = (largest - 2 * alignment) // 2
+    for span in found:
+        assert span.stop - span.start <= largest
+        assert span.start % alignment == 0
+        assert (span.stop - span.start) % 2 == 0
+        assert span.start <= max(0, span.first - min(halo, room - room % 2))
+        assert span.stop >= min(size, span.last + min(halo, room - room % 2))
+
+
+def test_there_are_no_more_windows_than_needed():
+    assert len(spans(630, 352, 24, 8)) == 2
+    assert len(spans(352, 352, 24, 8)) == 1
 
 
 @pytest.mark.parametrize(
     "shape", [(16, 24, 32), (21, 50, 71), (40, 33, 90), (9, 8, 15)]
 )
 @pytest.mark.parametrize("flips", [False, True])
-@pytest.mark.parametrize("batch_size", [1, 3])
-def test_blended_windows_equal_the_whole_for_a_local_model(shape, flips, batch_size):
+def test_windows_equal_the_whole_for_a_local_model(shape, flips):
     volume = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    found = predict_heatmap(
-        Darkness(), volume, 2, settings(flips=flips, batch_size=batch_size), CPU
-    )
-    even = np.pad(volume, [(0, s % 2) for s in shape], mode="edge")
-    whole = Darkness()(torch.from_numpy(even)[None, None])[0].sigmoid()
-    torch.testing.assert_close(found, whole, rtol=1e-5, atol=1e-5)
+    found = predictor(Darkness(), flips=flips, halo=4).heatmap(volume)
+    torch.testing.assert_close(found, whole(Darkness(), volume))
 
 
-def test_network_in_windows_is_close_to_the_network_on_the_whole():
+def test_beyond_the_halo_windows_equal_the_whole_network():
     torch.manual_seed(0)
-    model = build_model(ModelSettings(preset="small", widths=(4, 6), blocks=(1, 1)), 2)
-    volume = np.random.default_rng(0).normal(size=(32, 64, 80)).astype(np.float32)
-    model.eval()
-    cut = predict_heatmap(model, volume, 2, settings(window_zyx=(32, 48, 48)), CPU)
-    whole = predict_heatmap(model, volume, 2, settings(window_zyx=(32, 64, 80)), CPU)
-    assert (cut - whole).abs().mean() < 0.01 * whole.mean()
+    settings = ModelSettings(preset="small", widths=(4, 6), blocks=(1, 1))
+    model = build_model(settings, 2).eval()
+    for parameter in model.parameters():  # untrained it says 0.02 everywhere
+        nn.init.normal_(parameter, std=0.3)
+    volume = np.random.default_rng(0).normal(size=(24, 121, 90)).astype(np.float32)
+    expected = whole(model, volume)
+    # The deepest voxel depends on input at most 20 voxels away.
+    for halo, same in ((20, True), (0, False)):
+        cut = predictor(model, flips=False, window_zyx=(24, 80, 80), halo=halo)
+        close = torch.allclose(cut.heatmap(volume), expected, atol=1e-5)
+        assert close == same
+
+
+class SmallMemory(Darkness):
+    """A model that a GPU of little memory would run out of."""
+
+    def __init__(self, voxels):
+        super().__init__()
+        self.voxels, self.seen = voxels, []
+
+    def forward(self, patch):
+        self.seen.append(patch.numel())
+        if patch.numel() > self.voxels:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().forward(patch)
+
+
+def test_out_of_memory_takes_smaller_windows_from_then_on(caplog):
+    volume = np.random.default_rng(0).normal(size=(16, 48, 64)).astype(np.float32)
+    model = SmallMemory(16 * 24 * 32)
+    chosen = predictor(model, window_zyx=(16, 48, 64), flips=False, halo=2)
+    torch.testing.assert_close(chosen.heatmap(volume), whole(Darkness(), volume))
+    assert "do not fit" in caplog.text
+    model.seen.clear()
+    chosen.heatmap(volume)
+    assert max(model.seen) <= model.voxels  # the second tomogram does not try again
+
+
+def test_out_of_memory_with_the_smallest_window_is_an_error():
+    volume = np.zeros((16, 16, 16), np.float32)
+    with pytest.raises(torch.OutOfMemoryError):
+        predictor(SmallMemory(1), flips=False).heatmap(volume)
 
 
 def test_candidates_are_in_angstrom_and_inside():
@@ -73,7 +123,9 @@ def test_candidates_are_in_angstrom_and_inside():
     heatmap = torch.zeros(2, 6, 10, 15)
     heatmap[0, 2, 4, 6] = 0.9
     heatmap[1, 5, 9, 14] = 0.5  # the output voxel that an odd size only half fills
-    picks = candidates_from_heatmap(heatmap, particles, 10.0, (11, 19, 29), settings())
+    picks = candidates_from_heatmap(
+        heatmap, particles, 10.0, (11, 19, 29), PredictSettings()
+    )
     assert picks.particle.tolist() == ["a", "b"]
     np.testing.assert_allclose(picks.position_zyx[0], [45, 85, 125])
     np.testing.assert_allclose(picks.position_zyx[1], [100, 180, 280])

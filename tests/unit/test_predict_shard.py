@@ -12,6 +12,7 @@ from picker.config import (
 from picker.formats.ome_zarr import write_volume
 from picker.formats.star import read_picks
 from picker.models import build_model
+from picker.predict import Predictor
 from picker.verbs import predict_shard as module
 from picker.verbs.common import Entry
 from picker.verbs.model_card import ModelCard, write_model
@@ -51,10 +52,13 @@ def shard(tmp_path):
 
     def predict(calibration=None):
         folder = tmp_path / "candidates"
-        device = torch.device("cpu")
-        return predict_shard(
-            entries, folder, path, model, card, SETTINGS, device, calibration
+        predictor = Predictor(
+            model=model,
+            particles=PARTICLES,
+            settings=SETTINGS,
+            device=torch.device("cpu"),
         )
+        return predict_shard(entries, folder, path, predictor, calibration)
 
     predict.folder = tmp_path
     return predict
@@ -78,7 +82,7 @@ def test_what_is_valid_is_not_computed_again(shard, monkeypatch):
     def forbidden(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr(module, "find_candidates", forbidden)
+    monkeypatch.setattr(Predictor, "candidates", forbidden)
     assert shard() == first
 
 

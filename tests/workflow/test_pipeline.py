@@ -86,7 +86,7 @@ def test_deleting_one_tomograms_candidates_predicts_it_alone(copy):
         ("pick", {"thresholds": {"ribosome": 0.9}}, "pick", {"burn_in", "predict"}),
         ("export", {"user_id": "me"}, "export", {"burn_in", "predict", "pick"}),
         ("calibrate", {"noise": 0.5}, "predict_noisy", {"burn_in", "predict"}),
-        ("predict", {"overlap": 0.5}, "predict", {"burn_in", "co_train"}),
+        ("predict", {"halo": 4}, "predict", {"burn_in", "co_train"}),
         ("co_train", {"steps": 6}, "co_train", {"burn_in", "preprocess"}),
         ("train", {"seed": 1}, "burn_in", {"preprocess", "simulate"}),
     ],
