@@ -273,8 +273,9 @@ class TrainSettings(Settings):
     """auto: bfloat16 autocast where the processor is fast at it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: the GPU where there is one."""
-    num_workers: Annotated[int, Field(ge=0)] = 1
-    """Processes that cut and augment patches beside the training."""
+    num_workers: Annotated[int, Field(ge=0)] | None = None
+    """Processes that cut and augment patches beside the training; null: on a GPU one
+    for each further core of the job, so that it need not wait, else 1."""
     validate_every: Count = 500
     """Steps between evaluations on the validation tomograms, where there are any."""
     checkpoint_every: Count = 500

@@ -7,6 +7,7 @@ no tomogram is ever held whole.
 
 from __future__ import annotations
 
+import os
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from picker.heatmap import target_from_index
 from picker.models import OUTPUT_STRIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import zarr
     from numpy.typing import NDArray
@@ -78,6 +79,22 @@ class Batch:
     target: Tensor
     weak: Tensor
     strong: Tensor
+
+    def pin_memory(self) -> Batch:
+        """Return it in memory that a GPU copies from by itself; torch's loader asks."""
+        return self._each(lambda tensor: tensor.pin_memory())
+
+    def to(self, device: torch.device) -> Batch:
+        """Return it on a device, where pinned without waiting for the copy."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        return Batch(
+            labeled=change(self.labeled),
+            target=change(self.target),
+            weak=change(self.weak),
+            strong=change(self.strong),
+        )
 
 
 def patch_shape(
@@ -211,17 +228,32 @@ class PatchDataset(Dataset[Batch]):
         return torch.from_numpy(apply_symmetry(patch, *symmetry))[None]
 
 
-def batches(dataset: PatchDataset, start: int, stop: int) -> Iterator[Batch]:
-    """Return the batches of steps `start` … `stop` − 1, cut ahead of their use."""
+def batches(
+    dataset: PatchDataset, start: int, stop: int, device: torch.device
+) -> Iterator[Batch]:
+    """Return the batches of steps `start` … `stop` − 1, cut ahead of their use.
+
+    They stay on the CPU, in memory that `device` can copy from while it computes.
+    """
+    wanted = dataset.settings.num_workers
     return iter(
         DataLoader(
             dataset,
             sampler=range(start, stop),
             batch_size=None,
-            num_workers=dataset.settings.num_workers,
+            num_workers=useful_workers(device) if wanted is None else wanted,
             worker_init_fn=_one_thread,
+            pin_memory=device.type == "cuda",
         )
     )
+
+
+def useful_workers(device: torch.device) -> int:
+    """Return how many processes may cut patches for one that trains on `device`."""
+    if device.type != "cuda":
+        return 1  # the other cores train
+    cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return max(1, cores - 1)
 
 
 def _one_thread(worker: int) -> None:

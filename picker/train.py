@@ -246,12 +246,12 @@ def run_stage(
     bad_steps, last_save = 0, time.monotonic()
     since, since_step = time.monotonic(), state.step
     validate_if_due()
-    for batch in batches(dataset, state.step, settings.steps):
+    for batch in batches(dataset, state.step, settings.steps, device):
         rate = learning_rate_at(state.step, settings)
         for group in optimizer.param_groups:
             group["lr"] = rate
         with autocast:
-            losses = _losses(stage, state, forward, _to(batch, device))
+            losses = _losses(stage, state, forward, batch.to(device))
         loss = torch.stack(list(losses.values())).sum()
         optimizer.zero_grad(set_to_none=True)
         # Each process has its part of the loss; gradients are averaged over them.
@@ -335,15 +335,6 @@ def _losses(
         stage.pseudo_picks,
     )
     return {"labeled_loss": labeled, "unlabeled_loss": unlabeled}
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
-    return Batch(
-        labeled=batch.labeled.to(device, non_blocking=True),
-        target=batch.target.to(device, non_blocking=True),
-        weak=batch.weak.to(device, non_blocking=True),
-        strong=batch.strong.to(device, non_blocking=True),
-    )
 
 
 def _progress(stage: Stage, row: dict[str, float], steps: int) -> str:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from picker.config import AugmentSettings, TrainSettings
-from picker.patches import PatchDataset, PatchSource, patch_shape
+from picker.patches import PatchDataset, PatchSource, patch_shape, useful_workers
 
 SIGMA = np.array([2.0, 3.0])
 PLAIN = AugmentSettings(rotate=False, labeled_intensity=False, intensity=0)
@@ -83,3 +83,13 @@ def test_classes_have_equal_shares_of_centred_patches():
         for patch in data[step].labeled:
             visible += [(patch == 100).any().item(), (patch == 101).any().item()]
     assert visible[0] == pytest.approx(visible[1], rel=0.3)
+
+
+def test_a_gpu_gets_a_worker_for_each_further_core(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
+    assert useful_workers(torch.device("cpu")) == 1
+    assert useful_workers(torch.device("cuda")) == 15
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+    assert useful_workers(torch.device("cuda")) == 1
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
+    assert useful_workers(torch.device("cuda")) == 1

@@ -1,0 +1,165 @@
+"""Whole tomograms, file to picks, against the ways that others do it.
+
+python tests/benchmarks/predict.py --shape 184 630 630 --preset small --rounds 3
+
+All in one process, in turns, with the same weights; prints seconds, and ratios to ours.
+`monai` is MONAI's sliding_window_inference (96³, overlap 0.25, Gaussian; 90³ is not
+possible, since half a step of 67 is no whole output voxel) and scipy's maximum filter;
+`components` thresholds its heatmap and labels connected components instead;
+`bare` is the model alone on resident data, every voxel once: the limit.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from monai.inferers import sliding_window_inference
+from scipy import ndimage
+
+from picker.config import ModelSettings, Particle, PredictSettings
+from picker.formats.ome_zarr import open_volume, write_volume
+from picker.formats.star import write_picks
+from picker.heatmap import nms_kernel
+from picker.models import build_model
+from picker.picks import picks_from_arrays
+from picker.predict import Predictor, choose_device, wants_bfloat16
+
+VOXEL = 10.0
+PARTICLES = tuple(
+    Particle(name=f"p{i}", radius=radius)
+    for i, radius in enumerate((60, 65, 90, 150, 130, 135))
+)
+
+
+def trained_looking(model, rng):
+    """Make an untrained model answer with peaks instead of 0.02 everywhere."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            module.weight.data.uniform_(0.5, 1.5, generator=rng)
+    torch.nn.init.normal_(model.head.weight, std=0.3, generator=rng)
+    return model
+
+
+class Ways:
+    """One method a way to do it; each returns the number of picks."""
+
+    def __init__(self, folder, model, settings, device):
+        self.folder, self.model, self.settings = folder, model, settings
+        self.device = device
+        self.volume = open_volume(folder / "volume.zarr")[0]
+        self.predictor = Predictor(
+            model=model, particles=PARTICLES, settings=settings, device=device
+        )
+        self.kernels = [
+            nms_kernel(p.radius / VOXEL, settings.nms_per_radius, 2) for p in PARTICLES
+        ]
+
+    def _autocast(self, precision):
+        return torch.autocast(
+            self.device.type,
+            dtype=torch.bfloat16,
+            enabled=wants_bfloat16(precision, self.device),
+        )
+
+    def _write(self, index, number, score):
+        names = np.array([p.name for p in PARTICLES])[number]
+        picks = picks_from_arrays(index * 2 * VOXEL, names.tolist(), score)
+        write_picks(self.folder / "theirs.star", picks, {})
+        return len(picks)
+
+    def ours(self):
+        picks = self.predictor.candidates(self.volume, VOXEL)
+        write_picks(self.folder / "ours.star", picks, {})
+        return len(picks)
+
+    @torch.inference_mode()
+    def _sliding(self, precision):
+        volume = torch.from_numpy(np.asarray(self.volume[:], np.float32))[None, None]
+
+        def heatmap(patch):
+            return self.model(patch).sigmoid().float()
+
+        with self._autocast(precision):
+            found = sliding_window_inference(
+                volume.to(self.device), (96,) * 3, 4, heatmap, 0.25, mode="gaussian"
+            )
+        return found[0].cpu().numpy()
+
+    def monai(self, precision="auto"):
+        found = self._sliding(precision)
+        parts = []
+        for number, (values, kernel) in enumerate(
+            zip(found, self.kernels, strict=True)
+        ):
+            highest = ndimage.maximum_filter(values, kernel)
+            index = np.argwhere((values == highest) & (values >= 0.05))
+            parts.append((index, np.full(len(index), number), values[tuple(index.T)]))
+        return self._write(*(np.concatenate(p) for p in zip(*parts, strict=True)))
+
+    def monai_float32(self):
+        return self.monai("float32")
+
+    def components(self):
+        found = self._sliding("auto")
+        parts = []
+        for number, values in enumerate(found):
+            labels, count = ndimage.label(values >= 0.3)
+            which = np.arange(1, count + 1)
+            centre = np.array(ndimage.center_of_mass(labels > 0, labels, which))
+            index = centre.reshape(-1, 3)
+            parts.append((index, np.full(count, number), np.ones(count)))
+        return self._write(*(np.concatenate(p) for p in zip(*parts, strict=True)))
+
+    @torch.inference_mode()
+    def bare(self):
+        """The model on as many voxels as there are, already where it runs."""
+        z, y, x = self.volume.shape
+        quarter = torch.zeros(1, 1, z, y // 2 + y % 2, x // 2 + x % 2)
+        quarter = quarter.to(self.device)
+        with self._autocast(self.settings.precision):
+            for _ in range(4):
+                self.model(quarter)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", nargs=3, type=int, default=(184, 630, 630))
+    parser.add_argument("--preset", default="small")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", default=["monai", "bare", "components"])
+    arguments = parser.parse_args()
+    device = choose_device("auto")
+    rng = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    model = build_model(ModelSettings(preset=arguments.preset), len(PARTICLES))
+    model = trained_looking(model, rng).to(device).eval()
+    settings = PredictSettings(flips=False)
+    with tempfile.TemporaryDirectory() as name:
+        data = np.random.default_rng(0).standard_normal(arguments.shape, np.float32)
+        write_volume(Path(name) / "volume.zarr", data.astype(np.float16), VOXEL, {})
+        ways = Ways(Path(name), model, settings, device)
+        names = ["ours", *arguments.ways]
+        taken = {name: [] for name in names}
+        for _ in range(arguments.rounds):
+            for name in names:
+                begin = time.perf_counter()
+                count = getattr(ways, name)()
+                taken[name].append(time.perf_counter() - begin)
+                print(f"{name:14}{taken[name][-1]:8.2f} s  {count} picks", flush=True)
+    print(f"\n{device}, {torch.get_num_threads()} threads, {arguments.preset}")
+    print(f"{'':14} median s   / ours (each round)")
+    for name, times in taken.items():
+        ratios = [a / b for a, b in zip(times, taken["ours"], strict=True)]
+        shown = " ".join(f"{ratio:.2f}" for ratio in ratios)
+        print(f"{name:14}{statistics.median(times):9.2f}   {shown}")
+
+
+if __name__ == "__main__":
+    main()
