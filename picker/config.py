@@ -78,7 +78,7 @@ class TomogramRow(Settings):
     tomogram: str
     """Name of the tomogram."""
     path: Path
-    """The volume: an MRC file or an OME-Zarr folder."""
+    """The volume: an MRC, EM or HDF5 file, or a Zarr folder."""
     split: Split
     """What the tomogram is used for."""
     picks: tuple[Path, ...] = ()

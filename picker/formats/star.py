@@ -27,7 +27,10 @@ OUR_SCORE = "pickerScore"
 PYTOM_SCORE = "rlnLCCmax"
 INDEX = "rlnTomoImportParticleFile"
 TILT_NOTE = "tilt_series_pixel_size"
-VOLUME_SUFFIXES = {".tomostar", ".mrc", ".mrcs", ".map", ".rec", ".st", ".ali"}
+VOLUME_SUFFIXES = {
+    *(".tomostar", ".mrc", ".mrcs", ".map", ".rec", ".st", ".ali"),
+    *(".em", ".hdf", ".h5", ".hdf5"),
+}
 
 
 def write_picks(

@@ -45,7 +45,7 @@ logger = logging.getLogger("picker")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("tomograms", nargs="*", type=Path, help="MRC or OME-Zarr files")
+    parser.add_argument("tomograms", nargs="*", type=Path, help="volumes")
     parser.add_argument("--model", type=Path, required=True, help="trained model")
     parser.add_argument(
         "--output",
