@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from picker.claim import claimed
 from picker.config import CalibrateSettings, PickSettings, PredictSettings
+from picker.exclude import allowed_region
 from picker.formats.star import write_picks
 from picker.formats.volume import read_tomogram
 from picker.predict import choose_device, find_candidates
@@ -114,8 +115,12 @@ def _predict_files(
     for path in arguments.tomograms:
         tomogram, warnings = read_tomogram(path, path.stem, arguments.voxel_size)
         warnings += _voxel_size_warning(tomogram, card)
-        volume, voxel_size, said = preprocess_volume(
+        region, said = allowed_region(
             tomogram.volume, tomogram.voxel_size, card.preprocess
+        )
+        warnings += said
+        volume, voxel_size, said = preprocess_volume(
+            tomogram.volume, tomogram.voxel_size, card.preprocess, region
         )
         for warning in [*warnings, *said]:
             logger.warning("warning: %s", warning)
@@ -123,7 +128,13 @@ def _predict_files(
             model, volume, voxel_size, card.particles, settings, device
         )
         picks = select_picks(
-            candidates, card.particles, thresholds, picking, voxel_size, volume.shape
+            candidates,
+            card.particles,
+            thresholds,
+            picking,
+            voxel_size,
+            volume.shape,
+            region,
         )
         target = arguments.output / f"{path.stem}.star" if several else arguments.output
         write_picks(target, picks, {"tomogram": path.name})
