@@ -419,6 +419,9 @@ class ExportSettings(Settings):
     tilt_series_pixel_size: Positive | None = None
     """Unbinned pixel size of the tilt series [Å], where the table has none; null: the
     tomogram's voxel size."""
+    tomograms_star: Path | None = None
+    """RELION's tomograms.star: pixel size and unbinned size of every tilt series, in
+    place of both the above and the table's, for RELION 4 and 5."""
     user_id: str = "picker"
     """User in copick's file names."""
     session_id: str = "1"

@@ -26,6 +26,22 @@ Unit = Literal[
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TiltSeries:
+    """What RELION knows of the tilt series that a tomogram was made of.
+
+    Attributes
+    ----------
+    pixel_size
+        t, unbinned [Å].
+    size_zyx
+        Size of the tomogram in pixels of t; None if it is not known.
+    """
+
+    pixel_size: float
+    size_zyx: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TomogramPicks:
     """The picks of one tomogram, with what other programs must know of it.
 
@@ -41,6 +57,8 @@ class TomogramPicks:
         Positions in Å.
     tilt_pixel_size
         t [Å] of its own tilt series; None: what is set for all, or v.
+    tilt_size_zyx
+        Size of the tomogram in pixels of t; None: its own size, rounded to such.
     """
 
     tomogram: str
@@ -48,6 +66,7 @@ class TomogramPicks:
     shape_zyx: tuple[int, int, int]
     picks: Picks
     tilt_pixel_size: float | None = None
+    tilt_size_zyx: tuple[int, int, int] | None = None
 
     def pixel_size(self, common: float | None) -> float:
         """Return t [Å]: its own, else the common one, else v."""

@@ -44,6 +44,10 @@ class Entry(BaseModel):
     """[Å]"""
     shape_zyx: tuple[int, int, int] = (0, 0, 0)
     """[voxels]"""
+    source_voxel_size: float = 0.0
+    """Of the file as it came, before any rescaling [Å]: what other programs open."""
+    source_shape_zyx: tuple[int, int, int] = (0, 0, 0)
+    """Of the file as it came [voxels]."""
     tilt_pixel_size: float | None = None
     """Unbinned pixel size of its own tilt series [Å]."""
     labels: Path | None = None

@@ -195,6 +195,8 @@ def _preprocess(
         volume=volume_path,
         voxel_size=voxel_size,
         shape_zyx=(z, y, x),
+        source_voxel_size=tomogram.voxel_size,
+        source_shape_zyx=tomogram.shape_zyx,
         tilt_pixel_size=row.tilt_pixel_size,
         labels=labels_path,
         mask=mask,
