@@ -24,7 +24,7 @@ MANY = 1000
 
 
 def read_volume(
-    path: Path, voxel_size: float | None = None
+    path: Path, voxel_size: float | None = None, *, may_be_sparse: bool = False
 ) -> tuple[NDArray[Any], float, list[str]]:
     """Return the volume in memory, its voxel size [Å] and warnings.
 
@@ -38,6 +38,8 @@ def read_volume(
         HDF5 file.
     voxel_size
         Edge of a voxel [Å]; overrides EMAN2's; other files have none.
+    may_be_sparse
+        What was never written is empty, as masks are saved; else it is an error.
 
     Returns
     -------
@@ -56,7 +58,9 @@ def read_volume(
         # Reading needs no lock, and shared disks often cannot give one.
         with h5py.File(path, "r", locking=False) as file:
             dataset, sizes = _volume(path, file)
-            _check_written(path, dataset)
+            _check_size(path, dataset)
+            if not may_be_sparse:
+                _check_written(path, dataset)
             volume = np.asarray(dataset[...])
     except MemoryError as error:
         raise ValueError(
@@ -120,13 +124,17 @@ def _datasets(group: h5py.Group) -> list[h5py.Dataset]:
     return found
 
 
-def _check_written(path: Path, dataset: h5py.Dataset) -> None:
-    """Refuse what would read as zeros, or is too large to be true."""
+def _check_size(path: Path, dataset: h5py.Dataset) -> None:
+    """Refuse what is too large to be true."""
     if max(dataset.shape, default=0) > LONGEST_AXIS:
         raise ValueError(
             f"{path} announces {dataset.shape} voxels; expected at most {LONGEST_AXIS}"
             " along each axis, it is damaged: copy it again"
         )
+
+
+def _check_written(path: Path, dataset: h5py.Dataset) -> None:
+    """Refuse what would read as zeros."""
     if dataset.is_virtual:
         return
     if dataset.chunks is None:

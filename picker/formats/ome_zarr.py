@@ -114,14 +114,15 @@ def open_volume(
 
 
 def read_volume(
-    path: Path, voxel_size: float | None = None
+    path: Path, voxel_size: float | None = None, *, may_be_sparse: bool = False
 ) -> tuple[NDArray[Any], float, list[str]]:
     """Return the volume in memory in its own type, its voxel size [Å] and warnings.
 
     Axes c and t of length 1 before z, y, x are dropped. Arguments and errors as for
-    `open_volume`; besides, a chunk that cannot be decoded is a ValueError.
+    `open_volume`; besides, a chunk that cannot be decoded is a ValueError. Missing
+    chunks are empty if the volume `may_be_sparse`.
     """
-    array, size, warnings = _open(path, voxel_size)
+    array, size, warnings = _open(path, voxel_size, may_be_sparse=may_be_sparse)
     try:
         volume = np.asarray(array[...])
     except MemoryError as error:
@@ -205,7 +206,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
 
 
 def _open(
-    path: Path, voxel_size: float | None
+    path: Path, voxel_size: float | None, *, may_be_sparse: bool = False
 ) -> tuple[zarr.Array[Any], float, list[str]]:
     if not is_zarr(path):
         raise ValueError(
@@ -225,7 +226,7 @@ def _open(
         array = only
     else:
         array, sizes, warnings = _highest_resolution(path, node, voxel_size)
-    check_chunks(array, path / array.path)
+    check_chunks(array, path / array.path, may_be_sparse=may_be_sparse)
     size, said = checked_voxel_size(path, sizes, voxel_size)
     return array, size, warnings + said
 

@@ -2,7 +2,7 @@ import h5py
 import numpy as np
 import pytest
 
-from picker.formats.volume import read_geometry, read_tomogram
+from picker.formats.volume import read_geometry, read_mask, read_tomogram
 
 SHAPE = (18, 20, 28)
 
@@ -92,6 +92,14 @@ def test_what_was_never_written_does_not_read_as_zeros(tmp_path, chunks, what):
             dataset[:9] = marked()[:9]
     with pytest.raises(ValueError, match=f"{what} of /v were never written"):
         read_tomogram(path, "a", 10.0)
+
+
+def test_what_was_never_written_of_a_mask_is_empty(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("v", SHAPE, np.uint8, chunks=(9, 20, 28))
+        dataset[3] = 1
+    assert np.unique(np.nonzero(read_mask(path, SHAPE))[0]).tolist() == [3]
 
 
 def test_a_size_that_cannot_be_is_refused(tmp_path):
