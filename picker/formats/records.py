@@ -95,7 +95,8 @@ class Coordinates:
     particle
         Class of each row; None if the file does not say.
     tilt_pixel_size
-        t [Å]; None if the file does not say.
+        t [Å]; of each row where the file has tilt series of several; None if it does
+        not say.
     voxel_size
         v [Å] of the tomogram that was picked in; None if the file does not say.
     warnings
@@ -108,7 +109,7 @@ class Coordinates:
     score: NDArray[np.float32]
     tomogram: list[str] | None = None
     particle: list[str] | None = None
-    tilt_pixel_size: float | None = None
+    tilt_pixel_size: float | tuple[float, ...] | None = None
     voxel_size: float | None = None
     warnings: tuple[str, ...] = ()
 
@@ -133,3 +134,9 @@ def coordinates_from_xyz(
             score=scores.astype(np.float32),
             **more,
         )
+
+
+def one_if_equal(sizes: Sequence[float]) -> float | tuple[float, ...] | None:
+    """Return the sizes, or the one that they all are; None if there are none."""
+    different = set(sizes)
+    return tuple(sizes) if len(different) > 1 else next(iter(different), None)

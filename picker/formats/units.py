@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.formats.text import listed
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -70,6 +72,13 @@ def position_from_coordinates(
     # EMAN2's files count in pixels of their own, whatever the tilt series has.
     if tilt_pixel_size is not None and found.unit != "pixels from the centre":
         t = tilt_pixel_size
+    if isinstance(t, tuple):
+        raise ValueError(
+            f"{path} gives one tomogram tilt series of several pixel sizes"
+            f" ({listed(f'{size:g}' for size in sorted(set(t)))} Å); expected one, name"
+            " tomograms that differ differently, or fill in the column tilt_pixel_size"
+            " of the table"
+        )
     if t is not None and not PIXEL_SIZES[0] <= t <= PIXEL_SIZES[1]:
         raise ValueError(
             f"{path}: the tilt series' pixel size is {t:g} Å; expected"
