@@ -26,6 +26,7 @@ Target = Literal[
 ]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 ShapeZYX = tuple[Count, Count, Count]
 
@@ -78,7 +79,7 @@ class TomogramRow(Settings):
     tomogram: str
     """Name of the tomogram."""
     path: Path
-    """The volume: an MRC file or an OME-Zarr folder."""
+    """The volume: an MRC, EM or HDF5 file, or a Zarr folder."""
     split: Split
     """What the tomogram is used for."""
     picks: tuple[Path, ...] = ()
@@ -90,8 +91,22 @@ class TomogramRow(Settings):
     in place of export.tilt_series_pixel_size."""
     mask: Path | None = None
     """Volume of the same shape; picks are kept where it is above 0."""
+    slab_z_low: Finite | None = None
+    """z of the lamella's or the ice's lower face [Å]; picks below are dropped."""
+    slab_z_high: Finite | None = None
+    """z of its upper face [Å]."""
 
     _name = field_validator("tomogram")(checked_name)
+
+    @model_validator(mode="after")
+    def _low_below_high(self) -> Self:
+        low, high = self.slab_z_low, self.slab_z_high
+        if low is not None and high is not None and low >= high:
+            raise ValueError(
+                f"slab_z_low is {low:g} Å and slab_z_high {high:g} Å; expected the"
+                " lower face first, swap them"
+            )
+        return self
 
     @model_validator(mode="after")
     def _labels_are_there(self) -> Self:
@@ -124,8 +139,8 @@ class TomogramsSettings(Settings):
     source: Literal["table", "copick", "simulate"] = "table"
     """A TSV table, a Kaggle/copick folder, or the simulator."""
     table: Path = Path("tomograms.tsv")
-    """TSV: tomogram, path, split, picks, optional voxel_size [Å], tilt_pixel_size [Å]
-    and mask."""
+    """TSV: tomogram, path, split, picks, optional voxel_size [Å], tilt_pixel_size [Å],
+    mask, slab_z_low [Å] and slab_z_high [Å]."""
     copick: CopickSettings = CopickSettings()
     """Read with source: copick."""
     voxel_size: Positive | None = None
@@ -172,6 +187,13 @@ class PreprocessSettings(Settings):
     """Rescale to this voxel size [Å] by cropping in Fourier space; null keeps it."""
     particles_are: Literal["dark", "light"] = "dark"
     """Contrast of the particles in the files; light ones are inverted."""
+    avoid_gold: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Leave out what is within this distance of a gold bead's surface [Å]; null: beads
+    are not looked for."""
+    gold_diameter: Positive = 50.0
+    """A blob with a smaller volume than a ball of this diameter is no bead [Å]."""
+    gold_sigma: Positive = 8.0
+    """A bead's voxels are all so many robust standard deviations from the median."""
 
     @field_validator("clip_percentiles")
     @classmethod
@@ -402,6 +424,9 @@ class ExportSettings(Settings):
     tilt_series_pixel_size: Positive | None = None
     """Unbinned pixel size of the tilt series [Å], where the table has none; null: the
     tomogram's voxel size."""
+    tomograms_star: Path | None = None
+    """RELION's tomograms.star: pixel size and unbinned size of every tilt series, in
+    place of both the above and the table's, for RELION 4 and 5."""
     user_id: str = "picker"
     """User in copick's file names."""
     session_id: str = "1"

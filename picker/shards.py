@@ -71,7 +71,11 @@ def _is_true(manifest: Path, present: dict[str, set[str]]) -> bool:
             for entry in entries
         ) and all(
             _is_there(entry["path"], present)
-            and (not entry["labels"] or _is_there(entry["labels"], present))
+            and all(
+                _is_there(entry[file], present)
+                for file in ("labels", "mask")
+                if entry[file]
+            )
             for entry in entries
             if entry["error"] is None
         )

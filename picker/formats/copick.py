@@ -120,28 +120,32 @@ def object_name(particle: str) -> str:
 def read_picks(path: Path) -> tuple[str, str | None, list[list[float]], list[float]]:
     """Return object, run, `(n, 3)` positions [Å, zyx] and scores of one file.
 
+    A point lies at its location moved by the translation of its `transformation_`,
+    where refinements leave their shifts; its rotation is not needed.
+
     Raises
     ------
     ValueError
         If the file is no copick JSON, its unit is not angstrom, or a position is not
         finite.
+
+    Source: copick 1.31.0, src/copick/models.py, `CopickPoint`.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         name = str(content["pickable_object_name"])
         points = content["points"] or []
-        positions = [
-            [float(point["location"][axis]) for axis in "zyx"] for point in points
-        ]
+        positions = [_position(point) for point in points]
         given = [point.get("score") for point in points]
         scores = [1.0 if score is None else float(score) for score in given]
     except (
         *(KeyError, TypeError, ValueError, AttributeError),
-        *(OverflowError, RecursionError),
+        *(IndexError, OverflowError, RecursionError),
     ) as error:
         raise ValueError(
             f"{path} is no copick picks file ({repr(error)[:200]}); expected"
-            " pickable_object_name and points with a location"
+            " pickable_object_name and points with a location and, if any, a"
+            " transformation_ of 4 rows and 4 columns"
         ) from error
     for number, (place, score) in enumerate(zip(positions, scores, strict=True), 1):
         if not all(map(math.isfinite, [*place, score])):
@@ -156,6 +160,22 @@ def read_picks(path: Path) -> tuple[str, str | None, list[list[float]], list[flo
         )
     run = content.get("run_name")
     return name, None if run is None else str(run), positions, scores
+
+
+def _position(point: dict[str, Any]) -> list[float]:
+    """Return where a point lies [Å, zyx]."""
+    location = [float(point["location"][axis]) for axis in "xyz"]
+    matrix = point.get("transformation_")
+    # Copick's own default: none is the identity.
+    shift = [0.0] * 3
+    if matrix is not None:
+        rows = [[float(value) for value in row] for row in matrix]
+        if [len(row) for row in rows] != [4] * 4 or rows[3] != [0, 0, 0, 1]:
+            raise ValueError(
+                f"transformation_ {matrix}; expected 4 x 4, the last row 0, 0, 0, 1"
+            )
+        shift = [row[3] for row in rows[:3]]
+    return [a + b for a, b in zip(location, shift, strict=True)][::-1]
 
 
 def write_project(

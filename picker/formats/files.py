@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
+READABLE = "an MRC, EM or HDF5 file or a Zarr folder"
 SET_VOXEL_SIZE = "set voxel_size in the table or tomograms.voxel_size"
 LEAST, MOST = 0.1, 1000.0
 """Voxel sizes that an electron microscope's tomograms can have [Å]."""

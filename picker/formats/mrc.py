@@ -9,7 +9,7 @@ import mrcfile
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 
-from picker.formats.files import checked_voxel_size, written_whole
+from picker.formats.files import READABLE, checked_voxel_size, written_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,6 @@ OTHER_KINDS = {
     b"PK\x03\x04": ("a zip archive", "unpack it"),
     b"II*\x00": ("a TIFF file", "convert it to MRC"),
     b"MM\x00*": ("a TIFF file", "convert it to MRC"),
-    b"\x89HDF": ("an HDF5 file", "convert it to MRC"),
 }
 
 
@@ -132,7 +131,7 @@ def _byte_order(path: Path, raw: bytes) -> tuple[Order, list[str]]:
     if order is None:
         kind, advice = next(
             (told for start, told in OTHER_KINDS.items() if raw.startswith(start)),
-            ("not an MRC file", "give an MRC file or an OME-Zarr folder"),
+            ("not an MRC file", f"give {READABLE}"),
         )
         raise ValueError(
             f"{path} is {kind}; expected an MRC file, got one that begins with"
@@ -148,6 +147,11 @@ def _byte_order(path: Path, raw: bytes) -> tuple[Order, list[str]]:
     if raw[208:211] != b"MAP":
         warnings.append(f"{path}: no 'MAP' in its header; read as MRC all the same")
     return order, warnings
+
+
+def is_mrc(raw: bytes) -> bool:
+    """Return whether a file that begins with these bytes may be an MRC file."""
+    return _makes_sense(raw, "<") or _makes_sense(raw, ">")
 
 
 def _makes_sense(raw: bytes, order: Order) -> bool:

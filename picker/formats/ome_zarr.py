@@ -1,4 +1,4 @@
-"""OME-Zarr folders: version 0.4 and 0.5 are read, 0.5 is written."""
+"""OME-Zarr folders: 0.4, 0.5 and plain Zarr arrays are read, 0.5 is written."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def open_volume(
     Parameters
     ----------
     path
-        OME-Zarr folder, or a plain Zarr array if `voxel_size` is given.
+        OME-Zarr folder; or, if `voxel_size` is given, a Zarr array without OME's
+        metadata (its axes are then z, y, x), alone or in a group.
     voxel_size
         Edge of a voxel [Å]; overrides the file's.
 
@@ -113,14 +114,15 @@ def open_volume(
 
 
 def read_volume(
-    path: Path, voxel_size: float | None = None
+    path: Path, voxel_size: float | None = None, *, may_be_sparse: bool = False
 ) -> tuple[NDArray[Any], float, list[str]]:
     """Return the volume in memory in its own type, its voxel size [Å] and warnings.
 
     Axes c and t of length 1 before z, y, x are dropped. Arguments and errors as for
-    `open_volume`; besides, a chunk that cannot be decoded is a ValueError.
+    `open_volume`; besides, a chunk that cannot be decoded is a ValueError. Missing
+    chunks are empty if the volume `may_be_sparse`.
     """
-    array, size, warnings = _open(path, voxel_size)
+    array, size, warnings = _open(path, voxel_size, may_be_sparse=may_be_sparse)
     try:
         volume = np.asarray(array[...])
     except MemoryError as error:
@@ -204,7 +206,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
 
 
 def _open(
-    path: Path, voxel_size: float | None
+    path: Path, voxel_size: float | None, *, may_be_sparse: bool = False
 ) -> tuple[zarr.Array[Any], float, list[str]]:
     if not is_zarr(path):
         raise ValueError(
@@ -220,9 +222,11 @@ def _open(
             raise ValueError(
                 f"{path} is a Zarr array of shape {array.shape}; expected z, y, x"
             )
+    elif voxel_size is not None and (only := _only_array(path, node)) is not None:
+        array = only
     else:
         array, sizes, warnings = _highest_resolution(path, node, voxel_size)
-    check_chunks(array, path / array.path)
+    check_chunks(array, path / array.path, may_be_sparse=may_be_sparse)
     size, said = checked_voxel_size(path, sizes, voxel_size)
     return array, size, warnings + said
 
@@ -237,6 +241,15 @@ def _metadata(path: Path, read: Callable[[], Any]) -> Any:
         ) from error
 
 
+def _only_array(path: Path, group: zarr.Group) -> zarr.Array[Any] | None:
+    """Return the array of a group that has one and no OME metadata."""
+    attributes: dict[str, Any] = group.attrs.asdict()
+    if "multiscales" in attributes or "ome" in attributes:
+        return None
+    arrays = _metadata(path, lambda: [array for _, array in group.arrays()])
+    return arrays[0] if len(arrays) == 1 and arrays[0].ndim == 3 else None
+
+
 def _highest_resolution(
     path: Path, group: zarr.Group, voxel_size: float | None
 ) -> tuple[zarr.Array[Any], list[float], list[str]]:
@@ -249,8 +262,8 @@ def _highest_resolution(
         why = explained(error) if isinstance(error, ValidationError) else repr(error)
         raise ValueError(
             f"{path} has no OME-Zarr metadata (multiscales with axes and datasets in"
-            f" .zattrs or zarr.json: {why.strip()}); copy it again, or give its array"
-            f" and {SET_VOXEL_SIZE}"
+            f" .zattrs or zarr.json: {why.strip()}); copy it again, or give a"
+            f" single array of z, y, x and {SET_VOXEL_SIZE}"
         ) from error
     axes = [a if isinstance(a, Axis) else Axis(name=a) for a in multiscale.axes]
     names = [axis.name for axis in axes]

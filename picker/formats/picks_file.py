@@ -10,6 +10,7 @@ import numpy as np
 
 from picker.formats.copick import object_name
 from picker.formats.kinds import read_coordinates
+from picker.formats.records import one_if_equal
 from picker.formats.text import listed
 from picker.formats.units import check_positions, position_from_coordinates
 from picker.picks import Picks, concatenate, picks_from_arrays
@@ -91,6 +92,8 @@ def read_given_picks(
 def tilt_warning(path: Path, found: Coordinates, given: float | None) -> list[str]:
     """Return a warning if a file of the tilt series' pixels knows another size."""
     said = found.tilt_pixel_size
+    if isinstance(said, tuple):
+        said = next((t for t in said if given is None or t != given), said[0])
     if (
         found.unit != "pixels of the tilt series"
         or given is None
@@ -116,9 +119,15 @@ def of_tomogram(
     # No array of the names: it would give each the room of the longest.
     mine = np.array([name == tomogram for name in found.tomogram])
     others = () if mine.any() else tuple(dict.fromkeys(found.tomogram))
-    particle = found.particle
+    particle, t = found.particle, found.tilt_pixel_size
+    if isinstance(t, tuple):
+        # Without rows of its own, any is as good.
+        t = one_if_equal(
+            [own for own, keep in zip(t, mine, strict=True) if keep] or t[:1]
+        )
     return replace(
         found,
+        tilt_pixel_size=t,
         value_zyx=found.value_zyx[mine],
         score=found.score[mine],
         tomogram=[tomogram] * int(mine.sum()),

@@ -26,6 +26,22 @@ Unit = Literal[
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TiltSeries:
+    """What RELION knows of the tilt series that a tomogram was made of.
+
+    Attributes
+    ----------
+    pixel_size
+        t, unbinned [Å].
+    size_zyx
+        Size of the tomogram in pixels of t; None if it is not known.
+    """
+
+    pixel_size: float
+    size_zyx: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TomogramPicks:
     """The picks of one tomogram, with what other programs must know of it.
 
@@ -41,6 +57,8 @@ class TomogramPicks:
         Positions in Å.
     tilt_pixel_size
         t [Å] of its own tilt series; None: what is set for all, or v.
+    tilt_size_zyx
+        Size of the tomogram in pixels of t; None: its own size, rounded to such.
     """
 
     tomogram: str
@@ -48,6 +66,7 @@ class TomogramPicks:
     shape_zyx: tuple[int, int, int]
     picks: Picks
     tilt_pixel_size: float | None = None
+    tilt_size_zyx: tuple[int, int, int] | None = None
 
     def pixel_size(self, common: float | None) -> float:
         """Return t [Å]: its own, else the common one, else v."""
@@ -76,7 +95,8 @@ class Coordinates:
     particle
         Class of each row; None if the file does not say.
     tilt_pixel_size
-        t [Å]; None if the file does not say.
+        t [Å]; of each row where the file has tilt series of several; None if it does
+        not say.
     voxel_size
         v [Å] of the tomogram that was picked in; None if the file does not say.
     warnings
@@ -89,7 +109,7 @@ class Coordinates:
     score: NDArray[np.float32]
     tomogram: list[str] | None = None
     particle: list[str] | None = None
-    tilt_pixel_size: float | None = None
+    tilt_pixel_size: float | tuple[float, ...] | None = None
     voxel_size: float | None = None
     warnings: tuple[str, ...] = ()
 
@@ -114,3 +134,9 @@ def coordinates_from_xyz(
             score=scores.astype(np.float32),
             **more,
         )
+
+
+def one_if_equal(sizes: Sequence[float]) -> float | tuple[float, ...] | None:
+    """Return the sizes, or the one that they all are; None if there are none."""
+    different = set(sizes)
+    return tuple(sizes) if len(different) > 1 else next(iter(different), None)

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.records import Coordinates, Unit, coordinates_from_xyz
+from picker.formats.records import (
+    Coordinates,
+    Unit,
+    coordinates_from_xyz,
+    one_if_equal,
+)
 from picker.formats.records import TomogramPicks as TomogramPicks
 from picker.formats.star_table import numbers, read_blocks, write_block
 from picker.formats.star_table import read_comments as read_comments
+from picker.formats.text import listed
 from picker.picks import Picks, picks_from_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,8 +32,13 @@ CLASS = "rlnClassNumber"
 OUR_SCORE = "pickerScore"
 PYTOM_SCORE = "rlnLCCmax"
 INDEX = "rlnTomoImportParticleFile"
+TILT_SIZE = "rlnTomoTiltSeriesPixelSize"
+GROUP = "rlnOpticsGroup"
 TILT_NOTE = "tilt_series_pixel_size"
-VOLUME_SUFFIXES = {".tomostar", ".mrc", ".mrcs", ".map", ".rec", ".st", ".ali"}
+VOLUME_SUFFIXES = {
+    *(".tomostar", ".mrc", ".mrcs", ".map", ".rec", ".st", ".ali"),
+    *(".em", ".hdf", ".h5", ".hdf5"),
+}
 
 
 def write_picks(
@@ -101,7 +112,7 @@ def _coordinates(path: Path, blocks: dict[str, dict[str, list[str]]]) -> Coordin
             score=numbers(path, columns, score) if score else None,
             tomogram=_tomograms(columns),
             particle=columns.get("pickerParticle"),
-            tilt_pixel_size=_tilt_pixel_size(path, blocks),
+            tilt_pixel_size=_tilt_pixel_size(path, blocks, columns),
             voxel_size=_voxel_size(path, kind, columns),
             warnings=_origin_warning(path, columns),
         )
@@ -159,25 +170,39 @@ def _tomograms(columns: dict[str, list[str]]) -> list[str] | None:
 
 
 def _tilt_pixel_size(
-    path: Path, blocks: dict[str, dict[str, list[str]]]
-) -> float | None:
-    """Return t [Å] from a table or from our own comment."""
-    name = "rlnTomoTiltSeriesPixelSize"
-    sizes = {
-        float(size)
-        for columns in blocks.values()
-        if name in columns
-        for size in numbers(path, columns, name)
-    }
-    if len(sizes) > 1:
-        raise ValueError(
-            f"{path} has tilt series of several pixel sizes ({sorted(sizes)} Å);"
-            " expected one, split the file"
-        )
-    if sizes:
-        return sizes.pop()
+    path: Path, blocks: dict[str, dict[str, list[str]]], columns: dict[str, list[str]]
+) -> float | tuple[float, ...] | None:
+    """Return t [Å] from a table or from our own comment, of each row if they differ.
+
+    Raises
+    ------
+    ValueError
+        If there are several and a row does not say which is its own.
+    """
+    if TILT_SIZE in columns:
+        return one_if_equal(numbers(path, columns, TILT_SIZE).tolist())
+    groups: dict[str, float] = {}
+    for table in blocks.values():
+        if TILT_SIZE not in table:
+            continue
+        sizes = numbers(path, table, TILT_SIZE).tolist()
+        names = table.get(GROUP) or [f"row {n}" for n in range(1, len(sizes) + 1)]
+        groups |= dict(zip(names, sizes, strict=True))
+    if len(set(groups.values())) == 1:
+        return next(iter(groups.values()))
+    if groups:
+        mine = columns.get(GROUP)
+        unknown = None if mine is None else set(mine) - set(groups)
+        if mine is None or unknown:
+            what = f"group {listed(unknown)}" if unknown else f"no column {GROUP}"
+            raise ValueError(
+                f"{path} has tilt series of several pixel sizes"
+                f" ({sorted(set(groups.values()))} Å), and its picks have {what};"
+                f" expected {GROUP} in each row to say which, mend it or split the file"
+            )
+        return one_if_equal([groups[name] for name in mine])
     note = read_comments(path).get(TILT_NOTE)
-    return numbers(path, {TILT_NOTE: [note]}, TILT_NOTE)[0] if note else None
+    return float(numbers(path, {TILT_NOTE: [note]}, TILT_NOTE)[0]) if note else None
 
 
 def _origin_warning(path: Path, columns: dict[str, list[str]]) -> tuple[str, ...]:
@@ -209,16 +234,26 @@ def _read_index(path: Path, columns: dict[str, list[str]]) -> Coordinates:
         )
     # Without a name in each row RELION 4's pixels look like RELION 3.1's.
     is_four = kinds == {"RELION 3.1"}
-    tilts = {part.tilt_pixel_size for _, part in parts}
     return Coordinates(
         kind="RELION 4" if is_four else "RELION 5",
         unit="pixels of the tilt series" if is_four else "Å from the centre",
         value_zyx=np.concatenate([np.empty((0, 3)), *(p.value_zyx for _, p in parts)]),
         score=np.concatenate([np.empty(0, np.float32), *(p.score for _, p in parts)]),
         tomogram=[name for name, part in parts for _ in part.score],
-        tilt_pixel_size=tilts.pop() if len(tilts) == 1 else None,
+        tilt_pixel_size=_of_all_rows([part for _, part in parts]),
         warnings=tuple(text for _, part in parts for text in part.warnings),
     )
+
+
+def _of_all_rows(parts: Sequence[Coordinates]) -> float | tuple[float, ...] | None:
+    """Return t [Å] of all parts' rows together, None if one does not say it."""
+    sizes: list[float] = []
+    for part in parts:
+        t = part.tilt_pixel_size
+        if t is None:
+            return None
+        sizes += t if isinstance(t, tuple) else [t] * len(part.score)
+    return one_if_equal(sizes)
 
 
 def _read_named(path: Path, name: str) -> Coordinates:

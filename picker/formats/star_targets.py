@@ -36,7 +36,8 @@ def write_relion5(
 
     `<particle>.star` has a block `data_particles`; `import/<particle>/index.star` names
     one STAR file for each tomogram with picks. Centred = p·v − rlnTomoSize/2·t with the
-    unbinned rlnTomoSize = round(size·v/t). `rlnClassNumber` counts particles from 1.
+    unbinned rlnTomoSize: the tomogram's own, else round(size·v/t). `rlnClassNumber`
+    counts particles from 1.
 
     Parameters
     ----------
@@ -63,6 +64,7 @@ def write_relion5(
                 one.voxel_size,
                 one.pixel_size(tilt_pixel_size),
                 centre,
+                one.tilt_size_zyx,
             )
             rows = [
                 [*texts(position - origin), score, str(number)]

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REQUIRED = ("tomogram", "path", "split")
-OPTIONAL = ("picks", "voxel_size", "tilt_pixel_size", "mask")
+OPTIONAL = (
+    "picks",
+    "voxel_size",
+    "tilt_pixel_size",
+    "mask",
+    "slab_z_low",
+    "slab_z_high",
+)
 SIMULATED: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test")
 
 
@@ -50,7 +57,7 @@ def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ..
     """Return the rows of a TSV table; relative paths count from the working folder.
 
     Columns: tomogram, path, split; optional picks (several apart by ';'),
-    voxel_size [Å], tilt_pixel_size [Å], mask.
+    voxel_size [Å], tilt_pixel_size [Å], mask, slab_z_low [Å], slab_z_high [Å].
 
     Raises
     ------

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.formats.text import listed
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -37,6 +39,7 @@ def position_from_coordinates(
     shape_zyx: tuple[int, int, int],
     tilt_pixel_size: float | None = None,
     centre: Centre = "size/2",
+    tilt_size_zyx: tuple[int, int, int] | None = None,
 ) -> NDArray[np.float64]:
     """Return `(n, 3)` positions [Å, zyx] of what a file of picks says.
 
@@ -52,6 +55,8 @@ def position_from_coordinates(
         t [Å]; None: as the file says.
     centre
         What RELION 5 calls 0.
+    tilt_size_zyx
+        Size of the tomogram in pixels of t; None: its own, rounded to such.
 
     Raises
     ------
@@ -67,6 +72,13 @@ def position_from_coordinates(
     # EMAN2's files count in pixels of their own, whatever the tilt series has.
     if tilt_pixel_size is not None and found.unit != "pixels from the centre":
         t = tilt_pixel_size
+    if isinstance(t, tuple):
+        raise ValueError(
+            f"{path} gives one tomogram tilt series of several pixel sizes"
+            f" ({listed(f'{size:g}' for size in sorted(set(t)))} Å); expected one, name"
+            " tomograms that differ differently, or fill in the column tilt_pixel_size"
+            " of the table"
+        )
     if t is not None and not PIXEL_SIZES[0] <= t <= PIXEL_SIZES[1]:
         raise ValueError(
             f"{path}: the tilt series' pixel size is {t:g} Å; expected"
@@ -82,7 +94,9 @@ def position_from_coordinates(
         case "fractions of the tomogram":
             return value * size
         case "Å from the centre":
-            return value + centre_position(shape_zyx, voxel_size, t, centre)
+            return value + centre_position(
+                shape_zyx, voxel_size, t, centre, tilt_size_zyx
+            )
         case "pixels from the centre":
             return value * (voxel_size if t is None else t) + size / 2
         case "pixels of the tilt series":
@@ -101,13 +115,17 @@ def centre_position(
     voxel_size: float,
     tilt_pixel_size: float | None = None,
     centre: Centre = "size/2",
+    tilt_size_zyx: tuple[int, int, int] | None = None,
 ) -> NDArray[np.float64]:
     """Return the position [Å, zyx] that RELION 5 calls 0.
 
-    Half the unbinned size, which RELION rounds to whole pixels of t.
+    Half the unbinned size, in whole pixels of t; where it is not known the tomogram's
+    own, rounded to such: up to half a voxel off, as tomograms are rounded themselves.
     """
     t = tilt_pixel_size or voxel_size
     unbinned = np.floor(np.array(shape_zyx) * voxel_size / t + 0.5)
+    if tilt_size_zyx is not None:
+        unbinned = np.array(tilt_size_zyx, np.float64)
     position: NDArray[np.float64] = (
         unbinned / 2 - (1 if centre == "size/2-1" else 0)
     ) * t

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from picker.formats import mrc, ome_zarr
+from picker.formats import em, hdf5, mrc, ome_zarr
+from picker.formats.files import READABLE
 from picker.tomogram import Tomogram
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def read_tomogram(
     Parameters
     ----------
     path
-        MRC file or OME-Zarr folder, whatever its name.
+        MRC, EM or HDF5 file or Zarr folder, whatever its name.
     name
         Name of the tomogram.
     voxel_size
@@ -97,7 +98,7 @@ def read_mask(
     Parameters
     ----------
     path
-        MRC file or OME-Zarr folder; its voxel size does not matter.
+        Any file that `read_tomogram` reads; its voxel size does not matter.
     shape_zyx
         The tomogram's number of voxels; not checked if None.
 
@@ -107,7 +108,8 @@ def read_mask(
         If its shape is not the tomogram's, or nothing is above 0.
     """
     # Masks often have no voxel size; any number keeps the reader from refusing them.
-    stored, _, _ = _read(path, 1.0)
+    # They are saved without the chunks that are empty.
+    stored, _, _ = _read(path, 1.0, may_be_sparse=True)
     if shape_zyx is not None and stored.shape != tuple(shape_zyx):
         raise ValueError(
             f"mask {path} has shape {stored.shape} (z, y, x); expected the tomogram's,"
@@ -123,15 +125,28 @@ def read_mask(
 
 
 def _read(
-    path: Path, voxel_size: float | None
+    path: Path, voxel_size: float | None, *, may_be_sparse: bool = False
 ) -> tuple[NDArray[Any], float, list[str]]:
     if not path.exists():
         raise FileNotFoundError(f"volume {path} does not exist; mend its path")
     if not path.is_dir():
-        return mrc.read_volume(path, voxel_size)
+        return _read_file(path, voxel_size, may_be_sparse=may_be_sparse)
     if not ome_zarr.is_zarr(path):
         raise ValueError(
-            f"{path} is a folder without Zarr metadata; expected an MRC file (.mrc,"
-            " .rec, .map) or an OME-Zarr folder (with zarr.json or .zattrs)"
+            f"{path} is a folder without Zarr metadata (zarr.json or .zattrs);"
+            f" expected {READABLE}"
         )
-    return ome_zarr.read_volume(path, voxel_size)
+    return ome_zarr.read_volume(path, voxel_size, may_be_sparse=may_be_sparse)
+
+
+def _read_file(
+    path: Path, voxel_size: float | None, *, may_be_sparse: bool
+) -> tuple[NDArray[Any], float, list[str]]:
+    """Return what the first reader that knows the file's beginning makes of it."""
+    with path.open("rb") as file:
+        raw = file.read(mrc.HEADER_BYTES)
+    if raw.startswith(hdf5.MAGIC):
+        return hdf5.read_volume(path, voxel_size, may_be_sparse=may_be_sparse)
+    if em.is_em(raw) and not mrc.is_mrc(raw):
+        return em.read_volume(path, voxel_size)
+    return mrc.read_volume(path, voxel_size)

@@ -23,11 +23,15 @@ LONGEST_AXIS = 100_000
 """Most voxels along an axis [voxels]; more is damage, and would fill the memory."""
 MANY = 1000
 """Missing chunks after which the others are not counted."""
+MOST_CHUNKS = 1_000_000
+"""Of an array that may be sparse, whose missing chunks do not end the search."""
 HEAD_BYTES = 18
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
-def check_chunks(array: zarr.Array[Any], folder: Path) -> None:
+def check_chunks(
+    array: zarr.Array[Any], folder: Path, *, may_be_sparse: bool = False
+) -> None:
     """Refuse missing chunks, and those that are truncated or of a wrong size.
 
     Parameters
@@ -36,6 +40,11 @@ def check_chunks(array: zarr.Array[Any], folder: Path) -> None:
         Opened, not yet read.
     folder
         Where it lies.
+    may_be_sparse
+        A missing chunk is one that was not written because it is empty. Zarr allows
+        that, and saves masks so. Of a tomogram it is an error: no part of a
+        reconstruction is the fill value in every voxel, and what an interrupted copy
+        left out would be taken for empty ice.
 
     Raises
     ------
@@ -51,15 +60,21 @@ def check_chunks(array: zarr.Array[Any], folder: Path) -> None:
     decoded = math.prod(array.chunks) * array.dtype.itemsize
     lengths = array.shards or array.chunks
     counts = [math.ceil(n / m) for n, m in zip(array.shape, lengths, strict=True)]
+    if may_be_sparse and math.prod(counts) > MOST_CHUNKS:
+        raise ValueError(
+            f"{folder} announces {math.prod(counts)} chunks; expected at most"
+            f" {MOST_CHUNKS}, its metadata are damaged or its chunks too small: write"
+            " it again"
+        )
     missing = 0
     for file in _chunk_files(array, folder, counts):
         if not file.is_file():
             missing += 1
-            if missing == MANY:
+            if missing == MANY and not may_be_sparse:
                 break
         elif problem := _problem(file, codec, decoded):
             raise ValueError(f"chunk {file} is damaged: {problem}; copy it again")
-    if missing:
+    if missing and not may_be_sparse:
         more = " or more" if missing == MANY else ""
         raise ValueError(
             f"{folder}: {missing}{more} of {math.prod(counts)} chunks are missing and"

@@ -44,11 +44,16 @@ class Entry(BaseModel):
     """[Å]"""
     shape_zyx: tuple[int, int, int] = (0, 0, 0)
     """[voxels]"""
+    source_voxel_size: float = 0.0
+    """Of the file as it came, before any rescaling [Å]: what other programs open."""
+    source_shape_zyx: tuple[int, int, int] = (0, 0, 0)
+    """Of the file as it came [voxels]."""
     tilt_pixel_size: float | None = None
     """Unbinned pixel size of its own tilt series [Å]."""
     labels: Path | None = None
     """Given picks in the program's own format."""
     mask: Path | None = None
+    """Volume that is above 0 where picks may be: the user's, or what is left of it."""
     counts: dict[str, int] = {}
     """Number of picks of each particle."""
     warnings: tuple[str, ...] = ()

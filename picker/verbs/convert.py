@@ -29,15 +29,17 @@ from picker.formats.records import TomogramPicks
 from picker.formats.star import VOLUME_SUFFIXES, write_picks
 from picker.formats.targets import FILES, files_of_target, write_target
 from picker.formats.text import READABLE, listed
+from picker.formats.tomograms_star import read_tilt_series
 from picker.formats.units import check_positions, position_from_coordinates
 from picker.formats.volume import read_geometry
 from picker.picks import Picks, concatenate, picks_from_arrays
+from picker.verbs.export import with_tilt_series
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from picker.formats.records import Centre, Coordinates, Unit
+    from picker.formats.records import Centre, Coordinates, TiltSeries, Unit
 
 logger = logging.getLogger("picker")
 
@@ -69,6 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tilt-pixel-size", type=float, metavar="Å", help="of the unbinned tilt series"
     )
     add(
+        "--tomograms-star",
+        type=Path,
+        metavar="STAR",
+        help="RELION's, with the tilt series' pixel size and the unbinned size",
+    )
+    add(
         "--unit",
         choices=(*UNITS,),
         help="what the inputs' numbers are, where their kind says otherwise",
@@ -86,6 +94,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Convert all inputs into one file or folder."""
     shape, voxel_size = _geometry(arguments)
     tilt_pixel_size = _positive("--tilt-pixel-size", arguments.tilt_pixel_size)
+    star = arguments.tomograms_star
+    series = read_tilt_series(star) if star else {}
     tomograms: dict[str, list[Picks]] = {}
     for path in arguments.inputs:
         found = read_coordinates(path)
@@ -94,7 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
         for warning in found.warnings:
             logger.warning("warning: %s", warning)
         for name, mine in _by_tomogram(path, found, arguments):
-            picks = _picks(path, mine, arguments, shape, voxel_size)
+            picks = _picks(path, mine, arguments, shape, voxel_size, series.get(name))
             tomograms.setdefault(name, []).append(picks)
             logger.info(
                 "%s: %d picks of %s, read as %s", path, len(picks), name, found.kind
@@ -115,6 +125,8 @@ def run(arguments: argparse.Namespace) -> None:
         )
         for name, parts in tomograms.items()
     ]
+    if star:
+        everything = with_tilt_series(star, everything)
     _write(arguments, everything, _particles(arguments, everything))
     num = sum(len(one.picks) for one in everything)
     logger.info("%s: %d picks as %s", arguments.output, num, arguments.to)
@@ -183,11 +195,14 @@ def _picks(
     arguments: argparse.Namespace,
     shape_zyx: tuple[int, int, int],
     voxel_size: float,
+    series: TiltSeries | None = None,
 ) -> Picks:
     """Return one tomogram's picks [Å], checked against its volume."""
     centre: Centre = arguments.relion5_centre
+    t = series.pixel_size if series else arguments.tilt_pixel_size
+    size = series.size_zyx if series else None
     position = position_from_coordinates(
-        path, found, voxel_size, shape_zyx, arguments.tilt_pixel_size, centre
+        path, found, voxel_size, shape_zyx, t, centre, size
     )
     particle = found.particle
     if particle is None and len(position):
@@ -200,7 +215,7 @@ def _picks(
     for name in set(particle or []):
         checked_name(name)
     picks = picks_from_arrays(position, particle or [], found.score)
-    warnings = tilt_warning(path, found, arguments.tilt_pixel_size)
+    warnings = tilt_warning(path, found, t)
     warnings += check_positions(
         path, found, position, voxel_size, shape_zyx, is_certain=bool(arguments.unit)
     )

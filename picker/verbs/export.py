@@ -5,15 +5,24 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+import numpy as np
+
 from picker.claim import claimed
 from picker.config import ExportSettings, Target
+from picker.formats.picks_file import AGREES
 from picker.formats.records import TomogramPicks
 from picker.formats.star import read_picks
 from picker.formats.targets import write_target
+from picker.formats.text import listed
+from picker.formats.tomograms_star import read_tilt_series
+from picker.formats.units import xyz
+from picker.picks import Picks
 from picker.verbs.common import (
+    Entry,
     add_settings,
     read_manifests,
     read_particles,
@@ -22,10 +31,13 @@ from picker.verbs.common import (
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
 logger = logging.getLogger("picker")
 
 TARGETS = get_args(Target)
+OF_RELION: tuple[Target, ...] = ("relion4", "relion5")
+"""Targets that look tomograms up in RELION's tomograms.star."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,16 +60,12 @@ def _export(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "export", ExportSettings)
     particles = read_particles(arguments.settings)
     tomograms = [
-        TomogramPicks(
-            tomogram=entry.tomogram,
-            voxel_size=entry.voxel_size,
-            shape_zyx=entry.shape_zyx,
-            picks=read_picks(entry.path),
-            tilt_pixel_size=entry.tilt_pixel_size,
-        )
+        _tomogram_picks(entry)
         for entry in read_manifests(arguments.manifests)
         if not entry.error
     ]
+    if settings.tomograms_star and arguments.target in OF_RELION:
+        tomograms = with_tilt_series(settings.tomograms_star, tomograms)
     folder = arguments.output.with_name(f".{arguments.output.name}.{os.getpid()}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -67,3 +75,76 @@ def _export(arguments: argparse.Namespace) -> None:
     shutil.rmtree(arguments.output, ignore_errors=True)
     folder.rename(arguments.output)
     logger.info("%s: picks of %d tomograms", arguments.output, len(tomograms))
+
+
+def _tomogram_picks(entry: Entry) -> TomogramPicks:
+    """Return a tomogram's picks with the geometry of the file that users have.
+
+    Positions [Å] hold for it and for the preprocessed volume, but voxels do not if that
+    was rescaled.
+    """
+    voxel_size = entry.source_voxel_size or entry.voxel_size
+    shape = entry.source_shape_zyx if entry.source_voxel_size else entry.shape_zyx
+    picks = read_picks(entry.path)
+    # Larger voxels may reach a little beyond the faces of those they were made of.
+    last = (np.array(shape) - 0.5) * voxel_size
+    return TomogramPicks(
+        tomogram=entry.tomogram,
+        voxel_size=voxel_size,
+        shape_zyx=shape,
+        picks=Picks(
+            position_zyx=np.clip(picks.position_zyx, -0.5 * voxel_size, last),
+            particle=picks.particle,
+            score=picks.score,
+        ),
+        tilt_pixel_size=entry.tilt_pixel_size,
+    )
+
+
+def with_tilt_series(
+    path: Path, tomograms: Sequence[TomogramPicks]
+) -> list[TomogramPicks]:
+    """Return the tomograms with what RELION's tomograms.star knows of them.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read or does not know one of them.
+    """
+    known = read_tilt_series(path)
+    unknown = [one.tomogram for one in tomograms if one.tomogram not in known]
+    if unknown:
+        raise ValueError(
+            f"{path} has no tomogram {listed(unknown)}, it has {listed(known)};"
+            " rlnTomoName must be our name, letter for letter"
+        )
+    result = []
+    for one in tomograms:
+        series = known[one.tomogram]
+        t = one.tilt_pixel_size
+        if t is not None and abs(t - series.pixel_size) > AGREES * t:
+            logger.warning(
+                "warning: %s: tilt_pixel_size of %s is %g Å in the table, taken as"
+                " %g Å from the file",
+                *(path, one.tomogram, t, series.pixel_size),
+            )
+        if series.size_zyx is not None:
+            ours = np.array(one.shape_zyx) * one.voxel_size
+            theirs = np.array(series.size_zyx) * series.pixel_size
+            # Sizes are rounded, to even numbers too.
+            if (
+                np.abs(ours - theirs) > np.maximum(2 * one.voxel_size, AGREES * ours)
+            ).any():
+                logger.warning(
+                    "warning: %s: %s is %s Å (x, y, z) there and %s Å here; expected"
+                    " the same reconstruction, neither cropped nor rotated",
+                    *(path, one.tomogram, xyz(theirs), xyz(ours)),
+                )
+        result.append(
+            replace(
+                one,
+                tilt_pixel_size=series.pixel_size,
+                tilt_size_zyx=series.size_zyx,
+            )
+        )
+    return result

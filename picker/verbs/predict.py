@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from picker.claim import claimed
 from picker.config import CalibrateSettings, PickSettings, PredictSettings
+from picker.exclude import allowed_region
 from picker.formats.star import write_picks
 from picker.formats.volume import read_tomogram
 from picker.predict import Predictor, choose_device
@@ -42,7 +43,7 @@ logger = logging.getLogger("picker")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("tomograms", nargs="*", type=Path, help="MRC or OME-Zarr files")
+    parser.add_argument("tomograms", nargs="*", type=Path, help="volumes")
     parser.add_argument("--model", type=Path, required=True, help="trained model")
     parser.add_argument(
         "--output",
@@ -109,14 +110,24 @@ def _predict_files(
     for path in arguments.tomograms:
         tomogram, warnings = read_tomogram(path, path.stem, arguments.voxel_size)
         warnings += _voxel_size_warning(tomogram, card)
-        volume, voxel_size, said = preprocess_volume(
+        region, said = allowed_region(
             tomogram.volume, tomogram.voxel_size, card.preprocess
+        )
+        warnings += said
+        volume, voxel_size, said = preprocess_volume(
+            tomogram.volume, tomogram.voxel_size, card.preprocess, region
         )
         for warning in [*warnings, *said]:
             logger.warning("warning: %s", warning)
         candidates = predictor.candidates(volume, voxel_size)
         picks = select_picks(
-            candidates, card.particles, thresholds, picking, voxel_size, volume.shape
+            candidates,
+            card.particles,
+            thresholds,
+            picking,
+            voxel_size,
+            volume.shape,
+            region,
         )
         target = arguments.output / f"{path.stem}.star" if several else arguments.output
         write_picks(target, picks, {"tomogram": path.name})

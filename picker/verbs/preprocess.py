@@ -1,9 +1,10 @@
 """Read, check, clip, normalise and store tomograms and their given picks.
 
 For every tomogram of a table or shard it writes <tomogram>.zarr (OME-Zarr 0.5) and,
-where picks are given, <tomogram>.star (positions in Å). A tomogram that cannot be used
-is recorded in the manifest with the reason, and the others go on. Tomograms whose input
-and settings have not changed are left alone.
+where picks are given, <tomogram>.star (positions in Å); and where a slab or gold beads
+limit picks, a mask of what is left, which later stages use in place of the user's. A
+tomogram that cannot be used is recorded in the manifest with the reason, and the others
+go on. Tomograms whose input and settings have not changed are left alone.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from pydantic import TypeAdapter
 from picker import __version__
 from picker.claim import claimed
 from picker.config import Particle, PreprocessSettings, TomogramRow
+from picker.exclude import allowed_region
 from picker.formats.ome_zarr import read_attributes, write_volume
 from picker.formats.picks_file import read_given_picks
 from picker.formats.star import write_picks
 from picker.formats.table import read_table
 from picker.formats.volume import read_mask, read_tomogram
 from picker.preprocess import check_contrast, preprocess_volume
+from picker.select import in_region
 from picker.shards import file_stamp
 from picker.tomogram import index_from_position
 from picker.verbs.common import (
@@ -39,6 +42,11 @@ from picker.verbs.common import (
 if TYPE_CHECKING:
     import argparse
 
+    from numpy.typing import NDArray
+
+    from picker.picks import Picks
+    from picker.tomogram import Tomogram
+
 logger = logging.getLogger("picker")
 
 
@@ -50,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, "particles, preprocess")
     parser.add_argument("--volumes", type=Path, required=True, help="folder to fill")
     parser.add_argument("--labels", type=Path, required=True, help="folder to fill")
+    parser.add_argument(
+        "--masks", type=Path, help="folder to fill; default: masks, beside --volumes"
+    )
     parser.add_argument("--output", type=Path, required=True, help="manifest to write")
 
 
@@ -71,8 +82,10 @@ def _preprocess_all(
     for number, row in enumerate(rows, 1):
         volume = arguments.volumes / f"{row.tomogram}.zarr"
         labels = arguments.labels / f"{row.tomogram}.star" if row.picks else None
+        masks = arguments.masks or arguments.volumes.with_name("masks")
+        mask = masks / f"{row.tomogram}.zarr"
         try:
-            entry = _preprocess(row, volume, labels, particles, settings)
+            entry = _preprocess(row, volume, labels, mask, particles, settings)
         except (ValueError, OSError) as error:
             stop_if_disk_is_full(error)
             # Recorded, not hidden: `finish` ends the run with this text.
@@ -104,10 +117,11 @@ def _preprocess(
     row: TomogramRow,
     volume_path: Path,
     labels_path: Path | None,
+    mask_path: Path,
     particles: tuple[Particle, ...],
     settings: PreprocessSettings,
 ) -> Entry:
-    """Write one tomogram's volume and labels unless they are there and valid."""
+    """Write one tomogram's volume, labels and mask unless they are there and valid."""
     files = [row.path, *row.picks, *([row.mask] if row.mask else [])]
     stamps = _stamps(row)
     key = fingerprint(
@@ -117,7 +131,7 @@ def _preprocess(
         particles,
         *(_stamp(file) for file in files),
     )
-    done = _finished_entry(volume_path, labels_path, key)
+    done = _finished_entry(volume_path, labels_path, mask_path, key)
     if done is not None:
         return done.model_copy(update={"stamps": stamps})
     tomogram, warnings = read_tomogram(row.path, row.tomogram, row.voxel_size)
@@ -139,8 +153,34 @@ def _preprocess(
             settings.particles_are,
         )
         warnings += [f"{row.tomogram}: {contrast}"] if contrast else []
-    # What lies outside of the mask must not set the scale of what lies inside.
-    region = read_mask(row.mask, tomogram.shape_zyx) if row.mask else None
+    given = read_mask(row.mask, tomogram.shape_zyx) if row.mask else None
+    region, said = allowed_region(
+        tomogram.volume,
+        tomogram.voxel_size,
+        settings,
+        given,
+        (row.slab_z_low, row.slab_z_high),
+    )
+    warnings += said
+    mask = row.mask
+    if region is not None and region is not given:
+        mask = mask_path
+        # At the file's own resolution, as the user's masks are.
+        write_volume(
+            mask,
+            region.view(np.uint8),
+            tomogram.voxel_size,
+            {"fingerprint": key},
+            compressor="zstd",
+        )
+        logger.info(
+            "%s: picks may lie in %.0f%% of the tomogram",
+            row.tomogram,
+            100 * region.mean(),
+        )
+    if picks is not None and region is not None:
+        warnings += _left_out(picks, tomogram, region)
+    # What lies outside of the region must not set the scale of what lies inside.
     volume, voxel_size, said = preprocess_volume(
         tomogram.volume, tomogram.voxel_size, settings, region
     )
@@ -155,9 +195,11 @@ def _preprocess(
         volume=volume_path,
         voxel_size=voxel_size,
         shape_zyx=(z, y, x),
+        source_voxel_size=tomogram.voxel_size,
+        source_shape_zyx=tomogram.shape_zyx,
         tilt_pixel_size=row.tilt_pixel_size,
         labels=labels_path,
-        mask=row.mask,
+        mask=mask,
         counts=_counts(picks.particle, particles) if picks is not None else {},
         warnings=tuple(warnings),
         stamps=stamps,
@@ -178,18 +220,41 @@ def _stamps(row: TomogramRow) -> dict[str, tuple[int, int]]:
 
 
 def _finished_entry(
-    volume_path: Path, labels_path: Path | None, key: str
+    volume_path: Path, labels_path: Path | None, mask_path: Path, key: str
 ) -> Entry | None:
     """Return what an earlier run recorded if its files still hold for this input."""
+    if not _is_made_of(volume_path, key):
+        return None
+    entry = Entry.model_validate(read_attributes(volume_path)["entry"])
     if labels_path is not None and not labels_path.exists():
         return None
+    # Settings may have come and gone while a job was killed between the two files.
+    if entry.mask == mask_path and not _is_made_of(mask_path, key):
+        return None
+    return entry
+
+
+def _is_made_of(volume: Path, key: str) -> bool:
+    """Return whether a volume of ours was made from this input and these settings."""
     try:
-        attributes = read_attributes(volume_path)
+        return bool(read_attributes(volume).get("fingerprint") == key)
     except (ValueError, FileNotFoundError):
-        return None
-    if attributes.get("fingerprint") != key:
-        return None
-    return Entry.model_validate(attributes["entry"])
+        return False
+
+
+def _left_out(picks: Picks, tomogram: Tomogram, region: NDArray[np.bool_]) -> list[str]:
+    """Return a warning if known picks lie where none are to be found."""
+    inside = in_region(
+        picks.position_zyx, tomogram.voxel_size, tomogram.shape_zyx, -np.inf, region
+    )
+    num = int(np.count_nonzero(~inside))
+    if not num:
+        return []
+    return [
+        f"{tomogram.name}: {num} of {len(picks)} known picks lie outside of the mask,"
+        " the slab or too near to gold; they are trained on, but no picks will be found"
+        " there"
+    ]
 
 
 def _stamp(path: Path) -> str:

@@ -134,8 +134,10 @@ def test_what_copick_writes_is_read_as_copick_reads_it(tmp_path):
     score = np.arange(7) / 8
     np.save(tmp_path / "volume.npy", volume)
     np.save(tmp_path / "position_xyz.npy", position_xyz)
+    np.save(tmp_path / "shift_xyz.npy", rng.normal(0, 5, (7, 3)))
     np.save(tmp_path / "score.npy", score)
-    ask("copick", "make_project", tmp_path)
+    there_xyz = np.array(ask("copick", "make_project", tmp_path))
+    assert np.abs(there_xyz - position_xyz).max() > 1
     (tmp_path / "splits.tsv").write_text("tomogram\tsplit\nTS_01\tlabeled\n")
     settings = CopickSettings(
         root=tmp_path,
@@ -153,8 +155,18 @@ def test_what_copick_writes_is_read_as_copick_reads_it(tmp_path):
         row.picks, "TS_01", particles, 10.012, tomogram.shape_zyx
     )
     assert warnings == []
-    np.testing.assert_array_equal(picks.position_zyx, position_xyz[:, ::-1])
+    np.testing.assert_array_equal(picks.position_zyx, there_xyz[:, ::-1])
     np.testing.assert_array_equal(picks.score, score)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float32", "float64"])
+def test_what_emfile_writes_is_read(tmp_path, dtype):
+    volume = np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(dtype)
+    np.save(tmp_path / "volume.npy", volume)
+    ask("copick", "write_em", tmp_path / "volume.npy", tmp_path / "a.em")
+    tomogram, warnings = read_tomogram(tmp_path / "a.em", "a", VOXEL_SIZE)
+    assert warnings == []
+    np.testing.assert_array_equal(tomogram.volume, volume)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "uint16", "float16", "float32"])

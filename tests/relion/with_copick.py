@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import copick
+import emfile
 import numpy as np
 
 
@@ -39,9 +40,10 @@ def read_project(config):
 
 
 def make_project(folder):
-    """Let copick write a project of one tomogram and its picks.
+    """Let copick write a project of one tomogram and its picks; return where they are.
 
-    The folder holds what goes in: volume.npy, position_xyz.npy [Å] and score.npy.
+    The folder holds what goes in: volume.npy, position_xyz.npy [Å], shift_xyz.npy [Å],
+    which refinement would have found, and score.npy.
     """
     folder = Path(folder)
     config = {
@@ -62,11 +64,18 @@ def make_project(folder):
     tomogram = run.new_voxel_spacing(10.012).new_tomogram("denoised")
     tomogram.from_numpy(np.load(folder / "volume.npy"), levels=2)
     picks = run.new_picks("ribosome", "1", "me")
-    picks.from_numpy(
-        np.load(folder / "position_xyz.npy"), scores=np.load(folder / "score.npy")
-    )
+    position = np.load(folder / "position_xyz.npy")
+    transforms = np.tile(np.eye(4), (len(position), 1, 1))
+    transforms[:, :2, :2] = [[0, -1], [1, 0]]  # turned about z, too
+    transforms[:, :3, 3] = np.load(folder / "shift_xyz.npy")
+    picks.from_numpy(position, transforms, scores=np.load(folder / "score.npy"))
     picks.store()
-    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*.json"))
+    return picks.full_positions().tolist()
+
+
+def write_em(volume, path):
+    """Let emfile, which copick brings, write a volume from an .npy file."""
+    emfile.write(path, np.load(volume))
 
 
 def version():

@@ -126,6 +126,29 @@ def test_relion_5s_centres(tmp_path):
         np.testing.assert_allclose(moved, shift, atol=1e-5)
 
 
+def test_relions_own_sizes_are_used_on_both_ways(tmp_path):
+    star = tmp_path / "tomograms.star"
+    star.write_text(
+        "data_global\nloop_\n_rlnTomoName\n_rlnTomoTiltSeriesPixelSize\n_rlnTomoSizeX\n"
+        "_rlnTomoSizeY\n_rlnTomoSizeZ\nTS_1 2.5 1924 1860 901\n"
+    )
+    picks = picks_from_arrays([[150, 300, 225]], ["ribosome"])
+    write_picks(tmp_path / "TS_1.star", picks)
+    more = ("--tomograms-star", star)
+    made, again = tmp_path / "five.star", tmp_path / "again.star"
+    assert (
+        convert(tmp_path / "TS_1.star", "--to", "relion5", "--output", made, *more) == 0
+    )
+    assert "TS_1 -2180.0 -2025.0 -976.25 " in made.read_text()
+    assert (
+        convert(
+            made, "--to", "picker", "--output", again, *more, "--particle", "ribosome"
+        )
+        == 0
+    )
+    assert read_picks(again).position_zyx.tolist() == [[150, 300, 225]]
+
+
 def refused(capsys, *words, geometry=GEOMETRY):
     assert convert(*words, geometry=geometry) == 1
     return capsys.readouterr().err

@@ -9,6 +9,7 @@ import pytest
 
 from picker.__main__ import main
 from picker.formats import mrc, star
+from picker.picks import picks_from_arrays
 from picker.verbs.common import read_manifest
 
 SHAPE = (16, 20, 28)
@@ -67,3 +68,73 @@ def test_every_target_has_a_folder(manifest, tmp_path):
     for target in ("portal", "imod", "dynamo", "tomotwin", "cbox", "eman2"):
         assert main(["export", *words.split(), target, "--output", target]) == 0
         assert any((tmp_path / target).iterdir())
+
+
+STAR = (
+    "data_global\nloop_\n_rlnTomoName\n_rlnTomoTiltSeriesPixelSize\n_rlnTomoSizeX\n"
+    "_rlnTomoSizeY\n_rlnTomoSizeZ\na 2.5 114 80 64\n"
+)
+
+
+def exported(folder, manifest, target, settings=None):
+    """Return the folder with the first tomogram's labels, written as its picks."""
+    entry = manifest.tomograms[0]
+    picked = manifest.model_copy(
+        update={"tomograms": (entry.model_copy(update={"path": entry.labels}),)}
+    )
+    (folder / "picked.json").write_text(picked.model_dump_json())
+    (folder / "export.json").write_text(json.dumps(settings or {}))
+    words = "--manifests picked.json --settings particles.json export.json --target"
+    assert main(["export", *words.split(), target, "--output", target]) == 0
+    return folder / target
+
+
+def test_relions_own_sizes_go_into_what_is_written(manifest, tmp_path):
+    (tmp_path / "tomograms.star").write_text(STAR)
+    settings = {"tomograms_star": "tomograms.star"}
+    # The pick is at 220, 100, 80 Å; RELION's x is 114 pixels, ours 112.
+    text = (
+        exported(tmp_path, manifest, "relion5", settings) / "ribosome.star"
+    ).read_text()
+    assert "\na 77.5 0.0 0.0 " in text
+    (tmp_path / "tomograms.star").write_text(STAR.replace("\na ", "\nc "))
+    words = "--manifests picked.json --settings particles.json export.json --target"
+    assert main(["export", *words.split(), "relion5", "--output", "again"]) == 1
+    assert not (tmp_path / "again").exists()
+    exported(tmp_path, manifest, "kaggle", settings)
+
+
+@pytest.mark.parametrize("target", ["relion3", "warp", "tomotwin", "portal", "relion5"])
+def test_a_rescaled_volume_changes_nothing_that_is_written(manifest, tmp_path, target):
+    """Other programs open the file that came, and count its voxels."""
+    folder = exported(tmp_path, manifest, target)
+    before = {
+        f.relative_to(folder): f.read_text() for f in folder.rglob("*.*") if f.is_file()
+    }
+    (tmp_path / "preprocess.json").write_text('{"target_voxel_size": 15}')
+    words = "--tomograms tomograms.tsv --settings particles.json preprocess.json"
+    words += " --volumes v --labels l --output rescaled.json"
+    main(["preprocess", *words.split()])
+    rescaled = read_manifest(tmp_path / "rescaled.json")
+    entry = rescaled.tomograms[0]
+    assert (entry.voxel_size, entry.source_voxel_size) == (15.0, 10.0)
+    assert entry.source_shape_zyx == SHAPE != entry.shape_zyx
+    folder = exported(tmp_path, rescaled, target)
+    after = {
+        f.relative_to(folder): f.read_text() for f in folder.rglob("*.*") if f.is_file()
+    }
+    assert before == after
+    assert before
+
+
+def test_picks_beyond_the_last_small_voxel_are_brought_back(manifest, tmp_path):
+    """A voxel of 15 Å may reach further than those of 10 Å that it came from."""
+    entry = manifest.tomograms[0]
+    far = picks_from_arrays([[162, 100, 220]], ["ribosome"])
+    star.write_picks(tmp_path / entry.labels, far)
+    folder = exported(tmp_path, manifest, "tomotwin")
+    assert (folder / "a_ribosome.coords").read_text().split() == [
+        "22.0",
+        "10.0",
+        "15.5",
+    ]

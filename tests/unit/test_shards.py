@@ -72,12 +72,13 @@ def is_kept(folder, age=0, **changes):
 
 
 def test_a_manifest_whose_files_are_there_is_kept(folder):
-    assert is_kept(folder, labels=folder / "here")
+    assert is_kept(folder, labels=folder / "here", mask=folder / "here")
 
 
 def test_the_manifest_of_a_missing_file_is_forgotten(folder):
     assert not is_kept(folder, path=folder / "gone")
     assert not is_kept(folder, labels=folder / "gone")
+    assert not is_kept(folder, mask=folder / "gone")
     assert not is_kept(folder, path=folder / "no folder" / "gone")
 
 

@@ -3,6 +3,7 @@ rule export:
     input:
         manifests=PICKED,
         settings=settings_files("particles", "export"),
+        tomograms_star=settings.export.tomograms_star or [],
     output:
         directory("results/{method}/export/{target}"),
     log:

@@ -16,5 +16,6 @@ rule preprocess:
         r"""
         python -m picker preprocess --tomograms {input.tomograms} \
             --settings {input.settings} --volumes results/tomograms \
-            --labels results/labels --output {output} 2>&1 | tee {log}
+            --labels results/labels --masks results/masks \
+            --output {output} 2>&1 | tee {log}
         """

@@ -158,6 +158,36 @@ def test_a_missing_chunk_is_noticed(tmp_path, version, codec):
         ome_zarr.open_volume(path)
 
 
+@pytest.mark.parametrize(("version", "codec"), STORES)
+def test_a_missing_chunk_of_a_mask_is_empty(tmp_path, version, codec):
+    """Zarr leaves out chunks that are the fill value in every voxel."""
+    volume = np.zeros(SHAPE, np.float32)
+    volume[3:9, 5:9, 7:30] = 1
+    path = write_store(tmp_path / "a.zarr", version, codec, volume)
+    assert len(chunk_files(path)) == 2  # of 8
+    np.testing.assert_array_equal(read_mask(path, SHAPE), volume > 0)
+    with pytest.raises(ValueError, match="6 of 8 chunks are missing"):
+        read_tomogram(path, "a")
+
+
+def test_the_fill_value_of_a_mask_may_be_inside(tmp_path):
+    path = write_store(tmp_path / "a.zarr", 3, "zstd", fill_value=1.0)
+    first = chunk_files(path)[0]
+    for file in chunk_files(path)[1:]:
+        file.unlink()
+    assert read_mask(path, SHAPE).all()
+    first.write_bytes(first.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"a\.zarr.*(damaged|decoded).*copy it again"):
+        read_mask(path, SHAPE)
+
+
+def test_missing_chunks_of_a_mask_are_not_looked_for_without_end(tmp_path):
+    path = write_store(tmp_path / "a.zarr")
+    change_array(path, shape=[90_000] * 3, chunks=[1] * 3)
+    with pytest.raises(ValueError, match=f"announces {90_000**3} chunks; expected"):
+        read_mask(path)
+
+
 def test_missing_chunks_are_not_counted_for_ever(tmp_path):
     path = write_store(tmp_path / "a.zarr")
     for file in chunk_files(path):

@@ -130,6 +130,52 @@ def test_damaged_json(tmp_path, text, message):
         read_picks(tmp_path / "a.json")
 
 
+def test_a_shift_is_added_as_copick_does(tmp_path):
+    """Of a matrix that rotates too, the translation alone moves the point."""
+    turned = [[0, -1, 0, 0.5], [1, 0, 0, -20], [0, 0, 1, 300], [0, 0, 0, 1]]
+    location = {"x": 1.25, "y": 50, "z": 3}
+    content = {
+        "pickable_object_name": "a",
+        "points": [
+            {"location": location, "transformation_": turned},
+            {"location": location, "transformation_": None},
+            {"location": location, "transformation_": np.eye(4).tolist()},
+        ],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    _, _, positions, _ = read_picks(tmp_path / "a.json")
+    assert positions == [[303, 30, 1.75], [3, 50, 1.25], [3, 50, 1.25]]
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        *([], 7, "1", [[1]], np.eye(3).tolist(), np.eye(4).tolist()[:3]),
+        [*np.eye(4).tolist()[:3], [0, 0, 0, 2]],
+        [[1, 0, 0, None], *np.eye(4).tolist()[1:]],
+        [[1, 0, 0, [1]], *np.eye(4).tolist()[1:]],
+    ],
+)
+def test_a_transformation_that_is_none_is_refused(tmp_path, matrix):
+    point = {"location": {"x": 1, "y": 2, "z": 3}, "transformation_": matrix}
+    content = {"pickable_object_name": "a", "points": [point]}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    match = r"a\.json is no copick picks file .*transformation_ of 4 rows and 4 columns"
+    with pytest.raises(ValueError, match=match):
+        read_picks(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999"])
+def test_a_shift_that_is_not_finite_is_refused(tmp_path, value):
+    row = f"[[1, 0, 0, {value}], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]"
+    (tmp_path / "a.json").write_text(
+        '{"pickable_object_name": "a", "points": [{"location": {"x": 1, "y": 2,'
+        f' "z": 3}}, "transformation_": {row}}}]}}'
+    )
+    with pytest.raises(ValueError, match="point 1 is not finite"):
+        read_picks(tmp_path / "a.json")
+
+
 def test_a_byte_order_mark_and_a_score_of_0(tmp_path):
     point = {"location": {"x": 1, "y": 2, "z": 3}, "score": 0}
     content = {"pickable_object_name": "a", "run_name": "01", "points": [point]}

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 
 from picker.formats import imod
 from picker.formats.picks_file import read_given_picks
+from picker.formats.tomograms_star import read_tilt_series
+from picker.formats.volume import read_tomogram
 from picker.picks import picks_from_arrays
 from tests.unit.formats.examples import (
     KINDS,
@@ -29,6 +31,8 @@ from tests.unit.formats.examples import (
     random_picks,
     write_kind,
 )
+from tests.unit.formats.test_em import write_em
+from tests.unit.formats.test_hdf5 import write_eman2
 
 NUM_EXAMPLES = int(os.environ.get("PICKER_FUZZ", "300"))
 ROOM = 512 * 2**20
@@ -41,6 +45,11 @@ PYTOM = (
 CSV = (
     "tomogram,particle,x,y,z,score\n"
     "TS_1,ribosome,30.5,40,20,0.5\nTS_1,ribosome,1,2,3,\n"
+)
+TOMOGRAMS = (
+    "data_global\n\nloop_\n_rlnTomoName #1\n_rlnTomoTiltSeriesPixelSize #2\n"
+    "_rlnTomoSizeX #3\n_rlnTomoSizeY #4\n_rlnTomoSizeZ #5\n"
+    "TS_1 1.35 4000 4000 2000\nTS_2 1.35 3838 3710 2000\n"
 )
 TOKENS = [
     *(b"nan", b"-inf", b"1e400", b"-1", b"0", b"2147483648", b"9" * 400, b"1_0"),
@@ -69,6 +78,55 @@ def damage():
         lambda p: lambda raw: raw + raw[int(min(p) * len(raw)) : int(max(p) * len(raw))]
     )
     return cut | behead | flip | flip | put | overwrite | repeat
+
+
+@pytest.fixture(scope="module", params=["em", "hdf5"])
+def intact_volume(request, tmp_path_factory):
+    """Return a volume of each kind that is read by its content, and its bytes."""
+    path = tmp_path_factory.mktemp(request.param) / "TS_1.vol"
+    volume = np.arange(16 * 17 * 18, dtype=np.float32).reshape(16, 17, 18)
+    if request.param == "em":
+        write_em(path, volume)
+    else:
+        write_eman2(path, volume)
+    assert read_tomogram(path, "TS_1", V)[0].shape_zyx == volume.shape
+    return path, path.read_bytes()
+
+
+@settings(max_examples=NUM_EXAMPLES, deadline=timedelta(seconds=20), database=None)
+@given(changes=st.lists(damage(), min_size=1, max_size=4), in_head=st.booleans())
+def test_a_damaged_volume_is_an_error_or_harmless(intact_volume, changes, in_head):
+    path, raw = intact_volume
+    # Most bytes are voxels; what the readers trust stands before them.
+    head, rest = (raw[:3000], raw[3000:]) if in_head else (raw, b"")
+    for change in changes:
+        head = change(head)
+    path.write_bytes(head + rest)
+    with little_memory():
+        text = error_of(read_tomogram, path, "TS_1", V)
+    assert text is None or (path.name in text and len(text) < 1500)
+
+
+@settings(max_examples=NUM_EXAMPLES, deadline=timedelta(seconds=20), database=None)
+@given(changes=st.lists(damage(), min_size=1, max_size=4))
+def test_a_damaged_tomograms_star_is_an_error_or_harmless(tmp_path_factory, changes):
+    path = tmp_path_factory.getbasetemp() / "tomograms.star"
+    raw = TOMOGRAMS.encode()
+    for change in changes:
+        raw = change(raw)
+    path.write_bytes(raw)
+    with little_memory():
+        text = error_of(read_tilt_series, path)
+    assert text is None or (path.name in text and len(text) < 1500)
+
+
+def error_of(function, *arguments):
+    """Return what a user would be told, None if all went well."""
+    try:
+        function(*arguments)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def flipped(raw, place, bit):

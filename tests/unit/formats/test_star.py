@@ -9,8 +9,10 @@ import pytest
 import starfile
 
 from picker.formats import star, star_targets
+from picker.formats.picks_file import read_given_picks
 from picker.formats.units import position_from_coordinates
 from picker.picks import no_picks, picks_from_arrays
+from tests.unit.formats.examples import PARTICLE
 
 SHAPE = (12, 20, 28)
 V = 10.0
@@ -250,8 +252,71 @@ def test_relion4_takes_the_pixel_size_from_data_optics(tmp_path):
     _, position = read_back(path, make_tomogram(), tilt_pixel_size=2.5)
     np.testing.assert_array_equal(position, [[110, 0, 270]])
     path.write_text(OPTICS + "1 2.5\n2 3.5\n" + FOUR.format(shift=0))
-    with pytest.raises(ValueError, match=r"several pixel sizes \(\[2.5, 3.5\] Å\)"):
+    match = r"several pixel sizes \(\[2.5, 3.5\] Å\), .* no column rlnOpticsGroup"
+    with pytest.raises(ValueError, match=match):
         read_back(path, make_tomogram())
+
+
+SEVERAL = (
+    "data_particles\nloop_\n_rlnTomoName\n_rlnOpticsGroup\n_rlnCoordinateX\n"
+    "_rlnCoordinateY\n_rlnCoordinateZ\nTS_1 1 109 1 45\nTS_2 2 109 1 45\nTS_1 1 5 5 5\n"
+)
+
+
+def of(path, name, tilt_pixel_size=None):
+    args = ([path], name, [PARTICLE], V, SHAPE, tilt_pixel_size)
+    return read_given_picks(*args)[0].position_zyx.tolist()
+
+
+def test_each_optics_group_has_its_pixel_size(tmp_path):
+    path = tmp_path / "a.star"
+    path.write_text(OPTICS + "1 2.5\n2 2.0\n" + SEVERAL)
+    assert of(path, "TS_1") == [[110, 0, 270], [10, 10, 10]]
+    assert of(path, "TS_2") == [[88, 0, 216]]
+    assert of(path, "TS_2", 2.5) == [[110, 0, 270]]
+    with pytest.raises(ValueError, match=r"no picks of tomogram TS_3: .* TS_1, TS_2"):
+        of(path, "TS_3")
+
+
+def test_rows_may_say_their_pixel_size_themselves(tmp_path):
+    path = tmp_path / "a.star"
+    text = SEVERAL.replace("_rlnOpticsGroup", "_rlnTomoTiltSeriesPixelSize")
+    path.write_text(text.replace("TS_1 1", "TS_1 2.5").replace("TS_2 2", "TS_2 2.0"))
+    assert of(path, "TS_1") == [[110, 0, 270], [10, 10, 10]]
+    assert of(path, "TS_2") == [[88, 0, 216]]
+
+
+def test_one_tomogram_has_one_pixel_size(tmp_path):
+    path = tmp_path / "a.star"
+    path.write_text(OPTICS + "1 2.5\n2 2.0\n" + SEVERAL.replace("TS_2", "TS_1"))
+    match = r"one tomogram tilt series of several pixel sizes \(2, 2.5 Å\)"
+    with pytest.raises(ValueError, match=match):
+        of(path, "TS_1")
+    assert len(of(path, "TS_1", 2.5)) == 2  # the first two are one place then
+
+
+def test_a_group_without_a_pixel_size_is_an_error(tmp_path):
+    path = tmp_path / "a.star"
+    path.write_text(OPTICS + "1 2.5\n3 2.0\n" + SEVERAL)
+    with pytest.raises(ValueError, match="its picks have group 2; expected rlnOptics"):
+        of(path, "TS_1")
+
+
+def test_an_index_of_tilt_series_of_several_pixel_sizes(tmp_path):
+    """Where the files know them, each tomogram gets its own."""
+    coordinates = "\n".join(
+        ["data_particles", "loop_", *(f"_rlnCoordinate{a}" for a in "XYZ"), "109 1 45"]
+    )
+    for name, size in (("a", 2.5), ("b", 2.0)):
+        text = f"{OPTICS}1 {size}\n{coordinates}\n"
+        (tmp_path / f"{name}.star").write_text(text)
+    index = tmp_path / "index.star"
+    index.write_text(
+        "data_\nloop_\n_rlnTomoName\n_rlnTomoImportParticleFile\n"
+        "TS_1 a.star\nTS_2 b.star\n"
+    )
+    assert of(index, "TS_1") == [[110, 0, 270]]
+    assert of(index, "TS_2") == [[88, 0, 216]]
 
 
 def test_shifts_are_told_and_not_applied(tmp_path):

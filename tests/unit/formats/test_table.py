@@ -49,9 +49,28 @@ def test_rows(folder):
         "voxel_size": 13.48,
         "tilt_pixel_size": 1.5,
         "mask": Path("mask.mrc"),
+        "slab_z_low": None,
+        "slab_z_high": None,
     }
     assert second.path == folder / "b.mrc"
     assert (second.picks, second.voxel_size, second.mask) == ((), None, None)
+
+
+def test_a_slab_is_z_of_two_faces(folder):
+    header = "tomogram\tpath\tsplit\tslab_z_low\tslab_z_high\n"
+    one, other = read_table(
+        write(folder, "a\ta.mrc\ttest\t-5.5\t800\nb\tb.mrc\ttest\t\t8e2\n", header)
+    )
+    assert (one.slab_z_low, one.slab_z_high) == (-5.5, 800)
+    assert (other.slab_z_low, other.slab_z_high) == (None, 800)
+    for cells, match in (
+        ("800\t200", r"line 2: .*slab_z_low is 800 Å .*lower face first, swap them"),
+        ("800\t800", "lower face first"),
+        ("low\t", r"line 2: slab_z_low: .*number.*'low'"),
+        ("\tinf", r"line 2: slab_z_high: .*finite"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            read_table(write(folder, f"a\ta.mrc\ttest\t{cells}\n", header))
 
 
 def test_crlf_a_byte_order_mark_spaces_and_other_column_orders(folder):

@@ -3,7 +3,7 @@ import pytest
 import zarr
 
 from picker.formats import mrc, ome_zarr
-from picker.formats.volume import read_mask, read_tomogram
+from picker.formats.volume import read_geometry, read_mask, read_tomogram
 
 SHAPE = (18, 20, 28)
 
@@ -52,6 +52,38 @@ def test_voxels_that_are_not_finite_are_counted(tmp_path):
     match = rf"a\.zarr has 3 of {volume.size} voxels that are not finite"
     with pytest.raises(ValueError, match=match):
         read_tomogram(tmp_path / "a.zarr", "a")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("inside", ["", "/data"])
+def test_a_plain_zarr_array_needs_a_voxel_size(tmp_path, version, inside):
+    path = tmp_path / "a.zarr"
+    if inside:
+        zarr.create_group(path, zarr_format=version)
+    array = zarr.create_array(
+        f"{path}{inside}",
+        shape=SHAPE,
+        dtype="f4",
+        chunks=(9, 20, 28),
+        zarr_format=version,
+        config={"write_empty_chunks": True},
+    )
+    array[...] = marked()
+    tomogram, warnings = read_tomogram(path, "a", 7.5)
+    np.testing.assert_array_equal(tomogram.volume, marked())
+    assert (tomogram.voxel_size, warnings) == (7.5, [])
+    assert read_geometry(path, 7.5) == (SHAPE, 7.5, [])
+    with pytest.raises(ValueError, match=r"a\.zarr .*set voxel_size in the table"):
+        read_tomogram(path, "a")
+
+
+def test_which_array_of_a_group_must_be_clear(tmp_path):
+    path = tmp_path / "a.zarr"
+    for name in ("even", "odd"):
+        zarr.create_array(f"{path}/{name}", shape=SHAPE, dtype="f4", chunks=SHAPE)
+    zarr.create_group(path)
+    with pytest.raises(ValueError, match=r"has no OME-Zarr metadata.*a single array"):
+        read_tomogram(path, "a", 10.0)
 
 
 def test_complex_voxels_are_refused(tmp_path):

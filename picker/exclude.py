@@ -1,0 +1,182 @@
+"""Where in a tomogram particles may be: inside the slab and away from gold beads.
+
+Carbon, membranes, ice and whatever else has a shape of its own is a mask's to leave
+out. Nothing here touches a file or changes the volume it was given.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from picker.config import PreprocessSettings
+
+NUM_SAMPLED = 1_000_000
+"""Voxels from which median and spread are taken, at random places."""
+SPREAD_PER_MAD = 1.4826
+"""A normal distribution's standard deviation over its median absolute deviation."""
+MUCH = 0.2
+"""A larger fraction of a tomogram is not gold, or the tomogram is of no use."""
+
+
+def allowed_region(
+    volume: NDArray[np.float32],
+    voxel_size: float,
+    settings: PreprocessSettings,
+    mask: NDArray[np.bool_] | None = None,
+    slab_z: tuple[float | None, float | None] = (None, None),
+) -> tuple[NDArray[np.bool_] | None, list[str]]:
+    """Return where particles may be, None for everywhere, and warnings.
+
+    Parameters
+    ----------
+    volume
+        `(z, y, x)` density as it came, before anything is clipped.
+    voxel_size
+        Edge of a voxel [Å].
+    settings
+        Whether gold is avoided, how far [Å], and what counts as gold.
+    mask
+        As `volume`; true where the user allows particles; left unchanged.
+    slab_z
+        z of the slab's lower and upper face [Å]; None: the tomogram's.
+
+    Returns
+    -------
+    As `volume`, true inside of all three; what the user should know.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left, or gold cannot be told from the rest.
+    """
+    region = mask
+    if slab_z != (None, None):
+        region = _inside_slab(volume.shape, voxel_size, slab_z)
+        region = region if mask is None else region & mask
+        if not region.any():
+            raise ValueError(
+                f"slab from {_shown(slab_z[0])} to {_shown(slab_z[1])} Å has no voxel"
+                f" of the tomogram{'' if mask is None else ' and its mask'}; expected z"
+                f" from 0 to {(len(volume) - 1) * voxel_size:g} Å, mend slab_z_low and"
+                " slab_z_high"
+            )
+    if settings.avoid_gold is None:
+        return region, []
+    away, num = away_from_gold(volume, voxel_size, settings, region)
+    share = 1 - np.count_nonzero(away) / away.size
+    if region is not None:
+        away &= region
+    if not away.any():
+        raise ValueError(
+            f"{num} gold beads leave nothing of the tomogram; raise"
+            " preprocess.gold_sigma or lower preprocess.avoid_gold"
+        )
+    warnings = []
+    if share > MUCH:
+        warnings.append(
+            f"{share:.0%} of the tomogram lies within {settings.avoid_gold:g} Å of"
+            f" {num} gold beads; if that is not gold, raise preprocess.gold_sigma"
+        )
+    return away, warnings
+
+
+def away_from_gold(
+    volume: NDArray[np.float32],
+    voxel_size: float,
+    settings: PreprocessSettings,
+    region: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.bool_], int]:
+    """Return where no gold bead is near, and the number of beads.
+
+    A bead is a connected blob of voxels that are all `gold_sigma` standard deviations
+    beyond the median, on the particles' side of it, and that together are as large as a
+    ball of `gold_diameter`. Median and spread are robust: beads do not change them.
+
+    Parameters
+    ----------
+    volume
+        `(z, y, x)` density as it came.
+    voxel_size
+        Edge of a voxel [Å].
+    settings
+        Distance from a bead's surface [Å], least diameter [Å], and least contrast.
+    region
+        As `volume`; the voxels whose median and spread count. None: all.
+
+    Raises
+    ------
+    ValueError
+        If most voxels are equal, so that there is no spread to compare with.
+    """
+    assert settings.avoid_gold is not None
+    middle, spread = _robust(volume, region)
+    reach = settings.gold_sigma * spread
+    if settings.particles_are == "dark":
+        extreme = volume < np.float32(middle - reach)
+    else:
+        extreme = volume > np.float32(middle + reach)
+    labels = np.empty(volume.shape, np.int32)
+    ndimage.label(extreme, output=labels)
+    sizes = np.bincount(labels[extreme], minlength=1)
+    least = math.pi / 6 * (settings.gold_diameter / voxel_size) ** 3
+    beads = np.flatnonzero(sizes[1:] >= least) + 1
+
+    away = np.ones(volume.shape, np.bool_)
+    # Distances bead by bead, each in its own box: of the whole tomogram they would
+    # take several times its memory.
+    margin = math.ceil(settings.avoid_gold / voxel_size)
+    boxes = ndimage.find_objects(labels)
+    for bead in beads:
+        where = tuple(
+            slice(max(side.start - margin, 0), side.stop + margin)
+            for side in boxes[bead - 1]
+        )
+        distance = ndimage.distance_transform_edt(labels[where] != bead)
+        away[where] &= distance * voxel_size > settings.avoid_gold
+    return away, len(beads)
+
+
+def _inside_slab(
+    shape: tuple[int, ...], voxel_size: float, slab_z: tuple[float | None, float | None]
+) -> NDArray[np.bool_]:
+    low, high = slab_z
+    z = np.arange(shape[0]) * voxel_size
+    inside = (z >= (-math.inf if low is None else low)) & (
+        z <= (math.inf if high is None else high)
+    )
+    region = np.zeros(shape, np.bool_)
+    region[inside] = True
+    return region
+
+
+def _robust(
+    volume: NDArray[np.float32], region: NDArray[np.bool_] | None
+) -> tuple[float, float]:
+    """Return median and a robust standard deviation of the voxels that count."""
+    rng = np.random.default_rng(0)
+    places = rng.integers(0, volume.size, min(NUM_SAMPLED, 4 * volume.size))
+    if region is not None:
+        inside = np.take(region, places)
+        # Of a thin slab or a small mask all voxels are few enough.
+        places = places[inside] if inside.mean() > 0.01 else np.flatnonzero(region)
+    values = np.take(volume, places)
+    middle = float(np.median(values))
+    spread = SPREAD_PER_MAD * float(np.median(np.abs(values - middle)))
+    if spread == 0:
+        raise ValueError(
+            f"gold beads cannot be found: more than half of the voxels are {middle:g},"
+            " expected an image everywhere; give a mask of where it is, or set"
+            " preprocess.avoid_gold: null"
+        )
+    return middle, spread
+
+
+def _shown(face: float | None) -> str:
+    return "-" if face is None else f"{face:g}"

@@ -1,0 +1,116 @@
+import h5py
+import numpy as np
+import pytest
+
+from picker.formats.volume import read_geometry, read_mask, read_tomogram
+
+SHAPE = (18, 20, 28)
+
+
+def marked():
+    return np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE)
+
+
+def write_eman2(path, volume=None, apix=10.012, **keywords):
+    """Write a volume as EMAN2 lays it out."""
+    with h5py.File(path, "w") as file:
+        image = file.create_group("MDF/images/0")
+        for axis in "xyz":
+            image.attrs[f"EMAN.apix_{axis}"] = np.float32(apix)
+        image.create_dataset("image", data=marked() if volume is None else volume)
+        if keywords:
+            del image["image"]
+            image.create_dataset("image", data=marked(), **keywords)
+    return path
+
+
+@pytest.mark.parametrize("keywords", [{}, {"compression": "gzip", "chunks": (9, 9, 9)}])
+def test_what_eman2_writes_is_read_with_its_voxel_size(tmp_path, keywords):
+    path = write_eman2(tmp_path / "a.hdf", **keywords)
+    tomogram, warnings = read_tomogram(path, "a")
+    np.testing.assert_array_equal(tomogram.volume, marked())
+    assert (tomogram.voxel_size, warnings) == (10.012, [])
+    assert read_geometry(path)[:2] == (SHAPE, 10.012)
+
+
+def test_the_only_volume_of_another_file_is_read(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["some/where"] = marked()
+        file["numbers"] = np.arange(3)
+    match = r"voxel_size of .*a\.h5 is missing; set voxel_size"
+    with pytest.raises(ValueError, match=match):
+        read_tomogram(tmp_path / "a.h5", "a")
+    tomogram, _ = read_tomogram(tmp_path / "a.h5", "a", 7.5)
+    np.testing.assert_array_equal(tomogram.volume, marked())
+
+
+def test_a_voxel_size_of_1_is_not_believed(tmp_path):
+    path = write_eman2(tmp_path / "a.hdf", apix=1.0)
+    with pytest.raises(ValueError, match=r"a\.hdf is exactly 1.0 Å"):
+        read_tomogram(path, "a")
+
+
+def test_which_volume_must_be_clear(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["even"], file["odd"] = marked(), marked()
+    match = r"a\.h5 has 2 three-dimensional datasets \(/even, /odd\); expected one"
+    with pytest.raises(ValueError, match=match):
+        read_tomogram(path, "a", 10.0)
+    with h5py.File(path, "w") as file:
+        file["image"] = marked()[0]
+    with pytest.raises(ValueError, match=r"has 0 three-dimensional datasets \(none\)"):
+        read_tomogram(path, "a", 10.0)
+
+
+def test_a_stack_is_refused(tmp_path):
+    path = write_eman2(tmp_path / "a.hdf")
+    with h5py.File(path, "r+") as file:
+        file.copy("MDF/images/0", "MDF/images/1")
+    with pytest.raises(ValueError, match=r"holds 2 images of EMAN2.*expected one"):
+        read_tomogram(path, "a")
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.99])
+def test_a_truncated_file_is_refused(tmp_path, kept):
+    path = write_eman2(tmp_path / "a.hdf")
+    raw = path.read_bytes()
+    path.write_bytes(raw[: int(kept * len(raw))])
+    with pytest.raises(ValueError, match=r"a\.hdf cannot be read as HDF5.*copy it"):
+        read_tomogram(path, "a")
+
+
+@pytest.mark.parametrize(
+    ("chunks", "what"),
+    [(None, "40320 of 40320 bytes"), ((9, 20, 28), "1 of 2 chunks")],
+)
+def test_what_was_never_written_does_not_read_as_zeros(tmp_path, chunks, what):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("v", SHAPE, np.float32, chunks=chunks)
+        if chunks:
+            dataset[:9] = marked()[:9]
+    with pytest.raises(ValueError, match=f"{what} of /v were never written"):
+        read_tomogram(path, "a", 10.0)
+
+
+def test_what_was_never_written_of_a_mask_is_empty(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("v", SHAPE, np.uint8, chunks=(9, 20, 28))
+        dataset[3] = 1
+    assert np.unique(np.nonzero(read_mask(path, SHAPE))[0]).tolist() == [3]
+
+
+def test_a_size_that_cannot_be_is_refused(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("v", (200_000, 2, 2), np.float32)
+    with pytest.raises(ValueError, match="at most 100000 along each axis"):
+        read_tomogram(path, "a", 10.0)
+
+
+def test_complex_voxels_are_refused(tmp_path):
+    path = write_eman2(tmp_path / "a.hdf", marked().astype(np.complex64))
+    with pytest.raises(ValueError, match="holds complex64; expected real numbers"):
+        read_tomogram(path, "a")
