@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from picker.whole import forget_remains, writer
+
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
@@ -80,10 +82,18 @@ def owner_of(result: Path, path: Path | None = None) -> Owner | None:
 
 
 @contextmanager
-def claimed(result: Path) -> Generator[None]:
+def claimed(result: Path, *folders: Path) -> Generator[None]:
     """Be the only one who works at a result; wait while somebody else does.
 
     What they have finished by then is there to be found, so look before computing.
+
+    Parameters
+    ----------
+    result
+        The claim lies beside it.
+    folders
+        Those that the holders of claims beside this result fill, and nobody else.
+        What killed ones left half written there, and beside the result, is deleted.
     """
     path = claim_path(result)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,6 +112,8 @@ def claimed(result: Path) -> Generator[None]:
     beat = threading.Thread(target=_keep_alive, args=(path, done), daemon=True)
     beat.start()
     try:
+        for folder in (path.parent, *folders):
+            forget_remains(folder, lambda: _writers_at_work(path.parent))
         yield
     finally:
         done.set()
@@ -134,6 +146,12 @@ def _forget_dead(result: Path) -> None:
             with contextlib.suppress(FileExistsError):
                 os.link(aside, path)
         aside.unlink()
+
+
+def _writers_at_work(folder: Path) -> list[str]:
+    """Return who holds a claim in a folder, named as the writer of files."""
+    owners = (owner_of(folder, path) for path in folder.glob(".*.claim"))
+    return [writer(owner.host, owner.pid) for owner in owners if owner]
 
 
 def _me() -> str:

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
     model, card = read_model(arguments.model, device)
     logger.info("model %s on %s", arguments.model, device)
     if arguments.manifests:
-        with claimed(arguments.output):
+        with claimed(arguments.output, arguments.candidates):
             manifest = predict_shard(
                 read_manifests(arguments.manifests),
                 arguments.candidates,

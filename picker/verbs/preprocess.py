@@ -3,7 +3,8 @@
 For every tomogram of a table or shard it writes <tomogram>.zarr (OME-Zarr 0.5) and,
 where picks are given, <tomogram>.star (positions in Å). A tomogram that cannot be used
 is recorded in the manifest with the reason, and the others go on. Tomograms whose input
-and settings have not changed are left alone.
+and settings have not changed are left alone. Jobs that fill the same folders know of
+each other if their manifests lie in one folder.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Preprocess all tomograms of one shard."""
     settings = read_section(arguments.settings, "preprocess", PreprocessSettings)
     particles = read_particles(arguments.settings)
-    with claimed(arguments.output):
+    with claimed(arguments.output, arguments.volumes, arguments.labels):
         _preprocess_all(arguments, particles, settings)
 
 
