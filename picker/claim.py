@@ -191,9 +191,15 @@ def _keep_alive(path: Path, done: threading.Event) -> None:
 
 
 def _now(folder: Path) -> float:
-    """Return the file server's time [s]; the clocks of nodes differ."""
+    """Return the file server's time [s]; the clocks of nodes differ.
+
+    Who may not write there, or finds the disk full, has his own clock.
+    """
     probe = folder / f".now.{_me()}"
-    probe.touch()
+    try:
+        probe.touch()
+    except OSError:
+        return time.time()
     try:
         return probe.stat().st_mtime
     finally:
