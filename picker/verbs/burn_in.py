@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from picker.claim import claimed
 from picker.config import (
     BurnInSettings,
     CoTrainSettings,
@@ -37,7 +38,6 @@ from picker.verbs.training import (
     common_voxel_size,
     inputs_key,
     labeled_sources,
-    training_claimed,
     usable,
     validation,
 )
@@ -83,8 +83,9 @@ def run(arguments: argparse.Namespace) -> None:
     sources = labeled_sources(entries, particles, shared)
     torch.manual_seed(shared.seed)
     with (
-        training_claimed(arguments.checkpoint),
-        process_group(choose_device(shared.device)) as device,
+        process_group(
+            choose_device(shared.device), claimed(arguments.checkpoint)
+        ) as device,
         stop_request() as stop,
     ):
         model = run_stage(

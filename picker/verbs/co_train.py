@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from picker.claim import claimed
 from picker.config import CoTrainSettings, PredictSettings, TrainSettings
 from picker.distributed import is_first, process_group
 from picker.interrupt import stop_request
@@ -35,7 +36,6 @@ from picker.verbs.training import (
     labeled_sources,
     patch_source,
     pseudo_picks,
-    training_claimed,
     usable,
     validation,
 )
@@ -71,8 +71,9 @@ def run(arguments: argparse.Namespace) -> None:
     co_train = read_section(arguments.settings, "co_train", CoTrainSettings)
     predict = read_section(arguments.settings, "predict", PredictSettings)
     with (
-        training_claimed(arguments.checkpoint),
-        process_group(choose_device(shared.device)) as device,
+        process_group(
+            choose_device(shared.device), claimed(arguments.checkpoint)
+        ) as device,
     ):
         model, card = _co_train(arguments, shared, co_train, predict, device)
         if is_first():
