@@ -264,6 +264,13 @@ def test_two_processes_are_started_for_two_gpus_and_train_the_same(copy, finishe
         torch.testing.assert_close(value, other[name], rtol=1e-2, atol=1e-2)
 
 
+def test_training_on_two_nodes_is_refused_with_the_way_to_do_it(project):
+    done = project.run("--dry-run", "--set-resources", "burn_in:nodes=2")
+    assert done.returncode != 0
+    assert "nodes is 2 for a training; expected 1" in done.stdout
+    assert "docs/cluster.md" in done.stdout
+
+
 def test_other_volumes_train_anew_not_from_the_old_checkpoint(copy):
     copy.change("preprocess", clip="none")
     output = copy.succeed("--until", "burn_in")
