@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import pickle
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,12 +29,10 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
     The file before becomes `<name>.previous`; a kill at any moment leaves one whole.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    torch.save(state, temporary)
-    if path.exists():
-        path.replace(path.with_name(path.name + ".previous"))
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        torch.save(state, temporary)
+        if path.exists():
+            path.replace(path.with_name(path.name + ".previous"))
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
@@ -61,11 +60,9 @@ def save_model(path: Path, model: torch.nn.Module, metadata: dict[str, Any]) -> 
 
     `metadata` holds plain values: settings, particles, versions.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     weights = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    save_file(weights, temporary, metadata={"picker": json.dumps(metadata)})
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        save_file(weights, temporary, metadata={"picker": json.dumps(metadata)})
 
 
 def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from picker.whole import forget_remains, writer
+
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
@@ -63,38 +65,32 @@ def claim_path(result: Path) -> Path:
     return result.with_name(f".{result.name}.claim")
 
 
-def owner_of(result: Path, path: Path | None = None) -> Owner | None:
+def owner_of(result: Path) -> Owner | None:
     """Return who works at a result, if somebody alive does."""
-    path = path or claim_path(result)
-    try:
-        owner = Owner(**json.loads(path.read_text()))
-        age = _now(path.parent) - path.stat().st_mtime
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
-    here = this_process()
-    if owner.host == here.host and not _is_alive(owner.pid):
-        return None
-    # Slurm gives a requeued job the number that its killed run had.
-    requeued = owner.job == here.job and owner.restart != here.restart
-    return None if requeued or age > STALE else owner
+    return _owner(claim_path(result))
 
 
 @contextmanager
-def claimed(result: Path) -> Generator[None]:
+def claimed(result: Path, *folders: Path) -> Generator[None]:
     """Be the only one who works at a result; wait while somebody else does.
 
     What they have finished by then is there to be found, so look before computing.
+
+    Parameters
+    ----------
+    result
+        The claim lies beside it.
+    folders
+        Those that the holders of claims beside this result fill, and nobody else.
+        What killed ones left half written there, and beside the result, is deleted.
     """
     path = claim_path(result)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(this_process()))
     told = 0.0
-    while not _create(path, text):
+    while not _taken(path, text):
         owner = owner_of(result)
-        if owner is None:
-            _forget_dead(result)
-            continue
-        if time.monotonic() - told > 60 or not told:
+        if owner and (time.monotonic() - told > 60 or not told):
             told = time.monotonic()
             logger.info("waiting: %s works at %s already", owner, result)
         time.sleep(LOOK)
@@ -102,6 +98,8 @@ def claimed(result: Path) -> Generator[None]:
     beat = threading.Thread(target=_keep_alive, args=(path, done), daemon=True)
     beat.start()
     try:
+        for folder in (path.parent, *folders):
+            forget_remains(folder, lambda: _writers_at_work(path.parent))
         yield
     finally:
         done.set()
@@ -111,7 +109,28 @@ def claimed(result: Path) -> Generator[None]:
                 path.unlink()
 
 
-def _create(path: Path, text: str) -> bool:
+def _taken(path: Path, text: str) -> bool:
+    """Return whether the claim is ours now: there was none, or its owner is dead.
+
+    Who has the file `<claim>.next` is the only one who may put himself in the place of
+    a dead owner: so nobody can take away the claim of another who was quicker. If the
+    dead one died between the two, that file is such a claim itself.
+    """
+    if _created(path, text):
+        return True
+    if not _is_dead(path):
+        return False
+    following = path.with_name(f"{path.name}.next")
+    if not _taken(following, text):
+        return False
+    if not _is_dead(path):  # somebody was quicker
+        following.unlink()
+        return False
+    following.replace(path)
+    return True
+
+
+def _created(path: Path, text: str) -> bool:
     """Return whether the claim is ours now; it appears with its text, or not at all."""
     draft = path.with_name(f"{path.name}.{_me()}")
     draft.write_text(text)
@@ -124,16 +143,41 @@ def _create(path: Path, text: str) -> bool:
     return True
 
 
-def _forget_dead(result: Path) -> None:
-    """Delete the claim of a dead owner, and no other that took its place meanwhile."""
-    path = claim_path(result)
-    aside = path.with_name(f"{path.name}.{_me()}.dead")
-    with contextlib.suppress(FileNotFoundError):
-        path.rename(aside)
-        if owner_of(result, aside) is not None:
-            with contextlib.suppress(FileExistsError):
-                os.link(aside, path)
-        aside.unlink()
+def _is_dead(path: Path) -> bool:
+    """Return whether there is a claim whose owner is dead."""
+    try:
+        return _living(path) is None
+    except FileNotFoundError:
+        return False
+
+
+def _owner(path: Path) -> Owner | None:
+    """Return the owner of a claim; None if he is dead or there is no claim."""
+    try:
+        return _living(path)
+    except FileNotFoundError:
+        return None
+
+
+def _living(path: Path) -> Owner | None:
+    """Return the owner that a claim names, if alive."""
+    try:
+        owner = Owner(**json.loads(path.read_text()))
+    except (ValueError, TypeError):
+        return None
+    age = _now(path.parent) - path.stat().st_mtime
+    here = this_process()
+    if owner.host == here.host and not _is_alive(owner.pid):
+        return None
+    # Slurm gives a requeued job the number that its killed run had.
+    requeued = owner.job == here.job and owner.restart != here.restart
+    return None if requeued or age > STALE else owner
+
+
+def _writers_at_work(folder: Path) -> list[str]:
+    """Return who holds a claim in a folder, named as the writer of files."""
+    owners = map(_owner, folder.glob(".*.claim"))
+    return [writer(owner.host, owner.pid) for owner in owners if owner]
 
 
 def _me() -> str:
@@ -147,9 +191,15 @@ def _keep_alive(path: Path, done: threading.Event) -> None:
 
 
 def _now(folder: Path) -> float:
-    """Return the file server's time [s]; the clocks of nodes differ."""
+    """Return the file server's time [s]; the clocks of nodes differ.
+
+    Who may not write there, or finds the disk full, has his own clock.
+    """
     probe = folder / f".now.{_me()}"
-    probe.touch()
+    try:
+        probe.touch()
+    except OSError:
+        return time.time()
     try:
         return probe.stat().st_mtime
     finally:

@@ -8,7 +8,8 @@ averaged over the whole batch: gradients, the loss's denominators, batch statist
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,29 +17,59 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from contextlib import AbstractContextManager
 
 PATIENCE = timedelta(hours=2)
 """How long processes wait for the first one to validate or to write."""
+LOOK = 1.0
+"""Seconds between two looks whether the first one has begun."""
+BEGUN = "picker/begun"
 
 
 @contextmanager
-def process_group(device: torch.device) -> Generator[torch.device]:
-    """Join the processes that `torchrun` started, and give this one's device."""
+def process_group(
+    device: torch.device, first: AbstractContextManager[None] | None = None
+) -> Generator[torch.device]:
+    """Join the processes that `torchrun` started, and give this one's device.
+
+    Parameters
+    ----------
+    device
+        Of CUDA, each process gets its own.
+    first
+        What the first process enters, and speaks for all, before they join; such as a
+        claim. The others wait for that without an end: if the first one dies,
+        `torchrun` ends them.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield device
+        with first or nullcontext():
+            yield device
         return
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", None, PATIENCE)
-    try:
-        yield device
-    finally:
-        dist.destroy_process_group()
+    store, rank, num = next(rendezvous("env://", timeout=PATIENCE))
+    with (first if rank == 0 else None) or nullcontext():
+        if rank == 0:
+            store.set(BEGUN, "")
+        while not store.check([BEGUN]):
+            time.sleep(LOOK)
+        dist.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo",
+            timeout=PATIENCE,
+            store=store,
+            rank=rank,
+            world_size=num,
+        )
+        try:
+            yield device
+        finally:
+            dist.destroy_process_group()
 
 
 def num_processes() -> int:

@@ -35,6 +35,7 @@ from picker.teacher import (
     target_from_teacher,
     update_teacher,
 )
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -306,12 +307,10 @@ def run_stage(
 def write_log(path: Path, rows: list[dict[str, float]]) -> None:
     """Write the training log as a TSV, atomically."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w", newline="") as file:
+    with written_whole(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    temporary.replace(path)
 
 
 def _ema_decay(stage: Stage) -> float:

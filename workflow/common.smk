@@ -103,6 +103,11 @@ def names_digest(split):
 
 def launcher(wildcards, resources):
     """Return how to start training: one process for each GPU of the machine."""
+    if getattr(resources, "nodes", 1) > 1:
+        raise WorkflowError(
+            f"nodes is {resources.nodes} for a training; expected 1, all GPUs in one"
+            " machine. How to train on several by hand: docs/cluster.md"
+        )
     if resources.gpu < 2:
         return "python -m picker"
     return f"torchrun --standalone --nproc-per-node {resources.gpu} -m picker"

@@ -3,13 +3,14 @@
 import os
 import socket
 
+from picker.whole import written_whole
+
 RUN = Path("results/run.json")
 LOCKS = Path(".snakemake/locks")
 
 
 def record_run():
     """Write who runs what, for the next run and for `picker status`."""
-    RUN.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(
         {
             "host": socket.gethostname(),
@@ -20,9 +21,8 @@ def record_run():
             "shards": {shard: len(members) for shard, members in SHARDS.items()},
         }
     )
-    temporary = RUN.with_name(f".run.json.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(RUN)
+    with written_whole(RUN) as temporary:
+        temporary.write_text(text)
 
 
 def remove_lock_of_the_dead():

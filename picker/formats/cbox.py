@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.files import written_whole
 from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.rows import each_class, rows_of, texts
 from picker.formats.star_table import numbers, read_blocks
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

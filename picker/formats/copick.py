@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from picker.config import CopickSettings, Particle, TomogramRow, explained
-from picker.formats.files import written_whole
 from picker.formats.tsv import read_tsv, refuse
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,10 +6,10 @@ import logging
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from picker.formats.files import written_whole
 from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.rows import each_class, rows_of, texts
 from picker.formats.text import finite, listed, number_rows, read_text, shown
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from picker.formats.files import written_whole
 from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.rows import each_class, rounded
 from picker.formats.text import finite, json_object, read_text, shown
 from picker.formats.units import middle
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

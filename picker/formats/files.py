@@ -1,50 +1,18 @@
-"""What every writer and reader of volumes shares: whole files, believable sizes."""
+"""What every reader of volumes shares: believable sizes."""
 
 from __future__ import annotations
 
 import math
-import shutil
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 READABLE = "an MRC, EM or HDF5 file or a Zarr folder"
 SET_VOXEL_SIZE = "set voxel_size in the table or tomograms.voxel_size"
 LEAST, MOST = 0.1, 1000.0
 """Voxel sizes that an electron microscope's tomograms can have [Å]."""
-
-
-@contextmanager
-def written_whole(path: Path) -> Generator[Path]:
-    """Give a temporary path beside `path`; what was written there replaces `path`.
-
-    A reader sees the old file or folder or the new one, never a part. The temporary
-    name is fixed, so that a killed job's remains go away when it runs again.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    old = path.with_name(f".{path.name}.old")
-    _remove(temporary)
-    try:
-        yield temporary
-        if path.is_dir():
-            # A folder cannot be replaced in one step while it has content.
-            _remove(old)
-            path.rename(old)
-        temporary.replace(path)
-    finally:
-        _remove(temporary)
-        _remove(old)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def checked_voxel_size(

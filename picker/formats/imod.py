@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.files import written_whole
 from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.rows import each_class
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,8 +6,8 @@ import csv
 import logging
 from typing import TYPE_CHECKING
 
-from picker.formats.files import written_whole
 from picker.picks import Picks, picks_from_arrays
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

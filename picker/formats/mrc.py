@@ -9,7 +9,8 @@ import mrcfile
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 
-from picker.formats.files import READABLE, checked_voxel_size, written_whole
+from picker.formats.files import READABLE, checked_voxel_size
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,9 @@ from pydantic import BaseModel, Field, ValidationError
 from zarr.codecs import ZstdCodec
 
 from picker.config import explained
-from picker.formats.files import SET_VOXEL_SIZE, checked_voxel_size, written_whole
+from picker.formats.files import SET_VOXEL_SIZE, checked_voxel_size
 from picker.formats.zarr_chunks import check_chunks
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

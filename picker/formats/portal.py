@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from picker.formats.files import written_whole
 from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.rows import each_class, rounded, rows_of
 from picker.formats.text import finite, json_object, read_text, shown
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import starfile
 
-from picker.formats.files import written_whole
 from picker.formats.text import cut, listed, shown
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from picker.formats.files import written_whole
 from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.rows import each_class, rows_of, texts
 from picker.formats.text import finite, number_rows, read_text
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

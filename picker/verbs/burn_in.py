@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from picker.claim import claimed
 from picker.config import (
     BurnInSettings,
     CoTrainSettings,
@@ -23,6 +24,7 @@ from picker.distributed import is_first, process_group
 from picker.interrupt import stop_request
 from picker.models import build_model
 from picker.patches import PatchDataset
+from picker.memory import keep_freed_memory
 from picker.predict import choose_device
 from picker.train import Stage, run_stage
 from picker.verbs.common import (
@@ -37,7 +39,6 @@ from picker.verbs.training import (
     common_voxel_size,
     inputs_key,
     labeled_sources,
-    training_claimed,
     usable,
     validation,
 )
@@ -70,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Burn in."""
+    keep_freed_memory()
     settings = arguments.settings
     particles = read_particles(settings)
     shared = read_section(settings, "train", TrainSettings)
@@ -83,8 +85,9 @@ def run(arguments: argparse.Namespace) -> None:
     sources = labeled_sources(entries, particles, shared)
     torch.manual_seed(shared.seed)
     with (
-        training_claimed(arguments.checkpoint),
-        process_group(choose_device(shared.device)) as device,
+        process_group(
+            choose_device(shared.device), claimed(arguments.checkpoint)
+        ) as device,
         stop_request() as stop,
     ):
         model = run_stage(

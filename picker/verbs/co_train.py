@@ -10,10 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from picker.claim import claimed
 from picker.config import CoTrainSettings, PredictSettings, TrainSettings
 from picker.distributed import is_first, process_group
 from picker.interrupt import stop_request
 from picker.patches import PatchDataset
+from picker.memory import keep_freed_memory
 from picker.predict import choose_device
 from picker.train import Stage, run_stage, write_log
 from picker.verbs.common import (
@@ -35,7 +37,6 @@ from picker.verbs.training import (
     labeled_sources,
     patch_source,
     pseudo_picks,
-    training_claimed,
     usable,
     validation,
 )
@@ -67,12 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Co-train."""
+    keep_freed_memory()
     shared = read_section(arguments.settings, "train", TrainSettings)
     co_train = read_section(arguments.settings, "co_train", CoTrainSettings)
     predict = read_section(arguments.settings, "predict", PredictSettings)
     with (
-        training_claimed(arguments.checkpoint),
-        process_group(choose_device(shared.device)) as device,
+        process_group(
+            choose_device(shared.device), claimed(arguments.checkpoint)
+        ) as device,
     ):
         model, card = _co_train(arguments, shared, co_train, predict, device)
         if is_first():

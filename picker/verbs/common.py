@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from picker.config import Particle, Split, explained
 from picker.interrupt import Interrupted
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -97,11 +98,9 @@ def write_manifest(path: Path, entries: Iterable[Entry]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)
+    """Write a file, atomically."""
+    with written_whole(path) as temporary:
+        temporary.write_text(text)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from picker.config import ExportSettings, Particle, Target, checked_name
-from picker.formats.files import written_whole
 from picker.formats.kinds import read_coordinates
 from picker.formats.picks_file import of_tomogram, tilt_warning
 from picker.formats.records import TomogramPicks
@@ -34,6 +33,7 @@ from picker.formats.units import check_positions, position_from_coordinates
 from picker.formats.volume import read_geometry
 from picker.picks import Picks, concatenate, picks_from_arrays
 from picker.verbs.export import with_tilt_series
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     import argparse

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the picks of all predicted tomograms."""
-    with claimed(arguments.output):
+    with claimed(arguments.output, arguments.picks):
         _pick_all(arguments)
 
 

@@ -21,6 +21,7 @@ from picker.config import CalibrateSettings, PickSettings, PredictSettings
 from picker.exclude import allowed_region
 from picker.formats.star import write_picks
 from picker.formats.volume import read_tomogram
+from picker.memory import keep_freed_memory
 from picker.predict import Predictor, choose_device
 from picker.preprocess import preprocess_volume
 from picker.select import select_picks
@@ -76,6 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.manifests and not arguments.candidates:
         raise ValueError("--manifests needs --candidates, the folder to fill")
     settings = read_section(arguments.settings, "predict", PredictSettings)
+    keep_freed_memory()
     device = choose_device(settings.device)
     model, card = read_model(arguments.model, device)
     predictor = Predictor(
@@ -83,7 +85,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     logger.info("model %s on %s", arguments.model, device)
     if arguments.manifests:
-        with claimed(arguments.output):
+        with claimed(arguments.output, arguments.candidates):
             manifest = predict_shard(
                 read_manifests(arguments.manifests),
                 arguments.candidates,

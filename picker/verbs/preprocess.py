@@ -5,6 +5,7 @@ where picks are given, <tomogram>.star (positions in Å); and where a slab or go
 limit picks, a mask of what is left, which later stages use in place of the user's. A
 tomogram that cannot be used is recorded in the manifest with the reason, and the others
 go on. Tomograms whose input and settings have not changed are left alone.
+Jobs that fill the same folders know of each other if their manifests lie in one folder.
 """
 
 from __future__ import annotations
@@ -68,12 +69,14 @@ def run(arguments: argparse.Namespace) -> None:
     """Preprocess all tomograms of one shard."""
     settings = read_section(arguments.settings, "preprocess", PreprocessSettings)
     particles = read_particles(arguments.settings)
-    with claimed(arguments.output):
-        _preprocess_all(arguments, particles, settings)
+    masks = arguments.masks or arguments.volumes.with_name("masks")
+    with claimed(arguments.output, arguments.volumes, arguments.labels, masks):
+        _preprocess_all(arguments, masks, particles, settings)
 
 
 def _preprocess_all(
     arguments: argparse.Namespace,
+    masks: Path,
     particles: tuple[Particle, ...],
     settings: PreprocessSettings,
 ) -> None:
@@ -82,7 +85,6 @@ def _preprocess_all(
     for number, row in enumerate(rows, 1):
         volume = arguments.volumes / f"{row.tomogram}.zarr"
         labels = arguments.labels / f"{row.tomogram}.star" if row.picks else None
-        masks = arguments.masks or arguments.volumes.with_name("masks")
         mask = masks / f"{row.tomogram}.zarr"
         try:
             entry = _preprocess(row, volume, labels, mask, particles, settings)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import statistics
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from picker import __version__
 from picker.calibrate import calibrate
-from picker.claim import claimed
 from picker.config import CalibrateSettings, Particle, PredictSettings, TrainSettings
 from picker.formats.ome_zarr import open_volume, read_attributes
 from picker.formats.star import read_picks
@@ -27,8 +24,6 @@ from picker.verbs.common import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
-    from pathlib import Path
 
     import torch
     from torch import nn
@@ -38,15 +33,6 @@ if TYPE_CHECKING:
     from picker.verbs.common import Entry
 
 logger = logging.getLogger("picker")
-
-
-def training_claimed(checkpoint: Path) -> AbstractContextManager[None]:
-    """Be the only one who trains from this checkpoint; one process speaks for all.
-
-    The others wait for it where they join.
-    """
-    first = os.environ.get("RANK", "0") == "0"
-    return claimed(checkpoint) if first else nullcontext()
 
 
 def usable(entries: Sequence[Entry], split: str) -> list[Entry]:

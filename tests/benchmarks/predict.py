@@ -24,6 +24,7 @@ from picker.config import ModelSettings, Particle, PredictSettings
 from picker.formats.ome_zarr import open_volume, write_volume
 from picker.formats.star import write_picks
 from picker.heatmap import nms_kernel
+from picker.memory import keep_freed_memory
 from picker.models import build_model
 from picker.picks import picks_from_arrays
 from picker.predict import Predictor, choose_device, wants_bfloat16
@@ -135,6 +136,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ways", nargs="+", default=["monai", "bare", "components"])
     arguments = parser.parse_args()
+    keep_freed_memory()  # for all alike; the verbs do so too
     device = choose_device("auto")
     rng = torch.Generator().manual_seed(0)
     torch.manual_seed(0)

@@ -1,6 +1,8 @@
+import fcntl
 import json
 import multiprocessing
 import os
+import random
 import socket
 import threading
 import time
@@ -101,3 +103,65 @@ def test_a_claim_is_kept_fresh(tmp_path):
         while path.stat().st_mtime == 1 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert path.stat().st_mtime > 1
+
+
+def dawdle(module, name, rng):
+    """Make a call slow, so that others come between it and the one before."""
+    call = getattr(module, name)
+
+    def slow(*arguments, **more):
+        time.sleep(rng.random() * 0.01)
+        return call(*arguments, **more)
+
+    setattr(module, name, slow)
+
+
+def contend(result, number, times):
+    """Get the claim again and again; at last die with it, or in getting it."""
+    rng = random.Random(number)
+    claim.LOOK = 0.003
+    for name in ("link", "unlink", "rename", "replace"):
+        dawdle(os, name, rng)
+    for turn in range(times):
+        if turn == times - 1 and number % 3 == 0:
+            dies_after(os, "link", rng.randrange(1, 4))
+        with claimed(result), (result.parent / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                (result.parent / f"{number} was not alone").touch()
+            time.sleep(rng.random() * 0.01)
+            if turn == times - 1 and number % 3 == 1:
+                os._exit(0)
+
+
+def dies_after(module, name, calls):
+    call = getattr(module, name)
+    left = iter(range(calls))
+
+    def deadly(*arguments, **more):
+        call(*arguments, **more)
+        if next(left, None) is None:
+            os._exit(0)
+
+    setattr(module, name, deadly)
+
+
+def test_the_claims_of_the_dead_are_taken_over_by_one_at_a_time(tmp_path):
+    """Under many who get them, hold them and die with them."""
+    context = multiprocessing.get_context("forkserver")
+    crowd = [
+        context.Process(target=contend, args=(tmp_path / "m", number, 4))
+        for number in range(12)
+    ]
+    for process in crowd:
+        process.start()
+    deadline = time.monotonic() + 200
+    while multiprocessing.active_children():  # which also buries the dead
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert {process.exitcode for process in crowd} == {0}
+    assert list(tmp_path.glob("*was not alone")) == []
+    with claimed(tmp_path / "m"):  # whatever the last one left behind
+        assert owner_of(tmp_path / "m").pid == os.getpid()
+    assert not claim_path(tmp_path / "m").exists()

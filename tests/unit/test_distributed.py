@@ -1,11 +1,15 @@
 import os
 import socket
+import time
+from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 import torch
 import torch.multiprocessing as mp
 from torch import nn
 
+from picker import distributed
 from picker.config import BurnInSettings, CoTrainSettings
 from picker.distributed import process_group, share_of, share_statistics, shared_out
 from tests.unit.test_train import rows, train
@@ -27,7 +31,7 @@ def in_processes(function, *arguments, num=2):
     mp.spawn(joined, (function, num, free_port(), arguments), nprocs=num)
 
 
-def joined(rank, function, num, port, arguments):
+def prepare(rank, num, port):
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
@@ -36,6 +40,10 @@ def joined(rank, function, num, port, arguments):
         "MASTER_PORT": str(port),
     }
     torch.set_num_threads(1)
+
+
+def joined(rank, function, num, port, arguments):
+    prepare(rank, num, port)
     with process_group(torch.device("cpu")):
         function(rank, *arguments)
 
@@ -70,6 +78,32 @@ def test_a_share_may_be_trained_on_by_more_processes_later(tmp_path):
     whole = train(tmp_path / "whole", settings).state_dict()
     resumed = torch.load(tmp_path / "0.pt", weights_only=True)
     torch.testing.assert_close(resumed, whole, rtol=1e-3, atol=1e-3)
+
+
+@contextmanager
+def long_claim(claim, seconds):
+    time.sleep(seconds)
+    claim.touch()
+    yield
+    claim.unlink()
+
+
+def wait_for_the_first(rank, num, port, folder):
+    prepare(rank, num, port)
+    (folder / f"{rank} is ready").touch()
+    while len(list(folder.glob("*ready"))) < num:
+        time.sleep(0.1)
+    distributed.PATIENCE = timedelta(seconds=6)
+    claim = folder / f"of {rank}"
+    with process_group(torch.device("cpu"), long_claim(claim, 10)):
+        assert [path.name for path in folder.glob("of *")] == ["of 0"]
+        torch.distributed.barrier()
+
+
+def test_all_wait_as_long_as_the_first_does_for_its_claim(tmp_path):
+    """An orphaned training may hold it for days, a join gives up after hours."""
+    mp.spawn(wait_for_the_first, (2, free_port(), tmp_path), nprocs=2)
+    assert list(tmp_path.glob("of *")) == []
 
 
 def uneven(rank):

@@ -2,9 +2,12 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import zarr
 
 from picker.config import TomogramRow
+from picker.formats.ome_zarr import write_volume
 from picker.shards import file_stamp, forget_untrue_manifests, shards_from_rows
 from picker.verbs.common import Entry, write_manifest
 
@@ -100,6 +103,45 @@ def test_an_input_replaced_even_by_an_older_one_is_noticed(folder):
     os.utime(source, (1, 1))
     # One that could not be used is mended by such a file too.
     assert not is_kept(folder, stamps=stamps, error="it is truncated")
+
+
+@pytest.fixture
+def volume(folder):
+    """An OME-Zarr of 24 chunks, written a while ago."""
+    path = folder / "TS.zarr"
+    write_volume(path, np.zeros((100, 130, 200), np.int8), 10.0, {})
+    for place in (path, *path.rglob("*")):
+        os.utime(place, (time.time() - 60,) * 2)
+    return path
+
+
+def test_a_chunk_replaced_deep_in_a_zarr_folder_is_noticed(folder, volume):
+    stamps = {str(volume): file_stamp(volume)}
+    outermost = volume.stat().st_mtime_ns
+    assert is_kept(folder, stamps=stamps)
+    zarr.open_group(volume)["0"][70:, 70:100, 70:100] = 1
+    # The workflow would not see it.
+    assert volume.stat().st_mtime_ns == outermost
+    assert not is_kept(folder, stamps=stamps)
+
+
+def test_metadata_edited_in_place_and_an_older_folder_are_noticed(folder, volume):
+    stamps = {str(volume): file_stamp(volume)}
+    with (volume / "0" / "zarr.json").open("a") as file:
+        file.write(" ")
+    assert not is_kept(folder, stamps=stamps)
+    stamps = {str(volume): file_stamp(volume)}
+    assert is_kept(folder, stamps=stamps)
+    os.utime(volume / "0" / "c" / "1", (1, 1))
+    assert not is_kept(folder, stamps=stamps)
+
+
+def test_not_every_chunk_is_looked_at(volume):
+    """Fifteen million of them at 50,000 tomograms; the job looks at its own."""
+    before = file_stamp(volume)
+    chunk = volume / "0" / "c" / "1" / "1" / "1"
+    chunk.write_bytes(chunk.read_bytes())
+    assert file_stamp(volume) == before
 
 
 def test_a_damaged_manifest_is_forgotten(folder):

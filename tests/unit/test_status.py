@@ -1,19 +1,27 @@
 import json
 import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from picker.__main__ import main
-from picker.claim import claimed
+from picker.claim import claim_path, claimed
 from picker.verbs.common import Entry, write_manifest
 
 SHARDS = {"test-1": 2, "labeled-1": 3}
 
 
 @pytest.fixture
-def results(tmp_path):
+def results():
     """Two shards; one is preprocessed, one failed; burn-in is done."""
-    folder = tmp_path / "results"
+    # pytest's own folders are closed to other users.
+    with tempfile.TemporaryDirectory() as name:
+        yield filled(Path(name) / "results")
+
+
+def filled(folder):
     put(
         folder / "run.json",
         json.dumps({"method": "m", "tomograms": 5, "noisy": True, "shards": SHARDS}),
@@ -59,6 +67,38 @@ def test_what_runs_is_told_with_its_last_line(results, capsys):
         text = status(results, capsys)
     assert row(text, "co_train") == ["0", "of", "1", "1", "0"]
     assert "co_train 50/100  3.0 min left" in text
+
+
+@contextmanager
+def a_colleague(folder):
+    """Look at a folder as someone who may read it and no more."""
+    for path in (folder.parent, folder, *folder.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    am_root = os.geteuid() == 0
+    if am_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if am_root:
+            os.seteuid(0)
+        for path in (folder.parent, folder, *folder.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_who_may_only_read_sees_the_same(results, capsys):
+    put(results / "logs/m/co_train.log", "50/100  3.0 min left\n")
+    claim = claim_path(results / "m/checkpoints/co_train.pt")
+    put(claim, json.dumps({"host": "elsewhere", "pid": 7}))
+    before = status(results, capsys)
+    assert row(before, "co_train") == ["0", "of", "1", "1", "0"]
+    with a_colleague(results):
+        with pytest.raises(PermissionError):
+            (claim.parent / "probe").touch()
+        assert status(results, capsys) == before
+    os.utime(claim, (1e9, 1e9))  # not touched for long: its owner is dead
+    with a_colleague(results):
+        assert row(status(results, capsys), "co_train") == ["0", "of", "1", "0", "1"]
 
 
 def test_the_log_of_a_run_before_is_no_failure(results, capsys):

@@ -8,8 +8,10 @@ import mrcfile
 import numpy as np
 import pytest
 import torch
+import zarr
 from safetensors.torch import load_file
 
+from picker.formats import ome_zarr
 from picker.formats.mrc import write_volume
 from picker.formats.star import read_comments, read_picks, write_picks
 from picker.picks import picks_from_arrays
@@ -162,6 +164,28 @@ def test_one_bad_tomogram_never_takes_the_others_down(finished, tmp_path):
     assert len(re.findall(r"sim_\d+: \d+ candidates", output)) == 1
 
 
+def test_a_chunk_changed_in_a_zarr_input_preprocesses_that_tomogram_alone(tmp_path):
+    folder = tmp_path / "mine"
+    mine = Project(folder, SMALL | {"tomograms": {"source": "table"}})
+    lines = ["tomogram\tpath\tsplit\tpicks"]
+    rng = np.random.default_rng(0)
+    picks = picks_from_arrays([[100, 200, 300]], ["ribosome"], [1.0])
+    for name in ("TS_1", "TS_2"):
+        volume = rng.standard_normal((24, 48, 56), np.float32)
+        ome_zarr.write_volume(folder / f"{name}.zarr", volume, 10.0, {})
+        write_picks(folder / f"{name}.star", picks)
+        lines.append(f"{name}\t{name}.zarr\tlabeled\t{name}.star")
+    (folder / "tomograms.tsv").write_text("\n".join(lines) + "\n")
+    mine.succeed("--until", "preprocess")
+    before = {p.name: p.stat().st_mtime_ns for p in mine.path("tomograms").iterdir()}
+    assert "rule preprocess" not in mine.succeed("--until", "preprocess")
+    chunk = zarr.open_group(folder / "TS_2.zarr")["0"]
+    chunk[:12] = 2 * chunk[:12]
+    mine.succeed("--until", "preprocess")
+    after = {p.name: p.stat().st_mtime_ns for p in mine.path("tomograms").iterdir()}
+    assert {name for name in before if after[name] != before[name]} == {"TS_2.zarr"}
+
+
 def test_a_bad_labeled_tomogram_stops_before_training(finished, tmp_path):
     mine = own_project(tmp_path / "mine", finished, bad="sim_001")
     done = mine.run()
@@ -238,6 +262,13 @@ def test_two_processes_are_started_for_two_gpus_and_train_the_same(copy, finishe
     )
     for name, value in one.items():
         torch.testing.assert_close(value, other[name], rtol=1e-2, atol=1e-2)
+
+
+def test_training_on_two_nodes_is_refused_with_the_way_to_do_it(project):
+    done = project.run("--dry-run", "--set-resources", "burn_in:nodes=2")
+    assert done.returncode != 0
+    assert "nodes is 2 for a training; expected 1" in done.stdout
+    assert "docs/cluster.md" in done.stdout
 
 
 def test_other_volumes_train_anew_not_from_the_old_checkpoint(copy):

@@ -1,4 +1,4 @@
-"""Whole files and believable voxel sizes."""
+"""Believable voxel sizes."""
 
 from __future__ import annotations
 
@@ -6,37 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from picker.formats.files import checked_voxel_size, written_whole
+from picker.formats.files import checked_voxel_size
 
 HERE = Path("TS_01.mrc")
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_remains(tmp_path):
-    path = tmp_path / "new" / "picks.star"
-    with written_whole(path) as temporary:
-        temporary.write_text("old")
-
-    def fail():
-        with written_whole(path) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError("stopped")
-
-    with pytest.raises(RuntimeError, match="stopped"):
-        fail()
-    assert path.read_text() == "old"
-    assert [p.name for p in path.parent.iterdir()] == ["picks.star"]
-
-
-def test_a_folder_replaces_a_folder_and_a_killed_jobs_remains(tmp_path):
-    path = tmp_path / "TS_01.zarr"
-    path.mkdir()
-    (path / "old").touch()
-    (tmp_path / ".TS_01.zarr.tmp").mkdir()
-    with written_whole(path) as temporary:
-        temporary.mkdir()
-        (temporary / "new").touch()
-    assert [p.name for p in path.iterdir()] == ["new"]
-    assert [p.name for p in tmp_path.iterdir()] == ["TS_01.zarr"]
 
 
 def test_sizes_within_noise_are_averaged_and_cleaned_of_float32():

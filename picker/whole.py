@@ -1,0 +1,97 @@
+"""Files and folders that appear whole or not at all, whoever else writes them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from pathlib import Path
+
+REMAINS = (".picker-tmp", ".picker-old")
+"""How the hidden names end that a killed writer leaves behind; no one else's do."""
+
+
+def writer(host: str, pid: int) -> str:
+    """Return what tells a process from all others that write to the same disk."""
+    return f"{host}.{pid}"
+
+
+@contextmanager
+def written_whole(path: Path) -> Generator[Path]:
+    """Give a temporary path beside `path`; what was written there replaces `path`.
+
+    A reader sees the old file or folder or the new one, never a part. The temporary
+    name is the writer's own, so that two who write the same both succeed, and the last
+    one's stays. `forget_remains` finds it if the writer is killed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    me = writer(socket.gethostname(), os.getpid())
+    temporary = path.with_name(f".{path.name}.{me}.picker-tmp")
+    _remove(temporary)
+    try:
+        yield temporary
+        _replace(temporary, path)
+    finally:
+        _remove(temporary)
+
+
+def forget_remains(folder: Path, alive: Callable[[], Iterable[str]]) -> None:
+    """Delete what killed writers left half written in a folder; it is listed once.
+
+    Parameters
+    ----------
+    folder
+        May be missing.
+    alive
+        Gives the writers that are at work. Asked after the folder is listed, so that
+        whoever wrote by then is among them.
+    """
+    if not folder.is_dir():
+        return
+    remains = [
+        path
+        for path in folder.iterdir()
+        if path.name.startswith(".") and path.name.endswith(REMAINS)
+    ]
+    if not remains:
+        return
+    kept = tuple(f".{name}" for name in alive())
+    for path in remains:
+        if not path.stem.endswith(kept):
+            with contextlib.suppress(OSError):
+                _remove(path)
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Rename; a folder cannot be replaced in one step while it has content."""
+    aside = temporary.with_suffix(".picker-old")
+    try:
+        while True:
+            try:
+                temporary.replace(path)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EISDIR):
+                    raise
+            else:
+                return
+            _remove(aside)
+            # Missing if another writer has just done the same.
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(aside)
+    finally:
+        _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        # File servers keep what is still being read; the next cleaning finds it.
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
