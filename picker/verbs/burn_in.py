@@ -22,9 +22,9 @@ from picker.config import (
 )
 from picker.distributed import is_first, process_group
 from picker.interrupt import stop_request
+from picker.memory import keep_freed_memory
 from picker.models import build_model
 from picker.patches import PatchDataset
-from picker.memory import keep_freed_memory
 from picker.predict import choose_device
 from picker.train import Stage, run_stage
 from picker.verbs.common import (

@@ -14,8 +14,8 @@ from picker.claim import claimed
 from picker.config import CoTrainSettings, PredictSettings, TrainSettings
 from picker.distributed import is_first, process_group
 from picker.interrupt import stop_request
-from picker.patches import PatchDataset
 from picker.memory import keep_freed_memory
+from picker.patches import PatchDataset
 from picker.predict import choose_device
 from picker.train import Stage, run_stage, write_log
 from picker.verbs.common import (
