@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from picker.methods import METHODS, Method, NetworkName
+
 Split = Literal["labeled", "unlabeled", "validation", "test", "predict"]
 SPLITS: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test", "predict")
 Target = Literal[
@@ -204,10 +206,11 @@ class PreprocessSettings(Settings):
 
 
 class ModelSettings(Settings):
-    """The asymmetric ResNet U-Net."""
+    """The network; the methods vnet and deepfindet take preset and dropout alone."""
 
     preset: Literal["small", "full"] = "full"
-    """full: ResNet-34 widths, about 73 M parameters; small: trains on a CPU."""
+    """full: as published (ResNet-34 widths, about 73 M parameters, unless the method
+    has a network of its own); small: trains on a CPU."""
     widths: tuple[Count, ...] | None = None
     """Channels of each encoder stage; null takes the preset's."""
     blocks: tuple[Count, ...] | None = None
@@ -215,7 +218,7 @@ class ModelSettings(Settings):
     stem_pool: bool | None = None
     """Max-pool after the stem, as ResNet does; null takes the preset's."""
     dropout: Fraction = 0.0
-    """Channel dropout before the head, a probability."""
+    """Channel dropout before the head (in vnet at each skip), a probability."""
 
     @model_validator(mode="after")
     def _one_width_a_stage(self) -> Self:
@@ -227,9 +230,10 @@ class ModelSettings(Settings):
             )
         return self
 
-    @property
-    def alignment(self) -> int:
-        """Deepest stride of the network [voxels]."""
+    def alignment(self, network: NetworkName) -> int:
+        """Return the deepest stride of a network [voxels]."""
+        if network in ("vnet", "deepfindet"):
+            return 16 if network == "vnet" else 4
         widths, _, stem_pool = self.architecture
         return int(2 ** (len(widths) + stem_pool))
 
@@ -447,8 +451,8 @@ class ReportSettings(Settings):
 class Config(Settings):
     """All of config.yaml."""
 
-    method: Literal["semietpicker", "supervised"] = "semietpicker"
-    """supervised: burn-in alone, for as many steps as both stages have."""
+    method: Method = "semietpicker"
+    """What is trained: SemiETPicker, or a baseline; `methods.METHODS` has them all."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
     """What to find."""
     tomograms: TomogramsSettings = TomogramsSettings()
@@ -480,7 +484,7 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _windows_hold_the_network(self) -> Self:
-        least = 2 * self.model.alignment
+        least = 2 * self.model.alignment(METHODS[self.method].network)
         if min(self.predict.window_zyx) < least:
             raise ValueError(
                 f"predict.window_zyx is {list(self.predict.window_zyx)}; this model's"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from picker.distributed import total
+import torch
+
+from picker.distributed import num_processes, total
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,3 +58,38 @@ def reweighted_mse(
     if class_weight is None:
         return loss.mean()
     return (class_weight * loss).sum() / class_weight.sum().clamp_min(EPSILON)
+
+
+def tversky(probability: Tensor, target: Tensor, miss_weight: float = 0.5) -> Tensor:
+    """Return one minus the overlap of segmentation and target, averaged over classes.
+
+    1 − TP / (TP + (1−β) FP + β FN), the background being a class too.
+
+    Parameters
+    ----------
+    probability, target
+        `(batch, class, z, y, x)` in [0, 1]; what they leave to 1 is background.
+    miss_weight
+        β, weight of a voxel missed against one too many; 0.5 gives the Dice loss.
+
+    Where several processes share a batch, their losses add up to the whole, and so do
+    the gradients.
+
+    Source: Salehi et al. 2017, Tversky loss function for image segmentation; Moebel et
+    al. 2021, DeepFinder.
+    """
+    found = torch.cat([1 - probability.sum(1, keepdim=True), probability], dim=1)
+    truth = torch.cat([1 - target.sum(1, keepdim=True), target], dim=1)
+    over = (0, 2, 3, 4)
+    hit = (found * truth).sum(over)
+    union = (
+        hit
+        + (1 - miss_weight) * (found * (1 - truth)).sum(over)
+        + miss_weight * ((1 - found) * truth).sum(over)
+    )
+    # A ratio of sums over all processes, of which each has its addends alone: its
+    # value, in equal shares, and to first order what this process can change of it.
+    all_hit, all_union = total(hit.detach()), total(union.detach()) + EPSILON
+    whole = (1 - all_hit / all_union) / num_processes()
+    change = all_hit * union / all_union.square() - hit / all_union
+    return (whole + change - change.detach()).mean()

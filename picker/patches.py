@@ -25,7 +25,7 @@ from picker.augment import (
 )
 from picker.distributed import share_of
 from picker.heatmap import target_from_index
-from picker.models import OUTPUT_STRIDE
+from picker.segmentation import spheres_from_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,15 +51,15 @@ class PatchSource:
         `(n, 3)` centres of known particles [voxels]; none in an unlabeled tomogram.
     particle
         `(n,)` class numbers.
-    sigma
-        `(class,)` widths of the targets' Gaussians [voxels].
+    radius
+        `(class,)` of each class's particles [voxels].
     """
 
     name: str
     volume: zarr.Array[Any] | NDArray[np.float32]
     index_zyx: NDArray[np.float64]
     particle: NDArray[np.int64]
-    sigma: NDArray[np.float64]
+    radius: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +69,8 @@ class Batch:
     Attributes
     ----------
     labeled, target
-        `(batch, 1, z, y, x)` and `(batch, class, z/2, y/2, x/2)`.
+        `(batch, 1, z, y, x)` and `(batch, class, z/R, y/R, x/R)`, R being the
+        network's stride.
     weak, strong
         `(batch, 1, z, y, x)` unlabeled patches as the teacher and as the student see
         them; with batch 0 during burn-in.
@@ -119,6 +120,10 @@ class PatchDataset(Dataset[Batch]):
         Sizes, seed and augmentations.
     stage
         Name of the training stage; part of the seed.
+    stride
+        Input voxels per voxel of the targets.
+    segments
+        Draw particles as spheres in place of Gaussians.
     """
 
     def __init__(
@@ -127,11 +132,16 @@ class PatchDataset(Dataset[Batch]):
         unlabeled: Sequence[PatchSource],
         settings: TrainSettings,
         stage: str,
+        *,
+        stride: int = 2,
+        segments: bool = False,
     ) -> None:
         self.labeled = labeled
         self.unlabeled = unlabeled
         self.settings = settings
         self.stage = zlib.crc32(stage.encode())
+        self.stride = stride
+        self.segments = segments
         self.share = share_of(settings.batch_size)
         self.shape = patch_shape(settings.patch_zyx, [*labeled, *unlabeled])
         self.intensity = intensity_augmentation(settings.augment.intensity)
@@ -176,19 +186,30 @@ class PatchDataset(Dataset[Batch]):
         else:
             source = self.labeled[int(rng.integers(len(self.labeled)))]
             corner = self._corner(source, rng.random(3) * source.volume.shape)
-        target = target_from_index(
-            source.index_zyx - corner,
-            source.particle,
-            source.sigma,
-            self.shape,
-            OUTPUT_STRIDE,
-            self.settings.floor_targets,
-        )
+        target = self._target(source, corner)
         symmetry = self._symmetry(rng)
         patch = self._patch(source, corner, symmetry)
         if self.settings.augment.labeled_intensity:
             patch = augment_intensity(patch, self.intensity, rng)
         return patch, torch.from_numpy(apply_symmetry(target, *symmetry))
+
+    def _target(
+        self, source: PatchSource, corner: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return what the network is to answer for the patch at a corner."""
+        index = source.index_zyx - corner
+        if self.segments:
+            return spheres_from_index(
+                index, source.particle, source.radius, self.shape, self.stride
+            )
+        return target_from_index(
+            index,
+            source.particle,
+            self.settings.sigma_per_radius * source.radius,
+            self.shape,
+            self.stride,
+            self.settings.floor_targets,
+        )
 
     def _unlabeled(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return the weak and the strong view of one unlabeled patch."""

@@ -11,17 +11,18 @@ import numpy as np
 import torch
 
 from picker.heatmap import nms_kernel, peaks_from_heatmap
-from picker.models import OUTPUT_STRIDE
 from picker.picks import Picks
+from picker.segmentation import components_from_heatmap
 from picker.teacher import averaged_views
 from picker.tomogram import position_from_index
 
 if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from picker.config import Particle, PredictSettings, ShapeZYX
+    from picker.models.network import Network
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class Predictor:
     Attributes
     ----------
     model
-        In `eval` mode, on `device`; `model.alignment` is its deepest stride [voxels].
+        In `eval` mode, on `device`; it knows its strides and whether it segments.
     particles
         The model's classes.
     settings
@@ -116,7 +117,7 @@ class Predictor:
         Where the model is, and where heatmaps are gathered.
     """
 
-    model: nn.Module
+    model: Network
     particles: tuple[Particle, ...]
     settings: PredictSettings
     device: torch.device
@@ -138,8 +139,9 @@ class Predictor:
 
         Returns
         -------
-        `(class, ⌈z/2⌉, ⌈y/2⌉, ⌈x/2⌉)` float32 in [0, 1], on `device`. It equals the
-        network's on the whole tomogram up to what lies beyond the halo.
+        `(class, z/R, y/R, x/R)` float32 in [0, 1], on `device`, R being the network's
+        stride and odd sizes made even first. It equals the network's on the whole
+        tomogram up to what lies beyond the halo.
         """
         while True:
             try:
@@ -161,7 +163,8 @@ class Predictor:
     @torch.inference_mode()
     def _heatmap(self, volume: NDArray[np.float32] | zarr.Array[Any]) -> Tensor:
         even = tuple(size + size % 2 for size in volume.shape)
-        coarse = tuple(size // OUTPUT_STRIDE for size in even)
+        stride = self.model.stride
+        coarse = tuple(size // stride for size in even)
         heatmap = torch.empty((len(self.particles), *coarse), device=self.device)
         autocast = torch.autocast(
             self.device.type,
@@ -169,7 +172,7 @@ class Predictor:
             enabled=wants_bfloat16(self.settings.precision, self.device),
         )
         axes = [
-            spans(size, edge + edge % 2, self.settings.halo, self._alignment)
+            spans(size, edge + edge % 2, self.settings.halo, self.model.alignment)
             for size, edge in zip(even, self.window_zyx, strict=True)
         ]
         for window in product(*axes):
@@ -180,14 +183,9 @@ class Predictor:
                     torch.from_numpy(seen)[None, None].to(self.device),
                     self.settings.flips,
                 )[0]
-            to = tuple(
-                slice(s.first // OUTPUT_STRIDE, s.last // OUTPUT_STRIDE) for s in window
-            )
+            to = tuple(slice(s.first // stride, s.last // stride) for s in window)
             of = tuple(
-                slice(
-                    (s.first - s.start) // OUTPUT_STRIDE,
-                    (s.last - s.start) // OUTPUT_STRIDE,
-                )
+                slice((s.first - s.start) // stride, (s.last - s.start) // stride)
                 for s in window
             )
             heatmap[(slice(None), *to)] = found[(slice(None), *of)]
@@ -203,18 +201,16 @@ class Predictor:
             voxel_size,
             volume.shape,
             self.settings,
+            self.model.stride,
+            segmented=self.model.segments,
         )
-
-    @property
-    def _alignment(self) -> int:
-        return int(self.model.alignment)  # type: ignore[arg-type]
 
     def _smaller_window(self) -> ShapeZYX:
         """Return the window with its longest edge halved, while any can be."""
         edges = list(self.window_zyx)
         longest = int(np.argmax(edges))
         half = edges[longest] // 2
-        if half < 2 * self._alignment:
+        if half < 2 * self.model.alignment:
             return self.window_zyx
         edges[longest] = half
         z, y, x = edges
@@ -240,8 +236,13 @@ def candidates_from_heatmap(
     voxel_size: float,
     shape_zyx: tuple[int, ...],
     settings: PredictSettings,
+    stride: int,
+    *,
+    segmented: bool = False,
 ) -> Picks:
     """Return every peak of at least `settings.min_score` [Å], best first.
+
+    In a segmentation, every connected component in place of peaks.
 
     Parameters
     ----------
@@ -253,14 +254,21 @@ def candidates_from_heatmap(
         Kernel of the max-pooling and lowest score.
     voxel_size, shape_zyx
         Of the tomogram, [Å] and [voxels]; no candidate lies outside of it.
+    stride
+        Input voxels per voxel of the heatmap.
+    segmented
+        Its values are the probabilities of lying in a sphere of the class.
     """
-    kernels = [
-        nms_kernel(p.radius / voxel_size, settings.nms_per_radius, OUTPUT_STRIDE)
-        for p in particles
-    ]
-    index, number, score = peaks_from_heatmap(
-        heatmap, kernels, settings.min_score, OUTPUT_STRIDE
-    )
+    radius = np.array([p.radius / voxel_size for p in particles])
+    if segmented:
+        index, number, score = components_from_heatmap(
+            heatmap, radius, settings.min_score, stride
+        )
+    else:
+        kernels = [nms_kernel(r, settings.nms_per_radius, stride) for r in radius]
+        index, number, score = peaks_from_heatmap(
+            heatmap, kernels, settings.min_score, stride
+        )
     # The coarse grid reaches half a voxel beyond the last one.
     index = np.clip(index, 0, np.array(shape_zyx) - 1)
     names = np.array([p.name for p in particles], np.str_)

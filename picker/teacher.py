@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from picker.heatmap import peaks_from_heatmap, target_from_index
-from picker.models import OUTPUT_STRIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +34,8 @@ class PseudoPicks:
         `(class,)` widths of the targets' Gaussians [input voxels].
     kernels
         Edge of each class's max-pool window [output voxels], odd.
+    stride
+        Input voxels per output voxel.
     """
 
     threshold: NDArray[np.float64]
@@ -42,6 +43,7 @@ class PseudoPicks:
     trusted: NDArray[np.bool_]
     sigma: NDArray[np.float64]
     kernels: list[int]
+    stride: int
 
 
 def target_from_teacher(heatmap: Tensor, how: PseudoPicks) -> tuple[Tensor, Tensor]:
@@ -58,16 +60,16 @@ def target_from_teacher(heatmap: Tensor, how: PseudoPicks) -> tuple[Tensor, Tens
     how
         Thresholds and widths.
     """
-    z, y, x = (size * OUTPUT_STRIDE for size in heatmap.shape[2:])
+    z, y, x = (size * how.stride for size in heatmap.shape[2:])
     targets = []
     for one in heatmap:
         index, number, score = peaks_from_heatmap(
-            one, how.kernels, float(how.threshold.min()), OUTPUT_STRIDE
+            one, how.kernels, float(how.threshold.min()), how.stride
         )
         sure = score >= how.threshold[number]
         targets.append(
             target_from_index(
-                index[sure], number[sure], how.sigma, (z, y, x), OUTPUT_STRIDE
+                index[sure], number[sure], how.sigma, (z, y, x), how.stride
             )
         )
     target = torch.from_numpy(np.stack(targets)).to(heatmap.device)
@@ -102,14 +104,14 @@ def averaged_views(model: nn.Module, patch: Tensor, multi_view: bool) -> Tensor:
     model
         Returns logits; must be in `eval` mode.
     patch
-        `(batch, 1, z, y, x)` with even sizes: with stride 2 an odd size would shift
+        `(batch, 1, z, y, x)` with even sizes: at stride 2 an odd size would shift
         a flipped view by half an output voxel.
     multi_view
         Average the identity and the flips along z, y and x; off: the identity alone.
 
     Returns
     -------
-    `(batch, class, z/2, y/2, x/2)` float32 in [0, 1].
+    `(batch, class, z/R, y/R, x/R)` float32 in [0, 1], R being the model's stride.
 
     Source: Wang et al. 2025, SemiETPicker, section 2.3.
     """

@@ -26,7 +26,7 @@ from picker.distributed import (
     total,
 )
 from picker.interrupt import Interrupted, StopRequest
-from picker.losses import reweighted_mse
+from picker.losses import reweighted_mse, tversky
 from picker.patches import Batch, PatchDataset, batches
 from picker.predict import wants_bfloat16
 from picker.teacher import (
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from picker.config import BurnInSettings, CoTrainSettings, TrainSettings
+    from picker.models.network import Network
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +80,8 @@ class Stage:
 class TrainingState:
     """Everything that a resumed run needs; random numbers follow from the step."""
 
-    student: nn.Module
-    teacher: nn.Module
+    student: Network
+    teacher: Network
     optimizer: torch.optim.Optimizer
     step: int = 0
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -123,9 +124,13 @@ def unlabeled_weight_at(step: int, settings: CoTrainSettings) -> float:
     return settings.unlabeled_weight * min(1.0, (step + 1) / settings.ramp_up_steps)
 
 
-def burn_in_step(student: nn.Module, batch: Batch, shared: TrainSettings) -> Tensor:
-    """Return the supervised loss."""
+def burn_in_step(
+    student: nn.Module, batch: Batch, shared: TrainSettings, *, segments: bool
+) -> Tensor:
+    """Return the supervised loss, that of a segmentation or of a heatmap."""
     heatmap = student(batch.labeled).float().sigmoid()
+    if segments:
+        return tversky(heatmap, batch.target)
     return reweighted_mse(heatmap, batch.target, shared.background_weight)
 
 
@@ -163,16 +168,16 @@ def co_train_step(
 
 def run_stage(
     stage: Stage,
-    model: nn.Module,
+    model: Network,
     dataset: PatchDataset,
     *,
     device: torch.device,
     checkpoint: Path,
     log: Path,
     key: str = "",
-    validate: Callable[[nn.Module], float] | None = None,
+    validate: Callable[[Network], float] | None = None,
     stop: StopRequest | None = None,
-) -> nn.Module:
+) -> Network:
     """Train one stage and return its averaged model, the teacher.
 
     Parameters
@@ -323,7 +328,9 @@ def _losses(
     stage: Stage, state: TrainingState, student: nn.Module, batch: Batch
 ) -> dict[str, Tensor]:
     if len(batch.weak) == 0:
-        return {"labeled_loss": burn_in_step(student, batch, stage.shared)}
+        segments = state.student.segments  # DDP's wrapper does not know
+        loss = burn_in_step(student, batch, stage.shared, segments=segments)
+        return {"labeled_loss": loss}
     labeled, unlabeled = co_train_step(
         student,
         state.teacher,

@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from picker import __version__
 from picker.config import Config, explained
 from picker.formats.table import tomogram_rows
+from picker.methods import METHODS
 from picker.shards import forget_untrue_manifests, shards_from_rows
 
 try:
@@ -24,6 +25,13 @@ try:
     rows = tomogram_rows(settings, check_files=IS_MAIN)
 except (ValueError, FileNotFoundError) as error:
     raise WorkflowError(str(error))
+
+if settings.tomograms.source == "simulate":
+    # The truth of phantoms is known; of unlabeled ones `supervised_full` alone reads it.
+    rows = tuple(
+        row.model_copy(update={"picks": (row.path.with_suffix(".star"),)})
+        for row in rows
+    )
 
 METHOD = settings.method
 SHARDS = shards_from_rows(rows, settings.tomograms.shard_size)

@@ -1,4 +1,4 @@
-"""One file a network; every one maps a patch to logits at half its resolution."""
+"""One file a network; every one maps a patch to logits, see `Network`."""
 
 from __future__ import annotations
 
@@ -6,33 +6,49 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from picker.models.deepfindet import DeepFindET
+from picker.models.fpn import FeaturePyramid
 from picker.models.unet import AsymmetricUNet
+from picker.models.vnet import VNet
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from picker.config import ModelSettings
+    from picker.methods import NetworkName
+    from picker.models.network import Network
 
-OUTPUT_STRIDE = 2
-"""R: input voxels along the edge of one output voxel."""
 
-
-def build_model(settings: ModelSettings, num_particles: int) -> nn.Module:
+def build_model(
+    settings: ModelSettings, num_particles: int, network: NetworkName = "unet"
+) -> Network:
     """Return an untrained network for as many particle classes.
 
-    It maps `(batch, 1, z, y, x)` to logits `(batch, class, ⌈z/2⌉, ⌈y/2⌉, ⌈x/2⌉)`, with
-    weights laid out channels-last, which 3D convolutions run on fastest.
+    Its weights are laid out channels-last, which 3D convolutions run on fastest.
     """
+    model = _untrained(settings, num_particles, network)
+    assert model.alignment == settings.alignment(network)
+    # The stubs of `to` leave memory_format without a device out.
+    model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return model
+
+
+def _untrained(
+    settings: ModelSettings, num_particles: int, network: NetworkName
+) -> Network:
+    small = settings.preset == "small"
+    if network == "vnet":
+        return VNet(num_particles, width=4 if small else 16, dropout=settings.dropout)
+    if network == "deepfindet":
+        return DeepFindET(
+            num_particles,
+            widths=(12, 16, 20) if small else (48, 64, 80),
+            dropout=settings.dropout,
+        )
     widths, blocks, stem_pool = settings.architecture
-    model: nn.Module = AsymmetricUNet(
+    kind = AsymmetricUNet if network == "unet" else FeaturePyramid
+    return kind(
         num_particles,
         widths=widths,
         blocks=blocks,
         stem_pool=stem_pool,
         dropout=settings.dropout,
     )
-    # Shifts by the deepest stride [voxels] shift every feature alike.
-    model.alignment = settings.alignment  # type: ignore[assignment]
-    # The stubs of `to` leave memory_format without a device out.
-    model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    return model

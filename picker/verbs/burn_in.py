@@ -1,7 +1,7 @@
 """Train on the labeled tomograms.
 
-Interrupted, the same command goes on from the last checkpoint. With --method supervised
-this stage takes the steps of both stages.
+Interrupted, the same command goes on from the last checkpoint. With a --method that
+does not co-train this stage takes the steps of both stages.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from picker.config import (
 from picker.distributed import is_first, process_group
 from picker.interrupt import stop_request
 from picker.memory import keep_freed_memory
+from picker.methods import METHODS
 from picker.models import build_model
 from picker.patches import PatchDataset
 from picker.predict import choose_device
@@ -36,6 +37,7 @@ from picker.verbs.common import (
 )
 from picker.verbs.model_card import ModelCard, write_model
 from picker.verbs.training import (
+    all_labels,
     common_voxel_size,
     inputs_key,
     labeled_sources,
@@ -54,14 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         required=True,
-        help="preprocessing manifests of the labeled and validation tomograms",
+        help="preprocessing manifests of the labeled and validation tomograms, for"
+        " supervised_full of the unlabeled ones too",
     )
     add_settings(
         parser, "particles, model, preprocess, train, burn_in, co_train, predict"
     )
-    parser.add_argument(
-        "--method", choices=["semietpicker", "supervised"], default="semietpicker"
-    )
+    parser.add_argument("--method", choices=METHODS, default="semietpicker")
     parser.add_argument("--output", type=Path, required=True, help="model to write")
     parser.add_argument("--log-table", type=Path, required=True, help="TSV to write")
     parser.add_argument(
@@ -78,12 +79,16 @@ def run(arguments: argparse.Namespace) -> None:
     burn_in = read_section(settings, "burn_in", BurnInSettings)
     predict = read_section(settings, "predict", PredictSettings)
     architecture = read_section(settings, "model", ModelSettings)
-    if arguments.method == "supervised":
+    recipe = METHODS[arguments.method]
+    if not recipe.co_trains:
         more = read_section(settings, "co_train", CoTrainSettings).steps
         burn_in = burn_in.model_copy(update={"steps": burn_in.steps + more})
     entries = read_manifests(arguments.manifests)
-    sources = labeled_sources(entries, particles, shared)
+    if recipe.all_labels:
+        entries = all_labels(entries)
+    sources = labeled_sources(entries, particles)
     torch.manual_seed(shared.seed)
+    network = build_model(architecture, len(particles), recipe.network)
     with (
         process_group(
             choose_device(shared.device), claimed(arguments.checkpoint)
@@ -92,8 +97,16 @@ def run(arguments: argparse.Namespace) -> None:
     ):
         model = run_stage(
             Stage(name="burn_in", settings=burn_in, shared=shared),
-            build_model(architecture, len(particles)),
-            PatchDataset(sources, [], shared, "burn_in"),
+            network,
+            # Made here, where it is known how many processes share a batch.
+            PatchDataset(
+                sources,
+                [],
+                shared,
+                "burn_in",
+                stride=network.stride,
+                segments=network.segments,
+            ),
             device=device,
             checkpoint=arguments.checkpoint,
             log=arguments.log_table,
@@ -102,6 +115,7 @@ def run(arguments: argparse.Namespace) -> None:
             key=fingerprint(
                 burn_in,
                 shared,
+                recipe.network,
                 architecture,
                 particles,
                 inputs_key(usable(entries, "labeled")),

@@ -1,8 +1,8 @@
 """Go on training with the unlabeled tomograms, as teacher and student.
 
 Both start from the burn-in's model; the teacher is the result. Interrupted, the same
-command goes on from the last checkpoint. Without unlabeled tomograms, or for the
-supervised method, the burn-in's model is the result.
+command goes on from the last checkpoint. Without unlabeled tomograms, or for a method
+that does not co-train, the burn-in's model is the result.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from picker.config import CoTrainSettings, PredictSettings, TrainSettings
 from picker.distributed import is_first, process_group
 from picker.interrupt import stop_request
 from picker.memory import keep_freed_memory
+from picker.methods import METHODS
 from picker.patches import PatchDataset
 from picker.predict import choose_device
 from picker.train import Stage, run_stage, write_log
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
     import argparse
 
     import torch
-    from torch import nn
+
+    from picker.methods import Recipe
+    from picker.models.network import Network
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,19 +91,21 @@ def _co_train(
     co_train: CoTrainSettings,
     predict: PredictSettings,
     device: torch.device,
-) -> tuple[nn.Module, ModelCard]:
+) -> tuple[Network, ModelCard]:
     """Return the teacher and what it is, or the burn-in's model."""
     model, card = read_model(arguments.model, device)
     entries = read_manifests(arguments.manifests)
     chosen = usable(entries, "unlabeled")
-    if card.method == "supervised" or not chosen or co_train.steps == 0:
+    recipe = METHODS[card.method]
+    if not recipe.co_trains or not chosen or co_train.steps == 0:
         logger.info("no co-training: the burn-in's model is the result")
         if is_first():
             write_log(arguments.log_table, [])
         return model, card
     common_voxel_size([*usable(entries, "labeled"), *chosen])
-    labeled = labeled_sources(entries, card.particles, shared)
-    unlabeled = [patch_source(entry, card.particles, shared) for entry in chosen]
+    co_train, shared = as_method(recipe, co_train, shared)
+    labeled = labeled_sources(entries, card.particles)
+    unlabeled = [patch_source(entry, card.particles) for entry in chosen]
     how = pseudo_picks(
         model, entries, card.particles, co_train, shared, predict, device
     )
@@ -108,7 +113,7 @@ def _co_train(
         model = run_stage(
             Stage(name="co_train", settings=co_train, shared=shared, pseudo_picks=how),
             model,
-            PatchDataset(labeled, unlabeled, shared, "co_train"),
+            PatchDataset(labeled, unlabeled, shared, "co_train", stride=model.stride),
             device=device,
             checkpoint=arguments.checkpoint,
             log=arguments.log_table,
@@ -129,3 +134,16 @@ def _co_train(
             ),
         )
     return model, card.model_copy(update={"stage": "co_train"})
+
+
+def as_method(
+    recipe: Recipe, co_train: CoTrainSettings, shared: TrainSettings
+) -> tuple[CoTrainSettings, TrainSettings]:
+    """Return the settings with what the method does without turned off."""
+    multi_view = co_train.multi_view and recipe.multi_view
+    dropblock = shared.augment.dropblock and recipe.dropblock
+    augment = shared.augment.model_copy(update={"dropblock": dropblock})
+    return (
+        co_train.model_copy(update={"multi_view": multi_view}),
+        shared.model_copy(update={"augment": augment}),
+    )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from picker import __version__
 from picker.checkpoint import load_weights, save_model
 from picker.config import ModelSettings, Particle, PreprocessSettings
+from picker.methods import METHODS, Method
 from picker.models import build_model
 from picker.verbs.common import fingerprint
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from picker.models.network import Network
+
 
 class ModelCard(BaseModel):
     """What is needed to use a model on a new tomogram."""
@@ -26,7 +29,7 @@ class ModelCard(BaseModel):
 
     version: str = __version__
     stage: str
-    method: str
+    method: Method
     particles: tuple[Particle, ...]
     model: ModelSettings
     preprocess: PreprocessSettings
@@ -39,7 +42,7 @@ def write_model(path: Path, model: nn.Module, card: ModelCard) -> None:
     save_model(path, model, card.model_dump(mode="json"))
 
 
-def read_model(path: Path, device: torch.device) -> tuple[nn.Module, ModelCard]:
+def read_model(path: Path, device: torch.device) -> tuple[Network, ModelCard]:
     """Return a model ready to predict, and its card.
 
     Raises
@@ -49,7 +52,8 @@ def read_model(path: Path, device: torch.device) -> tuple[nn.Module, ModelCard]:
     """
     weights, metadata = load_weights(path)
     card = ModelCard.model_validate(metadata)
-    model = build_model(card.model, len(card.particles))
+    network = METHODS[card.method].network
+    model = build_model(card.model, len(card.particles), network)
     model.load_state_dict(weights)
     return model.to(device).eval(), card
 

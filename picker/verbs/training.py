@@ -14,7 +14,6 @@ from picker.config import CalibrateSettings, Particle, PredictSettings, TrainSet
 from picker.formats.ome_zarr import open_volume, read_attributes
 from picker.formats.star import read_picks
 from picker.heatmap import nms_kernel
-from picker.models import OUTPUT_STRIDE
 from picker.patches import PatchSource
 from picker.picks import no_picks
 from picker.predict import Predictor
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import torch
-    from torch import nn
 
     from picker.calibrate import Threshold
     from picker.config import CoTrainSettings
+    from picker.models.network import Network
     from picker.verbs.common import Entry
 
 logger = logging.getLogger("picker")
@@ -85,9 +84,7 @@ def inputs_key(entries: Sequence[Entry]) -> str:
     return fingerprint(__version__, volumes)
 
 
-def patch_source(
-    entry: Entry, particles: tuple[Particle, ...], settings: TrainSettings
-) -> PatchSource:
+def patch_source(entry: Entry, particles: tuple[Particle, ...]) -> PatchSource:
     """Return a tomogram to cut patches from; only labeled ones bring their picks."""
     volume, voxel_size, _ = open_volume(entry.volume)
     labeled = entry.split == "labeled" and entry.labels is not None
@@ -98,13 +95,38 @@ def patch_source(
         volume=volume,
         index_zyx=index_from_position(picks.position_zyx, voxel_size),
         particle=np.array([number[str(name)] for name in picks.particle], np.int64),
-        sigma=np.array([settings.sigma_per_radius * p.radius for p in particles])
-        / voxel_size,
+        radius=np.array([p.radius for p in particles]) / voxel_size,
     )
 
 
+def all_labels(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the tomograms with unlabeled ones that have picks turned labeled.
+
+    Raises
+    ------
+    ValueError
+        If there is none such: then this would be supervised training.
+    """
+    with_picks = [
+        entry
+        for entry in entries
+        if entry.split == "unlabeled" and entry.labels and not entry.error
+    ]
+    if not with_picks:
+        number = sum(entry.split == "unlabeled" for entry in entries)
+        raise ValueError(
+            "supervised_full trains on unlabeled tomograms that have picks, but none of"
+            f" the {number} has; name their files in the table's column picks, or take"
+            " method: supervised"
+        )
+    return [
+        entry.model_copy(update={"split": "labeled"}) if entry in with_picks else entry
+        for entry in entries
+    ]
+
+
 def labeled_sources(
-    entries: Sequence[Entry], particles: tuple[Particle, ...], settings: TrainSettings
+    entries: Sequence[Entry], particles: tuple[Particle, ...]
 ) -> list[PatchSource]:
     """Return the labeled tomograms, and check that every particle has picks.
 
@@ -113,7 +135,7 @@ def labeled_sources(
     ValueError
         If there is no labeled tomogram, or not one pick in all of them.
     """
-    sources = [patch_source(e, particles, settings) for e in usable(entries, "labeled")]
+    sources = [patch_source(e, particles) for e in usable(entries, "labeled")]
     counts = sum(
         (np.bincount(s.particle, minlength=len(particles)) for s in sources),
         np.zeros(len(particles), np.int64),
@@ -133,7 +155,7 @@ def labeled_sources(
 
 
 def thresholds_of(
-    model: nn.Module,
+    model: Network,
     entries: Sequence[Entry],
     particles: tuple[Particle, ...],
     settings: PredictSettings,
@@ -153,7 +175,7 @@ def thresholds_of(
 
 
 def pseudo_picks(
-    model: nn.Module,
+    model: Network,
     entries: Sequence[Entry],
     particles: tuple[Particle, ...],
     co_train: CoTrainSettings,
@@ -188,9 +210,10 @@ def pseudo_picks(
         sigma=np.array([shared.sigma_per_radius * p.radius for p in particles])
         / voxel_size,
         kernels=[
-            nms_kernel(p.radius / voxel_size, settings.nms_per_radius, OUTPUT_STRIDE)
+            nms_kernel(p.radius / voxel_size, settings.nms_per_radius, model.stride)
             for p in particles
         ],
+        stride=model.stride,
     )
 
 
@@ -199,7 +222,7 @@ def validation(
     particles: tuple[Particle, ...],
     settings: PredictSettings,
     device: torch.device,
-) -> Callable[[nn.Module], float] | None:
+) -> Callable[[Network], float] | None:
     """Return what gives a model's mean F1 on the validation tomograms, if any.
 
     Each class's threshold is the best on the same tomograms: it shows progress, the
@@ -210,7 +233,7 @@ def validation(
         return None
     plain = settings.model_copy(update={"flips": False})
 
-    def mean_f1(model: nn.Module) -> float:
+    def mean_f1(model: Network) -> float:
         best = thresholds_of(model, chosen, particles, plain, device)
         return statistics.fmean(value.f for value in best.values())
 

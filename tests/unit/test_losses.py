@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from picker.losses import reweighted_mse
+from picker.losses import reweighted_mse, tversky
 
 
 def stack(*classes):
@@ -49,3 +49,34 @@ def test_a_class_without_weight_does_not_count():
     assert loss.item() == pytest.approx(0.0, abs=1e-5)
     nothing = reweighted_mse(heatmap, target, 4.0, class_weight=torch.zeros(2))
     assert nothing.item() == 0
+
+
+def test_tversky_is_one_minus_the_overlap_of_classes_and_background():
+    target = stack([1.0, 1.0, 0.0, 0.0])
+    perfect = tversky(target, target)
+    assert perfect.item() == pytest.approx(0, abs=1e-5)
+    found = stack([0.5, 1.0, 0.5, 0.0]).requires_grad_()
+    # both classes: TP 1.5, FP 0.5, FN 0.5
+    assert tversky(found, target).item() == pytest.approx(1 - 1.5 / 2, rel=1e-5)
+    assert tversky(found, target, miss_weight=1.0).item() == pytest.approx(
+        1 - 1.5 / 2, rel=1e-5
+    )
+    more = stack([0.5, 1.0, 1.0, 0.0])
+    # class: TP 1.5, FP 1, FN .5; background: TP 1, FP .5, FN 1
+    expected = 1 - 0.5 * (1.5 / 2.0 + 1 / 2.0)
+    assert tversky(more, target, miss_weight=1.0).item() == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+def test_tversky_has_the_gradient_of_its_formula():
+    torch.manual_seed(0)
+    target = (torch.rand(2, 1, 3, 4, 5) > 0.7).float()
+    found = torch.rand(2, 1, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    (ours,) = torch.autograd.grad(tversky(found, target), found)
+    dice = [
+        2 * (p * y).sum() / (p + y).sum()
+        for p, y in ((found, target), (1 - found, 1 - target))
+    ]
+    (plain,) = torch.autograd.grad(1 - torch.stack(dice).mean(), found)
+    torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-9)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from monai.networks.nets import VNet
 
 from picker.config import ModelSettings
 from picker.models import build_model
@@ -32,3 +33,38 @@ def test_an_untrained_model_expects_few_particles():
     model = build_model(ModelSettings(preset="small"), 2).eval()
     heatmap = model(torch.zeros(1, 1, 16, 16, 16)).sigmoid()
     assert heatmap.mean().item() == pytest.approx(0.02, abs=0.01)
+
+
+@pytest.mark.parametrize("network", ["fpn", "vnet", "deepfindet"])
+@pytest.mark.parametrize("shape", [(16, 24, 32), (9, 11, 13)])
+def test_every_network_answers_at_its_stride_and_expects_few_particles(network, shape):
+    torch.manual_seed(0)
+    settings = ModelSettings(preset="small", widths=(4, 6), blocks=(1, 1))
+    model = build_model(settings, 3, network).eval()
+    heatmap = model(torch.randn(2, 1, *shape)).sigmoid()
+    assert heatmap.shape == (2, 3, *(-(-s // model.stride) for s in shape))
+    assert model.stride == (2 if network == "fpn" else 1)
+    assert heatmap.mean().item() == pytest.approx(0.02, abs=0.02)
+
+
+def test_published_sizes_of_the_baselines():
+    full = ModelSettings(preset="full")
+    with torch.device("meta"):
+        original = VNet(out_channels=6)
+        unet, fpn, vnet, deepfindet = (
+            build_model(full, 6, name) for name in ("unet", "fpn", "vnet", "deepfindet")
+        )
+    shapes = {k: v.shape for k, v in original.state_dict().items()}
+    assert {k: v.shape for k, v in vnet.net.state_dict().items()} == shapes
+    assert deepfindet.head.in_channels == 48
+    encoder = {k for k in unet.state_dict() if k.startswith(("stem", "stages"))}
+    assert encoder <= set(fpn.state_dict())
+
+
+def test_a_segmentation_leaves_the_rest_to_the_background():
+    model = build_model(ModelSettings(preset="small"), 3, "deepfindet").eval()
+    torch.nn.init.normal_(model.head.weight)
+    probability = model(torch.randn(1, 1, 8, 12, 16)).sigmoid()
+    total = probability.sum(1)
+    assert total.min() > 0
+    assert total.max() <= 1 + 1e-5

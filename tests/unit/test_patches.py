@@ -23,7 +23,7 @@ def source(seed=0, shape=(20, 36, 44), labeled=True):
         volume=volume,
         index_zyx=index[keep],
         particle=number[keep],
-        sigma=SIGMA,
+        radius=2 * SIGMA,
     )
 
 
@@ -93,3 +93,17 @@ def test_a_gpu_gets_a_worker_for_each_further_core(monkeypatch):
     assert useful_workers(torch.device("cuda")) == 1
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
     assert useful_workers(torch.device("cuda")) == 1
+
+
+def test_a_segmentation_has_spheres_at_the_networks_stride():
+    data = PatchDataset(
+        [source()],
+        [],
+        TrainSettings(patch_zyx=(16, 24, 24), augment=PLAIN),
+        "stage",
+        stride=1,
+        segments=True,
+    )
+    batch = data[0]
+    assert batch.target.shape == (2, 2, 16, 24, 24)
+    assert set(batch.target.unique().tolist()) == {0.0, 1.0}

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 class Darkness(nn.Module):
     """Logits that follow the density: local, so windows must not matter."""
 
-    alignment = 2
+    alignment, stride, segments = 2, 2, False
 
     def forward(self, patch):
         pooled = nn.functional.avg_pool3d(patch, 2)
@@ -124,7 +124,7 @@ def test_candidates_are_in_angstrom_and_inside():
     heatmap[0, 2, 4, 6] = 0.9
     heatmap[1, 5, 9, 14] = 0.5  # the output voxel that an odd size only half fills
     picks = candidates_from_heatmap(
-        heatmap, particles, 10.0, (11, 19, 29), PredictSettings()
+        heatmap, particles, 10.0, (11, 19, 29), PredictSettings(), 2
     )
     assert picks.particle.tolist() == ["a", "b"]
     np.testing.assert_allclose(picks.position_zyx[0], [45, 85, 125])

@@ -32,7 +32,7 @@ def shard(tmp_path):
         torch.nn.init.normal_(parameter, std=0.5)
     card = ModelCard(
         stage="burn_in",
-        method="m",
+        method="supervised",
         particles=PARTICLES,
         model=MODEL,
         preprocess=PreprocessSettings(),

@@ -73,6 +73,7 @@ def test_sure_peaks_are_drawn_anew_and_unsure_ones_left_open():
         trusted=np.array([True, True]),
         sigma=sigma,
         kernels=[3, 3],
+        stride=2,
     )
     target, known = target_from_teacher(heatmap[None], how)
     only = target_from_index(centres[:1], np.array([0]), sigma, (20, 40, 56), 2)

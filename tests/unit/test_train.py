@@ -1,3 +1,4 @@
+import copy
 import csv
 import logging
 import signal
@@ -12,13 +13,17 @@ from picker.config import (
     BurnInSettings,
     CoTrainSettings,
     ModelSettings,
+    Particle,
+    PredictSettings,
     TrainSettings,
 )
 from picker.interrupt import Interrupted, StopRequest
 from picker.models import build_model
 from picker.patches import PatchDataset, PatchSource
+from picker.predict import Predictor
 from picker.train import (
     Stage,
+    burn_in_step,
     learning_rate_at,
     run_stage,
     unlabeled_weight_at,
@@ -48,7 +53,7 @@ def blobs(seed):
         volume=volume,
         index_zyx=index,
         particle=np.zeros(4, np.int64),
-        sigma=np.array([2.0]),
+        radius=np.array([4.0]),
     )
 
 
@@ -59,7 +64,7 @@ def unlabeled(seed):
         volume=labeled.volume,
         index_zyx=np.zeros((0, 3)),
         particle=np.zeros(0, np.int64),
-        sigma=labeled.sigma,
+        radius=labeled.radius,
     )
 
 
@@ -265,3 +270,48 @@ def test_a_finished_stage_run_again_only_writes_its_log_again(tmp_path):
     (tmp_path / "log.tsv").unlink()
     train(tmp_path, BurnInSettings(steps=10))
     assert (tmp_path / "log.tsv").read_text() == before
+
+
+@pytest.mark.parametrize("network", ["fpn", "vnet", "deepfindet"])
+def test_every_network_learns_to_find_blobs(tmp_path, network):
+    torch.manual_seed(0)
+    settings = ModelSettings(preset="small", widths=(8, 8), blocks=(1, 1))
+    model = build_model(settings, 1, network)
+    data = PatchDataset(
+        [blobs(0)],
+        [],
+        SHARED,
+        "burn_in",
+        stride=model.stride,
+        segments=model.segments,
+    )
+
+    def loss(model):
+        model.train()
+        with torch.no_grad():
+            return burn_in_step(model, data[999], SHARED, segments=model.segments)
+
+    before = loss(model).item()
+    burn_in = BurnInSettings(
+        steps=50, warmup_steps=5, learning_rate=1e-2, ema_decay=0.8
+    )
+    model = run_stage(
+        Stage(name="burn_in", settings=burn_in, shared=SHARED),
+        model,
+        data,
+        device=torch.device("cpu"),
+        checkpoint=tmp_path / "state.pt",
+        log=tmp_path / "log.tsv",
+    )
+    assert loss(copy.deepcopy(model)).item() < 0.5 * before
+    new = blobs(7)
+    predictor = Predictor(
+        model=model,
+        particles=(Particle(name="blob", radius=40),),
+        settings=PredictSettings(window_zyx=(20, 40, 44), flips=False),
+        device=torch.device("cpu"),
+    )
+    picks = predictor.candidates(new.volume, 10.0)
+    best = picks.position_zyx[: len(new.index_zyx)] / 10
+    away = np.linalg.norm(new.index_zyx[:, None] - best[None], axis=2)
+    assert (away.min(axis=1) < 2).all()

@@ -3,15 +3,20 @@
 # checkpoint and leaves.
 rule burn_in:
     input:
-        manifests=manifests(PREPROCESSED, "labeled", "validation"),
-        # `supervised` trains for the steps of both stages.
+        manifests=manifests(
+            PREPROCESSED,
+            "labeled",
+            "validation",
+            *(["unlabeled"] if METHODS[METHOD].all_labels else []),
+        ),
+        # Burn-in alone trains for the steps of both stages.
         settings=settings_files(
             "particles",
             "model",
             "preprocess",
             "train",
             "burn_in",
-            *(["co_train"] if METHOD == "supervised" else []),
+            *([] if METHODS[METHOD].co_trains else ["co_train"]),
         ),
     output:
         model="results/{method}/models/burn_in.safetensors",

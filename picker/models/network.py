@@ -1,0 +1,31 @@
+"""What all networks have in common."""
+
+from __future__ import annotations
+
+import math
+
+from torch import nn
+
+PRIOR = 0.02
+"""What an untrained network answers everywhere: particles are rare."""
+PRIOR_LOGIT = math.log(PRIOR / (1 - PRIOR))
+
+
+class Network(nn.Module):
+    """Maps `(batch, 1, z, y, x)` to logits `(batch, class, ⌈z/R⌉, ⌈y/R⌉, ⌈x/R⌉)`.
+
+    Their sigmoid is the heatmap, or the probability of each class at a voxel.
+
+    Attributes
+    ----------
+    stride
+        R, input voxels along the edge of one output voxel.
+    alignment
+        Deepest stride [voxels]: shifts by it shift every feature alike.
+    segments
+        A voxel's value says which particle it lies in, not how near its centre is.
+    """
+
+    stride: int
+    alignment: int
+    segments: bool = False
