@@ -26,6 +26,9 @@ VERBS = {
     "convert": "turn files of picks of any kind into another kind",
     "report": "show settings, training, counts and pictures on one page",
     "status": "say what is done, what runs and what failed, and why",
+    "choose": "choose the tomograms of one training of the benchmark",
+    "measure": "measure how long a tomogram takes, for the benchmark",
+    "tables": "turn the benchmark's trainings into tables and figures",
     "finish": "say what came out, and fail if a tomogram could not be used",
 }
 

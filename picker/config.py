@@ -448,6 +448,25 @@ class ReportSettings(Settings):
     """Tomograms drawn with their picks; the rest are counted only."""
 
 
+class BenchmarkSettings(Settings):
+    """Which trainings `snakemake benchmark` compares: each with each."""
+
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = tuple(METHODS)
+    """What is compared."""
+    labeled: Annotated[tuple[Count, ...], Field(min_length=1)] = (2, 5)
+    """Numbers of labeled tomograms, the first of the table."""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (
+        0,
+        1,
+        2,
+    )
+    """Takes the place of train.seed; tables show mean and spread over them."""
+    unlabeled: Count | None = None
+    """Number of unlabeled tomograms, the first of the table; null: all."""
+    repeats: Count = 3
+    """Times that a tomogram is predicted to measure how long it takes."""
+
+
 class Config(Settings):
     """All of config.yaml."""
 
@@ -481,6 +500,8 @@ class Config(Settings):
     """Picks for other programs."""
     report: ReportSettings = ReportSettings()
     """One page to look at."""
+    benchmark: BenchmarkSettings = BenchmarkSettings()
+    """Methods side by side; read by `snakemake benchmark` alone."""
 
     @model_validator(mode="after")
     def _windows_hold_the_network(self) -> Self:

@@ -28,7 +28,7 @@ def make_model(path):
     settings = ModelSettings(preset="small")
     card = ModelCard(
         stage="burn_in",
-        method="m",
+        method="supervised",
         particles=particles,
         model=settings,
         preprocess=PreprocessSettings(),

@@ -1,0 +1,92 @@
+"""Measure how long a tomogram takes, and record one cell of the benchmark.
+
+The first tomogram of the manifest is predicted a few times, from its volume in memory
+to its candidates in Å. Its median time and the evaluation's F1 become one JSON file.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from picker.benchmark import Cell
+from picker.config import PredictSettings
+from picker.formats.ome_zarr import open_volume
+from picker.predict import Predictor, choose_device
+from picker.verbs.common import (
+    add_settings,
+    logger,
+    read_manifests,
+    read_section,
+    write_text,
+)
+from picker.verbs.model_card import read_model
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("--model", type=Path, required=True, help="trained model")
+    parser.add_argument("--manifest", type=Path, required=True, help="tomograms")
+    parser.add_argument("--metrics", type=Path, required=True, help="of the evaluation")
+    parser.add_argument("--labeled", type=int, required=True, help="labels trained on")
+    parser.add_argument("--seed", type=int, required=True, help="seed trained with")
+    parser.add_argument("--repeats", type=int, default=3, help="of the measurement")
+    add_settings(parser, "predict")
+    parser.add_argument("--output", type=Path, required=True, help="JSON to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure and record.
+
+    Raises
+    ------
+    ValueError
+        If there is no tomogram to measure on.
+    """
+    settings = read_section(arguments.settings, "predict", PredictSettings)
+    device = choose_device(settings.device)
+    model, card = read_model(arguments.model, device)
+    usable = [e for e in read_manifests([arguments.manifest]) if not e.error]
+    if not usable:
+        raise ValueError(f"no tomogram of {arguments.manifest} could be used")
+    stored, voxel_size, _ = open_volume(usable[0].volume)
+    volume = np.asarray(stored[:], np.float32)
+    predictor = Predictor(
+        model=model, particles=card.particles, settings=settings, device=device
+    )
+    predictor.candidates(volume, voxel_size)  # a first time, to warm up
+    seconds = []
+    for _ in range(arguments.repeats):
+        started = time.perf_counter()
+        # Its result is on the CPU: nothing is left to be waited for.
+        predictor.candidates(volume, voxel_size)
+        seconds.append(time.perf_counter() - started)
+    metrics = json.loads(arguments.metrics.read_text())
+    cell = Cell(
+        method=card.method,
+        labeled=arguments.labeled,
+        seed=arguments.seed,
+        seconds=statistics.median(seconds),
+        shape_zyx=usable[0].shape_zyx,
+        device=(
+            torch.cuda.get_device_name(device)
+            if device.type == "cuda"
+            else f"CPU, {torch.get_num_threads()} threads"
+        ),
+        f1={
+            key.removeprefix("f1@"): values
+            for key, values in metrics.items()
+            if key.startswith("f1@")
+        },
+    )
+    logger.info("%s: %.2f s a tomogram", card.method, cell.seconds)
+    write_text(arguments.output, cell.model_dump_json(indent=1))

@@ -1,0 +1,57 @@
+"""Turn the benchmark's cells into the paper's tables (TSV) and figures (SVG)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picker.benchmark import (
+    Cell,
+    ablation_table,
+    accuracy_table,
+    draw_accuracy,
+    draw_speed,
+    particle_table,
+    speed_table,
+)
+from picker.verbs.common import write_text
+
+if TYPE_CHECKING:
+    import argparse
+
+    from picker.benchmark import Row
+
+TABLES = {
+    "table1_accuracy": accuracy_table,
+    "table2_particles": particle_table,
+    "table3_ablation": ablation_table,
+    "table4_speed": speed_table,
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "--cells", nargs="+", type=Path, required=True, help="JSON of each training"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder to fill")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write tables and figures."""
+    cells = [Cell.model_validate_json(path.read_text()) for path in arguments.cells]
+    for name, table in TABLES.items():
+        write_text(arguments.output / f"{name}.tsv", _tsv(table(cells)))
+    write_text(arguments.output / "accuracy.svg", draw_accuracy(cells))
+    write_text(arguments.output / "speed.svg", draw_speed(cells))
+
+
+def _tsv(rows: list[Row]) -> str:
+    """Return rows as text, numbers with three digits after the point."""
+    lines = ["\t".join(rows[0])] if rows else []
+    lines += ["\t".join(_text(value) for value in row.values()) for row in rows]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _text(value: str | float) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

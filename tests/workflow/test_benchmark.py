@@ -1,0 +1,61 @@
+import csv
+
+import yaml
+
+from picker.config import Config
+from tests.workflow.project import ROOT
+
+TABLES = ["table1_accuracy", "table2_particles", "table3_ablation", "table4_speed"]
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def test_cells_become_tables_and_a_lost_one_is_made_alone(copy):
+    copy.change("burn_in", steps=10)
+    copy.change("train", patch_zyx=[16, 16, 16])
+    copy.change(
+        "benchmark",
+        methods=["supervised_full", "deepfindet"],
+        labeled=[1],
+        seeds=[3],
+        repeats=1,
+    )
+    output = copy.succeed("benchmark")
+    assert "rule preprocess" not in output
+    folder = copy.path("benchmark")
+    assert sorted(p.stem for p in folder.glob("*.tsv")) == TABLES
+    first = rows(folder / "table1_accuracy.tsv")
+    assert [(r["method"], r["labeled"], r["seeds"]) for r in first] == [
+        ("supervised_full", "1", "1"),
+        ("deepfindet", "1", "1"),
+    ]
+    assert {r["particle"] for r in rows(folder / "table2_particles.tsv")} == {
+        "ribosome",
+        "apo-ferritin",
+    }
+    speed = rows(folder / "table4_speed.tsv")
+    assert [(r["method"], r["shape_zyx"]) for r in speed] == [
+        ("deepfindet", "24×48×56")
+    ]
+    assert (folder / "accuracy.svg").read_text().startswith("<?xml")
+    # 1 labeled and 2 unlabeled with picks
+    log = copy.path("logs/benchmark/1_labeled/seed_3/supervised_full.log").read_text()
+    assert "burn_in 15/15" in log
+    (folder / "cells/1_labeled/seed_3/deepfindet/cell.json").unlink()
+    again = copy.succeed("--dry-run", "benchmark")
+    assert again.count("rule benchmark_cell:") == 1
+    assert "deepfindet/cell.json" in again
+
+
+def test_the_documented_settings_are_valid_and_plan_their_cells(project):
+    for name, cells in (("small", 32), ("full", 48)):
+        path = ROOT / "docs" / "benchmark" / f"{name}.yaml"
+        settings = Config.model_validate(yaml.safe_load(path.read_text()))
+        planned = settings.benchmark
+        assert len(planned.methods) * len(planned.labeled) * len(planned.seeds) == cells
+    project.configure(yaml.safe_load((ROOT / "docs/benchmark/small.yaml").read_text()))
+    output = project.succeed("--dry-run", "benchmark")
+    assert "benchmark_cell" in output

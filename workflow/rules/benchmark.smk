@@ -1,0 +1,159 @@
+# Methods side by side: every method with every number of labels and every seed, each a
+# cell that is trained, predicted and evaluated on its own; then tables and figures.
+localrules:
+    benchmark,
+    write_train,
+
+
+CELL = "results/benchmark/cells/{labeled}_labeled/seed_{seed}/{method}"
+
+
+# The settings of training with another seed.
+rule write_train:
+    output:
+        "results/benchmark/settings/seed_{seed}/train.json",
+    log:
+        "results/logs/benchmark/seed_{seed}.log",
+    wildcard_constraints:
+        seed="[0-9]+",
+    conda:
+        "../../envs/picker-cpu.yaml"
+    params:
+        content=lambda wildcards: json.dumps(
+            {**settings.train.model_dump(mode="json"), "seed": int(wildcards.seed)},
+            indent=1,
+        ),
+    shell:
+        r"""
+        printf '%s\n' {params.content:q} >{output} 2>{log}
+        """
+
+
+# One training from its labels to its F1. Run again after a failure it goes on: trainings
+# from their checkpoints, predictions from the next tomogram. For the trap see burn_in.
+rule benchmark_cell:
+    input:
+        manifests=manifests(
+            PREPROCESSED, "labeled", "validation", "unlabeled", EVALUATED
+        ),
+        settings=settings_files(
+            "particles",
+            "model",
+            "preprocess",
+            "burn_in",
+            "co_train",
+            "predict",
+            "calibrate",
+            "pick",
+            "evaluate",
+        )
+        + [rules.write_train.output[0]],
+    output:
+        f"{CELL}/cell.json",
+    log:
+        "results/logs/benchmark/{labeled}_labeled/seed_{seed}/{method}.log",
+    benchmark:
+        "results/benchmarks/cells/{labeled}_labeled/seed_{seed}/{method}.tsv"
+    wildcard_constraints:
+        labeled="[0-9]+",
+        seed="[0-9]+",
+    conda:
+        "../../envs/picker-cuda.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        launch=launcher,
+        version=__version__,
+        cell=CELL,
+        unlabeled=(
+            f"--unlabeled {settings.benchmark.unlabeled}"
+            if settings.benchmark.unlabeled
+            else ""
+        ),
+        feedback=FEEDBACK,
+        evaluated=EVALUATED,
+        repeats=settings.benchmark.repeats,
+    shell:
+        r"""
+        trap '' TERM USR1 INT
+        cell={params.cell}
+        settings="--settings {input.settings}"
+        (
+            python -m picker choose --manifests {input.manifests} \
+                --labeled {wildcards.labeled} {params.unlabeled} --output $cell/tomograms
+            {params.launch} burn-in --method {wildcards.method} $settings \
+                --manifests $cell/tomograms/{{labeled,validation,unlabeled}}.json \
+                --checkpoint $cell/burn_in.pt --log-table $cell/burn_in.tsv \
+                --output $cell/burn_in.safetensors
+            {params.launch} co-train --model $cell/burn_in.safetensors $settings \
+                --manifests $cell/tomograms/{{labeled,validation,unlabeled}}.json \
+                --checkpoint $cell/co_train.pt --log-table $cell/co_train.tsv \
+                --output $cell/model.safetensors
+            for split in {params.feedback} {params.evaluated}; do
+                python -m picker predict --model $cell/model.safetensors $settings \
+                    --manifests $cell/tomograms/$split.json \
+                    --candidates $cell/candidates --output $cell/$split.json
+            done
+            known=$cell/{params.feedback}.json
+            if [ {params.feedback} = labeled ]; then
+                known="$known $cell/noisy.json"
+                python -m picker predict --noisy --model $cell/model.safetensors \
+                    --manifests $cell/tomograms/labeled.json $settings \
+                    --candidates $cell/noisy --output $cell/noisy.json
+            fi
+            python -m picker calibrate --manifests $known $settings \
+                --output $cell/thresholds.json
+            python -m picker pick --manifests $cell/{params.evaluated}.json $settings \
+                --thresholds $cell/thresholds.json --picks $cell/picks \
+                --output $cell/picks.json
+            python -m picker evaluate --picks $cell/picks.json $settings \
+                --candidates $cell/{params.evaluated}.json --split {params.evaluated} \
+                --thresholds $cell/thresholds.json --output $cell/metrics.json \
+                --curves $cell/curves.tsv
+            python -m picker measure --model $cell/model.safetensors $settings \
+                --manifest $cell/tomograms/{params.evaluated}.json \
+                --metrics $cell/metrics.json --labeled {wildcards.labeled} \
+                --seed {wildcards.seed} --repeats {params.repeats} --output {output}
+        ) 2>&1 | tee {log}
+        """
+
+
+# Tables 1 to 4 of the paper, with mean and spread over seeds.
+rule benchmark_tables:
+    input:
+        expand(
+            f"{CELL}/cell.json",
+            method=settings.benchmark.methods,
+            labeled=settings.benchmark.labeled,
+            seed=settings.benchmark.seeds,
+        ),
+    output:
+        expand(
+            "results/benchmark/{name}.tsv",
+            name=[
+                "table1_accuracy",
+                "table2_particles",
+                "table3_ablation",
+                "table4_speed",
+            ],
+        ),
+        "results/benchmark/accuracy.svg",
+        "results/benchmark/speed.svg",
+    log:
+        "results/logs/benchmark/tables.log",
+    conda:
+        "../../envs/picker-cpu.yaml"
+    params:
+        version=__version__,
+    shell:
+        r"""
+        python -m picker tables --cells {input} --output results/benchmark \
+            >{log} 2>&1
+        """
+
+
+# A target: snakemake benchmark.
+rule benchmark:
+    input:
+        rules.benchmark_tables.output,
