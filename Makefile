@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, make and git; the rest is installed into .venv.
 # `make PYTHON=/some/python ...` uses that environment instead.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lint unit fuzz workflow slurm soak relion interop bench clean
+.PHONY: help setup demo check test lint unit fuzz workflow slurm soak relion interop bench bench-predict clean
 
 ifndef PYTHON
 PYTHON := $(CURDIR)/.venv/bin/python
@@ -12,7 +12,7 @@ BIN := $(patsubst %/,%,$(dir $(shell command -v $(PYTHON) || echo $(PYTHON))))
 export PATH := $(abspath $(BIN)):$(PATH)
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 .venv/ready: envs/cpu.txt envs/slurm.txt envs/dev.txt
 	@python3 -c 'import sys; sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed; this is %d.%d" % sys.version_info[:2])'
@@ -71,6 +71,9 @@ interop: $(READY) .venv-interop/ready ## our files in the real copick, ome-zarr,
 
 bench: $(READY) ## measure what planning costs at 500 and 5,000 tomograms
 	$(BIN)/python tests/benchmarks/scale.py 500 5000
+
+bench-predict: $(READY) ## file to picks against MONAI's sliding window, some minutes
+	$(BIN)/python tests/benchmarks/predict.py
 
 clean: ## remove the environment and caches, no results
 	rm -rf .venv .venv-interop .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
