@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 LAST_LINES = 5
 """Lines of a failed job's log that are shown."""
+BEGINS = 600
+"""Time [s] that a job may take to load its libraries, its log empty until then."""
 SHOWN = 20
 """Failures of one kind that are shown; the others are counted."""
 
@@ -164,6 +167,7 @@ def _single(result: Path, logs: Path) -> Job:
 def _tally(jobs: list[Job], begun: float) -> Tally:
     """Count; a log without a result is a failure if it is of this run, begun [s]."""
     tally = Tally()
+    now = time.time()
     for job in jobs:
         owner = owner_of(job.claimed)
         if owner is not None:
@@ -171,8 +175,11 @@ def _tally(jobs: list[Job], begun: float) -> Tally:
             tally.running.append(f"{job.name} ({owner}): {last[0]}".lstrip())
         elif job.result.exists():
             tally.done += 1
-        elif job.log.exists() and job.log.stat().st_mtime >= begun:
-            tally.failed.append(job)
+        elif job.log.exists() and (log := job.log.stat()).st_mtime >= begun:
+            if log.st_size == 0 and now - log.st_mtime < BEGINS:
+                tally.running.append(f"{job.name} begins".lstrip())
+            else:
+                tally.failed.append(job)
     return tally
 
 

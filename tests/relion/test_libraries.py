@@ -30,7 +30,7 @@ PARTICLES = [
 # Tomogram: particle, position z, y, x [Å], score.
 PICKS = {
     "TS_01": [
-        ("ribosome", (102.5, 41.25, 300.0), 0.875),
+        ("ribosome", (102.5, 41.25, 260.0), 0.875),
         ("ribosome", (0.0, 190.0, 270.0), 0.5),
         ("beta_amylase", (170.0, 0.0, 14.0), 1.0),
     ],
@@ -234,7 +234,7 @@ def test_starfile_reads_our_own_picks(stars):
         "pickerPositionX pickerPositionY pickerPositionZ pickerParticle pickerScore"
     )
     assert rows_of(stars, "picks", "TS_01.star", "picks", columns) == [
-        [300.0, 41.25, 102.5, "ribosome", 0.875],
+        [260.0, 41.25, 102.5, "ribosome", 0.875],
         [270.0, 190.0, 0.0, "ribosome", 0.5],
         [14.0, 0.0, 170.0, "beta_amylase", 1.0],
     ]
@@ -244,7 +244,7 @@ def test_starfile_reads_relion_5(stars):
     """Of 18 x 20 x 28 voxels of 10 Å the centre lies at z 90, y 100 and x 140 Å."""
     columns = f"rlnTomoName {CENTERED} {MERIT} rlnClassNumber"
     assert rows_of(stars, "relion5", "ribosome.star", "particles", columns) == [
-        ["TS_01", 160.0, -58.75, 12.5, 0.875, 1],
+        ["TS_01", 120.0, -58.75, 12.5, 0.875, 1],
         ["TS_01", 130.0, 90.0, -90.0, 0.5, 1],
         ["01", -41.0, 0.0, -57.0, 0.25, 1],
     ]
@@ -272,7 +272,7 @@ def test_starfile_reads_relion_4(stars):
     """Pixels of 2.5 Å, the first is 1."""
     columns = f"rlnTomoName {COORDINATES} {MERIT} rlnClassNumber"
     assert rows_of(stars, "relion4", "ribosome.star", "particles", columns) == [
-        ["TS_01", 121.0, 17.5, 42.0, 0.875, 1],
+        ["TS_01", 105.0, 17.5, 42.0, 0.875, 1],
         ["TS_01", 109.0, 77.0, 1.0, 0.5, 1],
         ["01", 40.6, 41.0, 14.2, 0.25, 1],
     ]
@@ -283,7 +283,7 @@ def test_starfile_reads_relion_3_1(stars):
     columns = f"{COORDINATES} {MERIT} rlnClassNumber"
     file = "ribosome/TS_01_pick.star"
     assert rows_of(stars, "relion3", file, "", columns) == [
-        [27, 4, 10, 0.875, 1],
+        [26, 4, 10, 0.875, 1],
         [27, 19, 0, 0.5, 1],
     ]
     file = "ribosome/01_pick.star"
@@ -294,7 +294,7 @@ def test_starfile_reads_relion_3_1(stars):
 def test_starfile_reads_warp(stars):
     columns = f"{COORDINATES} rlnMicrographName {MERIT}"
     assert rows_of(stars, "warp", "TS_01_ribosome.star", "", columns) == [
-        [30.0, 4.125, 10.25, "TS_01.tomostar", 0.875],
+        [26.0, 4.125, 10.25, "TS_01.tomostar", 0.875],
         [27.0, 19.0, 0.0, "TS_01.tomostar", 0.5],
     ]
     file = "01_beta_amylase.star"

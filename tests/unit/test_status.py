@@ -69,6 +69,20 @@ def test_what_runs_is_told_with_its_last_line(results, capsys):
     assert "co_train 50/100  3.0 min left" in text
 
 
+def test_a_job_that_has_said_nothing_yet_begins_and_one_silent_for_long_failed(
+    results, capsys
+):
+    log = results / "logs/m/co_train.log"
+    put(log, "")
+    text = status(results, capsys)
+    assert row(text, "co_train") == ["0", "of", "1", "1", "0"]
+    assert "running  co_train begins" in text
+    early = log.stat().st_mtime - 3600
+    os.utime(results / "run.json", (early - 1, early - 1))
+    os.utime(log, (early, early))
+    assert row(status(results, capsys), "co_train") == ["0", "of", "1", "0", "1"]
+
+
 @contextmanager
 def a_colleague(folder):
     """Look at a folder as someone who may read it and no more."""
