@@ -40,7 +40,8 @@ def reweighted_mse(
     class_weight
         `(class,)`; 0 leaves a class out of the mean. Needs `per_class`.
     known
-        As `target`, 0 where the target says nothing; those voxels do not count.
+        As `target`, or with one class for all; 0 where the target says nothing, and
+        those voxels do not count.
 
     Where several processes share a batch, each returns its part of the sum.
 
@@ -60,7 +61,13 @@ def reweighted_mse(
     return (class_weight * loss).sum() / class_weight.sum().clamp_min(EPSILON)
 
 
-def tversky(probability: Tensor, target: Tensor, miss_weight: float = 0.5) -> Tensor:
+def tversky(
+    probability: Tensor,
+    target: Tensor,
+    miss_weight: float = 0.5,
+    *,
+    known: Tensor | None = None,
+) -> Tensor:
     """Return one minus the overlap of segmentation and target, averaged over classes.
 
     1 − TP / (TP + (1−β) FP + β FN), the background being a class too.
@@ -71,6 +78,8 @@ def tversky(probability: Tensor, target: Tensor, miss_weight: float = 0.5) -> Te
         `(batch, class, z, y, x)` in [0, 1]; what they leave to 1 is background.
     miss_weight
         β, weight of a voxel missed against one too many; 0.5 gives the Dice loss.
+    known
+        `(batch, 1, z, y, x)`, 0 where the target says nothing, as in `reweighted_mse`.
 
     Where several processes share a batch, their losses add up to the whole, and so do
     the gradients.
@@ -80,6 +89,8 @@ def tversky(probability: Tensor, target: Tensor, miss_weight: float = 0.5) -> Te
     """
     found = torch.cat([1 - probability.sum(1, keepdim=True), probability], dim=1)
     truth = torch.cat([1 - target.sum(1, keepdim=True), target], dim=1)
+    if known is not None:
+        found, truth = known * found, known * truth
     over = (0, 2, 3, 4)
     hit = (found * truth).sum(over)
     union = (

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from picker.config import TrainSettings
 
 
+MAX_DRAWS = 20
+"""Tries to place a patch where the region has a voxel of it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PatchSource:
     """A tomogram that patches are cut from.
@@ -53,6 +57,9 @@ class PatchSource:
         `(n,)` class numbers.
     radius
         `(class,)` of each class's particles [voxels].
+    region
+        Above 0 where particles were looked for, at any resolution of the same field
+        of view; lazy too. None: everywhere.
     """
 
     name: str
@@ -60,6 +67,7 @@ class PatchSource:
     index_zyx: NDArray[np.float64]
     particle: NDArray[np.int64]
     radius: NDArray[np.float64]
+    region: zarr.Array[Any] | NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,12 +82,17 @@ class Batch:
     weak, strong
         `(batch, 1, z, y, x)` unlabeled patches as the teacher and as the student see
         them; with batch 0 during burn-in.
+    labeled_region, unlabeled_region
+        `(batch, 1, z/R, y/R, x/R)`, 1 where targets hold and 0 where nobody looked
+        for particles; None where they hold everywhere.
     """
 
     labeled: Tensor
     target: Tensor
     weak: Tensor
     strong: Tensor
+    labeled_region: Tensor | None = None
+    unlabeled_region: Tensor | None = None
 
     def pin_memory(self) -> Batch:
         """Return it in memory that a GPU copies from by itself; torch's loader asks."""
@@ -90,11 +103,16 @@ class Batch:
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        def changed(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else change(tensor)
+
         return Batch(
             labeled=change(self.labeled),
             target=change(self.target),
             weak=change(self.weak),
             strong=change(self.strong),
+            labeled_region=changed(self.labeled_region),
+            unlabeled_region=changed(self.unlabeled_region),
         )
 
 
@@ -169,14 +187,18 @@ class PatchDataset(Dataset[Batch]):
         )
         empty = torch.empty((0, 1, *self.shape))
         return Batch(
-            labeled=torch.stack([patch for patch, _ in labeled]),
-            target=torch.stack([target for _, target in labeled]),
-            weak=torch.stack([w for w, _ in unlabeled]) if unlabeled else empty,
-            strong=torch.stack([s for _, s in unlabeled]) if unlabeled else empty,
+            labeled=torch.stack([patch for patch, _, _ in labeled]),
+            target=torch.stack([target for _, target, _ in labeled]),
+            weak=torch.stack([w for w, _, _ in unlabeled]) if unlabeled else empty,
+            strong=torch.stack([s for _, s, _ in unlabeled]) if unlabeled else empty,
+            labeled_region=_stacked(self.labeled, [known for *_, known in labeled]),
+            unlabeled_region=_stacked(
+                self.unlabeled, [known for *_, known in unlabeled]
+            ),
         )
 
-    def _labeled(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return a patch around a particle, or anywhere, and its target."""
+    def _labeled(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Return a patch around a particle, or anywhere, its target and region."""
         if self.centres and rng.random() < self.settings.centered_fraction:
             of_class = self.centres[rng.integers(len(self.centres))]
             source, centre = of_class[rng.integers(len(of_class))]
@@ -185,13 +207,15 @@ class PatchDataset(Dataset[Batch]):
             corner = self._corner(source, centre + 0.5 * shift)
         else:
             source = self.labeled[int(rng.integers(len(self.labeled)))]
-            corner = self._corner(source, rng.random(3) * source.volume.shape)
+            corner = self._anywhere(source, rng)
         target = self._target(source, corner)
         symmetry = self._symmetry(rng)
         patch = self._patch(source, corner, symmetry)
         if self.settings.augment.labeled_intensity:
             patch = augment_intensity(patch, self.intensity, rng)
-        return patch, torch.from_numpy(apply_symmetry(target, *symmetry))
+        known = apply_symmetry(self._region(source, corner), *symmetry)
+        target = apply_symmetry(target, *symmetry)
+        return patch, torch.from_numpy(target), torch.from_numpy(known)[None]
 
     def _target(
         self, source: PatchSource, corner: NDArray[np.int64]
@@ -211,18 +235,53 @@ class PatchDataset(Dataset[Batch]):
             self.settings.floor_targets,
         )
 
-    def _unlabeled(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return the weak and the strong view of one unlabeled patch."""
+    def _unlabeled(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Return one unlabeled patch as teacher and student see it, and its region."""
         source = self.unlabeled[int(rng.integers(len(self.unlabeled)))]
-        corner = self._corner(source, rng.random(3) * source.volume.shape)
-        weak = self._patch(source, corner, self._symmetry(rng))
+        corner = self._anywhere(source, rng)
+        symmetry = self._symmetry(rng)
+        weak = self._patch(source, corner, symmetry)
         strong = augment_intensity(weak, self.intensity, rng)
         augment = self.settings.augment
         if augment.dropblock:
             strong = dropblock(
                 strong, augment.dropblock_rate, augment.dropblock_size, rng
             )
-        return weak, strong
+        known = apply_symmetry(self._region(source, corner), *symmetry)
+        return weak, strong, torch.from_numpy(known)[None]
+
+    def _anywhere(
+        self, source: PatchSource, rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Return the first voxel of a patch anywhere, not all outside of the region."""
+        for _ in range(MAX_DRAWS):
+            corner = self._corner(source, rng.random(3) * source.volume.shape)
+            if self._region(source, corner).any():
+                break
+        return corner
+
+    def _region(
+        self, source: PatchSource, corner: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return `(z/R, y/R, x/R)`, 1 where the patch at a corner is in the region."""
+        size = [s // self.stride for s in self.shape]
+        if source.region is None:
+            return np.ones(size, np.float32)
+        places = [
+            np.minimum(np.round((c + self.stride * np.arange(n)) * m / v), m - 1)
+            for c, n, m, v in zip(
+                corner, size, source.region.shape, source.volume.shape, strict=True
+            )
+        ]
+        # Of a lazy array the chunks of this box alone are read.
+        low = [int(p[0]) for p in places]
+        box = source.region[
+            tuple(slice(a, int(p[-1]) + 1) for a, p in zip(low, places, strict=True))
+        ]
+        inside = np.asarray(box)[
+            np.ix_(*(p.astype(int) - a for a, p in zip(low, places, strict=True)))
+        ]
+        return (inside > 0).astype(np.float32)
 
     def _corner(
         self, source: PatchSource, centre: NDArray[np.float64]
@@ -247,6 +306,13 @@ class PatchDataset(Dataset[Batch]):
         )
         patch = np.asarray(source.volume[place], np.float32)
         return torch.from_numpy(apply_symmetry(patch, *symmetry))[None]
+
+
+def _stacked(sources: Sequence[PatchSource], known: list[Tensor]) -> Tensor | None:
+    """Return the patches' regions as one tensor, None if no source has any."""
+    if all(source.region is None for source in sources):
+        return None
+    return torch.stack(known)
 
 
 def batches(

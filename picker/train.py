@@ -130,8 +130,10 @@ def burn_in_step(
     """Return the supervised loss, that of a segmentation or of a heatmap."""
     heatmap = student(batch.labeled).float().sigmoid()
     if segments:
-        return tversky(heatmap, batch.target)
-    return reweighted_mse(heatmap, batch.target, shared.background_weight)
+        return tversky(heatmap, batch.target, known=batch.labeled_region)
+    return reweighted_mse(
+        heatmap, batch.target, shared.background_weight, known=batch.labeled_region
+    )
 
 
 def co_train_step(
@@ -149,12 +151,16 @@ def co_train_step(
     if how is not None:
         pseudo, known = target_from_teacher(pseudo, how)
         trusted = torch.from_numpy(how.trusted).to(pseudo)
+    if batch.unlabeled_region is not None:
+        known = batch.unlabeled_region * (1 if known is None else known)
     # One pass over both, so that batch statistics cover labeled and unlabeled.
     both = student(torch.cat([batch.labeled, batch.strong])).float().sigmoid()
     labeled, unlabeled = both.split([len(batch.labeled), len(batch.strong)])
     weight = unlabeled_weight_at(step, settings)
     return (
-        reweighted_mse(labeled, batch.target, shared.background_weight),
+        reweighted_mse(
+            labeled, batch.target, shared.background_weight, known=batch.labeled_region
+        ),
         weight
         * reweighted_mse(
             unlabeled,

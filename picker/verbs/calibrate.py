@@ -21,9 +21,13 @@ from picker.verbs.common import (
     read_section,
     write_json,
 )
+from picker.verbs.region import where_picks_may_be
 
 if TYPE_CHECKING:
     import argparse
+
+    from picker.picks import Picks
+    from picker.verbs.common import Entry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,13 +64,18 @@ def run(arguments: argparse.Namespace) -> None:
                 f"{entry.tomogram} is split {entry.split}; thresholds are chosen on"
                 " labeled or validation tomograms alone"
             )
+    pick = read_section(arguments.settings, "pick", PickSettings)
+
+    def counted(path: Path, entry: Entry) -> Picks:
+        return where_picks_may_be(read_picks(path), entry, pick.edge_margin)
+
     chosen = calibrate(
         # By file: the noisy copies of a tomogram have its name and its truth.
-        {str(e.path): read_picks(e.path) for e in known},
-        {str(e.path): read_picks(e.labels) for e in known if e.labels},
+        {str(e.path): counted(e.path, e) for e in known},
+        {str(e.path): counted(e.labels, e) for e in known if e.labels},
         read_particles(arguments.settings),
         read_section(arguments.settings, "calibrate", CalibrateSettings),
-        read_section(arguments.settings, "pick", PickSettings).min_distance_per_radius,
+        pick.min_distance_per_radius,
     )
     for name, value in chosen.items():
         logger.info(

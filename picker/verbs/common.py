@@ -54,7 +54,8 @@ class Entry(BaseModel):
     labels: Path | None = None
     """Given picks in the program's own format."""
     mask: Path | None = None
-    """Volume that is above 0 where picks may be: the user's, or what is left of it."""
+    """Volume that is above 0 where picks may be: in the user's mask, the slab, and off
+    gold; none: everywhere."""
     counts: dict[str, int] = {}
     """Number of picks of each particle."""
     warnings: tuple[str, ...] = ()

@@ -24,10 +24,14 @@ from picker.verbs.common import (
     write_json,
     write_text,
 )
+from picker.verbs.region import where_picks_may_be
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
+
+    from picker.config import Particle
+    from picker.picks import Picks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,13 +68,12 @@ def run(arguments: argparse.Namespace) -> None:
             f"no {split} tomogram with picks could be used; see preprocess's errors"
         )
     truth = {e.tomogram: read_picks(e.labels) for e in known if e.labels}
-    distance_per_radius = read_section(
-        arguments.settings, "pick", PickSettings
-    ).min_distance_per_radius
+    pick = read_section(arguments.settings, "pick", PickSettings)
     candidates = {
-        e.tomogram: concatenate(
-            picks_apart(read_picks(e.path).of(p.name), distance_per_radius * p.radius)
-            for p in particles
+        e.tomogram: _apart(
+            where_picks_may_be(read_picks(e.path), e, pick.edge_margin),
+            particles,
+            pick.min_distance_per_radius,
         )
         for e in read_manifests(arguments.candidates)
         if e.tomogram in truth
@@ -91,6 +94,15 @@ def run(arguments: argparse.Namespace) -> None:
     for key, values in result.items():
         if key.startswith("f1@"):
             logger.info("%s on %s: %s", key, split, values)
+
+
+def _apart(
+    candidates: Picks, particles: tuple[Particle, ...], distance_per_radius: float
+) -> Picks:
+    return concatenate(
+        picks_apart(candidates.of(p.name), distance_per_radius * p.radius)
+        for p in particles
+    )
 
 
 def _tsv(rows: Sequence[Mapping[str, object]]) -> str:

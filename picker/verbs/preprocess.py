@@ -164,12 +164,10 @@ def _preprocess(
         (row.slab_z_low, row.slab_z_high),
     )
     warnings += said
-    mask = row.mask
-    if region is not None and region is not given:
-        mask = mask_path
+    if region is not None:
         # At the file's own resolution, as the user's masks are.
         write_volume(
-            mask,
+            mask_path,
             region.view(np.uint8),
             tomogram.voxel_size,
             {"fingerprint": key},
@@ -201,7 +199,7 @@ def _preprocess(
         source_shape_zyx=tomogram.shape_zyx,
         tilt_pixel_size=row.tilt_pixel_size,
         labels=labels_path,
-        mask=mask,
+        mask=None if region is None else mask_path,
         counts=_counts(picks.particle, particles) if picks is not None else {},
         warnings=tuple(warnings),
         stamps=stamps,
@@ -231,7 +229,7 @@ def _finished_entry(
     if labels_path is not None and not labels_path.exists():
         return None
     # Settings may have come and gone while a job was killed between the two files.
-    if entry.mask == mask_path and not _is_made_of(mask_path, key):
+    if entry.mask is not None and not _is_made_of(mask_path, key):
         return None
     return entry
 
@@ -254,8 +252,8 @@ def _left_out(picks: Picks, tomogram: Tomogram, region: NDArray[np.bool_]) -> li
         return []
     return [
         f"{tomogram.name}: {num} of {len(picks)} known picks lie outside of the mask,"
-        " the slab or too near to gold; they are trained on, but no picks will be found"
-        " there"
+        " the slab or too near to gold; they are not trained on, and no picks will be"
+        " found there"
     ]
 
 

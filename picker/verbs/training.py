@@ -20,6 +20,7 @@ from picker.predict import Predictor
 from picker.teacher import PseudoPicks
 from picker.tomogram import index_from_position
 from picker.verbs.common import fingerprint
+from picker.verbs.region import where_picks_may_be
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,10 +86,15 @@ def inputs_key(entries: Sequence[Entry]) -> str:
 
 
 def patch_source(entry: Entry, particles: tuple[Particle, ...]) -> PatchSource:
-    """Return a tomogram to cut patches from; only labeled ones bring their picks."""
+    """Return a tomogram to cut patches from; only labeled ones bring their picks.
+
+    Nobody looked for particles outside of its mask: neither picks nor their absence
+    count there.
+    """
     volume, voxel_size, _ = open_volume(entry.volume)
     labeled = entry.split == "labeled" and entry.labels is not None
     picks = read_picks(entry.labels) if labeled and entry.labels else no_picks()
+    picks = where_picks_may_be(picks, entry)
     number = {particle.name: i for i, particle in enumerate(particles)}
     return PatchSource(
         name=entry.tomogram,
@@ -96,6 +102,7 @@ def patch_source(entry: Entry, particles: tuple[Particle, ...]) -> PatchSource:
         index_zyx=index_from_position(picks.position_zyx, voxel_size),
         particle=np.array([number[str(name)] for name in picks.particle], np.int64),
         radius=np.array([p.radius for p in particles]) / voxel_size,
+        region=open_volume(entry.mask)[0] if entry.mask else None,
     )
 
 
@@ -168,9 +175,10 @@ def thresholds_of(
     candidates, truth = {}, {}
     for entry in entries:
         volume, voxel_size, _ = open_volume(entry.volume)
-        candidates[entry.tomogram] = predictor.candidates(volume, voxel_size)
+        found = predictor.candidates(volume, voxel_size)
         assert entry.labels is not None
-        truth[entry.tomogram] = read_picks(entry.labels)
+        candidates[entry.tomogram] = where_picks_may_be(found, entry)
+        truth[entry.tomogram] = where_picks_may_be(read_picks(entry.labels), entry)
     return calibrate(candidates, truth, particles, CalibrateSettings())
 
 

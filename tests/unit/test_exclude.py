@@ -11,15 +11,23 @@ import pytest
 from pydantic import ValidationError
 
 from picker.__main__ import main
-from picker.config import ModelSettings, Particle, PreprocessSettings, TomogramRow
+from picker.config import (
+    ModelSettings,
+    Particle,
+    PreprocessSettings,
+    TomogramRow,
+    TrainSettings,
+)
 from picker.exclude import allowed_region, away_from_gold
 from picker.formats import mrc, star
 from picker.formats.ome_zarr import read_volume
 from picker.formats.volume import read_mask
 from picker.models import build_model
+from picker.patches import PatchDataset
 from picker.picks import picks_from_arrays
-from picker.verbs.common import read_manifest
+from picker.verbs.common import read_manifest, write_manifest
 from picker.verbs.model_card import ModelCard, write_model
+from picker.verbs.training import patch_source
 
 SHAPE = (24, 40, 56)
 V = 10.0
@@ -237,10 +245,47 @@ def test_gold_does_not_set_the_scale(project):
     assert float(volume[region].astype(np.float32).mean()) == pytest.approx(0, abs=0.01)
 
 
-def test_a_users_mask_alone_is_not_copied(project):
+def test_a_users_mask_may_go_once_it_was_read(project):
     entry = preprocessed(project, {"mask": "carbon.mrc"})
-    assert str(entry.mask) == "carbon.mrc"
-    assert not (project / "masks").exists()
+    (project / "carbon.mrc").unlink()
+    region = read_mask(entry.mask, SHAPE)
+    assert not region[:, :10].any()
+    assert region[:, 10:].all()
+
+
+def test_nothing_outside_of_the_mask_is_learned_or_calibrated_on(project):
+    """Nobody looked there: a particle found there would count as false."""
+    entry = preprocessed(project, {"mask": "carbon.mrc"}, target_voxel_size=20.0)
+    particles = (Particle(name="ribosome", radius=30),)
+    source = patch_source(entry, particles)
+    assert len(source.particle) == 3
+    data = PatchDataset(
+        [source], [source], TrainSettings(patch_zyx=(8, 20, 8)), "co_train"
+    )
+    batch = data[0]
+    for region in (batch.labeled_region, batch.unlabeled_region):
+        assert region.shape == (2, 1, 4, 10, 4)
+        assert (region.sum((1, 2, 3, 4)) == 4 * 7 * 4).all()
+    found = [[120, 200, 480], [120, 200, 170], [10, 200, 480], [120, 60, 480]]
+    score = [0.9, 0.8, 0.7, 0.95]
+    star.write_picks(
+        project / "found.star", picks_from_arrays(found, ["ribosome"] * 4, score)
+    )
+    truth = picks_from_arrays(found[:2], ["ribosome"] * 2)
+    star.write_picks(entry.labels, truth)
+    found = entry.model_copy(update={"path": project / "found.star"})
+    write_manifest(project / "predicted.json", [found])
+    words = "--manifests predicted.json --settings particles.json --output t.json"
+    assert main(["calibrate", *words.split()]) == 0
+    chosen = json.loads((project / "t.json").read_text())["ribosome"]
+    assert (chosen["f"], chosen["num_truth"]) == (1.0, 2)
+    assert chosen["threshold"] == pytest.approx(0.75)
+    words = "--picks predicted.json --candidates predicted.json --split labeled"
+    words += " --thresholds t.json --settings particles.json"
+    assert main(["evaluate", *words.split(), "--output", "m", "--curves", "c.tsv"]) == 0
+    rows = (project / "c.tsv").read_text().splitlines()
+    assert "\t0.95" not in "".join(rows)
+    assert len(rows) == 1 + 3
 
 
 def test_one_file_without_the_pipeline_has_no_picks_near_gold(project):

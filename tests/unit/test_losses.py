@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -80,3 +82,18 @@ def test_tversky_has_the_gradient_of_its_formula():
     ]
     (plain,) = torch.autograd.grad(1 - torch.stack(dice).mean(), found)
     torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-9)
+
+
+def test_what_nobody_looked_at_changes_neither_loss_nor_gradient():
+    generator = torch.Generator().manual_seed(0)
+    found, target = torch.rand((2, 2, 3, 4, 4, 4), generator=generator)
+    known = torch.ones((2, 1, 4, 4, 4))
+    known[0, :, :2] = 0
+    other = torch.where(known > 0, target, 1 - target)
+    for loss in (partial(reweighted_mse, background_weight=4.0), tversky):
+        assert loss(found, target, known=known) == loss(found, other, known=known)
+        assert loss(found, target) != loss(found, other)
+        given = found.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(given, target, known=known), given)
+        assert not gradient[0, :, :2].any()
+        assert gradient[0, :, 2:].any()

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,40 @@ def test_target_stands_where_the_particle_is_whatever_the_flip():
                 assert value.item() == pytest.approx(expected, abs=1e-3)
                 seen += 1
     assert seen > 30
+
+
+def test_the_region_turns_and_flips_with_its_patch():
+    inside = np.zeros((20, 36, 44), bool)
+    inside[:, 15:] = True
+    inside[:, :, :9] = False
+    one = dataclasses.replace(source(), volume=inside.astype(np.float32), region=inside)
+    settings = TrainSettings(
+        patch_zyx=(16, 24, 24), augment=AugmentSettings(intensity=0), batch_size=4
+    )
+    data = PatchDataset([one], [one], settings, "stage")
+    shares = []
+    for step in range(10):
+        batch = data[step]
+        for patch, region in (
+            (batch.labeled, batch.labeled_region),
+            (batch.weak, batch.unlabeled_region),
+        ):
+            share = torch.nn.functional.avg_pool3d(patch, 2)
+            clear = (share < 0.1) | (share > 0.9)
+            assert torch.equal(region[clear], share[clear].round())
+            shares.append(region.mean().item())
+    assert min(shares) > 0.1
+    assert max(shares) < 1
+
+
+def test_a_patch_lies_in_the_region_where_it_can():
+    inside = np.zeros((20, 36, 44), np.uint8)
+    inside[:, :6, :6] = 1
+    one = dataclasses.replace(source(labeled=False), region=inside)
+    data = dataset([one], patch_zyx=(8, 16, 16))
+    seen = [data[step].unlabeled_region.any().item() for step in range(20)]
+    assert sum(seen) > 15
+    assert dataset([source(labeled=False)])[0].unlabeled_region is None
 
 
 def test_a_batch_depends_on_its_step_alone():

@@ -1,0 +1,30 @@
+"""Known and found picks where a tomogram's mask and edges allow some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from picker.formats.volume import read_mask
+from picker.select import in_region
+
+if TYPE_CHECKING:
+    from picker.picks import Picks
+    from picker.verbs.common import Entry
+
+
+def where_picks_may_be(picks: Picks, entry: Entry, edge_margin: float = 0.0) -> Picks:
+    """Return the picks inside of the tomogram's mask and off its edges by a margin [Å].
+
+    Raises
+    ------
+    ValueError
+        If the mask cannot be read.
+    """
+    inside = in_region(
+        picks.position_zyx,
+        entry.voxel_size,
+        entry.shape_zyx,
+        edge_margin,
+        read_mask(entry.mask) if entry.mask else None,
+    )
+    return picks.select(inside)
