@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from picker.heatmap import nms_kernel, peaks_from_heatmap
+from picker.models.folded import folded
 from picker.picks import Picks
 from picker.segmentation import components_from_heatmap
 from picker.teacher import averaged_views
@@ -125,6 +126,7 @@ class Predictor:
     def __post_init__(self) -> None:
         """Start with the windows that the settings ask for."""
         self.window_zyx = self.settings.window_zyx
+        self._folded = folded(self.model)
 
     def heatmap(self, volume: NDArray[np.float32] | zarr.Array[Any]) -> Tensor:
         """Return the heatmap of a whole tomogram.
@@ -179,7 +181,7 @@ class Predictor:
             seen = _cut(volume, window)
             with autocast:
                 found = averaged_views(
-                    self.model,
+                    self._folded,
                     torch.from_numpy(seen)[None, None].to(self.device),
                     self.settings.flips,
                 )[0]

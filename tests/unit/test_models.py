@@ -4,6 +4,7 @@ from monai.networks.nets import VNet
 
 from picker.config import ModelSettings
 from picker.models import build_model
+from picker.models.folded import folded
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,30 @@ def test_a_segmentation_leaves_the_rest_to_the_background():
     total = probability.sum(1)
     assert total.min() > 0
     assert total.max() <= 1 + 1e-5
+
+
+@pytest.mark.parametrize("network", ["unet", "fpn", "vnet", "deepfindet"])
+def test_folding_leaves_no_normalisation_behind_a_convolution_and_the_same_answer(
+    network,
+):
+    torch.manual_seed(0)
+    model = build_model(ModelSettings(preset="small"), 2, network).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            torch.nn.init.uniform_(module.weight, 0.5, 2)
+            torch.nn.init.normal_(module.bias)
+            torch.nn.init.normal_(module.running_mean)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+    before = model.state_dict()
+    patch = torch.randn(1, 1, 32, 32, 48)
+    quick = folded(model)
+    with torch.inference_mode():
+        torch.testing.assert_close(quick(patch), model(patch), rtol=1e-3, atol=1e-3)
+    left = [m for m in quick.modules() if isinstance(m, torch.nn.BatchNorm3d)]
+    assert bool(left) == (network == "vnet")
+    assert model.state_dict().keys() == before.keys()
+    assert all(
+        w.is_contiguous(memory_format=torch.channels_last_3d)
+        for w in quick.parameters()
+        if w.dim() == 5
+    )
