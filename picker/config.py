@@ -101,6 +101,16 @@ class TomogramRow(Settings):
     _name = field_validator("tomogram")(checked_name)
 
     @model_validator(mode="after")
+    def _no_braces(self) -> Self:
+        for path in (self.path, *self.picks, *([self.mask] if self.mask else [])):
+            if {"{", "}"} & set(str(path)):
+                raise ValueError(
+                    f"{path} has a brace in its name, which the workflow takes for a"
+                    " placeholder; rename it, or name a link to it here"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _low_below_high(self) -> Self:
         low, high = self.slab_z_low, self.slab_z_high
         if low is not None and high is not None and low >= high:

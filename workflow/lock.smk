@@ -18,6 +18,8 @@ def record_run():
             "method": METHOD,
             "tomograms": len(rows),
             "noisy": FEEDBACK == "labeled",
+            "evaluated": truth_is_known(),
+            "targets": list(settings.export.targets),
             "shards": {shard: len(members) for shard, members in SHARDS.items()},
         }
     )

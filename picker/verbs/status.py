@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.claim import owner_of
+from picker.claim import claim_path, owner_of
 from picker.verbs.common import read_manifest
 
 if TYPE_CHECKING:
@@ -24,6 +24,15 @@ LAST_LINES = 5
 """Lines of a failed job's log that are shown."""
 BEGINS = 600
 """Time [s] that a job may take to load its libraries, its log empty until then."""
+QUIET = 30
+"""Time [s] after which a log that ends without an error is taken for a dead job's."""
+LOGS = {
+    "summary": "finish",
+    "noisy": "predict_noisy",
+    "thresholds": "calibrate",
+    "metrics": "evaluate",
+}
+"""Result: name of its log where that is another."""
 SHOWN = 20
 """Failures of one kind that are shown; the others are counted."""
 
@@ -76,7 +85,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:
     shards = plan["shards"]
+    targets = plan.get("targets", [])
     assert isinstance(shards, dict)
+    assert isinstance(targets, list)
     method = results / str(plan["method"])
     logs = results / "logs"
     stages = {
@@ -93,12 +104,28 @@ def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:
             for name, num in shards.items()
         ],
         "predict_noisy": [_single(method / "manifests/noisy.json", logs / method.name)],
+        "calibrate": [_single(method / "models/thresholds.json", logs / method.name)],
         "pick": [_single(method / "manifests/pick.json", logs / method.name)],
+        "evaluate": [_single(method / "evaluation/metrics.json", logs / method.name)],
+        "export": [
+            Job(
+                name=target,
+                result=method / "export" / target,
+                log=logs / method.name / "export" / f"{target}.log",
+                claimed=method / "export" / target,
+            )
+            for target in targets
+        ],
         "report": [_single(results / "report.html", logs / method.name)],
         "finish": [_single(results / "summary.txt", logs / method.name)],
     }
-    if not plan["noisy"]:
-        del stages["predict_noisy"]
+    for stage, planned in (
+        ("predict_noisy", plan["noisy"]),
+        ("evaluate", plan.get("evaluated")),
+        ("export", targets),
+    ):
+        if not planned:
+            del stages[stage]
     begun = (results / "run.json").stat().st_mtime
     tallies = {stage: _tally(jobs, begun) for stage, jobs in stages.items()}
     yield f"{plan['tomograms']} tomograms in {len(shards)} shards, method {method.name}"
@@ -160,7 +187,7 @@ def _training(method: Path, logs: Path, stage: str) -> Job:
 
 
 def _single(result: Path, logs: Path) -> Job:
-    log = {"summary": "finish", "noisy": "predict_noisy"}.get(result.stem, result.stem)
+    log = LOGS.get(result.stem, result.stem)
     return Job(name="", result=result, log=logs / f"{log}.log", claimed=result)
 
 
@@ -176,11 +203,20 @@ def _tally(jobs: list[Job], begun: float) -> Tally:
         elif job.result.exists():
             tally.done += 1
         elif job.log.exists() and (log := job.log.stat()).st_mtime >= begun:
-            if log.st_size == 0 and now - log.st_mtime < BEGINS:
+            is_dead = claim_path(job.claimed).exists()
+            if not is_dead and _goes_on(job.log, now - log.st_mtime):
                 tally.running.append(f"{job.name} begins".lstrip())
             else:
                 tally.failed.append(job)
     return tally
+
+
+def _goes_on(log: Path, quiet: float) -> bool:
+    """Return whether a job that has no claim yet may be alive, by its log's silence."""
+    last = _last_lines(log)
+    if not last:
+        return quiet < BEGINS
+    return quiet < QUIET and not any(word in last[-1] for word in ("rror: ", "stopped"))
 
 
 def _last_lines(log: Path) -> list[str]:

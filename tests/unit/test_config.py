@@ -294,3 +294,16 @@ def test_config_loads_without_the_libraries_of_the_science() -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"path": "raw/x{y}.mrc"},
+        {"path": "a.mrc", "picks": ["p{1.star"]},
+        {"path": "a.mrc", "mask": "m}.mrc"},
+    ],
+)
+def test_a_brace_in_a_file_name_is_refused_before_snakemake_trips_over_it(values):
+    with pytest.raises(ValidationError, match="has a brace in its name"):
+        TomogramRow(tomogram="a", split="predict", **values)

@@ -73,3 +73,17 @@ def test_the_command_that_the_readme_types_is_installed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     module, _, name = project["scripts"]["picker"].partition(":")
     assert getattr(importlib.import_module(module), name) is main
+
+
+def test_every_rule_with_a_gpu_is_sent_where_there_are_some():
+    rules = {}
+    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
+        for rule in path.read_text().split("\nrule ")[1:]:
+            rules[rule.split(":")[0]] = "gpu=1" in rule
+    with_gpu = {name for name, wanted in rules.items() if wanted}
+    assert {"burn_in", "predict", "benchmark_cell"} <= with_gpu
+    profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
+    asked = profile["set-resources"]
+    assert {name for name, values in asked.items() if "gpu" in values} == with_gpu
+    assert {asked[name]["slurm_partition"] for name in with_gpu} == {"gpu"}
+    assert all("attempt" in str(asked[name]["mem_mb"]) for name in asked)

@@ -1,6 +1,7 @@
 import json
 import os
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,13 +25,25 @@ def results():
 def filled(folder):
     put(
         folder / "run.json",
-        json.dumps({"method": "m", "tomograms": 5, "noisy": True, "shards": SHARDS}),
+        json.dumps(
+            {
+                "method": "m",
+                "tomograms": 5,
+                "noisy": True,
+                "evaluated": False,
+                "targets": ["relion5", "warp"],
+                "shards": SHARDS,
+            }
+        ),
     )
     entry = Entry(tomogram="TS_1", split="test", path=folder, volume=folder)
     bad = entry.model_copy(update={"tomogram": "TS_2", "error": "TS_2.mrc is cut"})
     write_manifest(folder / "manifests/preprocess/test-1.json", [entry, bad])
     put(folder / "logs/preprocess/test-1.log", "fine")
     put(folder / "logs/preprocess/labeled-1.log", "one\ntwo\nno memory left\n")
+    for minutes, name in ((60, "run.json"), (50, "logs/preprocess/labeled-1.log")):
+        then = time.time() - 60 * minutes
+        os.utime(folder / name, (then, then))
     put(folder / "m/models/burn_in.safetensors", "")
     return folder
 
@@ -69,6 +82,25 @@ def test_what_runs_is_told_with_its_last_line(results, capsys):
     assert "co_train 50/100  3.0 min left" in text
 
 
+def test_a_log_that_grows_is_a_job_at_work_and_one_that_ends_in_an_error_is_not(
+    results, capsys
+):
+    log = results / "logs/m/export/warp.log"
+    put(log, "12:00:00 relion5: picks of 5 tomograms\n")
+    assert row(status(results, capsys), "export") == ["0", "of", "2", "1", "0"]
+    put(log, "12:00:00 error: no tilt_pixel_size\n")
+    text = status(results, capsys)
+    assert row(text, "export") == ["0", "of", "2", "0", "1"]
+    assert "failed   export warp, log" in text
+    assert "error: no tilt_pixel_size" in text
+
+
+def test_stages_that_are_not_planned_are_left_out(results, capsys):
+    text = status(results, capsys)
+    assert row(text, "calibrate") == ["0", "of", "1", "0", "0"]
+    assert "evaluate" not in text
+
+
 def test_a_job_that_has_said_nothing_yet_begins_and_one_silent_for_long_failed(
     results, capsys
 ):
@@ -77,8 +109,7 @@ def test_a_job_that_has_said_nothing_yet_begins_and_one_silent_for_long_failed(
     text = status(results, capsys)
     assert row(text, "co_train") == ["0", "of", "1", "1", "0"]
     assert "running  co_train begins" in text
-    early = log.stat().st_mtime - 3600
-    os.utime(results / "run.json", (early - 1, early - 1))
+    early = log.stat().st_mtime - 1800
     os.utime(log, (early, early))
     assert row(status(results, capsys), "co_train") == ["0", "of", "1", "0", "1"]
 
