@@ -3,6 +3,8 @@
 import os
 import socket
 
+import psutil
+
 from picker.whole import written_whole
 
 RUN = Path("results/run.json")
@@ -15,6 +17,7 @@ def record_run():
         {
             "host": socket.gethostname(),
             "pid": os.getpid(),
+            "started": psutil.Process().create_time(),
             "method": METHOD,
             "tomograms": len(rows),
             "noisy": FEEDBACK == "labeled",
@@ -25,6 +28,15 @@ def record_run():
     )
     with written_whole(RUN) as temporary:
         temporary.write_text(text)
+
+
+def is_alive(pid, started):
+    """Return whether a process is the one that began then; numbers are given again."""
+    try:
+        began = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return False
+    return started is None or abs(began - started) < 2
 
 
 def remove_lock_of_the_dead():
@@ -42,14 +54,10 @@ def remove_lock_of_the_dead():
             f"This folder is locked by {who}. If that is gone: snakemake --unlock"
         )
         return
-    try:
-        os.kill(owner["pid"], 0)
-    except ProcessLookupError:
+    if not is_alive(owner["pid"], owner.get("started")):
         for path in locks:
             path.unlink(missing_ok=True)
         logger.info(f"The run before ({who}) was killed: its lock is removed.")
-    except PermissionError:
-        pass  # alive, and somebody else's
 
 
 if IS_MAIN:

@@ -1,11 +1,13 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 
 import mrcfile
 import numpy as np
+import psutil
 import pytest
 import torch
 import zarr
@@ -276,3 +278,22 @@ def test_other_volumes_train_anew_not_from_the_old_checkpoint(copy):
     output = copy.succeed("--until", "burn_in")
     assert "burn_in starts anew" in output
     assert "burn_in 25/25" in output
+
+
+@pytest.mark.parametrize(("error", "removed"), [(0.0, False), (3600.0, True)])
+def test_a_lock_goes_with_its_run_though_its_process_number_came_again(
+    project, error, removed
+):
+    lock = project.folder / ".snakemake" / "locks" / "0.input.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    me = psutil.Process()
+    owner = {
+        "host": socket.gethostname(),
+        "pid": me.pid,
+        "started": me.create_time() - error,
+    }
+    project.path().mkdir()
+    project.path("run.json").write_text(json.dumps(owner))
+    project.succeed("--dry-run")
+    assert lock.exists() != removed
