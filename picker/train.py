@@ -232,6 +232,8 @@ def run_stage(
     elif saved is not None:
         state.restore(saved)
         logger.info("%s resumes at step %d", stage.name, state.step)
+    if num_processes() > 1:
+        logger.info("%s on %d processes", stage.name, num_processes())
     student.train()
     forward = shared_out(student)
 

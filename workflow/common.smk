@@ -110,11 +110,25 @@ def names_digest(split):
 
 
 def launcher(wildcards, resources):
-    """Return how to start training: one process for each GPU of the machine."""
-    if getattr(resources, "nodes", 1) > 1:
-        raise WorkflowError(
-            f"nodes is {resources.nodes} for a training; expected 1, all GPUs in one"
-            " machine. How to train on several by hand: docs/cluster.md"
+    """Return how to start training: one process for each GPU, on one node or several."""
+    nodes = getattr(resources, "nodes", 1)
+    if nodes > 1:
+        # Else the plugin starts the command on the first node with all its tasks.
+        tasks = getattr(resources, "tasks", None)
+        if "mpi" not in resources.keys() or tasks != nodes or resources.gpu % nodes:
+            raise WorkflowError(
+                f"nodes is {nodes} for a training; expected beside it tasks: {nodes},"
+                f" tasks_per_gpu: 0, mpi: srun, and a gpu that {nodes} divides: see"
+                " docs/cluster.md"
+            )
+        # The job's script runs on its first node. A port of its own, should another
+        # job meet there.
+        return (
+            f"srun --nodes {nodes} --ntasks {nodes} --ntasks-per-node 1 --cpu-bind none"
+            f" --kill-on-bad-exit=1 torchrun --nnodes {nodes}"
+            f" --nproc-per-node {resources.gpu // nodes} --rdzv-backend c10d"
+            " --rdzv-id $SLURM_JOB_ID"
+            " --rdzv-endpoint $(hostname):$((20000 + SLURM_JOB_ID % 10000)) -m picker"
         )
     if resources.gpu < 2:
         return "python -m picker"

@@ -8,11 +8,12 @@ import subprocess
 import time
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from picker.checkpoint import load_checkpoint
 from tests.slurm.cluster import until
-from tests.slurm.conftest import METHOD, SPLITS
+from tests.slurm.conftest import CONFIG, METHOD, SPLITS, Project
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
@@ -235,3 +236,26 @@ def test_status_says_what_runs_and_what_failed(trained, cluster):
     text = status()
     assert "failed   predict" in text
     assert "running  predict" not in text
+
+
+def test_training_on_two_nodes_gives_the_weights_of_one(undisturbed, tmp_path):
+    shutil.copytree(undisturbed.folder, tmp_path / "project", symlinks=True)
+    project = Project(tmp_path / "project")
+    shutil.rmtree(project.path(METHOD, "checkpoints"))
+    alone = load_file(project.path(METHOD, "models", "burn_in.safetensors"))
+    wanted = (
+        *("gpu=2", "nodes=2", "tasks=2", "tasks_per_gpu=0", "mpi=srun"),
+        "slurm_extra='--gpus-per-node=1'",
+    )
+    project.succeed(
+        *("--until", "burn_in", "--forcerun", "burn_in"),
+        *("--set-resources", *(f"burn_in:{one}" for one in wanted)),
+    )
+    log = project.path("logs", METHOD, "burn_in.log").read_text()
+    assert "burn_in on 2 processes" in log
+    assert log.count(f"burn_in {CONFIG['burn_in']['steps']}/") == 1
+    both = load_file(project.path(METHOD, "models", "burn_in.safetensors"))
+    assert alone.keys() == both.keys()
+    for name, value in alone.items():
+        # bfloat16 rounds at 1e-2, differently in each order of the sums
+        torch.testing.assert_close(both[name], value, rtol=5e-2, atol=5e-2)

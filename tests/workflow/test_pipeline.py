@@ -266,10 +266,16 @@ def test_two_processes_are_started_for_two_gpus_and_train_the_same(copy, finishe
         torch.testing.assert_close(value, other[name], rtol=1e-2, atol=1e-2)
 
 
-def test_training_on_two_nodes_is_refused_with_the_way_to_do_it(project):
-    done = project.run("--dry-run", "--set-resources", "burn_in:nodes=2")
+@pytest.mark.parametrize(
+    "more", [(), ("tasks=2", "gpu=2"), ("tasks=2", "mpi=srun", "gpu=3")]
+)
+def test_two_nodes_without_what_they_need_are_refused_with_the_way_to_do_it(
+    project, more
+):
+    wanted = (f"burn_in:{one}" for one in ("nodes=2", *more))
+    done = project.run("--dry-run", "--set-resources", *wanted)
     assert done.returncode != 0
-    assert "nodes is 2 for a training; expected 1" in done.stdout
+    assert "nodes is 2 for a training; expected beside it tasks: 2" in done.stdout
     assert "docs/cluster.md" in done.stdout
 
 
