@@ -136,4 +136,4 @@ def _pick(
         stop_if_disk_is_full(error)
         return entry.failed(path, error)
     counts = {p.name: int((picks.particle == p.name).sum()) for p in particles}
-    return entry.model_copy(update={"path": path, "counts": counts})
+    return entry.model_copy(update={"path": path, "fingerprint": key, "counts": counts})

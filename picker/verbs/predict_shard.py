@@ -95,7 +95,11 @@ def predict_shard(
                 )
             for name, total in totals.items():
                 total += score_histogram(candidates.of(name).score)
-            done.append(task.entry.model_copy(update={"path": task.path, "counts": {}}))
+            done.append(
+                task.entry.model_copy(
+                    update={"path": task.path, "fingerprint": given.key, "counts": {}}
+                )
+            )
         if writing:
             writing.result()
     histograms = {name: tuple(total.tolist()) for name, total in totals.items()}

@@ -135,7 +135,7 @@ def _preprocess(
     )
     done = _finished_entry(volume_path, labels_path, mask_path, key)
     if done is not None:
-        return done.model_copy(update={"stamps": stamps})
+        return done.model_copy(update={"stamps": stamps, "fingerprint": key})
     tomogram, warnings = read_tomogram(row.path, row.tomogram, row.voxel_size)
     picks = None
     if labels_path:
@@ -193,6 +193,7 @@ def _preprocess(
         split=row.split,
         path=volume_path,
         volume=volume_path,
+        fingerprint=key,
         voxel_size=voxel_size,
         shape_zyx=(z, y, x),
         source_voxel_size=tomogram.voxel_size,

@@ -86,6 +86,17 @@ def test_what_is_valid_is_not_computed_again(shard, monkeypatch):
     assert shard() == first
 
 
+def test_the_manifest_changes_when_a_volume_does(shard):
+    first = shard()
+    volume = first.tomograms[2].volume
+    data = np.random.default_rng(9).standard_normal((16, 16, 16))
+    write_volume(volume, data.astype(np.float16), 10.0, {"fingerprint": "other"})
+    keys = [[e.fingerprint for e in m.tomograms] for m in (first, shard())]
+    assert keys[0][0] == keys[1][0] != ""
+    assert keys[0][1] == keys[1][1] == ""  # it failed
+    assert keys[0][2] != keys[1][2]
+
+
 def test_what_cannot_be_written_fails_the_job(shard, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
