@@ -113,9 +113,9 @@ def _pick(
     try:
         key = fingerprint(
             read_comments(entry.path).get("fingerprint"),
-            particles,
+            [particle.key() for particle in particles],
             sorted(thresholds.items()),
-            settings.model_dump_json(),
+            settings.key(),
             entry.mask.stat().st_mtime_ns if entry.mask else None,
         )
         if path.exists() and read_comments(path).get("fingerprint") == key:

@@ -104,6 +104,16 @@ def test_a_setting_runs_its_own_stage_and_none_before(
     assert not jobs & rests
 
 
+def test_settings_that_change_no_result_compute_nothing_again(copy):
+    copy.change("train", checkpoint_every=7, num_workers=1)
+    copy.change("tomograms", shard_size=1)
+    output = copy.succeed()
+    assert "burn_in resumes at step 25" in output
+    assert "co_train resumes at step 5" in output
+    assert "starts anew" not in output
+    assert not re.search(r"sim_\d+: \d+ candidates", output)
+
+
 def test_a_typo_is_caught_before_anything_runs(project):
     project.change("train", sed=3)
     done = project.run()
