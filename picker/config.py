@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -58,10 +58,19 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True
     )
+    NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset()
+    """Fields that change how or where a result is made, or shown, but not the result:
+    whoever changes them keeps hours of training and prediction."""
+
+    def key(self) -> str:
+        """Return what results depend on, as text, to tell whether one still holds."""
+        return self.model_dump_json(exclude=set(self.NOT_IN_KEY))
 
 
 class Particle(Settings):
     """One class of particles."""
+
+    NOT_IN_KEY = frozenset({"weight", "color"})
 
     name: str
     """Written into every file of picks."""
@@ -289,6 +298,18 @@ class AugmentSettings(Settings):
 class TrainSettings(Settings):
     """What burn-in and co-training share."""
 
+    # A seed gives the same weights on the same machine alone, so `device` is no more
+    # part of the result than the machine is.
+    NOT_IN_KEY = frozenset(
+        {
+            "device",
+            "num_workers",
+            "validate_every",
+            "checkpoint_every",
+            "checkpoint_minutes",
+        }
+    )
+
     seed: int = 0
     """Same seed, same machine, same weights."""
     patch_zyx: ShapeZYX = (90, 90, 90)
@@ -371,6 +392,8 @@ class CoTrainSettings(Settings):
 
 class PredictSettings(Settings):
     """From tomogram to candidates."""
+
+    NOT_IN_KEY = frozenset({"device"})
 
     window_zyx: ShapeZYX = (192, 352, 352)
     """Largest part of a tomogram that the network sees at once [voxels]."""

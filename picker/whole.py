@@ -24,12 +24,14 @@ def writer(host: str, pid: int) -> str:
 
 
 @contextmanager
-def written_whole(path: Path) -> Generator[Path]:
+def written_whole(path: Path, *, lasting: bool = False) -> Generator[Path]:
     """Give a temporary path beside `path`; what was written there replaces `path`.
 
     A reader sees the old file or folder or the new one, never a part. The temporary
     name is the writer's own, so that two who write the same both succeed, and the last
-    one's stays. `forget_remains` finds it if the writer is killed.
+    one's stays. `forget_remains` finds it if the writer is killed. With `lasting` that
+    holds if the machine fails too: a file waits for the disk, which for hours of
+    training is worth it and for each of a thousand small files is not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     me = writer(socket.gethostname(), os.getpid())
@@ -37,7 +39,11 @@ def written_whole(path: Path) -> Generator[Path]:
     _remove(temporary)
     try:
         yield temporary
+        if lasting:
+            _wait_for_disk(temporary)
         _replace(temporary, path)
+        if lasting:
+            _wait_for_disk(path.parent)
     finally:
         _remove(temporary)
 
@@ -87,6 +93,19 @@ def _replace(temporary: Path, path: Path) -> None:
                 path.rename(aside)
     finally:
         _remove(aside)
+
+
+def _wait_for_disk(path: Path) -> None:
+    """Return when a file's bytes, or a folder's names, would outlive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file servers know no such thing of folders.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

@@ -120,8 +120,8 @@ def _co_train(
             validate=validation(entries, card.particles, predict, device),
             stop=stop,
             key=fingerprint(
-                co_train,
-                shared,
+                co_train.key(),
+                shared.key(),
                 model_fingerprint(arguments.model),
                 inputs_key(
                     [

@@ -41,6 +41,9 @@ class Entry(BaseModel):
     """The file this stage wrote: a volume, candidates, or picks."""
     volume: Path
     """The preprocessed volume."""
+    fingerprint: str = ""
+    """What the file at `path` was made from, by which the manifest changes when that
+    file does: Snakemake takes a small file of the same content for the same."""
     voxel_size: float = 0.0
     """[Å]"""
     shape_zyx: tuple[int, int, int] = (0, 0, 0)
@@ -69,7 +72,12 @@ class Entry(BaseModel):
     def failed(self, path: Path, error: Exception) -> Entry:
         """Return this entry with the reason why a stage could not make its file."""
         return self.model_copy(
-            update={"path": path, "error": str(error) or repr(error), "retry": True}
+            update={
+                "path": path,
+                "fingerprint": "",
+                "error": str(error) or repr(error),
+                "retry": True,
+            }
         )
 
 

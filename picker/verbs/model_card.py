@@ -59,5 +59,23 @@ def read_model(path: Path, device: torch.device) -> tuple[Network, ModelCard]:
 
 
 def model_fingerprint(path: Path) -> str:
-    """Return a digest of a model file's content."""
-    return fingerprint(path.read_bytes())
+    """Return a digest of what a model file finds: weights, classes and network.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, damaged or of another kind.
+    """
+    weights, metadata = load_weights(path)
+    card = ModelCard.model_validate(metadata)
+    return fingerprint(
+        card.version,
+        card.method,
+        card.model.key(),
+        [particle.key() for particle in card.particles],
+        *(
+            part
+            for name, tensor in sorted(weights.items())
+            for part in (name, tensor.dtype, tensor.shape, tensor.numpy().tobytes())
+        ),
+    )

@@ -113,9 +113,9 @@ def _pick(
     try:
         key = fingerprint(
             read_comments(entry.path).get("fingerprint"),
-            particles,
+            [particle.key() for particle in particles],
             sorted(thresholds.items()),
-            settings.model_dump_json(),
+            settings.key(),
             entry.mask.stat().st_mtime_ns if entry.mask else None,
         )
         if path.exists() and read_comments(path).get("fingerprint") == key:
@@ -136,4 +136,4 @@ def _pick(
         stop_if_disk_is_full(error)
         return entry.failed(path, error)
     counts = {p.name: int((picks.particle == p.name).sum()) for p in particles}
-    return entry.model_copy(update={"path": path, "counts": counts})
+    return entry.model_copy(update={"path": path, "fingerprint": key, "counts": counts})

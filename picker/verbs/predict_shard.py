@@ -95,7 +95,11 @@ def predict_shard(
                 )
             for name, total in totals.items():
                 total += score_histogram(candidates.of(name).score)
-            done.append(task.entry.model_copy(update={"path": task.path, "counts": {}}))
+            done.append(
+                task.entry.model_copy(
+                    update={"path": task.path, "fingerprint": given.key, "counts": {}}
+                )
+            )
         if writing:
             writing.result()
     histograms = {name: tuple(total.tolist()) for name, total in totals.items()}
@@ -143,7 +147,7 @@ def _read(task: _Task, model_key: str, settings: PredictSettings) -> _Input:
     """Return what to predict on, unless the candidates are there and valid."""
     input_key = read_attributes(task.entry.volume).get("fingerprint")
     noise = (task.noise, task.seed) if task.noise else ""
-    key = fingerprint(model_key, settings.model_dump_json(), input_key, noise)
+    key = fingerprint(model_key, settings.key(), input_key, noise)
     path = task.path
     if path.exists() and read_comments(path).get("fingerprint") == key:
         logger.info("%s is up to date", path.stem)

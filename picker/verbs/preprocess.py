@@ -124,18 +124,18 @@ def _preprocess(
     settings: PreprocessSettings,
 ) -> Entry:
     """Write one tomogram's volume, labels and mask unless they are there and valid."""
-    files = [row.path, *row.picks, *([row.mask] if row.mask else [])]
     stamps = _stamps(row)
-    key = fingerprint(
-        __version__,
-        row.model_dump_json(),
-        settings.model_dump_json(),
-        particles,
-        *(_stamp(file) for file in files),
-    )
+    key = _key(row, particles, settings)
     done = _finished_entry(volume_path, labels_path, mask_path, key)
     if done is not None:
-        return done.model_copy(update={"stamps": stamps})
+        return done.model_copy(
+            update={
+                "split": row.split,
+                "tilt_pixel_size": row.tilt_pixel_size,
+                "stamps": stamps,
+                "fingerprint": key,
+            }
+        )
     tomogram, warnings = read_tomogram(row.path, row.tomogram, row.voxel_size)
     picks = None
     if labels_path:
@@ -193,6 +193,7 @@ def _preprocess(
         split=row.split,
         path=volume_path,
         volume=volume_path,
+        fingerprint=key,
         voxel_size=voxel_size,
         shape_zyx=(z, y, x),
         source_voxel_size=tomogram.voxel_size,
@@ -211,6 +212,25 @@ def _preprocess(
     }
     write_volume(volume_path, volume.astype(np.float16), voxel_size, attributes)
     return entry
+
+
+def _key(
+    row: TomogramRow, particles: tuple[Particle, ...], settings: PreprocessSettings
+) -> str:
+    """Return a digest of all that a tomogram's volume, labels and mask depend on.
+
+    Particles and the tilt series' pixels matter to picks alone; radii to the warning
+    about their contrast.
+    """
+    files = [row.path, *row.picks, *([row.mask] if row.mask else [])]
+    to_picks = (row.tilt_pixel_size, [particle.key() for particle in particles])
+    return fingerprint(
+        __version__,
+        row.model_dump_json(exclude={"split", "tilt_pixel_size"}),
+        settings.key(),
+        to_picks if row.picks else "",
+        *(_stamp(file) for file in files),
+    )
 
 
 def _stamps(row: TomogramRow) -> dict[str, tuple[int, int]]:

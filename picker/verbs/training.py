@@ -36,7 +36,9 @@ logger = logging.getLogger("picker")
 
 
 def usable(entries: Sequence[Entry], split: str) -> list[Entry]:
-    """Return a split's tomograms that preprocessing could use.
+    """Return a split's tomograms that preprocessing could use, sorted by name.
+
+    So neither the order of the table nor the shards decide which patch is cut when.
 
     Raises
     ------
@@ -44,7 +46,10 @@ def usable(entries: Sequence[Entry], split: str) -> list[Entry]:
         If one with labels failed: training without it would hide the loss of labels
         that somebody made. Unlabeled ones are left out with a warning.
     """
-    chosen = [entry for entry in entries if entry.split == split]
+    chosen = sorted(
+        (entry for entry in entries if entry.split == split),
+        key=lambda entry: entry.tomogram,
+    )
     failed = [entry for entry in chosen if entry.error]
     if failed and split in ("labeled", "validation"):
         raise ValueError(

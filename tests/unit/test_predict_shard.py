@@ -39,7 +39,6 @@ def shard(tmp_path):
         training_voxel_size=10.0,
     )
     path = tmp_path / "model.safetensors"
-    write_model(path, model, card)
     entries = []
     for i in range(3):
         volume = tmp_path / f"TS_{i}.zarr"
@@ -50,12 +49,14 @@ def shard(tmp_path):
         )
     (tmp_path / "TS_1.zarr" / "zarr.json").write_text("{")
 
-    def predict(calibration=None):
+    def predict(calibration=None, settings=SETTINGS, color="#000000"):
+        colored = tuple(p.model_copy(update={"color": color}) for p in PARTICLES)
+        write_model(path, model, card.model_copy(update={"particles": colored}))
         folder = tmp_path / "candidates"
         predictor = Predictor(
             model=model,
             particles=PARTICLES,
-            settings=SETTINGS,
+            settings=settings,
             device=torch.device("cpu"),
         )
         return predict_shard(entries, folder, path, predictor, calibration)
@@ -84,6 +85,21 @@ def test_what_is_valid_is_not_computed_again(shard, monkeypatch):
 
     monkeypatch.setattr(Predictor, "candidates", forbidden)
     assert shard() == first
+    elsewhere = SETTINGS.model_copy(update={"device": "cuda"})
+    assert shard(settings=elsewhere, color="#ffffff") == first
+    with pytest.raises(AssertionError):
+        shard(settings=SETTINGS.model_copy(update={"min_score": 0.1}))
+
+
+def test_the_manifest_changes_when_a_volume_does(shard):
+    first = shard()
+    volume = first.tomograms[2].volume
+    data = np.random.default_rng(9).standard_normal((16, 16, 16))
+    write_volume(volume, data.astype(np.float16), 10.0, {"fingerprint": "other"})
+    keys = [[e.fingerprint for e in m.tomograms] for m in (first, shard())]
+    assert keys[0][0] == keys[1][0] != ""
+    assert keys[0][1] == keys[1][1] == ""  # it failed
+    assert keys[0][2] != keys[1][2]
 
 
 def test_what_cannot_be_written_fails_the_job(shard, monkeypatch):

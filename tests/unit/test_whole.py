@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,19 @@ def test_a_folder_replaces_a_folder(tmp_path):
         (temporary / "new").touch()
     assert names(path) == ["new"]
     assert names(tmp_path) == ["TS_01.zarr"]
+
+
+def test_what_is_to_last_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    path, waited = tmp_path / "state.pt", []
+
+    def fsync(descriptor):
+        place = Path(f"/proc/self/fd/{descriptor}").resolve()
+        waited.append((place.name.split(".")[-1], path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with written_whole(path, lasting=True) as temporary:
+        temporary.write_text("hours of training")
+    assert waited == [("picker-tmp", False), (tmp_path.name, True)]
 
 
 def write(path, kind, text, ready=None, go=None):

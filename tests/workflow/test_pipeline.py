@@ -106,6 +106,16 @@ def test_a_setting_runs_its_own_stage_and_none_before(
     assert not jobs & rests
 
 
+def test_settings_that_change_no_result_compute_nothing_again(copy):
+    copy.change("train", checkpoint_every=7, num_workers=1)
+    copy.change("tomograms", shard_size=1)
+    output = copy.succeed()
+    assert "burn_in resumes at step 25" in output
+    assert "co_train resumes at step 5" in output
+    assert "starts anew" not in output
+    assert not re.search(r"sim_\d+: \d+ candidates", output)
+
+
 def test_a_typo_is_caught_before_anything_runs(project):
     project.change("train", sed=3)
     done = project.run()
@@ -186,6 +196,34 @@ def test_a_chunk_changed_in_a_zarr_input_preprocesses_that_tomogram_alone(tmp_pa
     mine.succeed("--until", "preprocess")
     after = {p.name: p.stat().st_mtime_ns for p in mine.path("tomograms").iterdir()}
     assert {name for name in before if after[name] != before[name]} == {"TS_2.zarr"}
+
+
+def test_a_volume_remade_before_a_kill_is_predicted_by_the_next_run(tmp_path):
+    folder = tmp_path / "mine"
+    mine = Project(folder, SMALL | {"tomograms": {"source": "table"}})
+    rng = np.random.default_rng(0)
+    picks = picks_from_arrays([[100, 200, 300]], ["ribosome"], [1.0])
+    write_picks(folder / "TS_1.star", picks)
+    for name in ("TS_1", "TS_2"):
+        volume = rng.standard_normal((24, 48, 56), np.float32)
+        write_volume(folder / f"{name}.mrc", volume, 10.0)
+
+    def slab(low):
+        lines = [
+            "tomogram\tpath\tsplit\tpicks\tslab_z_low",
+            "TS_1\tTS_1.mrc\tlabeled\tTS_1.star\t",
+            f"TS_2\tTS_2.mrc\tpredict\t\t{low}",
+        ]
+        (folder / "tomograms.tsv").write_text("\n".join(lines) + "\n")
+
+    slab(50)
+    mine.succeed("--until", "predict")
+    assert "rule predict" not in mine.succeed("--until", "predict")
+    slab(90)
+    mine.succeed("--until", "preprocess")  # then the run was killed
+    jobs = mine.succeed("--until", "predict", "--dry-run")
+    assert "rule predict:" in jobs
+    assert "rule burn_in:" not in jobs
 
 
 def test_a_bad_labeled_tomogram_stops_before_training(finished, tmp_path):
