@@ -213,3 +213,31 @@ def test_no_picks(tmp_path, capsys):
     assert "give --particle NAME for one with a header" in refused(capsys, *words)
     assert convert(*words, "--particle", PARTICLE.name) == 0
     assert "rlnMicrographName" in (tmp_path / "warp.star").read_text()
+
+
+def test_a_pixel_size_in_the_file_can_be_overruled(tmp_path):
+    path = tmp_path / "a.star"
+    names = "".join(f"_rlnCoordinate{axis}\n" for axis in "XYZ")
+    path.write_text(
+        f"data_\nloop_\n{names}_rlnImagePixelSize\n_rlnMicrographName\n"
+        "30 40 20 2.5 TS_1.tomostar\n"
+    )
+    output = tmp_path / "ours.star"
+    words = (path, "--to", "picker", "--output", output, "--particle", "ribosome")
+    assert convert(*words) == 1
+    assert convert(*words, "--unit", "voxels") == 0
+    assert read_picks(output).position_zyx.tolist() == [PLACES[0]]
+    finer = ("--voxel-size", "2.5", "--shape", "900", "1860", "1920")
+    assert convert(*words, "--unit", "voxels", geometry=finer) == 0
+    assert read_picks(output).position_zyx.tolist() == [[50, 100, 75]]
+
+
+def test_fractions_can_be_told(tmp_path):
+    path = tmp_path / "a.coords"
+    path.write_text("0.5 0.25 0.125\n")
+    output = tmp_path / "ours.star"
+    words = (path, "--to", "picker", "--output", output, "--particle", "ribosome")
+    assert convert(*words, "--unit", "fractions") == 0
+    z, y, x = SHAPE
+    place = [[z / 8 * V, y / 4 * V, x / 2 * V]]
+    assert read_picks(output).position_zyx.tolist() == place
