@@ -361,6 +361,22 @@ def test_a_number_above_1_does_not_make_voxels_of_fractions(tmp_path):
             read(path)
 
 
+def test_a_tomogram_may_be_called_as_a_block_of_star(tmp_path):
+    path = tmp_path / "ribosome.csv"
+    for mark in (",", "\t"):
+        rows = ["tomogram,particle,x,y,z", "data_01,ribosome,300,400,200"]
+        path.write_text("\n".join(rows).replace(",", mark) + "\n")
+        picks, warnings = read(path, "data_01")
+        assert (picks.position_zyx.tolist(), warnings) == ([PLACE_ZYX], [])
+    path.write_text("  data_ # a comment\r\n" + WARP.partition("\n")[2] + "30 40 20\n")
+    assert read(path)[0].position_zyx.tolist() == [PLACE_ZYX]
+
+
+def test_a_folder_is_told_as_such(tmp_path):
+    with pytest.raises(ValueError, match=r"is a folder; expected a file of picks, nam"):
+        read(tmp_path)
+
+
 def test_an_index_cannot_name_itself_or_folders(tmp_path):
     path = tmp_path / "index.star"
     for name in ("index.star", ".", "a" * 300, "/dev/zero"):
