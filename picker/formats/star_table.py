@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def read_blocks(
     lines = [line.strip() for line in text.splitlines()]
     columns = [line.split()[0][1:] for line in lines if line.startswith("_")]
     names = [line for line in lines if line.startswith("data_")]
-    if twice := [name for name in names if names.count(name) > 1]:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         # The second would take the place of the first.
         raise ValueError(
             f"{path} has several tables called {cut(twice[0])}; expected each name"

@@ -168,6 +168,15 @@ def _counted_in(
         If a pixel size in the file is another than the tomogram's, and it is not sure
         that the coordinates are counted in it: then both readings are shown.
     """
+    own = found.pixel_size
+    for name, sizes in (("rlnMicrographPixelSize", own), *found.doubtful_sizes.items()):
+        each = sizes if isinstance(sizes, tuple) else (sizes,)
+        for size in each:
+            if size is not None and not PIXEL_SIZES[0] <= size <= PIXEL_SIZES[1]:
+                raise ValueError(
+                    f"{path}: {name} is {size:g} Å; expected {PIXEL_SIZES[0]:g} to"
+                    f" {PIXEL_SIZES[1]:g} Å, mend it or remove the column"
+                )
     for name, sizes in found.doubtful_sizes.items():
         for size in sizes if isinstance(sizes, tuple) else (sizes,):
             if not _agree(size, voxel_size) and len(found.value_zyx):
@@ -182,7 +191,6 @@ def _counted_in(
                     f" --shape {z} {y} {x} --unit voxels --to picker ..., or as the"
                     " second: --tomogram FILE --unit voxels"
                 )
-    own = found.pixel_size
     if isinstance(own, tuple):
         raise ValueError(
             f"{path} counts one tomogram in pixels of several sizes"

@@ -411,6 +411,15 @@ def test_a_pixel_size_that_may_be_the_coordinates_is_an_error(tmp_path, column, 
     assert of(path, "TS_1") == [[10, 20, 40]]
 
 
+@pytest.mark.parametrize("column", ["rlnMicrographPixelSize", "rlnImagePixelSize"])
+@pytest.mark.parametrize("size", [0, -1, 5000])
+def test_a_pixel_size_that_cannot_be_is_an_error(tmp_path, column, size):
+    path = tmp_path / "a.star"
+    path.write_text(optics(column, size) + THREE + "4 2 1\n")
+    with pytest.raises(ValueError, match=rf"{column} is {size:g} Å; expected 0.01 to"):
+        of(path, "TS_1")
+
+
 def test_relion_3_0_has_its_pixel_size_in_two_columns(tmp_path):
     path = tmp_path / "a.star"
     head = THREE + "_rlnMagnification\n_rlnDetectorPixelSize\n"
