@@ -66,7 +66,7 @@ relion: $(READY) ## the export against Debian's relion (3.1.3), which must be in
 	done
 	@touch $@
 
-interop: $(READY) .venv-interop/ready ## our files in the real copick, ome-zarr, mrcfile, starfile
+interop: $(READY) .venv-interop/ready ## our files in other programs' own libraries
 	$(BIN)/python -m pytest tests/relion -m interop
 
 bench: $(READY) ## measure what planning costs at 500 and 5,000 tomograms

@@ -35,7 +35,7 @@ def read_table(path: Path) -> Coordinates:
     """Return the coordinates of a table, in voxels, taken to count from 0.
 
     The tomograms' names come from a .doc beside the table: of the same name, or as
-    Dynamo calls it in a data folder. Shifts (columns 4 to 6) are not applied.
+    Dynamo calls it in a data folder. Shifts (columns 4 to 6) are added.
 
     Raises
     ------
@@ -44,9 +44,10 @@ def read_table(path: Path) -> Coordinates:
         if it holds several tomograms and no .doc tells their names.
 
     Source: Dynamo's table convention,
-    https://www.dynamo-em.org/w/index.php?title=Table
+    https://www.dynamo-em.org/w/index.php?title=Table; alisterburt/dynamo2m adds the
+    shifts alike.
     """
-    xyz, score, numbers, is_shifted = [], [], [], False
+    xyz, score, numbers = [], [], []
     for number, words in number_rows(read_text(path, "rows of 26 or more numbers")):
         where = f"line {number}"
         if len(words) < FEWEST_COLUMNS:
@@ -54,18 +55,12 @@ def read_table(path: Path) -> Coordinates:
                 f"{path}, {where} has {len(words)} columns; expected {FEWEST_COLUMNS}"
                 " or more, copy it again"
             )
-        xyz.append(finite(path, where, words[X - 1 : X + 2]))
+        place = finite(path, where, words[X - 1 : X + 2])
         shift = finite(path, where, words[SHIFT - 1 : SHIFT + 2])
-        is_shifted = is_shifted or any(shift)
+        xyz.append([x + dx for x, dx in zip(place, shift, strict=True)])
         more = finite(path, where, (words[SCORE - 1], words[TOMOGRAM - 1]))
         score.append(more[0])
         numbers.append(f"{more[1]:g}")
-    warnings = [f"{path}: {ORIGIN_UNKNOWN}"]
-    if is_shifted:
-        warnings.append(
-            f"{path}: its shifts (columns 4 to 6) are not applied; bake them into"
-            " columns 24 to 26"
-        )
     return coordinates_from_xyz(
         "Dynamo table",
         "voxels",
@@ -73,7 +68,7 @@ def read_table(path: Path) -> Coordinates:
         # A table that nothing was aligned with has 0 in every row.
         score=score if any(score) else None,
         tomogram=_names(path, numbers),
-        warnings=tuple(warnings),
+        warnings=(f"{path}: {ORIGIN_UNKNOWN}",),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,21 @@ LARGEST = 1e9
 """No coordinate [Å or voxels] is larger; damaged bytes often are."""
 
 
-def _begins(line: str) -> Callable[[str], bool]:
-    return lambda text: any(s.lstrip().startswith(line) for s in text.splitlines())
+EMPTY = {
+    ".ndjson": "CryoET portal ndjson",
+    ".coords": "TomoTwin coords",
+    ".tbl": "Dynamo table",
+}
+"""Kinds without a header: a file of no picks has nothing but its name to tell it by."""
+
+
+def _has_block(name: str) -> Callable[[str], bool]:
+    """Return a test of whether a line is `data_` and a name, and nothing else.
+
+    A row of a table may begin like that: tomograms are called `data_01`.
+    """
+    line = re.compile(rf"^[ \t]*data_{name}[ \t]*(#.*)?$", re.MULTILINE)
+    return lambda text: line.search(text) is not None
 
 
 def _is_json_with(key: str) -> Callable[[str], bool]:
@@ -83,8 +97,8 @@ TEXTS: tuple[tuple[Callable[[str], bool], Callable[[Path], Coordinates]], ...] =
     (_is_json_with("pickable_object_name"), _read_copick),
     (_has_json_lines, portal.read_points),
     (_is_json, _read_copick),
-    (_begins(f"data_{cbox.BLOCK}"), cbox.read_boxes),
-    (_begins("data_"), _read_star),
+    (_has_block(cbox.BLOCK), cbox.read_boxes),
+    (_has_block(r"[^\s,]*"), _read_star),
     (_has_number_columns(dynamo.FEWEST_COLUMNS, np.inf), dynamo.read_table),
     (_has_number_columns(3, 3), tomotwin.read_coords),
     (lambda _: True, read_xyz_table),
@@ -99,8 +113,13 @@ def read_coordinates(path: Path) -> Coordinates:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is of no known kind or damaged, or a number is out of all bounds.
+        If it is a folder, of no known kind or damaged, or a number is out of all
+        bounds.
     """
+    if path.is_dir():
+        raise ValueError(
+            f"{path} is a folder; expected a file of picks, name the files in it"
+        )
     if not path.is_file():
         raise FileNotFoundError(f"file of picks {path} does not exist; mend its path")
     with path.open("rb") as file:
@@ -109,9 +128,18 @@ def read_coordinates(path: Path) -> Coordinates:
         found = imod.read_model(path)
     else:
         text = read_text(path, READABLE).lstrip()
+        if not text and path.suffix in EMPTY:
+            return _no_picks(path)
         found = next(read for fits, read in TEXTS if fits(text))(path)
     _check_bounds(path, found)
     return found
+
+
+def _no_picks(path: Path) -> Coordinates:
+    """Return what an empty file says, by its name."""
+    kind = EMPTY[path.suffix]
+    warning = f"{path} is empty; taken as a {kind} of no picks"
+    return coordinates_from_xyz(kind, "voxels", [], warnings=(warning,))
 
 
 def _check_bounds(path: Path, found: Coordinates) -> None:

@@ -200,7 +200,8 @@ def _zyx(
         )
     warnings.append(
         f"{path}: axes reordered, its MAPC, MAPR, MAPS are {axes[::-1]} and not (1, 2,"
-        " 3); programs that ignore them see the axes otherwise"
+        " 3); RELION ignores them and reads the axes otherwise, so that its picks would"
+        " not fit: for RELION write the file with axes 1, 2, 3 and pick in that"
     )
     return volume.transpose([axes.index(axis) for axis in (3, 2, 1)])
 

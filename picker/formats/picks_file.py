@@ -12,15 +12,21 @@ from picker.formats.copick import object_name
 from picker.formats.kinds import read_coordinates
 from picker.formats.records import one_if_equal
 from picker.formats.text import listed
-from picker.formats.units import check_positions, position_from_coordinates
+from picker.formats.units import (
+    check_positions,
+    pixel_size_warning,
+    position_from_coordinates,
+)
 from picker.picks import Picks, concatenate, picks_from_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from picker.config import Particle
-    from picker.formats.records import Coordinates
+    from picker.formats.records import Coordinates, Sizes
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +80,7 @@ def read_given_picks(
         classes = _classes(path, mine, names)
         picks = picks_from_arrays(position, classes, mine.score)
         warnings += [*found.warnings, *tilt_warning(path, mine, tilt_pixel_size)]
+        warnings += pixel_size_warning(path, mine, voxel_size)
         warnings += check_positions(path, mine, position, voxel_size, shape_zyx)
         if len(picks) == 0:
             warnings.append(f"{path} has no picks of {tomogram}")
@@ -119,15 +126,17 @@ def of_tomogram(
     # No array of the names: it would give each the room of the longest.
     mine = np.array([name == tomogram for name in found.tomogram])
     others = () if mine.any() else tuple(dict.fromkeys(found.tomogram))
-    particle, t = found.particle, found.tilt_pixel_size
-    if isinstance(t, tuple):
-        # Without rows of its own, any is as good.
-        t = one_if_equal(
-            [own for own, keep in zip(t, mine, strict=True) if keep] or t[:1]
-        )
+    particle, shift = found.particle, found.shift_zyx
     return replace(
         found,
-        tilt_pixel_size=t,
+        tilt_pixel_size=_of_rows(found.tilt_pixel_size, mine),
+        pixel_size=_of_rows(found.pixel_size, mine),
+        doubtful_sizes={
+            name: size
+            for name, sizes in found.doubtful_sizes.items()
+            if (size := _of_rows(sizes, mine)) is not None
+        },
+        shift_zyx=None if shift is None else shift[mine],
         value_zyx=found.value_zyx[mine],
         score=found.score[mine],
         tomogram=[tomogram] * int(mine.sum()),
@@ -135,6 +144,15 @@ def of_tomogram(
         if particle is None
         else [name for name, keep in zip(particle, mine, strict=True) if keep],
     ), others
+
+
+def _of_rows(sizes: Sizes | None, mine: NDArray[np.bool_]) -> Sizes | None:
+    """Return the sizes [Å] of these rows alone."""
+    if not isinstance(sizes, tuple):
+        return sizes
+    # Without rows of its own, any is as good.
+    own = [size for size, keep in zip(sizes, mine, strict=True) if keep]
+    return one_if_equal(own or sizes[:1])
 
 
 def _classes(path: Path, found: Coordinates, names: list[str]) -> list[str]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from picker.picks import Picks
 
 Centre = Literal["size/2", "size/2-1"]
+Sizes = float | tuple[float, ...]
 Unit = Literal[
     "Å",
     "voxels",
@@ -97,8 +98,14 @@ class Coordinates:
     tilt_pixel_size
         t [Å]; of each row where the file has tilt series of several; None if it does
         not say.
-    voxel_size
-        v [Å] of the tomogram that was picked in; None if the file does not say.
+    pixel_size
+        What voxels are counted in [Å] where the file defines it; of each row if they
+        differ; None: the tomogram's voxels.
+    doubtful_sizes
+        Column: pixel size [Å] that voxels may be counted in; of each row if they
+        differ.
+    shift_zyx
+        `(n, 3)` shifts [Å] that are added to the positions; None: none.
     warnings
         What was left out or guessed.
     """
@@ -109,8 +116,10 @@ class Coordinates:
     score: NDArray[np.float32]
     tomogram: list[str] | None = None
     particle: list[str] | None = None
-    tilt_pixel_size: float | tuple[float, ...] | None = None
-    voxel_size: float | None = None
+    tilt_pixel_size: Sizes | None = None
+    pixel_size: Sizes | None = None
+    doubtful_sizes: Mapping[str, Sizes] = field(default_factory=dict)
+    shift_zyx: NDArray[np.float64] | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -136,7 +145,7 @@ def coordinates_from_xyz(
         )
 
 
-def one_if_equal(sizes: Sequence[float]) -> float | tuple[float, ...] | None:
+def one_if_equal(sizes: Sequence[float]) -> Sizes | None:
     """Return the sizes, or the one that they all are; None if there are none."""
     different = set(sizes)
     return tuple(sizes) if len(different) > 1 else next(iter(different), None)

@@ -9,6 +9,7 @@ import numpy as np
 
 from picker.formats.records import (
     Coordinates,
+    Sizes,
     Unit,
     coordinates_from_xyz,
     one_if_equal,
@@ -34,6 +35,13 @@ PYTOM_SCORE = "rlnLCCmax"
 INDEX = "rlnTomoImportParticleFile"
 TILT_SIZE = "rlnTomoTiltSeriesPixelSize"
 GROUP = "rlnOpticsGroup"
+ORIGIN = tuple(f"rlnOrigin{axis}Angst" for axis in "XYZ")
+TURNED = tuple(f"rlnTomoSubtomogram{angle}" for angle in ("Rot", "Tilt", "Psi"))
+MICROGRAPH_SIZE = "rlnMicrographPixelSize"
+DETECTOR_SIZE = "rlnDetectorPixelSize"
+MAGNIFICATION = "rlnMagnification"
+PIXEL_SIZES = (MICROGRAPH_SIZE, "rlnImagePixelSize", "rlnPixelSize", TILT_SIZE)
+"""Columns that may say what coordinates are counted in [Å]."""
 TILT_NOTE = "tilt_series_pixel_size"
 VOLUME_SUFFIXES = {
     *(".tomostar", ".mrc", ".mrcs", ".map", ".rec", ".st", ".ali"),
@@ -96,29 +104,41 @@ def read_coordinates(path: Path) -> Coordinates:
 
 
 def _coordinates(path: Path, blocks: dict[str, dict[str, list[str]]]) -> Coordinates:
-    """Return the coordinates of the first table that has any."""
-    for columns in blocks.values():
-        kind, unit, names = _kind(columns)
-        if not names:
-            continue
-        value_xyz = np.stack([numbers(path, columns, name) for name in names], axis=1)
-        if kind == "Warp" and _are_fractions(value_xyz):
-            unit = "fractions of the tomogram"
-        score = next((s for s in (OUR_SCORE, SCORE, PYTOM_SCORE) if s in columns), None)
-        return coordinates_from_xyz(
-            kind,
-            unit,
-            value_xyz,
-            score=numbers(path, columns, score) if score else None,
-            tomogram=_tomograms(columns),
-            particle=columns.get("pickerParticle"),
-            tilt_pixel_size=_tilt_pixel_size(path, blocks, columns),
-            voxel_size=_voxel_size(path, kind, columns),
-            warnings=_origin_warning(path, columns),
+    """Return the coordinates of the one table that has any."""
+    tables = [name for name, columns in blocks.items() if _kind(columns)[2]]
+    if not tables:
+        raise ValueError(
+            f"{path} has no coordinates; expected rlnCenteredCoordinateX/Y/ZAngst,"
+            " rlnCoordinateX/Y/Z or pickerPositionX/Y/Z"
         )
-    raise ValueError(
-        f"{path} has no coordinates; expected rlnCenteredCoordinateX/Y/ZAngst,"
-        " rlnCoordinateX/Y/Z or pickerPositionX/Y/Z"
+    if len(tables) > 1:
+        raise ValueError(
+            f"{path} has coordinates in {len(tables)} tables"
+            f" ({listed(f'data_{name}' for name in tables)}); expected one, make a"
+            " file of each"
+        )
+    columns = blocks[tables[0]]
+    kind, unit, names = _kind(columns)
+    value_xyz = np.stack([numbers(path, columns, name) for name in names], axis=1)
+    if kind == "Warp" and _are_fractions(value_xyz):
+        unit = "fractions of the tomogram"
+    score = next((s for s in (OUR_SCORE, SCORE, PYTOM_SCORE) if s in columns), None)
+    sizes = _pixel_sizes(path, blocks, columns) if unit == "voxels" else {}
+    # RELION counts in pixels of the micrograph; Warp, by its --coords_angpix alone.
+    own = sizes.get(MICROGRAPH_SIZE) if kind == "RELION 3.1" else None
+    shift_xyz, warnings = _shifts(path, columns)
+    return coordinates_from_xyz(
+        kind,
+        unit,
+        value_xyz,
+        score=numbers(path, columns, score) if score else None,
+        tomogram=_tomograms(columns),
+        particle=columns.get("pickerParticle"),
+        tilt_pixel_size=_tilt_pixel_size(path, blocks, columns),
+        pixel_size=own,
+        doubtful_sizes={} if own else sizes,
+        shift_zyx=None if shift_xyz is None else shift_xyz[:, ::-1],
+        warnings=warnings,
     )
 
 
@@ -151,12 +171,23 @@ def _are_fractions(value: NDArray[np.float64]) -> bool:
     )
 
 
-def _voxel_size(path: Path, kind: str, columns: dict[str, list[str]]) -> float | None:
-    """Return the voxel size [Å] that pytom-match-pick notes beside its voxels."""
-    name = "rlnDetectorPixelSize"
-    if kind != "pytom-match-pick" or not columns.get(name):
-        return None
-    return float(numbers(path, columns, name)[0])
+def _pixel_sizes(
+    path: Path, blocks: dict[str, dict[str, list[str]]], columns: dict[str, list[str]]
+) -> dict[str, Sizes]:
+    """Return column: pixel size [Å] that a file of voxels names, in its optics too.
+
+    Source: RELION 3.1, src/metadata_label.h. Sizes of the images, the tilt series or
+    the detector need not be those of the coordinates: WarpTools' ts_export_particles
+    reads the former for shifts alone.
+    """
+    found = {name: _of_rows(path, blocks, columns, name) for name in PIXEL_SIZES}
+    detector = _of_rows(path, blocks, columns, DETECTOR_SIZE)
+    magnification = _of_rows(path, blocks, columns, MAGNIFICATION)
+    if isinstance(detector, float) and isinstance(magnification, float):
+        # Micrometres over magnification; alone, as pytom-match-pick has it, it is Å.
+        detector = detector * 1e4 / magnification if magnification else None
+    found[DETECTOR_SIZE] = detector
+    return {name: sizes for name, sizes in found.items() if sizes is not None}
 
 
 def _tomograms(columns: dict[str, list[str]]) -> list[str] | None:
@@ -171,21 +202,34 @@ def _tomograms(columns: dict[str, list[str]]) -> list[str] | None:
 
 def _tilt_pixel_size(
     path: Path, blocks: dict[str, dict[str, list[str]]], columns: dict[str, list[str]]
-) -> float | tuple[float, ...] | None:
-    """Return t [Å] from a table or from our own comment, of each row if they differ.
+) -> Sizes | None:
+    """Return t [Å] from a table or from our own comment, of each row if they differ."""
+    if (sizes := _of_rows(path, blocks, columns, TILT_SIZE)) is not None:
+        return sizes
+    note = read_comments(path).get(TILT_NOTE)
+    return float(numbers(path, {TILT_NOTE: [note]}, TILT_NOTE)[0]) if note else None
+
+
+def _of_rows(
+    path: Path,
+    blocks: dict[str, dict[str, list[str]]],
+    columns: dict[str, list[str]],
+    column: str,
+) -> Sizes | None:
+    """Return a column's number, of each row if they differ, from its optics group.
 
     Raises
     ------
     ValueError
         If there are several and a row does not say which is its own.
     """
-    if TILT_SIZE in columns:
-        return one_if_equal(numbers(path, columns, TILT_SIZE).tolist())
+    if column in columns:
+        return one_if_equal(numbers(path, columns, column).tolist())
     groups: dict[str, float] = {}
     for table in blocks.values():
-        if TILT_SIZE not in table:
+        if column not in table:
             continue
-        sizes = numbers(path, table, TILT_SIZE).tolist()
+        sizes = numbers(path, table, column).tolist()
         names = table.get(GROUP) or [f"row {n}" for n in range(1, len(sizes) + 1)]
         groups |= dict(zip(names, sizes, strict=True))
     if len(set(groups.values())) == 1:
@@ -196,22 +240,44 @@ def _tilt_pixel_size(
         if mine is None or unknown:
             what = f"group {listed(unknown)}" if unknown else f"no column {GROUP}"
             raise ValueError(
-                f"{path} has tilt series of several pixel sizes"
-                f" ({sorted(set(groups.values()))} Å), and its picks have {what};"
+                f"{path} has several pixel sizes"
+                f" ({sorted(set(groups.values()))} Å), {column}, and its picks have"
+                f" {what};"
                 f" expected {GROUP} in each row to say which, mend it or split the file"
             )
         return one_if_equal([groups[name] for name in mine])
-    note = read_comments(path).get(TILT_NOTE)
-    return float(numbers(path, {TILT_NOTE: [note]}, TILT_NOTE)[0]) if note else None
+    return None
 
 
-def _origin_warning(path: Path, columns: dict[str, list[str]]) -> tuple[str, ...]:
-    """Return a warning if a refinement's shifts are in the file; they are not ours."""
-    shifts = [name for name in columns if name.startswith("rlnOrigin")]
-    given = [name for name in shifts if numbers(path, columns, name).any()]
+def _shifts(
+    path: Path, columns: dict[str, list[str]]
+) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
+    """Return `(n, 3)` what a refinement adds to x, y, z [Å], and warnings.
+
+    RELION's origin is subtracted from the coordinate. Pixels (rlnOriginX) have no size
+    that is sure, and those of a subtomogram that was turned are not along our axes.
+
+    Source: RELION 5, src/jaz/tomography/particle_set.cpp; Warp,
+    WarpTools/Commands/Tiltseries/ExportParticlesTiltseries.cs.
+    """
+    given = [
+        name
+        for name in columns
+        if name.startswith("rlnOrigin") and numbers(path, columns, name).any()
+    ]
     if not given:
-        return ()
-    return (f"{path}: {given[0]} is not applied; bake shifts into coordinates",)
+        return None, ()
+    turned = [n for n in TURNED if n in columns and numbers(path, columns, n).any()]
+    if turned or not set(given) <= set(ORIGIN):
+        why = f", as {turned[0]} turns it" if turned else ""
+        text = f"{path}: {given[0]} is not applied{why}; bake shifts into coordinates"
+        return None, (text,)
+    num = len(columns[given[0]])
+    shifts = [
+        -numbers(path, columns, name) if name in columns else np.zeros(num)
+        for name in ORIGIN
+    ]
+    return np.stack(shifts, axis=1), ()
 
 
 def _read_index(path: Path, columns: dict[str, list[str]]) -> Coordinates:
@@ -241,11 +307,24 @@ def _read_index(path: Path, columns: dict[str, list[str]]) -> Coordinates:
         score=np.concatenate([np.empty(0, np.float32), *(p.score for _, p in parts)]),
         tomogram=[name for name, part in parts for _ in part.score],
         tilt_pixel_size=_of_all_rows([part for _, part in parts]),
+        shift_zyx=_all_shifts([part for _, part in parts]),
         warnings=tuple(text for _, part in parts for text in part.warnings),
     )
 
 
-def _of_all_rows(parts: Sequence[Coordinates]) -> float | tuple[float, ...] | None:
+def _all_shifts(parts: Sequence[Coordinates]) -> NDArray[np.float64] | None:
+    """Return `(n, 3)` shifts [Å] of all parts' rows together, None if none has any."""
+    if all(part.shift_zyx is None for part in parts):
+        return None
+    return np.concatenate(
+        [
+            np.zeros((len(part.score), 3)) if part.shift_zyx is None else part.shift_zyx
+            for part in parts
+        ]
+    )
+
+
+def _of_all_rows(parts: Sequence[Coordinates]) -> Sizes | None:
     """Return t [Å] of all parts' rows together, None if one does not say it."""
     sizes: list[float] = []
     for part in parts:

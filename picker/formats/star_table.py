@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,14 +37,22 @@ def read_blocks(
     Raises
     ------
     ValueError
-        If the file is no STAR text, or a row has too few or too many values.
+        If the file is no STAR text, two tables have one name, or a row has too few or
+        too many values.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text; expected a STAR file") from error
-    words = (line.split() for line in text.splitlines())
-    columns = [w[0][1:] for w in words if w and w[0].startswith("_")]
+    lines = [line.strip() for line in text.splitlines()]
+    columns = [line.split()[0][1:] for line in lines if line.startswith("_")]
+    names = [line for line in lines if line.startswith("data_")]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        # The second would take the place of the first.
+        raise ValueError(
+            f"{path} has several tables called {cut(twice[0])}; expected each name"
+            " once, split the file or rename them"
+        )
     try:
         blocks: dict[str, Any] = starfile.read(
             path, always_dict=True, parse_as_string=columns

@@ -14,6 +14,7 @@ import numpy as np
 from picker.formats.rows import each_class, rows_of, texts
 from picker.formats.star import CENTERED, CLASS, COORDINATE, SCORE, TILT_NOTE
 from picker.formats.star_table import write_block
+from picker.formats.text import listed
 from picker.formats.units import centre_position
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def write_relion4(
 ) -> None:
     """Write RELION 4 particles: unbinned pixels from 1, p·v/t + 1."""
     columns = ["rlnTomoName", *COORDINATE, SCORE, CLASS]
+    if tilt_pixel_size is None:
+        _warn_of_binned([one for one in tomograms if one.tilt_pixel_size is None])
     for number, particle in each_class(particles, tomograms):
         rows = []
         for one in tomograms:
@@ -142,6 +145,23 @@ def write_warp(
                 for position, score in rows_of(one.picks, particle)
             ]
             write_block(folder / f"{one.tomogram}_{particle}.star", "", columns, rows)
+
+
+def _warn_of_binned(tomograms: Sequence[TomogramPicks]) -> None:
+    """Warn that voxels are written as pixels of the tilt series.
+
+    Source: 3dem/relion#1059.
+    """
+    if tomograms:
+        logger.warning(
+            "warning: the tilt series' pixel size of %d tomograms (%s) is not known;"
+            " their voxels are written as RELION 4's unbinned pixels, which is wrong"
+            " unless the tomograms are unbinned; set export.tilt_series_pixel_size,"
+            " export.tomograms_star or the table's column tilt_pixel_size (in picker"
+            " convert --tilt-pixel-size or --tomograms-star)",
+            len(tomograms),
+            listed(one.tomogram for one in tomograms),
+        )
 
 
 def _tilt_notes(

@@ -28,6 +28,10 @@ PIXEL_SIZES = (0.01, 1000.0)
 SIZES_AGREE = 0.05
 """How far, as a fraction, a file's voxel size may be from the tomogram's."""
 OUR_KIND = "picker STAR"
+NEAR = 2.0
+"""Voxels beyond a face within which a pick is a stray, not one of another unit."""
+FIRST_VOXELS = 2.0
+"""Numbers that are all smaller are rather parts of the tomogram than voxels of it."""
 EPSILON = 1e-6
 """Slack at the faces [voxels]: files hold six decimals."""
 
@@ -62,12 +66,11 @@ def position_from_coordinates(
     ------
     ValueError
         If pixels of the tilt series come without t, t cannot be believed, or the file
-        says that it counts voxels of another size.
+        may count voxels of another size.
 
     Source: RELION 5 tomography documentation; 3dem/relion#1137; for EMAN2,
     https://github.com/cryoem/eman2, programs/e2spt_tempmatch.py.
     """
-    value = found.value_zyx
     t = found.tilt_pixel_size
     # EMAN2's files count in pixels of their own, whatever the tilt series has.
     if tilt_pixel_size is not None and found.unit != "pixels from the centre":
@@ -84,13 +87,27 @@ def position_from_coordinates(
             f"{path}: the tilt series' pixel size is {t:g} Å; expected"
             f" {PIXEL_SIZES[0]:g} to {PIXEL_SIZES[1]:g} Å, mend it"
         )
-    _check_voxel_size(path, found.voxel_size, voxel_size)
+    position = _unshifted(path, found, voxel_size, shape_zyx, t, centre, tilt_size_zyx)
+    return position if found.shift_zyx is None else position + found.shift_zyx
+
+
+def _unshifted(
+    path: Path,
+    found: Coordinates,
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+    t: float | None,
+    centre: Centre,
+    tilt_size_zyx: tuple[int, int, int] | None,
+) -> NDArray[np.float64]:
+    """Return the positions [Å] before a refinement's shifts are added."""
+    value = found.value_zyx
     size: NDArray[np.float64] = np.array(shape_zyx) * voxel_size
     match found.unit:
         case "Å":
             return value
         case "voxels":
-            return value * voxel_size
+            return value * _counted_in(path, found, voxel_size, shape_zyx)
         case "fractions of the tomogram":
             return value * size
         case "Å from the centre":
@@ -137,13 +154,69 @@ def middle(shape_zyx: tuple[int, int, int], voxel_size: float) -> NDArray[np.flo
     return np.array(shape_zyx) * (voxel_size / 2)
 
 
-def _check_voxel_size(path: Path, said: float | None, voxel_size: float) -> None:
-    if said is not None and abs(said - voxel_size) > SIZES_AGREE * voxel_size:
+def _counted_in(
+    path: Path,
+    found: Coordinates,
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+) -> float:
+    """Return the size [Å] of what a file of voxels counts in.
+
+    Raises
+    ------
+    ValueError
+        If a pixel size in the file is another than the tomogram's, and it is not sure
+        that the coordinates are counted in it: then both readings are shown.
+    """
+    own = found.pixel_size
+    for name, sizes in (("rlnMicrographPixelSize", own), *found.doubtful_sizes.items()):
+        each = sizes if isinstance(sizes, tuple) else (sizes,)
+        for size in each:
+            if size is not None and not PIXEL_SIZES[0] <= size <= PIXEL_SIZES[1]:
+                raise ValueError(
+                    f"{path}: {name} is {size:g} Å; expected {PIXEL_SIZES[0]:g} to"
+                    f" {PIXEL_SIZES[1]:g} Å, mend it or remove the column"
+                )
+    for name, sizes in found.doubtful_sizes.items():
+        for size in sizes if isinstance(sizes, tuple) else (sizes,):
+            if not _agree(size, voxel_size) and len(found.value_zyx):
+                first = found.value_zyx[0]
+                z, y, x = np.round(np.array(shape_zyx) * voxel_size / size).astype(int)
+                raise ValueError(
+                    f"{path} ({found.kind}) counts voxels of {size:g} Å ({name});"
+                    f" expected the tomogram's, {voxel_size:g} Å: {xyz(first)} read as"
+                    f" pixels of {size:g} Å is at {xyz(first * size)} Å, read as voxels"
+                    f" of the tomogram at {xyz(first * voxel_size)} Å; convert it as"
+                    f" the first: picker convert {path.name} --voxel-size {size:g}"
+                    f" --shape {z} {y} {x} --unit voxels --to picker ..., or as the"
+                    " second: --tomogram FILE --unit voxels"
+                )
+    if isinstance(own, tuple):
         raise ValueError(
-            f"{path} counts voxels of {said:g} Å (rlnDetectorPixelSize); expected the"
-            f" tomogram's, {voxel_size:g} Å; name the tomogram that was picked in, or"
-            " convert the file with that one's --voxel-size"
+            f"{path} counts one tomogram in pixels of several sizes"
+            f" ({listed(f'{s:g}' for s in sorted(set(own)))} Å); expected one, split"
+            " the file"
         )
+    # One that agrees is the tomogram's, rounded.
+    return voxel_size if own is None or _agree(own, voxel_size) else own
+
+
+def pixel_size_warning(path: Path, found: Coordinates, voxel_size: float) -> list[str]:
+    """Return a warning if a file counts in pixels that are not the tomogram's voxels.
+
+    `found` holds one tomogram alone.
+    """
+    size = found.pixel_size
+    if not isinstance(size, float) or _agree(size, voxel_size):
+        return []
+    return [
+        f"{path} counts pixels of {size:g} Å (rlnMicrographPixelSize), the tomogram's"
+        f" voxels are {voxel_size:g} Å; read as pixels of {size:g} Å"
+    ]
+
+
+def _agree(size: float, voxel_size: float) -> bool:
+    return abs(size - voxel_size) <= SIZES_AGREE * voxel_size
 
 
 def check_positions(
@@ -181,8 +254,11 @@ def check_positions(
     others = _other_readings(found, voxel_size, shape_zyx)
     if outside.any():
         first = int(np.flatnonzero(outside)[0])
+        # One stray pick near a face is no other unit: most lie far outside then.
+        beyond = np.maximum(-index, index - (np.array(shape_zyx) - 1)).max(axis=1)
+        is_unit = 2 * outside.sum() >= len(outside) and beyond.max() > NEAR
         for unit, other in others.items():
-            if inside(other / voxel_size, shape_zyx).all():
+            if is_unit and inside(other / voxel_size, shape_zyx).all():
                 raise ValueError(
                     f"{path} ({found.kind}) has its numbers in another unit:"
                     f" {_both(found, first, position_zyx, unit, other, voxel_size)};"
@@ -192,12 +268,14 @@ def check_positions(
                 )
         raise ValueError(
             f"{path} ({found.kind}) has {outside.sum()} of {len(outside)} picks outside"
-            f" of the tomogram, the first at x, y, z {xyz(position_zyx[first])} Å;"
-            f" expected 0, 0, 0 to {xyz((np.array(shape_zyx) - 1) * voxel_size)} Å;"
-            " check the voxel size, the tomogram and the file"
+            f" of the tomogram, the first, pick {first + 1}, at x, y, z"
+            f" {xyz(position_zyx[first])} Å, voxel {xyz(index[first])}; expected 0, 0,"
+            f" 0 to {xyz((np.array(shape_zyx) - 1) * voxel_size)} Å; remove picks that"
+            " lie outside, or check the voxel size, the tomogram and the file"
         )
     if is_certain:
         return []
+    _refuse_first_voxels(path, found, position_zyx, voxel_size, shape_zyx)
     # Our own files say their unit; who wrote them knew it.
     if found.kind != OUR_KIND:
         _refuse_corner(path, found, position_zyx, others, voxel_size, shape_zyx)
@@ -259,6 +337,34 @@ def _refuse_corner(
         )
 
 
+def _refuse_first_voxels(
+    path: Path,
+    found: Coordinates,
+    position: NDArray[np.float64],
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+) -> None:
+    """Refuse voxels that all lie in the tomogram's first: they may be parts of it."""
+    value = found.value_zyx
+    fewest = 1 if found.kind.startswith("Warp") else FEWEST_TO_REFUSE
+    if (
+        found.unit != "voxels"
+        or len(value) < fewest
+        or (np.abs(value) >= FIRST_VOXELS).any()
+        or (value == np.round(value)).all()
+        or min(shape_zyx) < CLEAR_RATIO * FIRST_VOXELS
+    ):
+        return
+    unit = "fractions of the tomogram"
+    other = value * np.array(shape_zyx) * voxel_size
+    raise ValueError(
+        f"{path} ({found.kind}) may have its numbers in another unit:"
+        f" {_both(found, 0, position, unit, other, voxel_size)}; read as voxels all"
+        f" {len(value)} picks lie within the tomogram's first two voxels;"
+        f" {_advice(path, unit)}, or with --unit voxels if they are"
+    )
+
+
 def _warn_of_voxels(
     path: Path,
     found: Coordinates,
@@ -300,7 +406,11 @@ def _both(
 
 
 def _advice(path: Path, unit: str) -> str:
-    known = {"Å": "angstrom", "voxels": "voxels"}
+    known = {
+        "Å": "angstrom",
+        "voxels": "voxels",
+        "fractions of the tomogram": "fractions",
+    }
     if unit in known:
         return (
             f"mend the file, or convert it: picker convert {path.name} --unit"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,8 @@ def read_tomogram(
     ValueError
         If it cannot be read, is not 3-D, has an axis of fewer than 16 voxels, voxels
         that are not finite, or the same value in every voxel.
+    MemoryError
+        If it does not fit into the memory.
     """
     stored, size, warnings = _read(path, voxel_size)
     if stored.dtype.kind not in "iuf":
@@ -53,7 +56,10 @@ def read_tomogram(
             f"{path}: z is not the thinnest axis (x {x}, y {y}, z {z}); if the"
             " reconstruction was not rotated, rotate it about x"
         )
-    volume = np.array(stored, dtype=np.float32, order="C")
+    try:
+        volume = np.array(stored, dtype=np.float32, order="C")
+    except MemoryError as error:
+        raise MemoryError(_too_large(path, stored.shape)) from error
     # Slice by slice: a mask of the whole would take a quarter more memory.
     bad = sum(s.size - np.count_nonzero(np.isfinite(s)) for s in volume)
     if bad:
@@ -86,6 +92,11 @@ def read_geometry(
         z, y, x = array.shape
         return (z, y, x), size, warnings
     stored, size, warnings = _read(path, voxel_size)
+    if stored.ndim != 3:
+        raise ValueError(
+            f"{path} has shape {stored.shape}; expected a volume with three axes (z, y,"
+            " x), write it to a file of its own"
+        )
     z, y, x = stored.shape
     return (z, y, x), size, warnings
 
@@ -115,13 +126,24 @@ def read_mask(
             f"mask {path} has shape {stored.shape} (z, y, x); expected the tomogram's,"
             f" {tuple(shape_zyx)}"
         )
-    mask: NDArray[np.bool_] = np.asarray(stored > 0)
+    try:
+        mask: NDArray[np.bool_] = np.asarray(stored > 0)
+    except MemoryError as error:
+        raise MemoryError(_too_large(path, stored.shape)) from error
     if not mask.any():
         raise ValueError(
             f"mask {path} is 0 everywhere; expected values above 0 where picks are"
             " wanted"
         )
     return mask
+
+
+def _too_large(path: Path, shape: tuple[int, ...]) -> str:
+    size = math.prod(shape) * 4 / 1e9
+    return (
+        f"{path} has {' x '.join(map(str, shape))} voxels (z, y, x), {size:.3g} GB in"
+        " memory, more than there is; bin it, or find a larger machine"
+    )
 
 
 def _read(

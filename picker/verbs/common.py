@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from picker.config import Particle, Split, explained
+from picker.formats.text import cut
 from picker.interrupt import Interrupted
 from picker.whole import written_whole
 
@@ -197,9 +198,17 @@ def run_logged(arguments: argparse.Namespace) -> int:
     except Interrupted as error:
         logger.warning("%s", error)
         return error.exit_status
+    except MemoryError as error:
+        logger.error("error: %s", str(error) or "the memory is too small for this")
+        return 1
     except OSError as error:
-        if error.errno not in DISK_IS_FULL:
+        if error.errno in DISK_IS_FULL:
+            logger.error("error: %s; free some space, then run again", error)
+        elif error.filename is not None:
+            # A path that a user gave, not a slip of ours.
+            name = cut(os.fsdecode(error.filename))
+            logger.error("error: %s: %s; mend the path", name, error.strerror)
+        else:
             raise
-        logger.error("error: %s; free some space, then run again", error)
         return 1
     return 0

@@ -29,7 +29,11 @@ from picker.formats.star import VOLUME_SUFFIXES, write_picks
 from picker.formats.targets import FILES, files_of_target, write_target
 from picker.formats.text import READABLE, listed
 from picker.formats.tomograms_star import read_tilt_series
-from picker.formats.units import check_positions, position_from_coordinates
+from picker.formats.units import (
+    check_positions,
+    pixel_size_warning,
+    position_from_coordinates,
+)
 from picker.formats.volume import read_geometry
 from picker.picks import Picks, concatenate, picks_from_arrays
 from picker.verbs.export import with_tilt_series
@@ -45,7 +49,11 @@ logger = logging.getLogger("picker")
 
 OURS = "picker"
 KINDS = (OURS, *get_args(Target))
-UNITS: dict[str, Unit] = {"angstrom": "Å", "voxels": "voxels"}
+UNITS: dict[str, Unit] = {
+    "angstrom": "Å",
+    "voxels": "voxels",
+    "fractions": "fractions of the tomogram",
+}
 COLORS = ("#e6194b", "#4363d8", "#3cb44b", "#f58231", "#911eb4", "#46f0f0", "#f032e6")
 
 
@@ -100,7 +108,9 @@ def run(arguments: argparse.Namespace) -> None:
     for path in arguments.inputs:
         found = read_coordinates(path)
         if arguments.unit:
-            found = replace(found, unit=UNITS[arguments.unit])
+            # Of the tomogram: whatever pixel size the file names.
+            unit = UNITS[arguments.unit]
+            found = replace(found, unit=unit, pixel_size=None, doubtful_sizes={})
         for warning in found.warnings:
             logger.warning("warning: %s", warning)
         for name, mine in _by_tomogram(path, found, arguments):
@@ -216,6 +226,7 @@ def _picks(
         checked_name(name)
     picks = picks_from_arrays(position, particle or [], found.score)
     warnings = tilt_warning(path, found, t)
+    warnings += pixel_size_warning(path, found, voxel_size)
     warnings += check_positions(
         path, found, position, voxel_size, shape_zyx, is_certain=bool(arguments.unit)
     )

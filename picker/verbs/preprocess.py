@@ -88,7 +88,7 @@ def _preprocess_all(
         mask = masks / f"{row.tomogram}.zarr"
         try:
             entry = _preprocess(row, volume, labels, mask, particles, settings)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, MemoryError) as error:
             stop_if_disk_is_full(error)
             # Recorded, not hidden: `finish` ends the run with this text.
             logger.error("%s cannot be used: %s", row.tomogram, error)
@@ -98,9 +98,10 @@ def _preprocess_all(
                 path=volume,
                 volume=volume,
                 stamps=_stamps(row),
-                error=str(error),
-                # A file server that did not answer may do so next time.
-                retry=isinstance(error, OSError),
+                error=str(error) or f"{row.path}: the memory is too small for it",
+                # A file server that did not answer may do so next time, and memory
+                # may be free.
+                retry=isinstance(error, (OSError, MemoryError)),
             )
         for warning in entry.warnings:
             logger.warning("warning: %s", warning)

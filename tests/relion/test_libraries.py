@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from picker.config import CopickSettings, Particle
+from picker.config import CopickSettings, ExportSettings, Particle
 from picker.formats import copick, mrc, ome_zarr
 from picker.formats.picks_file import read_given_picks
+from picker.formats.records import TomogramPicks
 from picker.formats.star import write_picks
+from picker.formats.targets import write_target
 from picker.formats.volume import read_tomogram
 from picker.picks import picks_from_arrays
 from picker.verbs.common import Entry, write_manifest
@@ -27,6 +29,10 @@ PARTICLES = [
     {"name": "beta_amylase", "radius": 65.0, "color": "#ff0000"},
     {"name": "never", "radius": 40.0, "color": "#00ff00"},
 ]
+TARGETS = (
+    *("relion5", "relion4", "relion3", "warp", "copick"),
+    *("imod", "dynamo", "cbox"),
+)
 # Tomogram: particle, position z, y, x [Å], score.
 PICKS = {
     "TS_01": [
@@ -78,7 +84,7 @@ def exported(tmp_path_factory):
     (folder / "particles.json").write_text(json.dumps(PARTICLES))
     settings = {"tilt_series_pixel_size": TILT, "user_id": "me", "session_id": "7"}
     (folder / "export.json").write_text(json.dumps(settings))
-    for target in ("relion5", "relion4", "relion3", "warp", "copick"):
+    for target in TARGETS:
         subprocess.run(
             [
                 *(sys.executable, "-m", "picker", "export", "--target", target),
@@ -309,3 +315,73 @@ def test_every_star_file_that_is_exported_was_read(stars, exported):
         }
         assert set(files) == on_disk
     assert sum(map(len, stars.values())) == 2 + 3 * 4 + 3 + 6 + 6
+
+
+def given(path, tomogram, shape=SHAPE, voxel_size=VOXEL_SIZE):
+    """Return the picks that we read in a file, of the class ribosome."""
+    particles = [Particle(name="ribosome", radius=150)]
+    return read_given_picks([path], tomogram, particles, voxel_size, shape)[0]
+
+
+def many(folder, target, num=1000):
+    """Export picks anywhere in a tomogram for a target; return them."""
+    shape = (300, 620, 640)
+    rng = np.random.default_rng(0)
+    position = rng.uniform(-0.5, [n - 0.5 for n in shape], (num, 3)) * VOXEL_SIZE
+    picks = picks_from_arrays(position, ["ribosome"] * num, rng.random(num))
+    one = TomogramPicks(
+        tomogram="TS_01", voxel_size=VOXEL_SIZE, shape_zyx=shape, picks=picks
+    )
+    particles = [Particle(name="ribosome", radius=150)]
+    write_target(target, folder, [one], particles, ExportSettings())
+    return picks, shape
+
+
+def test_imodmodel_reads_our_models(exported, tmp_path):
+    """Points of 10 Å voxels, moved by half a voxel in x and y; an object a class."""
+    found = ask(
+        "libraries", "copy_model", exported / "imod" / "TS_01.mod", tmp_path / "a.mod"
+    )
+    assert found == [
+        [0, 26.5, 4.625, 10.25],
+        [0, 27.5, 19.5, 0.0],
+        [1, 1.899999976158142, 0.5, 17.0],
+    ]
+
+
+def test_what_imodmodel_writes_is_read(tmp_path):
+    picks, shape = many(tmp_path, "imod")
+    copy = tmp_path / "ribosome.mod"
+    ask("libraries", "copy_model", tmp_path / "TS_01.mod", copy)
+    again = given(copy, "TS_01", shape)
+    np.testing.assert_allclose(again.position_zyx, picks.position_zyx, atol=1e-3)
+
+
+def test_dynamotable_reads_our_tables(exported, tmp_path):
+    folder = exported / "dynamo"
+    files = (folder / "ribosome.tbl", folder / "ribosome.doc", tmp_path / "a.tbl")
+    assert ask("libraries", "copy_table", *files) == [
+        [26.0, 4.125, 10.25, 0.875, 1, "TS_01.mrc"],
+        [27.0, 19.0, 0.0, 0.5, 1, "TS_01.mrc"],
+        [9.9, 10.0, 3.3, 0.25, 1, "01.mrc"],
+    ]
+
+
+def test_what_dynamotable_writes_is_read(tmp_path):
+    picks, shape = many(tmp_path, "dynamo")
+    files = (tmp_path / "ribosome.tbl", tmp_path / "ribosome.doc")
+    copy = tmp_path / "copy" / "ribosome.tbl"
+    copy.parent.mkdir()
+    ask("libraries", "copy_table", *files, copy)
+    again = given(copy, "TS_01", shape)
+    np.testing.assert_allclose(again.position_zyx, picks.position_zyx, atol=1e-4)
+    np.testing.assert_allclose(again.score, picks.score, atol=1e-6)
+
+
+def test_cryolos_box_manager_reads_our_boxes(exported):
+    """Diameter 300 Å are 30 voxels: a corner lies 15 before the centre in x and y."""
+    found = ask("libraries", "read_boxes", exported / "cbox" / "TS_01_ribosome.cbox")
+    assert found == {
+        "tables": ["cryolo", "cryolo_include", "global"],
+        "boxes": [[11.0, -10.875, 10.25, 30, 0.875], [12.0, 4.0, 0.0, 30, 0.5]],
+    }

@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+import dynamotable
+import imodmodel
 import mrcfile
 import numpy as np
 import starfile
@@ -13,6 +15,7 @@ import zarr
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models import open_ome_zarr
+from pyStarDB import sp_pystardb
 
 
 def validate_mrc(path):
@@ -64,6 +67,32 @@ def read_stars(folder):
             for name, block in blocks.items()
         }
     return found
+
+
+def copy_model(path, copy):
+    """Return the points that imodmodel reads in a model; let it write them again."""
+    points = imodmodel.read(path)
+    imodmodel.write(points, copy)
+    return points[["object_id", "x", "y", "z"]].to_numpy().tolist()
+
+
+def copy_table(path, names, copy):
+    """Return the rows that dynamotable reads in a table; let it write them again."""
+    table = dynamotable.read(path)
+    dynamotable.write(table, copy)
+    columns = ["x", "y", "z", "cc", "class", "tomo_file"]
+    return dynamotable.read(path, names)[columns].to_numpy().tolist()
+
+
+def read_boxes(path):
+    """Return the tables of a CBOX file, as crYOLO's box manager reads them."""
+    tables = sp_pystardb.StarFile(path)
+    boxes = tables["cryolo"]
+    columns = ["CoordinateX", "CoordinateY", "CoordinateZ", "Width", "Confidence"]
+    return {
+        "tables": sorted(tables.keys()),
+        "boxes": boxes[[f"_{name}" for name in columns]].to_numpy().tolist(),
+    }
 
 
 if __name__ == "__main__":

@@ -213,3 +213,76 @@ def test_no_picks(tmp_path, capsys):
     assert "give --particle NAME for one with a header" in refused(capsys, *words)
     assert convert(*words, "--particle", PARTICLE.name) == 0
     assert "rlnMicrographName" in (tmp_path / "warp.star").read_text()
+
+
+def test_a_pixel_size_in_the_file_can_be_overruled(tmp_path):
+    path = tmp_path / "a.star"
+    names = "".join(f"_rlnCoordinate{axis}\n" for axis in "XYZ")
+    path.write_text(
+        f"data_\nloop_\n{names}_rlnImagePixelSize\n_rlnMicrographName\n"
+        "30 40 20 2.5 TS_1.tomostar\n"
+    )
+    output = tmp_path / "ours.star"
+    words = (path, "--to", "picker", "--output", output, "--particle", "ribosome")
+    assert convert(*words) == 1
+    assert convert(*words, "--unit", "voxels") == 0
+    assert read_picks(output).position_zyx.tolist() == [PLACES[0]]
+    finer = ("--voxel-size", "2.5", "--shape", "900", "1860", "1920")
+    assert convert(*words, "--unit", "voxels", geometry=finer) == 0
+    assert read_picks(output).position_zyx.tolist() == [[50, 100, 75]]
+
+
+def test_fractions_can_be_told(tmp_path):
+    path = tmp_path / "a.coords"
+    path.write_text("0.5 0.25 0.125\n")
+    output = tmp_path / "ours.star"
+    words = (path, "--to", "picker", "--output", output, "--particle", "ribosome")
+    assert convert(*words, "--unit", "fractions") == 0
+    z, y, x = SHAPE
+    place = [[z / 8 * V, y / 4 * V, x / 2 * V]]
+    assert read_picks(output).position_zyx.tolist() == place
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a" * 300 + ".coords", "File name too long; mend the path"),
+        ("folder", "folder is a folder; expected a file of picks"),
+    ],
+)
+def test_paths_that_cannot_be_read_are_one_line(tmp_path, capsys, name, said):
+    (tmp_path / "folder").mkdir()
+    words = (tmp_path / name, "--to", "picker", "--output", tmp_path / "o.star")
+    assert convert(*words) == 1
+    err = capsys.readouterr().err
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_an_output_beneath_a_file_is_one_line(tmp_path, coords, capsys):
+    output = coords / "out.star"
+    words = (coords, "--to", "picker", "--output", output, "--particle", "ribosome")
+    assert convert(*words) == 1
+    err = capsys.readouterr().err
+    assert "Not a directory; mend the path" in err
+    assert str(coords) in err
+
+
+def test_no_picks_become_no_picks(tmp_path):
+    path = tmp_path / "TS_1.coords"
+    path.write_text("")
+    output = tmp_path / "ours.star"
+    assert convert(path, "--to", "picker", "--output", output) == 0
+    assert len(read_picks(output)) == 0
+
+
+def test_a_volume_larger_than_the_memory_is_one_line(
+    tmp_path, coords, capsys, monkeypatch
+):
+    def read(*_):
+        raise MemoryError("a.hdf has 9.72e+03 GB")
+
+    monkeypatch.setattr("picker.verbs.convert.read_geometry", read)
+    words = (coords, "--to", "picker", "--output", tmp_path / "o.star")
+    assert convert(*words, "--tomogram", "a.hdf", geometry=()) == 1
+    assert capsys.readouterr().err.endswith("error: a.hdf has 9.72e+03 GB\n")

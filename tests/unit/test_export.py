@@ -9,6 +9,7 @@ import pytest
 
 from picker.__main__ import main
 from picker.formats import mrc, star
+from picker.formats.volume import read_tomogram
 from picker.picks import picks_from_arrays
 from picker.verbs.common import read_manifest
 
@@ -138,3 +139,19 @@ def test_picks_beyond_the_last_small_voxel_are_brought_back(manifest, tmp_path):
         "10.0",
         "15.5",
     ]
+
+
+def test_a_volume_larger_than_the_memory_fails_alone(manifest, tmp_path, monkeypatch):
+    """The others go on, and the next run tries again."""
+
+    def read(path, *_):
+        if path.name == "a.mrc":
+            raise MemoryError("a.mrc is too large")
+        return read_tomogram(path, "b")
+
+    monkeypatch.setattr("picker.verbs.preprocess.read_tomogram", read)
+    words = "--tomograms tomograms.tsv --settings particles.json --volumes w --labels m"
+    assert main(["preprocess", *words.split(), "--output", "again.json"]) == 0
+    one, other = read_manifest(tmp_path / "again.json").tomograms
+    assert (one.error, one.retry) == ("a.mrc is too large", True)
+    assert "tilt_pixel_size" in other.error

@@ -114,3 +114,12 @@ def test_complex_voxels_are_refused(tmp_path):
     path = write_eman2(tmp_path / "a.hdf", marked().astype(np.complex64))
     with pytest.raises(ValueError, match="holds complex64; expected real numbers"):
         read_tomogram(path, "a")
+
+
+@pytest.mark.parametrize("shape", [(20, 28), (2, 18, 20, 28)])
+def test_an_image_that_is_no_volume_is_named(tmp_path, shape):
+    path = write_eman2(tmp_path / "a.hdf", np.zeros(shape, np.float32))
+    with pytest.raises(
+        ValueError, match=r"a\.hdf has shape .*expected a volume with th"
+    ):
+        read_geometry(path)

@@ -157,8 +157,10 @@ def test_a_table_of_dynamo(tmp_path, caplog):
     (warning,) = check(path, caplog, "Dynamo table")
     assert "do not say whether the first voxel is 0 or 1; taken as 0" in warning
     path.write_text(row(1, 7, (30, 40, 20), 0.25, (0, 1.5, 0)))
-    assert "(columns 4 to 6) are not applied" in read(path)[1][1]
-    assert read(path)[0].score.tolist() == [0.25]
+    picks, warnings = read(path)
+    assert len(warnings) == 1
+    assert picks.score.tolist() == [0.25]
+    assert picks.position_zyx.tolist() == [[200, 415, 300]]
 
 
 @pytest.mark.parametrize("name", ["ribosome.doc", "indices_column20.doc"])
@@ -336,6 +338,45 @@ def test_warps_fractions_of_the_tomogram(tmp_path, caplog):
         assert read_coordinates(path).unit == "voxels"
 
 
+def test_a_number_above_1_does_not_make_voxels_of_fractions(tmp_path):
+    path = tmp_path / "ribosome"
+    place = np.random.default_rng(0).uniform(0.05, 0.95, (40, 3))
+    place[7] = [1.002, 0.5, 0.25]
+    rows = "".join("{} {} {} TS_1.tomostar\n".format(*row) for row in place)
+    path.write_text(WARP + "_rlnMicrographName\n" + rows)
+    message = (
+        r"may have its numbers in another unit: .* read as voxels is voxel .*, read as"
+        r" fractions of the tomogram it is voxel .*; read as voxels all 40 picks lie"
+        r" within the tomogram's first two voxels; .*--unit fractions"
+    )
+    with pytest.raises(ValueError, match=message):
+        read(path)
+    # Ten from anywhere are no accident either, fewer may be.
+    for num in (9, 10):
+        path.write_text("".join("{} {} {}\n".format(*row) for row in place[:num]))
+        if num == 9:
+            assert len(read(path)[0]) == 9
+            continue
+        with pytest.raises(ValueError, match="all 10 picks lie within the tomogram's"):
+            read(path)
+
+
+def test_a_tomogram_may_be_called_as_a_block_of_star(tmp_path):
+    path = tmp_path / "ribosome.csv"
+    for mark in (",", "\t"):
+        rows = ["tomogram,particle,x,y,z", "data_01,ribosome,300,400,200"]
+        path.write_text("\n".join(rows).replace(",", mark) + "\n")
+        picks, warnings = read(path, "data_01")
+        assert (picks.position_zyx.tolist(), warnings) == ([PLACE_ZYX], [])
+    path.write_text("  data_ # a comment\r\n" + WARP.partition("\n")[2] + "30 40 20\n")
+    assert read(path)[0].position_zyx.tolist() == [PLACE_ZYX]
+
+
+def test_a_folder_is_told_as_such(tmp_path):
+    with pytest.raises(ValueError, match=r"is a folder; expected a file of picks, nam"):
+        read(tmp_path)
+
+
 def test_an_index_cannot_name_itself_or_folders(tmp_path):
     path = tmp_path / "index.star"
     for name in ("index.star", ".", "a" * 300, "/dev/zero"):
@@ -405,6 +446,22 @@ def test_our_own_files_are_believed(tmp_path):
     picks = picks_from_arrays(spread(20)[:, ::-1], ["ribosome"] * 20)
     write_picks(tmp_path / "a.star", picks)
     assert len(read(tmp_path / "a.star")[0]) == 20
+
+
+@pytest.mark.parametrize("stray", [149.7, -0.6])
+@pytest.mark.parametrize("num", [40, 1])
+def test_a_stray_pick_is_no_other_unit(tmp_path, stray, num):
+    xyz = spread(num) / 3 + 20
+    xyz[-1, 0] = stray
+    path = tmp_path / "ribosome"
+    path.write_text("".join("{} {} {}\n".format(*row) for row in xyz))
+    with pytest.raises(ValueError, match=f"has 1 of {num} picks outside") as caught:
+        read(path)
+    text = str(caught.value)
+    assert f"the first, pick {num}, at x, y, z ({stray * V:.4g}," in text
+    assert f"voxel ({stray:.4g}," in text
+    assert "remove picks that lie outside" in text
+    assert "--unit" not in text
 
 
 def test_binned_voxels_in_relion_4s_file_are_an_error(tmp_path):

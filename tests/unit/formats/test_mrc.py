@@ -116,6 +116,7 @@ def test_permuted_axes_are_put_back(written, mapcrs):
     assert size == 10
     assert len(warnings) == (mapcrs != (1, 2, 3))
     assert all("axes reordered" in text for text in warnings)
+    assert all("RELION ignores them" in text for text in warnings)
 
 
 def test_axes_that_are_no_order_are_refused(written):

@@ -242,7 +242,7 @@ def test_picks_outside_are_counted_with_the_bounds(tmp_path):
     with pytest.raises(ValueError, match="has 2 of 4 picks outside") as caught:
         read(path)
     text = str(caught.value)
-    assert "the first at x, y, z (275.1, 1, 1) Å" in text
+    assert "the first, pick 3, at x, y, z (275.1, 1, 1) Å, voxel (27.51" in text
     assert "expected 0, 0, 0 to (270, 190, 110) Å" in text
 
 

@@ -319,14 +319,126 @@ def test_an_index_of_tilt_series_of_several_pixel_sizes(tmp_path):
     assert of(index, "TS_2") == [[88, 0, 216]]
 
 
-def test_shifts_are_told_and_not_applied(tmp_path):
+def test_shifts_in_angstrom_are_subtracted(tmp_path):
     path = tmp_path / "a.star"
     path.write_text(OPTICS + "1 2.5\n" + FOUR.format(shift=3.5))
     found, position = read_back(path, make_tomogram())
-    assert found.warnings == (
-        f"{path}: rlnOriginXAngst is not applied; bake shifts into coordinates",
-    )
+    assert found.warnings == ()
+    np.testing.assert_array_equal(position, [[110, 0, 266.5]])
+    centred = "".join(f"_rlnCenteredCoordinate{a}Angst\n" for a in "XYZ")
+    origin = "".join(f"_rlnOrigin{a}Angst\n" for a in "XYZ")
+    names = f"data_\nloop_\n_rlnTomoName\n{centred}{origin}"
+    path.write_text(names + "TS_1 0 0 0 0 0 0\nTS_2 0 0 0 9 9 9\nTS_1 0 0 0 1 2 -4\n")
+    # The centre of 28 x 20 x 12 voxels of 10 Å lies at 140, 100, 60 Å.
+    assert of(path, "TS_1") == [[60, 100, 140], [64, 98, 139]]
+    three = "".join(f"_rlnCoordinate{a}\n" for a in "XYZ")
+    path.write_text(f"data_\nloop_\n{three}{origin}10 5 3 10 -20 5\n")
+    assert of(path, "TS_1") == [[25, 70, 90]]
+
+
+@pytest.mark.parametrize("column", ["rlnOriginX", "rlnTomoSubtomogramRot"])
+def test_shifts_that_are_not_along_our_axes_are_told(tmp_path, column):
+    """Pixels of an unknown size, or a subtomogram that was turned before."""
+    path = tmp_path / "a.star"
+    text = FOUR.format(shift="3.5 7").replace("Angst\n", f"Angst\n_{column}\n")
+    path.write_text(OPTICS + "1 2.5\n" + text)
+    found, position = read_back(path, make_tomogram())
+    assert "rlnOriginXAngst is not applied" in found.warnings[0]
     np.testing.assert_array_equal(position, [[110, 0, 270]])
+
+
+def test_shifts_of_an_index(tmp_path):
+    centred = "".join(f"_rlnCenteredCoordinate{a}Angst\n" for a in "XYZ")
+    for name, origin, rest in (("a", "", ""), ("b", "_rlnOriginXAngst\n", " 5")):
+        text = f"data_\nloop_\n{centred}{origin}0 0 0{rest}\n"
+        (tmp_path / f"{name}.star").write_text(text)
+    index = tmp_path / "index.star"
+    index.write_text(
+        "data_\nloop_\n_rlnTomoName\n_rlnTomoImportParticleFile\n"
+        "TS_1 a.star\nTS_2 b.star\n"
+    )
+    assert of(index, "TS_1") == [[60, 100, 140]]
+    assert of(index, "TS_2") == [[60, 100, 135]]
+
+
+# Pixel sizes beside voxels
+
+THREE = "data_particles\nloop_\n" + "".join(f"_rlnCoordinate{a}\n" for a in "XYZ")
+
+
+def optics(column, *sizes):
+    rows = "".join(f"{n} {size}\n" for n, size in enumerate(sizes, 1))
+    return f"data_optics\nloop_\n_rlnOpticsGroup\n_{column}\n{rows}\n"
+
+
+def test_relion3_counts_in_pixels_of_the_micrograph(tmp_path):
+    path = tmp_path / "a.star"
+    path.write_text(optics("rlnMicrographPixelSize", 2.5) + THREE + "40 20 12\n")
+    picks, warnings = read_given_picks([path], "TS_1", [PARTICLE], V, SHAPE)
+    assert picks.position_zyx.tolist() == [[30, 50, 100]]
+    (warning,) = warnings
+    assert "counts pixels of 2.5 Å (rlnMicrographPixelSize)" in warning
+    # A rounded size is the tomogram's.
+    path.write_text(optics("rlnMicrographPixelSize", 10.01) + THREE + "4 2 1\n")
+    assert of(path, "TS_1") == [[10, 20, 40]]
+    names = THREE + "_rlnMicrographName\n_rlnOpticsGroup\n"
+    rows = "4 4 4 TS_1.mrc 1\n4 4 4 TS_2.mrc 2\n4 8 4 TS_2.mrc 2\n"
+    path.write_text(optics("rlnMicrographPixelSize", 2.5, 5) + names + rows)
+    assert of(path, "TS_1") == [[10, 10, 10]]
+    assert of(path, "TS_2") == [[20, 20, 20], [20, 40, 20]]
+    path.write_text(path.read_text().replace("TS_1", "TS_2"))
+    with pytest.raises(ValueError, match=r"pixels of several sizes \(2.5, 5 Å\)"):
+        of(path, "TS_2")
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["rlnImagePixelSize", "rlnTomoTiltSeriesPixelSize", "rlnDetectorPixelSize"],
+)
+@pytest.mark.parametrize("name", ["rlnMicrographName", "rlnTomoName"])
+def test_a_pixel_size_that_may_be_the_coordinates_is_an_error(tmp_path, column, name):
+    path = tmp_path / "a.star"
+    text = optics(column, 2.5) + THREE + f"_{name}\n4 2 1 TS_1.tomostar\n"
+    path.write_text(text)
+    message = (
+        rf"counts voxels of 2.5 Å \({column}\); expected the tomogram's, 10 Å: \(4, 2,"
+        r" 1\) read as pixels of 2.5 Å is at \(10, 5, 2.5\) Å, read as voxels of the"
+        r" tomogram at \(40, 20, 10\) Å; .*--voxel-size 2.5 --shape 48 80 112"
+    )
+    with pytest.raises(ValueError, match=message):
+        of(path, "TS_1")
+    path.write_text(text.replace("2.5", "10.012"))
+    assert of(path, "TS_1") == [[10, 20, 40]]
+
+
+@pytest.mark.parametrize("column", ["rlnMicrographPixelSize", "rlnImagePixelSize"])
+@pytest.mark.parametrize("size", [0, -1, 5000])
+def test_a_pixel_size_that_cannot_be_is_an_error(tmp_path, column, size):
+    path = tmp_path / "a.star"
+    path.write_text(optics(column, size) + THREE + "4 2 1\n")
+    with pytest.raises(ValueError, match=rf"{column} is {size:g} Å; expected 0.01 to"):
+        of(path, "TS_1")
+
+
+def test_relion_3_0_has_its_pixel_size_in_two_columns(tmp_path):
+    path = tmp_path / "a.star"
+    head = THREE + "_rlnMagnification\n_rlnDetectorPixelSize\n"
+    path.write_text(head + "4 2 1 20000 5\n")
+    with pytest.raises(ValueError, match=r"voxels of 2.5 Å \(rlnDetectorPixelSi"):
+        of(path, "TS_1")
+    path.write_text(head + "4 2 1 5000 5\n")
+    assert of(path, "TS_1") == [[10, 20, 40]]
+
+
+def test_tables_are_neither_lost_nor_replaced(tmp_path):
+    path = tmp_path / "a.star"
+    other = THREE.replace("particles", "more")
+    path.write_text(f"{THREE}4 2 1\n\n{other}5 2 1\n")
+    with pytest.raises(ValueError, match=r"in 2 tables \(data_particles, data_more\)"):
+        of(path, "TS_1")
+    path.write_text(f"{THREE}4 2 1\n\n{THREE}5 2 1\n")
+    with pytest.raises(ValueError, match="several tables called data_particles; exp"):
+        of(path, "TS_1")
 
 
 def test_relion3_rows_are_whole_voxels(tmp_path):

@@ -218,6 +218,32 @@ def test_models_of_imod(tmp_path):
         write_target("imod", tmp_path, [], [long], ExportSettings())
 
 
-@pytest.mark.parametrize("kind", ["picker", "kaggle", "imod", "eman2", "cbox"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_picks_are_valid(tmp_path, kind):
-    assert len(read(write_kind(kind, tmp_path, no_picks()))) == 0
+    path = write_kind(kind, tmp_path, no_picks())
+    picks, warnings = read_given_picks([path], "TS_1", [PARTICLE], V, SHAPE, T)
+    assert len(picks) == 0
+    assert f"{path} has no picks of TS_1" in warnings
+    is_empty = path.stat().st_size == 0
+    assert is_empty == (kind in ("portal", "tomotwin", "dynamo"))
+    assert any("is empty; taken as a " in text for text in warnings) == is_empty
+
+
+def test_relion_4s_unknown_pixel_size_is_told_once(tmp_path, caplog):
+    common = {"shape_zyx": SHAPE, "picks": no_picks(), "voxel_size": V}
+    known = TomogramPicks(tomogram="known", tilt_pixel_size=T, **common)
+    one = TomogramPicks(tomogram="one", **common)
+    for settings, tomograms, num in (
+        (ExportSettings(), [one, known], 1),
+        (ExportSettings(), [known], 0),
+        (ExportSettings(tilt_series_pixel_size=T), [one], 0),
+    ):
+        caplog.clear()
+        write_target("relion4", tmp_path, tomograms, TWO, settings)
+        told = [r.getMessage() for r in caplog.records if "unbinned" in r.getMessage()]
+        assert len(told) == num
+        for text in told:
+            assert "pixel size of 1 tomograms (one) is not known" in text
+            assert "export.tilt_series_pixel_size" in text
+            assert "column tilt_pixel_size" in text
+            assert "--tilt-pixel-size" in text

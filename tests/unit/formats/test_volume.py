@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import zarr
@@ -6,6 +8,7 @@ from picker.formats import mrc, ome_zarr
 from picker.formats.volume import read_geometry, read_mask, read_tomogram
 
 SHAPE = (18, 20, 28)
+OVERCOMMIT = Path("/proc/sys/vm/overcommit_memory")
 
 
 def marked():
@@ -124,3 +127,32 @@ def test_a_mask_must_fit_and_keep_something(tmp_path):
     mrc.write_volume(path, np.zeros(SHAPE, np.float32), 10.0)
     with pytest.raises(ValueError, match=r"mask\.mrc is 0 everywhere"):
         read_mask(path)
+
+
+def sparse_mrc(path, shape):
+    """Write an MRC file of zeros that takes no room on the disk."""
+    mrc.write_volume(path, np.zeros((1, 1, 1), np.float32), 10.0)
+    z, y, x = shape
+    with path.open("r+b") as file:
+        file.write(np.array([x, y, z], "<i4").tobytes())
+        file.seek(28)
+        file.write(np.array([x, y, z], "<i4").tobytes())
+        file.write(np.array([x, y, z], "<f4").tobytes())
+        file.truncate(1024 + 4 * x * y * z)
+
+
+@pytest.mark.skipif(
+    OVERCOMMIT.is_file() and OVERCOMMIT.read_text().strip() == "1",
+    reason="this system promises more memory than it has",
+)
+def test_a_volume_larger_than_the_memory_is_named_with_its_size(tmp_path):
+    path = tmp_path / "a.mrc"
+    sparse_mrc(path, (300, 90000, 90000))
+    message = (
+        r"a\.mrc has 300 x 90000 x 90000 voxels .*9.72e\+03 GB in memory, more than"
+    )
+    with pytest.raises(MemoryError, match=message):
+        read_tomogram(path, "a", 10.0)
+    with pytest.raises(MemoryError, match=message):
+        read_mask(path)
+    assert read_geometry(path, 10.0)[0] == (300, 90000, 90000)
