@@ -85,8 +85,8 @@ def _read_copick(path: Path) -> Coordinates:
     )
 
 
-def _read_star(path: Path) -> Coordinates:
-    found = star.read_coordinates(path)
+def _read_star(path: Path, tomogram: str | None = None) -> Coordinates:
+    found = star.read_coordinates(path, tomogram)
     return replace(found, kind=f"{found.kind} STAR")
 
 
@@ -105,8 +105,16 @@ TEXTS: tuple[tuple[Callable[[str], bool], Callable[[Path], Coordinates]], ...] =
 )
 
 
-def read_coordinates(path: Path) -> Coordinates:
+def read_coordinates(path: Path, tomogram: str | None = None) -> Coordinates:
     """Return what a file of picks says, whichever kind it is of.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tomogram
+        Whose picks are wanted: an index that knows it is followed to its file alone.
+        Rows of others may still come along.
 
     Raises
     ------
@@ -130,7 +138,8 @@ def read_coordinates(path: Path) -> Coordinates:
         text = read_text(path, READABLE).lstrip()
         if not text and path.suffix in EMPTY:
             return _no_picks(path)
-        found = next(read for fits, read in TEXTS if fits(text))(path)
+        read = next(read for fits, read in TEXTS if fits(text))
+        found = _read_star(path, tomogram) if read is _read_star else read(path)
     _check_bounds(path, found)
     return found
 

@@ -69,7 +69,7 @@ def read_given_picks(
     warnings: list[str] = []
     parts, strangers = [], []
     for path in paths:
-        found = read_coordinates(path)
+        found = read_coordinates(path, tomogram)
         mine, others = of_tomogram(found, tomogram)
         logger.info("%s: %d picks, read as %s", path, len(mine.value_zyx), found.kind)
         if others:

@@ -87,11 +87,12 @@ def read_picks(path: Path) -> Picks:
     return picks_from_arrays(found.value_zyx, found.particle, found.score)
 
 
-def read_coordinates(path: Path) -> Coordinates:
+def read_coordinates(path: Path, tomogram: str | None = None) -> Coordinates:
     """Return a STAR file's coordinates, whichever program wrote it.
 
     An index for RELION's import is followed to the files that it names, beside it or
-    relative to the working directory.
+    relative to the working directory; if it knows the tomogram, to that one's alone, so
+    that another's missing file does no harm.
 
     Raises
     ------
@@ -100,7 +101,9 @@ def read_coordinates(path: Path) -> Coordinates:
     """
     blocks = read_blocks(path)
     index = next((columns for columns in blocks.values() if INDEX in columns), None)
-    return _read_index(path, index) if index else _coordinates(path, blocks)
+    if index:
+        return _read_index(path, index, tomogram)
+    return _coordinates(path, blocks)
 
 
 def _coordinates(path: Path, blocks: dict[str, dict[str, list[str]]]) -> Coordinates:
@@ -280,8 +283,10 @@ def _shifts(
     return np.stack(shifts, axis=1), ()
 
 
-def _read_index(path: Path, columns: dict[str, list[str]]) -> Coordinates:
-    """Return the coordinates of all files that an index of RELION 5 names."""
+def _read_index(
+    path: Path, columns: dict[str, list[str]], tomogram: str | None
+) -> Coordinates:
+    """Return the coordinates of the files that an index of RELION 5 names."""
     files = columns[INDEX]
     owners = columns.get("rlnTomoName")
     if owners is None:
@@ -291,6 +296,7 @@ def _read_index(path: Path, columns: dict[str, list[str]]) -> Coordinates:
     parts = [
         (owner, _read_named(path, name))
         for owner, name in zip(owners, files, strict=True)
+        if tomogram not in owners or owner == tomogram
     ]
     kinds = {part.kind for _, part in parts}
     if len(kinds) > 1 or not kinds <= {"RELION 5", "RELION 3.1"}:

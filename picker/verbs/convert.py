@@ -106,7 +106,7 @@ def run(arguments: argparse.Namespace) -> None:
     series = read_tilt_series(star) if star else {}
     tomograms: dict[str, list[Picks]] = {}
     for path in arguments.inputs:
-        found = read_coordinates(path)
+        found = read_coordinates(path, arguments.name)
         if arguments.unit:
             # Of the tomogram: whatever pixel size the file names.
             unit = UNITS[arguments.unit]

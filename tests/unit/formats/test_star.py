@@ -317,6 +317,10 @@ def test_an_index_of_tilt_series_of_several_pixel_sizes(tmp_path):
     )
     assert of(index, "TS_1") == [[110, 0, 270]]
     assert of(index, "TS_2") == [[88, 0, 216]]
+    (tmp_path / "a.star").write_text("damaged")
+    assert of(index, "TS_2") == [[88, 0, 216]]
+    with pytest.raises(ValueError, match=r"a\.star"):
+        of(index, "TS_1")
 
 
 def test_shifts_in_angstrom_are_subtracted(tmp_path):
