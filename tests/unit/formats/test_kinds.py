@@ -373,7 +373,7 @@ def test_a_tomogram_may_be_called_as_a_block_of_star(tmp_path):
 
 
 def test_a_folder_is_told_as_such(tmp_path):
-    with pytest.raises(ValueError, match=r"is a folder; expected a file of picks, nam"):
+    with pytest.raises(ValueError, match=r"is a folder; expected a file of picks, n"):
         read(tmp_path)
 
 
