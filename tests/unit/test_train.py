@@ -163,6 +163,43 @@ def test_a_resumed_run_ends_bit_equal_to_an_uninterrupted_one(
         assert torch.equal(value, resumed[name]), name
 
 
+class Killed(BaseException):
+    """As by kill -9: nothing is written any more."""
+
+
+class KillAfter(StopRequest):
+    """Kill the training once it has done so many steps, a minute each."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps, self.done = steps, 0
+
+    def __bool__(self):
+        self.done += 1
+        if self.done == self.steps:
+            raise Killed
+        return False
+
+
+@pytest.mark.parametrize(
+    ("every", "minutes", "most"), [(10, 1000, 10), (1000, 5, 6), (7, 5, 6)]
+)
+def test_a_kill_loses_no_more_than_the_steps_or_minutes_between_checkpoints(
+    tmp_path, monkeypatch, every, minutes, most
+):
+    settings = CoTrainSettings(steps=25, warmup_steps=5)
+    update = {"checkpoint_every": every, "checkpoint_minutes": minutes}
+    shared = SHARED.model_copy(update=update)
+    for steps in np.random.default_rng(0).integers(most + 1, 25, 2).tolist():
+        stop = KillAfter(steps)
+        monkeypatch.setattr("time.monotonic", lambda stop=stop: 60.0 * stop.done)
+        folder = tmp_path / f"{steps}"
+        with pytest.raises(Killed):
+            train(folder, settings, shared, stop=stop)
+        kept = load_checkpoint(folder / "state.pt")["step"]
+        assert steps - most <= kept < steps
+
+
 def test_other_settings_do_not_resume(tmp_path, caplog):
     train(tmp_path, BurnInSettings(steps=10), key="a")
     with caplog.at_level(logging.INFO):
