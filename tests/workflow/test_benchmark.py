@@ -1,5 +1,6 @@
 import csv
 
+import pytest
 import yaml
 
 from picker.config import Config
@@ -13,6 +14,7 @@ def rows(path):
         return list(csv.DictReader(file, delimiter="\t"))
 
 
+@pytest.mark.timeout(900)  # two trainings, whole pipelines each
 def test_cells_become_tables_and_a_lost_one_is_made_alone(copy):
     copy.change("burn_in", steps=10)
     copy.change("train", patch_zyx=[16, 16, 16])
