@@ -89,6 +89,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=(*UNITS,),
         help="what the inputs' numbers are, where their kind says otherwise",
     )
+    add(
+        "--flip",
+        choices=("x", "y", "z"),
+        nargs="+",
+        default=[],
+        metavar="AXIS",
+        help="mirror the tomogram along these axes, for a reconstruction of the same"
+        " tilt series that came out the other way round",
+    )
     for name, done in (("", "read"), ("output-", "written")):
         add(
             f"--{name}relion5-centre",
@@ -224,7 +233,9 @@ def _picks(
         particle = [arguments.particle] * len(position)
     for name in set(particle or []):
         checked_name(name)
-    picks = picks_from_arrays(position, particle or [], found.score)
+    last = (np.array(shape_zyx) - 1) * voxel_size
+    flipped = np.where([a in arguments.flip for a in "zyx"], last - position, position)
+    picks = picks_from_arrays(flipped, particle or [], found.score)
     warnings = tilt_warning(path, found, t)
     warnings += pixel_size_warning(path, found, voxel_size)
     warnings += check_positions(

@@ -37,6 +37,19 @@ def coords(tmp_path):
 PLACES = [[20 * V, 40 * V, 30 * V], [21 * V, 41 * V, 31.5 * V]]
 
 
+def test_a_flip_mirrors_the_array(tmp_path, coords):
+    """As NumPy's flip does: the first voxel becomes the last."""
+    out = tmp_path / "out.star"
+    words = (coords, "--to", "picker", "--output", out, "--particle", "a")
+    assert convert(*words, "--flip", "z", "x") == 0
+    z, _, x = SHAPE
+    expected = [
+        [(z - 1 - 20) * V, 40 * V, (x - 1 - 30) * V],
+        [(z - 1 - 21) * V, 41 * V, (x - 1 - 31.5) * V],
+    ]
+    np.testing.assert_allclose(read_picks(out).position_zyx, expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_kind_to_ours_and_back(tmp_path, kind):
     picks = random_picks(np.random.default_rng(3), 20)
