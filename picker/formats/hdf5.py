@@ -21,6 +21,8 @@ IMAGES = "MDF/images"
 LONGEST_AXIS = 100_000
 MANY = 1000
 """Datasets of one file after which no more are looked at."""
+DAMAGE = (OSError, RuntimeError, KeyError, TypeError, AttributeError, ValueError)
+"""What the library raises at damaged files."""
 
 
 def read_volume(
@@ -67,10 +69,12 @@ def read_volume(
             f"{path} has more voxels than fit into the memory; bin it, or find a"
             " larger machine"
         ) from error
-    except (OSError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+    except DAMAGE as error:
         # The library raises OSError at damage, without a number; with one it is the
-        # disk's, which may pass.
+        # disk's, which may pass. Our own errors begin with the path.
         if isinstance(error, OSError) and error.errno is not None:
+            raise
+        if isinstance(error, ValueError) and str(error).startswith(f"{path}"):
             raise
         raise ValueError(
             f"{path} cannot be read as HDF5 ({cut(error)}); expected a whole file with"

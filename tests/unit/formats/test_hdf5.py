@@ -123,3 +123,14 @@ def test_an_image_that_is_no_volume_is_named(tmp_path, shape):
         ValueError, match=r"a\.hdf has shape .*expected a volume with th"
     ):
         read_geometry(path)
+
+
+def test_a_number_format_that_there_is_not_is_damage(tmp_path):
+    path = write_eman2(tmp_path / "a.hdf")
+    # offset, precision, exponent, mantissa and bias of IEEE's float32
+    ieee = bytes([0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0])
+    raw = path.read_bytes()
+    assert ieee in raw
+    path.write_bytes(raw.replace(ieee, ieee[:-4] + bytes([127, 0, 1, 0])))
+    with pytest.raises(ValueError, match=r"a\.hdf cannot be read as HDF5 \(Insuff"):
+        read_tomogram(path, "a")
