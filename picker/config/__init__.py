@@ -1,0 +1,146 @@
+"""Every setting, typed and validated; config.yaml is the manual for people."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from picker.config.base import (
+    SPLITS,
+    Settings,
+    ShapeZYX,
+    Split,
+    Target,
+    checked_name,
+)
+from picker.config.picking import (
+    BenchmarkSettings,
+    CalibrateSettings,
+    EvaluateSettings,
+    ExportSettings,
+    PickSettings,
+    PredictSettings,
+    ReportSettings,
+)
+from picker.config.tomograms import (
+    CopickSettings,
+    Particle,
+    PreprocessSettings,
+    SimulateSettings,
+    TomogramRow,
+    TomogramsSettings,
+)
+from picker.config.training import (
+    AugmentSettings,
+    BurnInSettings,
+    CoTrainSettings,
+    ModelSettings,
+    TrainSettings,
+)
+from picker.methods import METHODS, Method
+
+__all__ = [
+    "SPLITS",
+    "AugmentSettings",
+    "BenchmarkSettings",
+    "BurnInSettings",
+    "CalibrateSettings",
+    "CoTrainSettings",
+    "Config",
+    "CopickSettings",
+    "EvaluateSettings",
+    "ExportSettings",
+    "ModelSettings",
+    "Particle",
+    "PickSettings",
+    "PredictSettings",
+    "PreprocessSettings",
+    "ReportSettings",
+    "Settings",
+    "ShapeZYX",
+    "SimulateSettings",
+    "Split",
+    "Target",
+    "TomogramRow",
+    "TomogramsSettings",
+    "TrainSettings",
+    "checked_name",
+    "explained",
+]
+
+
+class Config(Settings):
+    """All of config.yaml."""
+
+    method: Method = "semietpicker"
+    """What is trained: SemiETPicker, or a baseline; `methods.METHODS` has them all."""
+    particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
+    """What to find."""
+    tomograms: TomogramsSettings = TomogramsSettings()
+    """Where to find it."""
+    simulate: SimulateSettings = SimulateSettings()
+    """Read with tomograms.source: simulate."""
+    preprocess: PreprocessSettings = PreprocessSettings()
+    """Clip, normalise, rescale."""
+    model: ModelSettings = ModelSettings()
+    """The network."""
+    train: TrainSettings = TrainSettings()
+    """Shared by both training stages."""
+    burn_in: BurnInSettings = BurnInSettings()
+    """The first training stage."""
+    co_train: CoTrainSettings = CoTrainSettings()
+    """The second training stage."""
+    predict: PredictSettings = PredictSettings()
+    """Windows and peaks."""
+    calibrate: CalibrateSettings = CalibrateSettings()
+    """Scores to thresholds."""
+    pick: PickSettings = PickSettings()
+    """Candidates to picks."""
+    evaluate: EvaluateSettings = EvaluateSettings()
+    """Picks against truth."""
+    export: ExportSettings = ExportSettings()
+    """Picks for other programs."""
+    report: ReportSettings = ReportSettings()
+    """One page to look at."""
+    benchmark: BenchmarkSettings = BenchmarkSettings()
+    """Methods side by side; read by `snakemake benchmark` alone."""
+
+    @model_validator(mode="after")
+    def _windows_hold_the_network(self) -> Self:
+        least = 2 * self.model.alignment(METHODS[self.method].network)
+        if min(self.predict.window_zyx) < least:
+            raise ValueError(
+                f"predict.window_zyx is {list(self.predict.window_zyx)}; this model's"
+                f" strides need at least {least} voxels along each axis"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        names = [p.name for p in self.particles]
+        if len(set(names)) < len(names):
+            raise ValueError(f"particles have a name twice: {', '.join(names)}")
+        if "mean" in names:
+            raise ValueError("no particle can be called mean: metrics.json uses it")
+        unknown = set(self.pick.thresholds) - set(names)
+        if unknown:
+            raise ValueError(
+                f"pick.thresholds names {', '.join(sorted(unknown))};"
+                f" expected some of {', '.join(names)}"
+            )
+        return self
+
+
+def explained(error: Any) -> str:
+    """Return a pydantic error as lines a user can act on: key, reason, value."""
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "config"
+        reason = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            reason = "unknown setting; see config.yaml for those there are"
+        got = problem.get("input")
+        shown = "" if isinstance(got, dict | BaseModel) else f" (got {got!r})"
+        lines.append(f"  {key}: {reason}{shown}")
+    return "\n".join(lines)
