@@ -1,26 +1,23 @@
 """Phantom tomograms with exact truth, for the demo and the tests.
 
-Particles are made of formulas, so that one can be placed at any sub-voxel position
-in any orientation without interpolating a template. They only resemble proteins;
-scores on phantoms say nothing about real tomograms.
+Scores on phantoms say nothing about real tomograms.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import fft
 from scipy.spatial.transform import Rotation
 
+from picker.bodies import Body, ball, body, body_from_map, cluster
 from picker.picks import picks_from_arrays
 from picker.tomogram import Tomogram, position_from_index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 
     Grid = NDArray[np.float32]
     Shape = tuple[int, int, int]
-    Density = Callable[[Grid, Grid, Grid], Grid]
 
 logger = logging.getLogger(__name__)
 
@@ -41,33 +37,19 @@ WAVELENGTH = 0.0197
 """Wavelength of electrons at 300 kV [Å]."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Body:
-    """The density of one kind of particle, in units of its own.
-
-    Attributes
-    ----------
-    density
-        Density, about 0 to 1, at coordinates z, y, x; near 0 beyond 1.6.
-    centre
-        Centre of mass.
-    reach
-        Distance from the centre that holds 97 % of the mass.
-    """
-
-    density: Density
-    centre: tuple[float, float, float]
-    reach: float
-
-
 def simulate_tomogram(
-    name: str, index: int, particles: tuple[Particle, ...], settings: SimulateSettings
+    name: str,
+    index: int,
+    particles: tuple[Particle, ...],
+    settings: SimulateSettings,
+    maps: Mapping[str, Tomogram] | None = None,
 ) -> tuple[Tomogram, Picks]:
     """Return a phantom tomogram and the true centres of mass of its particles.
 
-    The shape of a class follows from its place in the list, see `body`. Particles
-    are dark, and may be cut by a face of the volume, but their centres lie inside.
-    Seed and index alone decide the outcome, whatever was simulated before.
+    The shape of a class without a density map follows from its place in the list, see
+    `body`. Particles are dark, and may be cut by a face of the volume, but their
+    centres lie inside. Seed and index alone decide the outcome, whatever was simulated
+    before.
 
     Parameters
     ----------
@@ -79,6 +61,8 @@ def simulate_tomogram(
         Classes to place; radii in Å.
     settings
         Size, voxel size [Å], signal-to-noise ratio, missing wedge [degrees], seed.
+    maps
+        Density maps of classes by name: particles light, each with its voxel size [Å].
 
     Returns
     -------
@@ -99,7 +83,13 @@ def simulate_tomogram(
             )
     # A plain modulo admits negative seeds, which the generator itself does not.
     rng = np.random.default_rng([settings.seed % 2**64, index])
-    signal, centre_zyx, kinds = _place_everything(rng, particles, settings)
+    bodies = [
+        body_from_map(maps[p.name], p.radius, settings.voxel_size)
+        if maps and p.name in maps
+        else body(place)
+        for place, p in enumerate(particles)
+    ]
+    signal, centre_zyx, kinds = _place_everything(rng, particles, bodies, settings)
     if len(kinds) == 0:
         raise ValueError(
             f"no particle was placed in {name}: {settings.shape_zyx} voxels of"
@@ -114,123 +104,10 @@ def simulate_tomogram(
     return Tomogram(name=name, volume=volume, voxel_size=settings.voxel_size), picks
 
 
-@lru_cache(maxsize=64)
-def body(place: int) -> Body:
-    """Return the shape of the class at a place of the list, 0 first.
-
-    0 is two unequal lobes, 1 a hollow sphere, 2 a barrel of four rings, 3 a rod with
-    a head, 4 a ring of six beads, 5 a studded, filled capsid; every further place has
-    an irregular cluster of its own, and these resemble each other more.
-    """
-    makers = (_two_lobes, _hollow_sphere, _barrel, _rod, _beads, _capsid)
-    if place < len(makers):
-        return _measured(makers[place]())
-    return _measured(_cluster(np.random.default_rng(place), num=3 + place % 4))
-
-
-def _measured(density: Density) -> Body:
-    """Return the body of a density, its centre and reach found on a fine grid."""
-    axis = np.linspace(-1.6, 1.6, 49, dtype=np.float32)
-    grid = np.meshgrid(axis, axis, axis, indexing="ij")
-    weight = density(*grid).astype(np.float64)
-    centre = [float((weight * g).sum() / weight.sum()) for g in grid]
-    far = np.sqrt(sum((g - c) ** 2 for g, c in zip(grid, centre, strict=True)))
-    order = np.argsort(far, axis=None, kind="stable")
-    mass = np.cumsum(weight.ravel()[order])
-    reach = far.ravel()[order][np.searchsorted(mass, 0.97 * mass[-1])]
-    return Body(
-        density=density, centre=(centre[0], centre[1], centre[2]), reach=float(reach)
-    )
-
-
-def _sum_of_gaussians(centres: list[list[float]], sigmas: list[float]) -> Density:
-    """Return a solid with soft edges: a sum of Gaussians that levels off at 1."""
-
-    def density(z: Grid, y: Grid, x: Grid) -> Grid:
-        total = np.zeros(np.broadcast_shapes(z.shape, y.shape, x.shape), np.float32)
-        for (cz, cy, cx), sigma in zip(centres, sigmas, strict=True):
-            square = (z - cz) ** 2 + (y - cy) ** 2 + (x - cx) ** 2
-            total += np.exp(square * (-0.5 / sigma**2))
-        result: Grid = -np.expm1(-2.0 * total)
-        return result
-
-    return density
-
-
-def _two_lobes() -> Density:
-    large = [[-0.30, 0.0, 0.0], [-0.25, 0.36, 0.15], [-0.25, -0.36, 0.15]]
-    stalks = [[-0.15, 0.58, -0.32], [-0.15, -0.15, 0.48], [-0.55, 0.05, -0.10]]
-    small = [[0.42, 0.28, 0.0], [0.45, -0.10, -0.05], [0.48, -0.44, -0.18]]
-    sigmas = [0.28, 0.24, 0.24, 0.14, 0.18, 0.20, 0.17, 0.20, 0.16]
-    return _sum_of_gaussians(large + stalks + small, sigmas)
-
-
-def _hollow_sphere() -> Density:
-    def density(z: Grid, y: Grid, x: Grid) -> Grid:
-        far = np.sqrt(z**2 + y**2 + x**2)
-        result: Grid = np.exp(-(((far - 0.8) / 0.2) ** 2))
-        return result
-
-    return density
-
-
-def _barrel() -> Density:
-    def density(z: Grid, y: Grid, x: Grid) -> Grid:
-        wall = np.exp(-(((np.sqrt(y**2 + x**2) - 0.42) / 0.22) ** 2))
-        ends = np.exp(-((z / 0.85) ** 8))
-        rings = 0.85 - 0.15 * np.cos(z * np.float32(5 * np.pi))
-        result: Grid = wall * ends * rings
-        return result
-
-    return density
-
-
-def _rod() -> Density:
-    centres = [[c, 0.0, 0.0] for c in (-0.9, -0.6, -0.3, 0.0, 0.3)]
-    head = [[0.62, 0.18, 0.0], [0.70, -0.20, 0.05]]
-    return _sum_of_gaussians(centres + head, [0.15] * 5 + [0.19, 0.19])
-
-
-def _beads() -> Density:
-    angles = np.arange(6) * (np.pi / 3)
-    centres = [[0.0, 0.72 * float(np.sin(a)), 0.72 * float(np.cos(a))] for a in angles]
-    return _sum_of_gaussians(centres, [0.17] * 6)
-
-
-def _capsid() -> Density:
-    golden = (1 + 5**0.5) / 2
-    corners = np.array(
-        [
-            np.roll([0.0, a, b * golden], shift)
-            for shift in range(3)
-            for a in (-1, 1)
-            for b in (-1, 1)
-        ]
-    )
-    corners *= 0.92 / np.linalg.norm(corners[0])
-    studs = _sum_of_gaussians(corners.tolist(), [0.12] * 12)
-
-    def density(z: Grid, y: Grid, x: Grid) -> Grid:
-        far = np.sqrt(z**2 + y**2 + x**2)
-        shell = np.exp(-(((far - 0.75) / 0.12) ** 2))
-        core = np.exp(-((far / 0.4) ** 4))
-        result: Grid = np.maximum(0.7 * shell + 0.5 * core, studs(z, y, x))
-        return result
-
-    return density
-
-
-def _cluster(rng: np.random.Generator, num: int) -> Density:
-    way = rng.normal(size=(num, 3))
-    way /= np.linalg.norm(way, axis=1, keepdims=True)
-    centres = way * rng.uniform(0.15, 0.75, size=(num, 1))
-    centres *= rng.uniform(0.3, 1.2, size=3)  # some are flat, some long
-    return _sum_of_gaussians(centres.tolist(), rng.uniform(0.14, 0.26, num).tolist())
-
-
 def _place_everything(
     rng: np.random.Generator,
     particles: tuple[Particle, ...],
+    bodies: Sequence[Body],
     settings: SimulateSettings,
 ) -> tuple[Grid, NDArray[np.float64], NDArray[np.intp]]:
     """Return the clean density, `(n, 3)` centres [voxels] and `(n,)` classes."""
@@ -249,7 +126,7 @@ def _place_everything(
             if spot is not None:
                 centres[kind].append(spot)
                 strength = rng.uniform(0.85, 1.15)
-                _paste(volume, body(int(kind)), spot, radii[kind], strength, rng)
+                _paste(volume, bodies[kind], spot, radii[kind], strength, rng)
         if len(centres[kind]) < counts[kind]:
             logger.warning(
                 "room for %d of %d particles of %s; lower simulate.particles_per_class",
@@ -260,7 +137,7 @@ def _place_everything(
 
     for _ in range(rng.poisson(settings.particles_per_class * rng.uniform(0.5, 2.0))):
         radius = float(np.median(radii)) * rng.uniform(0.35, 0.65)
-        crowder = Body(density=_cluster(rng, num=4), centre=(0, 0, 0), reach=0.9)
+        crowder = Body(density=cluster(rng, num=4), centre=(0, 0, 0), reach=0.9)
         spot = layout.free_spot(radius)
         if spot is not None:
             _paste(volume, crowder, spot, radius, rng.uniform(0.7, 1.1), rng)
@@ -268,17 +145,12 @@ def _place_everything(
         radius = GOLD_RADIUS / settings.voxel_size
         spot = layout.free_spot(radius)
         if spot is not None:
-            bead = Body(density=_ball, centre=(0, 0, 0), reach=1.0)
+            bead = Body(density=ball, centre=(0, 0, 0), reach=1.0)
             _paste(volume, bead, spot, radius, rng.uniform(5, 9), rng)
 
     found = [spot for of_kind in centres for spot in of_kind]
     kinds = np.repeat(np.arange(len(particles)), [len(c) for c in centres])
     return volume, np.array(found).reshape(-1, 3), kinds
-
-
-def _ball(z: Grid, y: Grid, x: Grid) -> Grid:
-    result: Grid = np.exp(-((z**2 + y**2 + x**2) ** 4))
-    return result
 
 
 class _Layout:
@@ -316,7 +188,7 @@ def _paste(
     """Add a body at a random orientation; centre and radius in voxels."""
     quaternion = rng.normal(size=4)  # normalised it is uniform over all rotations
     rotation = Rotation.from_quat(quaternion).as_matrix() * (what.reach / radius)
-    half = 1.5 * radius
+    half = what.extent * radius
     first = np.maximum(np.ceil(centre_zyx - half), 0).astype(int)
     stop = np.minimum(np.floor(centre_zyx + half) + 1, volume.shape).astype(int)
     z, y, x = np.ogrid[tuple(slice(a, b) for a, b in zip(first, stop, strict=True))]

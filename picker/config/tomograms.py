@@ -22,7 +22,8 @@ from picker.config.base import (
 class Particle(Settings):
     """One class of particles."""
 
-    NOT_IN_KEY = frozenset({"weight", "color"})
+    # A density map shapes phantoms; the volumes that come of it count where it matters.
+    NOT_IN_KEY = frozenset({"weight", "color", "density"})
 
     name: str
     """Written into every file of picks."""
@@ -32,6 +33,8 @@ class Particle(Settings):
     """Weight in the Kaggle score, no unit; 0 leaves the class out of it."""
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#e6194b"
     """Color in pictures, #rrggbb."""
+    density: Path | None = None
+    """Density map of the particle, light on dark, that phantoms are made from."""
 
     _name = field_validator("name")(checked_name)
 

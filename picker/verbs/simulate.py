@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from picker.config import SimulateSettings
 from picker.formats.mrc import write_volume
 from picker.formats.star import write_picks
+from picker.formats.volume import read_tomogram
 from picker.simulate import simulate_tomogram
 from picker.verbs.common import add_settings, logger, read_particles, read_section
 
@@ -32,11 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Simulate one tomogram."""
+    particles = read_particles(arguments.settings)
     tomogram, truth = simulate_tomogram(
         arguments.name,
         arguments.index,
-        read_particles(arguments.settings),
+        particles,
         read_section(arguments.settings, "simulate", SimulateSettings),
+        {p.name: read_tomogram(p.density, p.name)[0] for p in particles if p.density},
     )
     write_volume(arguments.output, tomogram.volume, tomogram.voxel_size)
     write_picks(arguments.truth, truth)

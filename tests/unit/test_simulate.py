@@ -5,8 +5,10 @@ import logging
 import numpy as np
 import pytest
 
+from picker.bodies import body, body_from_map
 from picker.config import Particle, SimulateSettings
-from picker.simulate import body, simulate_tomogram
+from picker.simulate import simulate_tomogram
+from picker.tomogram import Tomogram
 
 PARTICLES = (
     Particle(name="ribosome", radius=120),
@@ -212,3 +214,59 @@ def test_thin_volumes_work():
     tomogram, picks = simulate_tomogram("t", 0, PARTICLES, settings)
     assert tomogram.shape_zyx == (7, 45, 51)
     assert (picks.position_zyx[:, 0] <= 60).all()
+
+
+def density_map():
+    """Return a map of three blobs of different sizes, of no symmetry, 5 Å voxels."""
+    grid = np.ogrid[:40, :44, :48]
+    blobs = [((20, 22, 24), 5.0), ((20, 22, 34), 4.0), ((28, 28, 20), 3.5)]
+    total = sum(
+        np.exp(-sum((g - c) ** 2 for g, c in zip(grid, at, strict=True)) / s**2)
+        for at, s in blobs
+    )
+    solid = -np.expm1(-3 * total).astype(np.float32)
+    return Tomogram(name="p0", volume=solid, voxel_size=5.0)
+
+
+def test_a_density_map_keeps_size_axes_and_hand():
+    density = density_map()
+    what = body_from_map(density, 90.0, 10.0)
+    middle = (np.array(density.shape_zyx) - 1) / 2
+    for index in ((20, 22, 34), (28, 28, 20)):
+        at = [np.float32(v).reshape(1, 1, 1) for v in (index - middle) * 5.0]
+        assert what.density(*at).item() > 0.4
+        mirrored = [at[0], at[1], -at[2]]
+        assert what.density(*mirrored).item() < what.density(*at).item() - 0.3
+    assert what.reach == 90.0
+    assert 1.5 > what.extent > 0.8
+
+
+def test_particles_of_a_density_map_lie_at_their_centre_of_mass():
+    particles = (Particle(name="p0", radius=90),)
+    settings = SimulateSettings(
+        shape_zyx=(52, 60, 68), particles_per_class=1.5, snr=(1e9, 1e9), missing_wedge=0
+    )
+    num_seen = 0
+    for index in range(20):
+        tomogram, picks = simulate_tomogram(
+            "t", index, particles, settings, {"p0": density_map()}
+        )
+        centres = picks.position_zyx / 10.0
+        last = np.array(tomogram.shape_zyx) - 1
+        for i, centre in enumerate(centres):
+            alone = (
+                np.linalg.norm(np.delete(centres, i, 0) - centre, axis=1) > 20
+            ).all()
+            if alone and (centre > 10).all() and (last - centre > 10).all():
+                found = centre_of_mass(tomogram.volume, centre, 9.5)
+                assert np.linalg.norm(found - centre) < 0.5
+                num_seen += 1
+    assert num_seen >= 3
+
+
+def test_an_empty_density_map_is_refused():
+    empty = Tomogram(
+        name="p0", volume=np.full((20, 20, 20), -1, np.float32), voxel_size=5.0
+    )
+    with pytest.raises(ValueError, match="p0 has no value above 0; expected a map"):
+        body_from_map(empty, 90.0, 10.0)

@@ -2,6 +2,7 @@
 rule simulate:
     input:
         settings=settings_files("particles", "simulate"),
+        maps=[str(p.density) for p in settings.particles if p.density],
     output:
         volume="results/simulated/{tomogram}.mrc",
         truth="results/simulated/{tomogram}.star",
