@@ -105,7 +105,10 @@ def _contours(path: Path, data: bytes) -> Iterator[tuple[str, NDArray[np.float64
                 _check_room(path, data, place, num * POINT_BYTES, chunk)
                 points = np.frombuffer(data, ">f4", 3 * num, place)
                 if num:
-                    yield name, points.reshape(-1, 3).astype(np.float64)
+                    # A signaling NaN would warn here; the caller refuses any.
+                    with np.errstate(invalid="ignore"):
+                        wide = points.reshape(-1, 3).astype(np.float64)
+                    yield name, wide
                 place += num * POINT_BYTES
             case b"MESH":
                 _check_room(path, data, place, MESH.size, chunk)

@@ -114,6 +114,16 @@ def test_points_of_imod_are_half_a_voxel_off_in_x_and_y(tmp_path, caplog):
     assert check(path, caplog, "IMOD model", places, "virus") == []
 
 
+def test_a_signaling_nan_in_imod_is_one_error_and_no_warning(tmp_path):
+    path = tmp_path / "a.mod"
+    whole = model((b"virus", [[(5.0, 6.0, 7.0)]]))
+    five = np.array(5.0, ">f4").tobytes()
+    assert whole.count(five) == 1
+    path.write_bytes(whole.replace(five, b"\x7f\x80\x00\x01"))
+    with pytest.raises(ValueError, match=r"a.mod: point 1 is not finite"):
+        read(path)
+
+
 def test_objects_with_names_are_classes(tmp_path):
     path = tmp_path / "a.mod"
     path.write_bytes(model((b"virus", [[POINT]]), (b"ribosome", [[(1, 2, 3)]])))
