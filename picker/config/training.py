@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -134,6 +135,12 @@ class TrainSettings(Settings):
 class BurnInSettings(Settings):
     """Supervised training on the labeled tomograms."""
 
+    # What counts is the model that lies there.
+    NOT_IN_KEY = frozenset({"start_from"})
+
+    start_from: Path | None = None
+    """A model of the same network to begin from, of whatever particles and stage; null:
+    random weights."""
     steps: Count = 2000
     """Optimizer steps."""
     learning_rate: Positive = 1e-3

@@ -38,6 +38,7 @@ from picker.verbs.common import (
 from picker.verbs.model_card import ModelCard, write_model
 from picker.verbs.training import (
     all_labels,
+    begin_from,
     common_voxel_size,
     inputs_key,
     labeled_sources,
@@ -89,6 +90,8 @@ def run(arguments: argparse.Namespace) -> None:
     sources = labeled_sources(entries, particles)
     torch.manual_seed(shared.seed)
     network = build_model(architecture, len(particles), recipe.network)
+    voxel_size = common_voxel_size(usable(entries, "labeled"))
+    begun = begin_from(network, burn_in.start_from, particles, voxel_size)
     with (
         process_group(
             choose_device(shared.device), claimed(arguments.checkpoint)
@@ -120,6 +123,7 @@ def run(arguments: argparse.Namespace) -> None:
                 [particle.key() for particle in particles],
                 inputs_key(usable(entries, "labeled")),
                 [(s.name, s.index_zyx.tolist()) for s in sources],
+                *([begun] if begun else []),
             ),
         )
         if not is_first():
@@ -130,6 +134,6 @@ def run(arguments: argparse.Namespace) -> None:
         particles=particles,
         model=architecture,
         preprocess=read_section(settings, "preprocess", PreprocessSettings),
-        training_voxel_size=common_voxel_size(usable(entries, "labeled")),
+        training_voxel_size=voxel_size,
     )
     write_model(arguments.output, model, card)

@@ -10,20 +10,24 @@ import numpy as np
 
 from picker import __version__
 from picker.calibrate import calibrate
+from picker.checkpoint import load_weights
 from picker.config import CalibrateSettings, Particle, PredictSettings, TrainSettings
 from picker.formats.ome_zarr import open_volume, read_attributes
 from picker.formats.star import read_picks
 from picker.heatmap import nms_kernel
+from picker.models.transfer import take_over
 from picker.patches import PatchSource
 from picker.picks import no_picks
 from picker.predict import Predictor
 from picker.teacher import PseudoPicks
 from picker.tomogram import index_from_position
 from picker.verbs.common import fingerprint
+from picker.verbs.model_card import ModelCard, model_fingerprint
 from picker.verbs.region import where_picks_may_be
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import torch
 
@@ -164,6 +168,49 @@ def labeled_sources(
                 "warning: no labeled pick of %s; it cannot be learned", particle.name
             )
     return sources
+
+
+def begin_from(
+    model: Network, path: Path | None, particles: Sequence[Particle], voxel_size: float
+) -> str:
+    """Give a model another's weights, and return that one's fingerprint.
+
+    Without a path the model stays as it is and the fingerprint is empty.
+
+    Raises
+    ------
+    ValueError
+        If the file is no model, or one of another network.
+    """
+    if path is None:
+        return ""
+    weights, metadata = load_weights(path)
+    card = ModelCard.model_validate(metadata)
+    try:
+        shared = take_over(
+            model,
+            weights,
+            [particle.name for particle in particles],
+            [particle.name for particle in card.particles],
+        )
+    except ValueError as error:
+        raise ValueError(f"cannot begin from {path}: {error}") from error
+    if abs(card.training_voxel_size / voxel_size - 1) > 0.05:
+        logger.warning(
+            "warning: %s saw voxels of %g Å, these tomograms have %g Å: what it has"
+            " learned may help little",
+            path,
+            card.training_voxel_size,
+            voxel_size,
+        )
+    logger.info(
+        "begins from %s, a model of stage %s with %d classes, %s",
+        path,
+        card.stage,
+        len(card.particles),
+        f"{', '.join(shared)} among them" if shared else "none of them the same",
+    )
+    return model_fingerprint(path)
 
 
 def thresholds_of(

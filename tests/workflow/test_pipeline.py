@@ -116,6 +116,26 @@ def test_settings_that_change_no_result_compute_nothing_again(copy):
     assert not re.search(r"sim_\d+: \d+ candidates", output)
 
 
+def test_training_may_begin_from_another_projects_model(finished, tmp_path):
+    project = Project(tmp_path / "next one", SMALL)
+    theirs = finished.path("semietpicker", "models", "model.safetensors")
+    project.change("burn_in", start_from=str(theirs))
+    output = project.succeed("--until", "burn_in")
+    assert "co_train with 2 classes, ribosome, apo-ferritin among them" in output
+    plain, begun = (
+        load_file(p.path("semietpicker", "models", "burn_in.safetensors"))
+        for p in (finished, project)
+    )
+    assert not torch.equal(plain["head.weight"], begun["head.weight"])
+    assert "burn_in" not in project.jobs()
+
+    project.change("model", widths=[8, 16])
+    done = project.run("--until", "burn_in")
+    assert done.returncode != 0
+    assert f"cannot begin from {theirs}: " in done.stdout
+    assert "expected a model of the same method, model.preset" in done.stdout
+
+
 def test_a_typo_is_caught_before_anything_runs(project):
     project.change("train", sed=3)
     done = project.run()

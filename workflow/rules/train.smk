@@ -18,6 +18,8 @@ rule burn_in:
             "burn_in",
             *([] if METHODS[METHOD].co_trains else ["co_train"]),
         ),
+        # The verb reads from the settings which one; here Snakemake sees it change.
+        start_from=[str(path) for path in [settings.burn_in.start_from] if path],
     output:
         model="results/{method}/models/burn_in.safetensors",
         table="results/{method}/models/burn_in.tsv",

@@ -1,0 +1,70 @@
+"""Begin from what another model has learned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import Tensor, nn
+
+HEADS = ("head.", "net.out_tr.")
+"""How the names of those layers' tensors begin that depend on the classes."""
+
+
+def take_over(
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    classes: Sequence[str],
+    their_classes: Sequence[str],
+) -> list[str]:
+    """Copy another model's weights into one, and return the classes that came along.
+
+    All layers but the last are copied as they are; of the last one the rows of those
+    classes that both have, by name. The others keep what they were initialised with.
+
+    Parameters
+    ----------
+    model
+        Whose weights change.
+    weights
+        The other's state by name.
+    classes, their_classes
+        Names of the classes in the order of each model's channels.
+
+    Raises
+    ------
+    ValueError
+        If the other is not of the same network: a layer before the last has another
+        name or shape.
+    """
+    own = model.state_dict()
+    body = {name: tensor for name, tensor in own.items() if not name.startswith(HEADS)}
+    theirs = {name: t for name, t in weights.items() if not name.startswith(HEADS)}
+    unlike = [
+        name
+        for name in body.keys() | theirs.keys()
+        if name not in body
+        or name not in theirs
+        or body[name].shape != theirs[name].shape
+    ]
+    if unlike:
+        raise ValueError(
+            f"{len(unlike)} of {len(body)} layers' weights are not those of this"
+            f" network, {min(unlike)} for one; expected a model of the same method,"
+            " model.preset, model.widths and model.blocks"
+        )
+    shared = [name for name in classes if name in their_classes]
+    for name, tensor in body.items():
+        tensor.copy_(weights[name])
+    for name in ("head.weight", "head.bias"):
+        if name not in own:  # V-Net's last layers mix the classes
+            return []
+        # A network that segments has a row of background before the classes.
+        row = len(own[name]) - len(classes)
+        their_row = len(weights[name]) - len(their_classes)
+        for one in shared:
+            given = weights[name][their_row + list(their_classes).index(one)]
+            own[name][row + list(classes).index(one)].copy_(given)
+    return shared
