@@ -7,11 +7,8 @@ import json
 import math
 import os
 import re
-import resource
 import shutil
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import mrcfile
 import numcodecs
@@ -23,6 +20,7 @@ from hypothesis import strategies as st
 
 from picker.formats import mrc, ome_zarr
 from picker.formats.volume import read_mask, read_tomogram
+from tests.unit.formats.memory import little_memory
 
 SHAPE = (18, 20, 28)
 CHUNKS = (9, 10, 14)
@@ -384,26 +382,10 @@ FUZZ = settings(
 )
 
 
-@contextmanager
-def little_memory():
-    """Give this process no more than a gigabyte beyond what it has.
-
-    Nothing gentler does: tracemalloc and the threads that decode chunks crash CPython.
-    """
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limits = resource.getrlimit(resource.RLIMIT_AS)
-    most = pages * resource.getpagesize() + GIGABYTE
-    resource.setrlimit(resource.RLIMIT_AS, (most, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, limits)
-
-
 def read_or_refuse(path):
     """Read a volume, or see that the error names it and that memory did for all."""
     try:
-        with little_memory():
+        with little_memory(GIGABYTE):
             tomogram, _ = read_tomogram(path, "TS_01")
     except (ValueError, FileNotFoundError) as error:
         said = str(error)

@@ -6,11 +6,8 @@ PICKER_FUZZ says how many damaged files each reader gets; `make fuzz` gives it m
 from __future__ import annotations
 
 import os
-import resource
 import struct
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +28,7 @@ from tests.unit.formats.examples import (
     random_picks,
     write_kind,
 )
+from tests.unit.formats.memory import little_memory
 from tests.unit.formats.test_em import write_em
 from tests.unit.formats.test_hdf5 import write_eman2
 
@@ -102,7 +100,7 @@ def test_a_damaged_volume_is_an_error_or_harmless(intact_volume, changes, in_hea
     for change in changes:
         head = change(head)
     path.write_bytes(head + rest)
-    with little_memory():
+    with little_memory(ROOM):
         text = error_of(read_tomogram, path, "TS_1", V)
     assert text is None or (path.name in text and len(text) < 1500)
 
@@ -115,7 +113,7 @@ def test_a_damaged_tomograms_star_is_an_error_or_harmless(tmp_path_factory, chan
     for change in changes:
         raw = change(raw)
     path.write_bytes(raw)
-    with little_memory():
+    with little_memory(ROOM):
         text = error_of(read_tilt_series, path)
     assert text is None or (path.name in text and len(text) < 1500)
 
@@ -139,19 +137,6 @@ def flipped(raw, place, bit):
 def replaced(raw, place, token, num):
     start = int(place * len(raw))
     return raw[:start] + token + raw[start + num :]
-
-
-@contextmanager
-def little_memory():
-    """Let this process have half a gigabyte more than it has, and no more."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = pages * resource.getpagesize() + ROOM
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def read(path):
@@ -197,7 +182,7 @@ def test_damage_is_an_error_or_harmless(intact, changes):
     for change in changes:
         raw = change(raw)
     damaged.write_bytes(raw)
-    with little_memory():
+    with little_memory(ROOM):
         picks = read(path)
     assert picks is None or np.isfinite(picks.position_zyx).all()
 
@@ -210,7 +195,7 @@ def test_damage_is_an_error_or_harmless(intact, changes):
 def test_random_bytes(tmp_path_factory, start, raw):
     path = tmp_path_factory.getbasetemp() / "ribosome"
     path.write_bytes(start + raw)
-    with little_memory():
+    with little_memory(ROOM):
         picks = read(path)
     assert picks is None or np.isfinite(picks.position_zyx).all()
 
@@ -220,7 +205,7 @@ def test_one_long_name_does_not_multiply(tmp_path, first):
     path = tmp_path / "a.csv"
     rows = [f"{first.format(long='a' * 10**5)},1,2,3", *["TS_1,ribosome,1,2,3"] * 10**4]
     path.write_text("\n".join(["tomogram,particle,x,y,z", *rows]) + "\n")
-    with little_memory():
+    with little_memory(ROOM):
         picks = read(path)
     assert picks is None if first.startswith("TS_1") else len(picks) == 1
 
@@ -233,5 +218,5 @@ def test_counts_of_a_model_allocate_nothing(tmp_path, chunk, count):
     raw = path.read_bytes()
     place = raw.index(b"CONT")
     path.write_bytes(raw[:place] + chunk + struct.pack(">i", count) + raw[place + 8 :])
-    with little_memory(), pytest.raises(ValueError, match="damaged or truncated"):
+    with little_memory(ROOM), pytest.raises(ValueError, match="damaged or truncated"):
         imod.read_model(path)
