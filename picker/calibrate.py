@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from picker.evaluate import best_threshold, pooled_matches
+from picker.evaluate import best_threshold
+from picker.matching import pooled_matches
 from picker.select import picks_apart
 
 if TYPE_CHECKING:

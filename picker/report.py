@@ -74,6 +74,8 @@ class ReportData:
         Numbers of `evaluate.metrics`.
     curves
         For each class the arrays threshold (falling), precision and recall.
+    by_tomogram
+        For each tomogram, worst first, and class what `counts_by_tomogram` gives.
     pictures
         Read one at a time and once, so a generator keeps memory flat.
     max_pictures
@@ -93,6 +95,9 @@ class ReportData:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, Any] | None = None
     curves: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(
+        default_factory=dict
+    )
+    by_tomogram: Mapping[str, Mapping[str, Mapping[str, str]]] = field(
         default_factory=dict
     )
     pictures: Iterable[Picture] = ()
@@ -126,6 +131,7 @@ def render_report(data: ReportData) -> str:
         num_warnings=sum(len(t.warnings) for t in data.tomograms),
         rows=done if len(done) <= MAX_ROWS else done[:FIRST_ROWS],
         max_rows=MAX_ROWS,
+        first_rows=FIRST_ROWS,
         totals=counts.sum(axis=0).tolist(),
         spread=[_spread(counts[:, i]) for i in range(len(names))] if done else [],
         metrics=metrics,
@@ -168,6 +174,19 @@ def curve_columns(
         for name in ("threshold", "precision", "recall"):
             of.setdefault(name, []).append(float(row[name]))
     return {k: {n: np.array(v) for n, v in of.items()} for k, of in lists.items()}
+
+
+def counts_by_tomogram(
+    rows: Iterable[Mapping[str, str]],
+) -> dict[str, dict[str, Mapping[str, str]]]:
+    """Return the rows of `evaluate.tomogram_rows`, read as text, by tomogram and class.
+
+    Both in the order of the rows; the class `all` is every class together.
+    """
+    found: dict[str, dict[str, Mapping[str, str]]] = {}
+    for row in rows:
+        found.setdefault(row["tomogram"], {})[row["particle"]] = row
+    return found
 
 
 def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import SPLITS, EvaluateSettings, PickSettings
-from picker.evaluate import curve_rows, curves, metrics
+from picker.evaluate import curve_rows, curves, metrics, tomogram_rows
 from picker.formats.star import read_picks
 from picker.picks import concatenate
 from picker.select import picks_apart
@@ -51,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, "particles, evaluate, pick")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
     parser.add_argument("--curves", type=Path, required=True, help="TSV to write")
+    parser.add_argument(
+        "--by-tomogram",
+        type=Path,
+        required=True,
+        help="TSV to write: right, wrong and missed picks of each tomogram",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -79,8 +85,9 @@ def run(arguments: argparse.Namespace) -> None:
         if e.tomogram in truth
     }
     saved = json.loads(arguments.thresholds.read_text())
+    picks = {e.tomogram: read_picks(e.path) for e in known}
     result = metrics(
-        {e.tomogram: read_picks(e.path) for e in known},
+        picks,
         truth,
         particles,
         settings,
@@ -91,6 +98,8 @@ def run(arguments: argparse.Namespace) -> None:
     distance = settings.distances_per_radius[0]
     by_particle = curves(candidates, truth, particles, distance)
     write_text(arguments.curves, _tsv(curve_rows(by_particle)))
+    by_tomogram = tomogram_rows(picks, truth, particles, distance)
+    write_text(arguments.by_tomogram, _tsv(by_tomogram))
     for key, values in result.items():
         if key.startswith("f1@"):
             logger.info("%s on %s: %s", key, split, values)
@@ -107,5 +116,8 @@ def _apart(
 
 def _tsv(rows: Sequence[Mapping[str, object]]) -> str:
     lines = ["\t".join(rows[0])] if rows else []
-    lines += ["\t".join(str(value) for value in row.values()) for row in rows]
+    lines += [
+        "\t".join("" if value is None else str(value) for value in row.values())
+        for row in rows
+    ]
     return "\n".join(lines) + "\n"

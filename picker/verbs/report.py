@@ -20,6 +20,7 @@ from picker.picks import score_histogram
 from picker.report import (
     ReportData,
     TomogramRecord,
+    counts_by_tomogram,
     curve_columns,
     render_report,
     training_columns,
@@ -66,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         default=[],
-        help="metrics.json and curves.tsv, where there is truth",
+        help="metrics.json, curves.tsv and by_tomogram.tsv, where there is truth",
     )
     add_settings(parser, "all sections; shown on the page")
     parser.add_argument("--output", type=Path, required=True, help="HTML to write")
@@ -82,8 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
     thresholds = (
         json.loads(arguments.thresholds.read_text()) if (arguments.thresholds) else {}
     )
-    metrics = [p for p in arguments.evaluation if p.suffix == ".json"]
-    curves = [p for p in arguments.evaluation if p.suffix == ".tsv"]
+    evaluation = {path.stem: path for path in arguments.evaluation}
     data = ReportData(
         method=arguments.method,
         particles=particles,
@@ -92,8 +92,19 @@ def run(arguments: argparse.Namespace) -> None:
         training={p.stem: training_columns(_rows(p)) for p in arguments.tables},
         histograms=_histograms(arguments.candidates, particles),
         thresholds={name: value["threshold"] for name, value in thresholds.items()},
-        metrics=json.loads(metrics[0].read_text()) if metrics else None,
-        curves=curve_columns(_rows(curves[0])) if curves else {},
+        metrics=(
+            json.loads(evaluation["metrics"].read_text())
+            if "metrics" in evaluation
+            else None
+        ),
+        curves=(
+            curve_columns(_rows(evaluation["curves"])) if "curves" in evaluation else {}
+        ),
+        by_tomogram=(
+            counts_by_tomogram(_rows(evaluation["by_tomogram"]))
+            if "by_tomogram" in evaluation
+            else {}
+        ),
         pictures=_pictures(entries),
         max_pictures=settings.max_pictures,
         notes=["Simulated phantom tomograms, not real data."] if simulated else [],

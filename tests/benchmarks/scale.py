@@ -121,6 +121,7 @@ def make_finished(folder, number):
     put(method / "manifests/pick.json", text)
     put(method / "evaluation/metrics.json")
     put(method / "evaluation/curves.tsv")
+    put(method / "evaluation/by_tomogram.tsv")
     (method / "export/relion5").mkdir(parents=True)
     put(results / "report.html")
     put(results / "summary.txt")

@@ -7,18 +7,17 @@ import pytest
 
 from picker.config import EvaluateSettings, Particle
 from picker.evaluate import (
-    Counts,
     best_threshold,
     curve_rows,
     curves,
     kaggle_counts,
     kaggle_score,
-    match_picks,
     metrics,
-    pooled_matches,
     precision_recall_curve,
+    tomogram_rows,
 )
-from picker.picks import Picks, no_picks, picks_from_arrays
+from picker.matching import Counts, match_picks, pooled_matches
+from picker.picks import Picks, concatenate, no_picks, picks_from_arrays
 
 RIBOSOME = Particle(name="ribosome", radius=100.0, weight=1.0)
 AMYLASE = Particle(name="beta-amylase", radius=60.0, weight=0.0)
@@ -348,3 +347,43 @@ def test_metrics_of_nothing() -> None:
     assert found["f1@1"] == {"mean": None, "ribosome": None}
     assert found["split"] == "test"
     json.dumps(found, allow_nan=False)
+
+
+def test_each_tomogram_has_its_counts_and_the_worst_stands_first():
+    def at(*x, name="ribosome"):
+        return picks_from_arrays([[0.0, 0.0, v] for v in x], [name] * len(x))
+
+    truth = {
+        "good": at(0.0, 500.0, 1000.0),
+        "bad": concatenate([at(0.0, 500.0), at(900.0, name="vlp")]),
+        "empty": no_picks(),
+        "quiet": no_picks(),
+    }
+    picks = {
+        "good": at(10.0, 510.0, 990.0, 3000.0),
+        "bad": at(2000.0, 510.0),
+        "empty": at(7.0, name="vlp"),
+        "elsewhere": at(1.0),
+    }
+    rows = tomogram_rows(picks, truth, (RIBOSOME, VLP), 0.5)
+    keys = ("tomogram", "particle", "right", "wrong", "missed")
+    assert [tuple(row[key] for key in keys) for row in rows] == [
+        ("empty", "all", 0, 1, 0),
+        ("empty", "ribosome", 0, 0, 0),
+        ("empty", "vlp", 0, 1, 0),
+        ("bad", "all", 1, 1, 2),
+        ("bad", "ribosome", 1, 1, 1),
+        ("bad", "vlp", 0, 0, 1),
+        ("good", "all", 3, 1, 0),
+        ("good", "ribosome", 3, 1, 0),
+        ("good", "vlp", 0, 0, 0),
+        ("quiet", "all", 0, 0, 0),
+        ("quiet", "ribosome", 0, 0, 0),
+        ("quiet", "vlp", 0, 0, 0),
+    ]
+    f1 = [row["f1"] for row in rows]
+    assert f1[0] == 0
+    assert f1[1] is None
+    assert f1[3] == pytest.approx(2 / 5)
+    assert f1[6] == pytest.approx(6 / 7)
+    assert f1[8] is None

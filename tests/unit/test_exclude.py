@@ -281,8 +281,9 @@ def test_nothing_outside_of_the_mask_is_learned_or_calibrated_on(project):
     assert (chosen["f"], chosen["num_truth"]) == (1.0, 2)
     assert chosen["threshold"] == pytest.approx(0.75)
     words = "--picks predicted.json --candidates predicted.json --split labeled"
-    words += " --thresholds t.json --settings particles.json"
-    assert main(["evaluate", *words.split(), "--output", "m", "--curves", "c.tsv"]) == 0
+    words += " --thresholds t.json --settings particles.json --output m"
+    words += " --curves c.tsv --by-tomogram t.tsv"
+    assert main(["evaluate", *words.split()]) == 0
     rows = (project / "c.tsv").read_text().splitlines()
     assert "\t0.95" not in "".join(rows)
     assert len(rows) == 1 + 3

@@ -12,11 +12,12 @@ from PIL import Image
 
 from picker.config import EvaluateSettings, Particle
 from picker.draw import Picture, draw_tomogram, draw_training, framed, make_picture
-from picker.evaluate import curve_rows, curves, metrics
+from picker.evaluate import curve_rows, curves, metrics, tomogram_rows
 from picker.picks import Picks, no_picks, picks_from_arrays, score_histogram
 from picker.report import (
     ReportData,
     TomogramRecord,
+    counts_by_tomogram,
     curve_columns,
     render_report,
     training_columns,
@@ -135,6 +136,28 @@ def full_report(**changes: Any) -> ReportData:
         "notes": ["Simulated, not real."],
     }
     return ReportData(**made | changes)
+
+
+def test_tomograms_are_compared_the_worst_first() -> None:
+    some = some_picks()
+    truth = {"TS_1": some, "TS_9": some, "TS_0": no_picks()}
+    rows = tomogram_rows({"TS_1": some}, truth, PARTICLES, 0.5)
+    text = [
+        {key: "" if value is None else str(value) for key, value in row.items()}
+        for row in rows
+    ]
+    html = render_report(full_report(by_tomogram=counts_by_tomogram(text)))
+    read(html)
+    table = html[html.index("In each tomogram, the worst first") :]
+    table = table[: table.index("</table>")]
+    cells = [re.sub(r"<[^>]+>", "", c) for c in re.findall(r"<td.*?</td>", table)]
+    assert cells == [
+        *("TS_9", "0.00", "0 / 2", "0 / 1"),
+        *("TS_1", "1.00", "2 / 2", "1 / 1"),
+        *("TS_0", "–", "0 / 0", "0 / 0"),
+    ]
+    alone = counts_by_tomogram(text[:3])
+    assert "the worst first" not in render_report(full_report(by_tomogram=alone))
 
 
 def test_page_has_everything() -> None:

@@ -35,6 +35,12 @@ def test_every_promised_file_is_there(finished):
     metrics = json.loads((method / "evaluation" / "metrics.json").read_text())
     assert set(metrics) >= {"f1@0.5", "f1@0.75", "kaggle_f4", "thresholds"}
     assert set(metrics["f1@0.5"]) == {"mean", "ribosome", "apo-ferritin"}
+    by_tomogram = (method / "evaluation" / "by_tomogram.tsv").read_text().splitlines()
+    assert by_tomogram[0].split() == "tomogram particle right wrong missed f1".split()
+    found = [int(v) for v in by_tomogram[1].split("\t")[2:5]]
+    assert by_tomogram[1].startswith("sim_004\tall\t")
+    assert found[0] + found[2] == sum(metrics["num_truth"].values())
+    assert found[0] + found[1] == sum(metrics["num_picks"].values())
     assert "mean F1@0.5" in (results / "summary.txt").read_text()
     assert "mean F1@0.5" in finished.output
     assert "not real data" in (results / "report.html").read_text()

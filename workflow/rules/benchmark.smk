@@ -110,7 +110,7 @@ rule benchmark_cell:
             python -m picker evaluate --picks $cell/picks.json $settings \
                 --candidates $cell/{params.evaluated}.json --split {params.evaluated} \
                 --thresholds $cell/thresholds.json --output $cell/metrics.json \
-                --curves $cell/curves.tsv
+                --curves $cell/curves.tsv --by-tomogram $cell/by_tomogram.tsv
             python -m picker measure --model $cell/model.safetensors $settings \
                 --manifest $cell/tomograms/{params.evaluated}.json \
                 --metrics $cell/metrics.json --labeled {wildcards.labeled} \

@@ -8,6 +8,7 @@ rule evaluate:
     output:
         metrics="results/{method}/evaluation/metrics.json",
         curves="results/{method}/evaluation/curves.tsv",
+        by_tomogram="results/{method}/evaluation/by_tomogram.tsv",
     log:
         "results/logs/{method}/evaluate.log",
     conda:
@@ -20,5 +21,6 @@ rule evaluate:
         python -m picker evaluate --picks {input.picks} \
             --candidates {input.candidates} --thresholds {input.thresholds} \
             --settings {input.settings} --split {params.split} \
-            --output {output.metrics} --curves {output.curves} >{log} 2>&1
+            --output {output.metrics} --curves {output.curves} \
+            --by-tomogram {output.by_tomogram} >{log} 2>&1
         """

@@ -15,6 +15,7 @@ rule report:
             [
                 f"results/{METHOD}/evaluation/metrics.json",
                 f"results/{METHOD}/evaluation/curves.tsv",
+                f"results/{METHOD}/evaluation/by_tomogram.tsv",
             ]
             if truth_is_known()
             else []
