@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from picker.config.base import (
     SPLITS,
@@ -70,6 +70,13 @@ __all__ = [
 ]
 
 
+COLORS = (
+    *("#e6194b", "#4363d8", "#3cb44b", "#f58231", "#911eb4"),
+    *("#42d4f4", "#f032e6", "#9a6324", "#469990", "#808000"),
+)
+"""Of particles without one, by their place."""
+
+
 class Config(Settings):
     """All of config.yaml."""
 
@@ -105,6 +112,16 @@ class Config(Settings):
     """One page to look at."""
     benchmark: BenchmarkSettings = BenchmarkSettings()
     """Methods side by side; read by `snakemake benchmark` alone."""
+
+    @field_validator("particles")
+    @classmethod
+    def _colored(cls, particles: tuple[Particle, ...]) -> tuple[Particle, ...]:
+        return tuple(
+            particle
+            if "color" in particle.model_fields_set
+            else particle.model_copy(update={"color": COLORS[place % len(COLORS)]})
+            for place, particle in enumerate(particles)
+        )
 
     @model_validator(mode="after")
     def _windows_hold_the_network(self) -> Self:

@@ -32,7 +32,7 @@ class Particle(Settings):
     weight: Annotated[float, Field(ge=0)] = 1.0
     """Weight in the Kaggle score, no unit; 0 leaves the class out of it."""
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#e6194b"
-    """Color in pictures, #rrggbb."""
+    """Color in pictures, #rrggbb; those of config.yaml without one get each its own."""
     density: Path | None = None
     """Density map of the particle, light on dark, that phantoms are made from."""
 

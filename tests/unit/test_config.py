@@ -307,3 +307,15 @@ def test_config_loads_without_the_libraries_of_the_science() -> None:
 def test_a_brace_in_a_file_name_is_refused_before_snakemake_trips_over_it(values):
     with pytest.raises(ValidationError, match="has a brace in its name"):
         TomogramRow(tomogram="a", split="predict", **values)
+
+
+def test_particles_without_a_color_get_each_its_own() -> None:
+    particles = [{"name": f"p{i}", "radius": 50} for i in range(6)]
+    particles[1]["color"] = "#000000"
+    colors = [
+        p.color for p in Config.model_validate({"particles": particles}).particles
+    ]
+    assert colors[1] == "#000000"
+    assert len(set(colors)) == 6
+    many = [{"name": f"p{i}", "radius": 50} for i in range(30)]
+    assert len(Config.model_validate({"particles": many}).particles) == 30
