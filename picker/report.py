@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 200  # longest table of tomograms
 FIRST_ROWS = 50  # rows shown of a longer one
+LEAST_SURE = 5  # tomograms that are proposed to be labeled next
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +34,8 @@ class TomogramRecord:
     ----------
     tomogram, split
         Its name, and what it was used for.
+    mean_score
+        Of its picks; None without any.
     num_picks, num_truth
         Picks and known particles of each class; None where nothing is known.
     warnings
@@ -45,6 +48,7 @@ class TomogramRecord:
     split: str = ""
     num_picks: Mapping[str, int] = field(default_factory=dict)
     num_truth: Mapping[str, int] | None = None
+    mean_score: float | None = None
     warnings: Sequence[str] = ()
     error: str | None = None
 
@@ -122,6 +126,8 @@ def render_report(data: ReportData) -> str:
         for warning in tomogram.warnings:
             warnings.setdefault(warning, []).append(tomogram.tomogram)
     metrics = data.metrics or {}
+    without_labels = [t for t in done if t.split in ("unlabeled", "predict")]
+    least_sure = sorted(without_labels, key=lambda t: t.mean_score or 0.0)
     return environment.from_string(text).render(
         data=data,
         names=names,
@@ -132,6 +138,7 @@ def render_report(data: ReportData) -> str:
         rows=done if len(done) <= MAX_ROWS else done[:FIRST_ROWS],
         max_rows=MAX_ROWS,
         first_rows=FIRST_ROWS,
+        least_sure=least_sure[:LEAST_SURE] if len(least_sure) > LEAST_SURE else [],
         totals=counts.sum(axis=0).tolist(),
         spread=[_spread(counts[:, i]) for i in range(len(names))] if done else [],
         metrics=metrics,

@@ -62,6 +62,9 @@ class Entry(BaseModel):
     gold; none: everywhere."""
     counts: dict[str, int] = {}
     """Number of picks of each particle."""
+    mean_score: float | None = None
+    """Mean score of its picks, by which tomograms like those that were labeled stand
+    out from others; None without a pick."""
     warnings: tuple[str, ...] = ()
     stamps: dict[str, tuple[int, int]] = {}
     """What it was made from: each file's size [bytes] and modification time [ns]."""

@@ -28,6 +28,7 @@ from picker.verbs.common import (
     read_section,
     stop_if_disk_is_full,
     write_manifest,
+    write_text,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--processes", type=int, default=1, help="how many tomograms at a time"
     )
     parser.add_argument("--output", type=Path, required=True, help="manifest to write")
+    parser.add_argument(
+        "--label-next",
+        type=Path,
+        help="TSV to write: tomograms without labels, the least sure first",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -85,6 +91,8 @@ def _pick_all(arguments: argparse.Namespace) -> None:
             logger.info(
                 "%s: %d picks (%d of %d)", entry.tomogram, count, number, len(given)
             )
+    if arguments.label_next:
+        write_text(arguments.label_next, label_next(entries))
     write_manifest(arguments.output, entries)
 
 
@@ -136,4 +144,36 @@ def _pick(
         stop_if_disk_is_full(error)
         return entry.failed(path, error)
     counts = {p.name: int((picks.particle == p.name).sum()) for p in particles}
-    return entry.model_copy(update={"path": path, "fingerprint": key, "counts": counts})
+    return entry.model_copy(
+        update={
+            "path": path,
+            "fingerprint": key,
+            "counts": counts,
+            "mean_score": round(float(picks.score.mean()), 4) if len(picks) else None,
+        }
+    )
+
+
+def label_next(entries: list[Entry]) -> str:
+    """Return a table of the tomograms without labels, the least sure first.
+
+    The lower the mean score of a tomogram's picks, the less it is like those that the
+    model was trained on, and the more of its picks are wrong or missing.
+    """
+    chosen = [
+        entry
+        for entry in entries
+        if entry.split in ("unlabeled", "predict") and not entry.error
+    ]
+    chosen.sort(key=lambda e: -1.0 if e.mean_score is None else e.mean_score)
+    lines = [("tomogram", "split", "mean_score", "picks")]
+    lines += [
+        (
+            entry.tomogram,
+            entry.split,
+            "" if entry.mean_score is None else str(entry.mean_score),
+            str(sum(entry.counts.values())),
+        )
+        for entry in chosen
+    ]
+    return "".join("\t".join(line) + "\n" for line in lines)

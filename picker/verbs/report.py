@@ -122,6 +122,7 @@ def _record(entry: Entry, particles: Sequence[Particle]) -> TomogramRecord:
         split=entry.split,
         num_picks=entry.counts,
         num_truth=truth,
+        mean_score=entry.mean_score,
         warnings=entry.warnings,
         error=entry.error,
     )

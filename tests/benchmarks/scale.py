@@ -119,6 +119,7 @@ def make_finished(folder, number):
     put(method / "models/thresholds.json")
     text = entries(rows, "results/semietpicker/picks/{}.star", stamped=False)
     put(method / "manifests/pick.json", text)
+    put(method / "label_next.tsv")
     put(method / "evaluation/metrics.json")
     put(method / "evaluation/curves.tsv")
     put(method / "evaluation/by_tomogram.tsv")

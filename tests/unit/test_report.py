@@ -160,6 +160,19 @@ def test_tomograms_are_compared_the_worst_first() -> None:
     assert "the worst first" not in render_report(full_report(by_tomogram=alone))
 
 
+def test_the_least_sure_tomograms_without_labels_are_to_be_labeled_next() -> None:
+    scores = [0.9, 0.8, None, 0.7, 0.6, 0.85, 0.95]
+    tomograms = [
+        TomogramRecord(tomogram=f"TS_{i}", split="unlabeled", mean_score=score)
+        for i, score in enumerate(scores)
+    ]
+    tomograms.append(TomogramRecord(tomogram="TS_t", split="test", mean_score=0.1))
+    html = render_report(full_report(tomograms=tomograms))
+    assert "To label next: <b>TS_2, TS_4, TS_3, TS_1, TS_5</b>" in html
+    few = render_report(full_report(tomograms=tomograms[:5]))
+    assert "To label next" not in few
+
+
 def test_page_has_everything() -> None:
     html = render_report(full_report())
     reader = read(html)

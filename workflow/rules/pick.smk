@@ -28,7 +28,8 @@ rule pick:
         thresholds="results/{method}/models/thresholds.json",
         settings=settings_files("particles", "pick"),
     output:
-        PICKED,
+        manifest=PICKED,
+        label_next="results/{method}/label_next.tsv",
     log:
         "results/logs/{method}/pick.log",
     conda:
@@ -42,5 +43,5 @@ rule pick:
         python -m picker pick --manifests {input.manifests} \
             --thresholds {input.thresholds} --settings {input.settings} \
             --processes {threads} --picks {params.picks} \
-            --output {output} >{log} 2>&1
+            --label-next {output.label_next} --output {output.manifest} >{log} 2>&1
         """

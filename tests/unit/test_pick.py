@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from picker.__main__ import main
+from picker.formats import star
+from picker.picks import picks_from_arrays
+from picker.verbs.common import Entry, read_manifests, write_manifest
+
+SPLITS = {
+    "TS_a": ("unlabeled", [0.9, 0.7]),
+    "TS_b": ("predict", [0.6, 0.65, 0.2]),
+    "TS_c": ("unlabeled", [0.3]),
+    "TS_d": ("labeled", [0.6]),
+    "TS_e": ("test", [0.6]),
+}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with candidates of five tomograms and one that failed."""
+    monkeypatch.chdir(tmp_path)
+    entries = []
+    for name, (split, scores) in SPLITS.items():
+        places = [[100.0, 100.0, 100.0 * (1 + i)] for i in range(len(scores))]
+        found = picks_from_arrays(places, ["ribosome"] * len(scores), scores)
+        path = tmp_path / f"{name}.star"
+        star.write_picks(path, found, {"fingerprint": name})
+        entries.append(
+            Entry(
+                tomogram=name,
+                split=split,
+                path=path,
+                volume=path,
+                voxel_size=10.0,
+                shape_zyx=(20, 40, 60),
+            )
+        )
+    entries.append(entries[0].model_copy(update={"tomogram": "TS_f", "error": "bad"}))
+    write_manifest(tmp_path / "predicted.json", entries)
+    (tmp_path / "particles.json").write_text('[{"name": "ribosome", "radius": 30}]')
+    (tmp_path / "t.json").write_text(json.dumps({"ribosome": {"threshold": 0.5}}))
+    words = "--manifests predicted.json --thresholds t.json --settings particles.json"
+    words += " --picks picks --output picked.json --label-next next.tsv"
+    return words.split()
+
+
+def test_tomograms_without_labels_are_ranked_the_least_sure_first(project, tmp_path):
+    assert main(["pick", *project]) == 0
+    assert (tmp_path / "next.tsv").read_text().splitlines() == [
+        "tomogram\tsplit\tmean_score\tpicks",
+        "TS_c\tunlabeled\t\t0",
+        "TS_b\tpredict\t0.625\t2",
+        "TS_a\tunlabeled\t0.8\t2",
+    ]
+    found = {
+        e.tomogram: e.mean_score for e in read_manifests([tmp_path / "picked.json"])
+    }
+    assert found == {
+        "TS_a": 0.8,
+        "TS_b": 0.625,
+        "TS_c": None,
+        "TS_d": 0.6,
+        "TS_e": 0.6,
+        "TS_f": None,
+    }
+
+
+def test_picks_that_are_there_are_kept_and_ranked_the_same(project, tmp_path):
+    assert main(["pick", *project]) == 0
+    first, path = (tmp_path / "next.tsv").read_text(), tmp_path / "picks" / "TS_a.star"
+    before = path.stat().st_mtime_ns
+    assert main(["pick", *project]) == 0
+    assert path.stat().st_mtime_ns == before
+    assert (tmp_path / "next.tsv").read_text() == first
