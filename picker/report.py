@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib import resources
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,26 @@ class TomogramRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StageCost:
+    """What the jobs of one stage took.
+
+    Attributes
+    ----------
+    num_jobs
+        How many are counted: a stage's last run of each.
+    seconds, longest
+        Wall time of all together and of the longest [s].
+    memory
+        Largest resident memory of any [MB]; None where none ran long enough to tell.
+    """
+
+    num_jobs: int
+    seconds: float
+    longest: float
+    memory: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReportData:
     """Everything that the page shows; what is empty is left out of it.
 
@@ -80,6 +101,8 @@ class ReportData:
         For each class the arrays threshold (falling), precision and recall.
     by_tomogram
         For each tomogram, worst first, and class what `counts_by_tomogram` gives.
+    costs
+        What each stage took, in the order of the stages.
     pictures
         Read one at a time and once, so a generator keeps memory flat.
     max_pictures
@@ -104,6 +127,7 @@ class ReportData:
     by_tomogram: Mapping[str, Mapping[str, Mapping[str, str]]] = field(
         default_factory=dict
     )
+    costs: Mapping[str, StageCost] = field(default_factory=dict)
     pictures: Iterable[Picture] = ()
     max_pictures: int = 50
     notes: Sequence[str] = ()
@@ -115,7 +139,11 @@ def render_report(data: ReportData) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"number": _number, "measure": _measure}
+    environment.filters |= {
+        "number": _number,
+        "measure": _measure,
+        "duration": _duration,
+    }
     environment.globals |= {"plural": _plural}
     names = [p.name for p in data.particles]
     done = [t for t in data.tomograms if t.error is None]
@@ -169,6 +197,25 @@ def training_columns(
         for name, value in row.items():
             columns.setdefault(name, []).append(float(value) if value else np.nan)
     return {name: np.array(values) for name, values in columns.items()}
+
+
+def stage_cost(rows: Iterable[Mapping[str, str]]) -> StageCost:
+    """Return what jobs took, from one row of a Snakemake benchmark file for each."""
+    known = list(rows)
+    seconds = [float(row["s"]) for row in known]
+    # A job of less than some seconds ends before it is looked at.
+    memory = [row["max_rss"] for row in known if row["max_rss"] not in ("-", "NA")]
+    return StageCost(
+        num_jobs=len(known),
+        seconds=sum(seconds),
+        longest=max(seconds),
+        memory=max(map(float, memory)) if memory else None,
+    )
+
+
+def _duration(seconds: float) -> str:
+    """Return h:mm:ss."""
+    return str(timedelta(seconds=round(seconds)))
 
 
 def curve_columns(

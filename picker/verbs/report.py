@@ -19,10 +19,12 @@ from picker.formats.star import read_picks
 from picker.picks import score_histogram
 from picker.report import (
     ReportData,
+    StageCost,
     TomogramRecord,
     counts_by_tomogram,
     curve_columns,
     render_report,
+    stage_cost,
     training_columns,
 )
 from picker.tomogram import Tomogram
@@ -43,6 +45,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from picker.config import Particle
+
+
+STAGES = (
+    *("preprocess", "burn_in", "co_train", "predict", "predict_noisy"),
+    *("calibrate", "pick", "evaluate"),
+)
+"""Those that cost something, in their order."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +77,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=[],
         help="metrics.json, curves.tsv and by_tomogram.tsv, where there is truth",
+    )
+    parser.add_argument(
+        "--benchmarks",
+        type=Path,
+        help="folder of Snakemake's benchmark files, for times and memory",
     )
     add_settings(parser, "all sections; shown on the page")
     parser.add_argument("--output", type=Path, required=True, help="HTML to write")
@@ -105,6 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
             if "by_tomogram" in evaluation
             else {}
         ),
+        costs=_costs(arguments.benchmarks, arguments.method),
         pictures=_pictures(entries),
         max_pictures=settings.max_pictures,
         notes=["Simulated phantom tomograms, not real data."] if simulated else [],
@@ -141,6 +156,20 @@ def _section(path: Path) -> dict[str, Any]:
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
+
+
+def _costs(folder: Path | None, method: str) -> dict[str, StageCost]:
+    """Return what each stage took whose jobs left benchmark files."""
+    if folder is None:
+        return {}
+    stages = {stage: f"{method}/{stage}.tsv" for stage in STAGES}
+    stages |= {"preprocess": "preprocess/*.tsv", "predict": f"{method}/predict/*.tsv"}
+    found = {stage: sorted(folder.glob(stages[stage])) for stage in STAGES}
+    return {
+        stage: stage_cost(row for path in paths for row in _rows(path))
+        for stage, paths in found.items()
+        if paths
+    }
 
 
 def _histograms(

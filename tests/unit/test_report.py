@@ -16,10 +16,12 @@ from picker.evaluate import curve_rows, curves, metrics, tomogram_rows
 from picker.picks import Picks, no_picks, picks_from_arrays, score_histogram
 from picker.report import (
     ReportData,
+    StageCost,
     TomogramRecord,
     counts_by_tomogram,
     curve_columns,
     render_report,
+    stage_cost,
     training_columns,
 )
 from picker.tomogram import Tomogram
@@ -171,6 +173,27 @@ def test_the_least_sure_tomograms_without_labels_are_to_be_labeled_next() -> Non
     assert "To label next: <b>TS_2, TS_4, TS_3, TS_1, TS_5</b>" in html
     few = render_report(full_report(tomograms=tomograms[:5]))
     assert "To label next" not in few
+
+
+def test_each_stage_shows_its_time_and_memory() -> None:
+    rows = [
+        {"s": "3725.4", "max_rss": "812.50"},
+        {"s": "0.2", "max_rss": "-"},
+        {"s": "60.0", "max_rss": "1500.25"},
+    ]
+    cost = stage_cost(rows)
+    assert cost == StageCost(
+        num_jobs=3, seconds=pytest.approx(3785.6), longest=3725.4, memory=1500.25
+    )
+    short = stage_cost(rows[1:2])
+    assert short.memory is None
+    html = render_report(full_report(costs={"predict": cost, "predict_noisy": short}))
+    read(html)
+    table = html[html.index("Time and memory") :]
+    cells = [re.sub(r"<[^>]+>", "", c) for c in re.findall(r"<td.*?</td>", table)]
+    assert cells[:5] == ["predict", "3", "1:03:06", "1:02:05", "1500"]
+    assert cells[5:10] == ["predict noisy", "1", "0:00:00", "0:00:00", "–"]
+    assert "Time and memory" not in render_report(full_report())
 
 
 def test_page_has_everything() -> None:

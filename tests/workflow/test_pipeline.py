@@ -46,7 +46,11 @@ def test_every_promised_file_is_there(finished):
     assert found[0] + found[1] == sum(metrics["num_picks"].values())
     assert "mean F1@0.5" in (results / "summary.txt").read_text()
     assert "mean F1@0.5" in finished.output
-    assert "not real data" in (results / "report.html").read_text()
+    page = (results / "report.html").read_text()
+    assert "not real data" in page
+    costs = page[page.index("Time and memory") :]
+    for stage in ("preprocess", "burn in", "co train", "predict", "predict noisy"):
+        assert f"<td>{stage}</td>" in costs
 
 
 def test_thresholds_rest_on_noisy_copies_too(finished):

@@ -11,6 +11,8 @@ rule evaluate:
         by_tomogram="results/{method}/evaluation/by_tomogram.tsv",
     log:
         "results/logs/{method}/evaluate.log",
+    benchmark:
+        "results/benchmarks/{method}/evaluate.tsv"
     conda:
         "../../envs/picker-cpu.yaml"
     params:

@@ -10,6 +10,8 @@ rule calibrate:
         "results/{method}/models/thresholds.json",
     log:
         "results/logs/{method}/calibrate.log",
+    benchmark:
+        "results/benchmarks/{method}/calibrate.tsv"
     conda:
         "../../envs/picker-cpu.yaml"
     params:
@@ -32,6 +34,8 @@ rule pick:
         label_next="results/{method}/label_next.tsv",
     log:
         "results/logs/{method}/pick.log",
+    benchmark:
+        "results/benchmarks/{method}/pick.tsv"
     conda:
         "../../envs/picker-cpu.yaml"
     threads: 8

@@ -37,6 +37,8 @@ rule predict_noisy:
         NOISY,
     log:
         "results/logs/{method}/predict_noisy.log",
+    benchmark:
+        "results/benchmarks/{method}/predict_noisy.tsv"
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8

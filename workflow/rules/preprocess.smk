@@ -8,6 +8,8 @@ rule preprocess:
         PREPROCESSED,
     log:
         "results/logs/preprocess/{shard}.log",
+    benchmark:
+        "results/benchmarks/preprocess/{shard}.tsv"
     conda:
         "../../envs/picker-cpu.yaml"
     params:

@@ -35,7 +35,7 @@ rule report:
         python -m picker report --method {params.method} --picks {input.picks} \
             --candidates {input.candidates} --thresholds {input.thresholds} \
             --tables {input.tables} --evaluation {input.evaluation} \
-            --settings {input.settings} --output {output} >{log} 2>&1
+            --benchmarks results/benchmarks --settings {input.settings} --output {output} >{log} 2>&1
         """
 
 
