@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+import psutil
+
 from picker.whole import forget_remains, writer
 
 if TYPE_CHECKING:
@@ -58,6 +60,18 @@ def this_process() -> Owner:
         job=os.environ.get("SLURM_JOB_ID", ""),
         restart=os.environ.get("SLURM_RESTART_COUNT", ""),
     )
+
+
+def is_alive(pid: int, began: float | None = None) -> bool:
+    """Return whether a process of this host goes on, the one that began then [s].
+
+    Numbers of processes are given again; without the time any by that number counts.
+    """
+    try:
+        created = float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return False
+    return began is None or abs(created - began) < 2
 
 
 def claim_path(result: Path) -> Path:
@@ -167,7 +181,7 @@ def _living(path: Path) -> Owner | None:
         return None
     age = _now(path.parent) - path.stat().st_mtime
     here = this_process()
-    if owner.host == here.host and not _is_alive(owner.pid):
+    if owner.host == here.host and not is_alive(owner.pid):
         return None
     # Slurm gives a requeued job the number that its killed run had.
     requeued = owner.job == here.job and owner.restart != here.restart
@@ -204,13 +218,3 @@ def _now(folder: Path) -> float:
         return probe.stat().st_mtime
     finally:
         probe.unlink()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

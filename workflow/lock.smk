@@ -5,6 +5,7 @@ import socket
 
 import psutil
 
+from picker.claim import is_alive
 from picker.whole import written_whole
 
 RUN = Path("results/run.json")
@@ -28,15 +29,6 @@ def record_run():
     )
     with written_whole(RUN) as temporary:
         temporary.write_text(text)
-
-
-def is_alive(pid, started):
-    """Return whether a process is the one that began then; numbers are given again."""
-    try:
-        began = psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:
-        return False
-    return started is None or abs(began - started) < 2
 
 
 def remove_lock_of_the_dead():

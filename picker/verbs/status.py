@@ -7,13 +7,14 @@ what is being worked at, logs. It asks no cluster and computes nothing.
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.claim import claim_path, owner_of
+from picker.claim import claim_path, is_alive, owner_of
 from picker.verbs.common import read_manifest
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:
         if not planned:
             del stages[stage]
     begun = (results / "run.json").stat().st_mtime
-    tallies = {stage: _tally(jobs, begun) for stage, jobs in stages.items()}
+    over = _is_over(plan)
+    tallies = {stage: _tally(jobs, begun, over=over) for stage, jobs in stages.items()}
     yield f"{plan['tomograms']} tomograms in {len(shards)} shards, method {method.name}"
     yield f"{'stage':14}{'done':>14}{'running':>9}{'failed':>8}"
     for stage, tally in tallies.items():
@@ -142,6 +144,15 @@ def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:
             yield from (f"           {line}" for line in _last_lines(job.log))
         yield from _more(tally.failed)
     yield from _unusable(stages, method)
+
+
+def _is_over(plan: dict[str, object]) -> bool:
+    """Return whether the run is known to have ended; one on another host never is."""
+    pid, began = plan.get("pid"), plan.get("started")
+    here = plan.get("host") == socket.gethostname()
+    if not (here and isinstance(pid, int) and isinstance(began, float)):
+        return False
+    return not is_alive(pid, began)
 
 
 def _more(items: list[object] | list[str] | list[Job]) -> Iterator[str]:
@@ -191,8 +202,12 @@ def _single(result: Path, logs: Path) -> Job:
     return Job(name="", result=result, log=logs / f"{log}.log", claimed=result)
 
 
-def _tally(jobs: list[Job], begun: float) -> Tally:
-    """Count; a log without a result is a failure if it is of this run, begun [s]."""
+def _tally(jobs: list[Job], begun: float, *, over: bool) -> Tally:
+    """Count; a log without a result is a failure if it is of this run, begun [s].
+
+    Once the run is over a job without a claim does not begin any more: it was
+    cancelled before it could say a word.
+    """
     tally = Tally()
     now = time.time()
     for job in jobs:
@@ -204,7 +219,7 @@ def _tally(jobs: list[Job], begun: float) -> Tally:
             tally.done += 1
         elif job.log.exists() and (log := job.log.stat()).st_mtime >= begun:
             is_dead = claim_path(job.claimed).exists()
-            if not is_dead and _goes_on(job.log, now - log.st_mtime):
+            if not (is_dead or over) and _goes_on(job.log, now - log.st_mtime):
                 tally.running.append(f"{job.name} begins".lstrip())
             else:
                 tally.failed.append(job)

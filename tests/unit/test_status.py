@@ -1,10 +1,12 @@
 import json
 import os
+import socket
 import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from picker.__main__ import main
@@ -112,6 +114,24 @@ def test_a_job_that_has_said_nothing_yet_begins_and_one_silent_for_long_failed(
     early = log.stat().st_mtime - 1800
     os.utime(log, (early, early))
     assert row(status(results, capsys), "co_train") == ["0", "of", "1", "0", "1"]
+
+
+def test_what_said_nothing_before_the_run_ended_failed(results, capsys):
+    put(results / "logs/m/co_train.log", "")
+    plan = json.loads((results / "run.json").read_text())
+    me = psutil.Process()
+    for host, began, begins in (
+        (socket.gethostname(), me.create_time(), True),
+        (socket.gethostname(), me.create_time() - 100, False),  # another by its number
+        ("elsewhere", me.create_time() - 100, True),  # nobody can tell from here
+    ):
+        run = plan | {"host": host, "pid": me.pid, "started": began}
+        put(results / "run.json", json.dumps(run))
+        hour_ago = time.time() - 3600
+        os.utime(results / "run.json", (hour_ago, hour_ago))
+        text = status(results, capsys)
+        assert ("running  co_train begins" in text) == begins
+        assert ("failed   co_train" in text) != begins
 
 
 @contextmanager
