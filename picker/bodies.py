@@ -96,8 +96,13 @@ def body_from_map(density_map: Tomogram, radius: float, voxel_size: float) -> Bo
     volume /= volume[volume > 0.5 * volume.max()].mean()
     middle = (np.array(volume.shape) - 1) / 2
     centre = (np.array(ndimage.center_of_mass(volume)) - middle) * spacing
-    filled = (np.argwhere(volume > 0) - middle) * spacing
-    farthest = float(np.linalg.norm(filled - centre, axis=1).max())
+    # Axis by axis: a list of all filled voxels would be many times the map.
+    z, y, x = np.ogrid[tuple(slice(0, size) for size in volume.shape)]
+    square = sum(
+        (((axis - m) * spacing - c) ** 2).astype(np.float32)
+        for axis, m, c in zip((z, y, x), middle, centre, strict=True)
+    )
+    farthest = float(np.sqrt(np.where(volume > 0, square, 0).max()))
 
     def density(z: Grid, y: Grid, x: Grid) -> Grid:
         at = np.stack(np.broadcast_arrays(z, y, x)) / np.float32(spacing)

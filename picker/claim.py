@@ -68,9 +68,15 @@ def is_alive(pid: int, began: float | None = None) -> bool:
     Numbers of processes are given again; without the time any by that number counts.
     """
     try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    try:
         created = float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
-        return False
+        return True  # where /proc is mounted with hidepid others' are not to be seen
     return began is None or abs(created - began) < 2
 
 
@@ -158,9 +164,14 @@ def _created(path: Path, text: str) -> bool:
 
 
 def _is_dead(path: Path) -> bool:
-    """Return whether there is a claim whose owner is dead."""
+    """Return whether there is a claim whose owner is dead.
+
+    While we look, an owner may release it and end, and the next one come: only what
+    lies there still, after its owner was seen to be dead, is a dead one's.
+    """
     try:
-        return _living(path) is None
+        text = path.read_text()
+        return _living(path, text) is None and path.read_text() == text
     except FileNotFoundError:
         return False
 
@@ -168,15 +179,15 @@ def _is_dead(path: Path) -> bool:
 def _owner(path: Path) -> Owner | None:
     """Return the owner of a claim; None if he is dead or there is no claim."""
     try:
-        return _living(path)
+        return _living(path, path.read_text())
     except FileNotFoundError:
         return None
 
 
-def _living(path: Path) -> Owner | None:
-    """Return the owner that a claim names, if alive."""
+def _living(path: Path, text: str) -> Owner | None:
+    """Return the owner that a claim's text names, if alive."""
     try:
-        owner = Owner(**json.loads(path.read_text()))
+        owner = Owner(**json.loads(text))
     except (ValueError, TypeError):
         return None
     age = _now(path.parent) - path.stat().st_mtime

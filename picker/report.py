@@ -101,6 +101,8 @@ class ReportData:
         For each class the arrays threshold (falling), precision and recall.
     by_tomogram
         For each tomogram, worst first, and class what `counts_by_tomogram` gives.
+    label_next
+        Tomograms without labels, the least sure first.
     costs
         What each stage took, in the order of the stages.
     pictures
@@ -127,6 +129,7 @@ class ReportData:
     by_tomogram: Mapping[str, Mapping[str, Mapping[str, str]]] = field(
         default_factory=dict
     )
+    label_next: Sequence[str] = ()
     costs: Mapping[str, StageCost] = field(default_factory=dict)
     pictures: Iterable[Picture] = ()
     max_pictures: int = 50
@@ -154,8 +157,6 @@ def render_report(data: ReportData) -> str:
         for warning in tomogram.warnings:
             warnings.setdefault(warning, []).append(tomogram.tomogram)
     metrics = data.metrics or {}
-    without_labels = [t for t in done if t.split in ("unlabeled", "predict")]
-    least_sure = sorted(without_labels, key=lambda t: t.mean_score or 0.0)
     return environment.from_string(text).render(
         data=data,
         names=names,
@@ -166,7 +167,9 @@ def render_report(data: ReportData) -> str:
         rows=done if len(done) <= MAX_ROWS else done[:FIRST_ROWS],
         max_rows=MAX_ROWS,
         first_rows=FIRST_ROWS,
-        least_sure=least_sure[:LEAST_SURE] if len(least_sure) > LEAST_SURE else [],
+        least_sure=(
+            data.label_next[:LEAST_SURE] if len(data.label_next) > LEAST_SURE else []
+        ),
         totals=counts.sum(axis=0).tolist(),
         spread=[_spread(counts[:, i]) for i in range(len(names))] if done else [],
         metrics=metrics,
@@ -199,12 +202,17 @@ def training_columns(
     return {name: np.array(values) for name, values in columns.items()}
 
 
-def stage_cost(rows: Iterable[Mapping[str, str]]) -> StageCost:
-    """Return what jobs took, from one row of a Snakemake benchmark file for each."""
-    known = list(rows)
-    seconds = [float(row["s"]) for row in known]
+def stage_cost(rows: Iterable[Mapping[str, str | None]]) -> StageCost | None:
+    """Return what jobs took, from one row of a Snakemake benchmark file for each.
+
+    Rows that a killed job cut short are left out; None if none is left.
+    """
+    known = [row for row in rows if row.get("s") and row.get("max_rss")]
+    if not known:
+        return None
+    seconds = [float(row["s"] or 0) for row in known]
     # A job of less than some seconds ends before it is looked at.
-    memory = [row["max_rss"] for row in known if row["max_rss"] not in ("-", "NA")]
+    memory = [m for row in known if (m := row["max_rss"]) not in ("-", "NA", None)]
     return StageCost(
         num_jobs=len(known),
         seconds=sum(seconds),

@@ -138,8 +138,9 @@ class Config(Settings):
         names = [p.name for p in self.particles]
         if len(set(names)) < len(names):
             raise ValueError(f"particles have a name twice: {', '.join(names)}")
-        if "mean" in names:
-            raise ValueError("no particle can be called mean: metrics.json uses it")
+        for taken, file in (("mean", "metrics.json"), ("all", "by_tomogram.tsv")):
+            if taken in names:
+                raise ValueError(f"no particle can be called {taken}: {file} uses it")
         unknown = set(self.pick.thresholds) - set(names)
         if unknown:
             raise ValueError(

@@ -79,6 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="metrics.json, curves.tsv and by_tomogram.tsv, where there is truth",
     )
     parser.add_argument(
+        "--label-next", type=Path, help="TSV of tomograms without labels"
+    )
+    parser.add_argument(
         "--benchmarks",
         type=Path,
         help="folder of Snakemake's benchmark files, for times and memory",
@@ -119,7 +122,16 @@ def run(arguments: argparse.Namespace) -> None:
             if "by_tomogram" in evaluation
             else {}
         ),
-        costs=_costs(arguments.benchmarks, arguments.method),
+        label_next=(
+            [row["tomogram"] for row in _rows(arguments.label_next)]
+            if arguments.label_next
+            else []
+        ),
+        costs=_costs(
+            arguments.benchmarks,
+            arguments.method,
+            [path.stem for path in arguments.candidates],
+        ),
         pictures=_pictures(entries),
         max_pictures=settings.max_pictures,
         notes=["Simulated phantom tomograms, not real data."] if simulated else [],
@@ -158,18 +170,25 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def _costs(folder: Path | None, method: str) -> dict[str, StageCost]:
-    """Return what each stage took whose jobs left benchmark files."""
+def _costs(
+    folder: Path | None, method: str, shards: Sequence[str]
+) -> dict[str, StageCost]:
+    """Return what each stage took whose jobs left benchmark files.
+
+    Of the sharded stages today's shards count: an earlier table's may lie there still.
+    """
     if folder is None:
         return {}
-    stages = {stage: f"{method}/{stage}.tsv" for stage in STAGES}
-    stages |= {"preprocess": "preprocess/*.tsv", "predict": f"{method}/predict/*.tsv"}
-    found = {stage: sorted(folder.glob(stages[stage])) for stage in STAGES}
-    return {
-        stage: stage_cost(row for path in paths for row in _rows(path))
-        for stage, paths in found.items()
-        if paths
+    paths = {stage: [folder / method / f"{stage}.tsv"] for stage in STAGES}
+    for stage, of in (("preprocess", folder), ("predict", folder / method)):
+        paths[stage] = [of / stage / f"{shard}.tsv" for shard in shards]
+    costs = {
+        stage: stage_cost(
+            row for path in paths[stage] if path.is_file() for row in _rows(path)
+        )
+        for stage in STAGES
     }
+    return {stage: cost for stage, cost in costs.items() if cost}
 
 
 def _histograms(

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 
+import psutil
 import pytest
 
 from picker import claim
@@ -56,6 +57,17 @@ def test_a_dead_process_of_this_host_owns_nothing(tmp_path):
     assert owner_of(tmp_path / "m") is None
     with claimed(tmp_path / "m"):
         assert owner_of(tmp_path / "m").pid == os.getpid()
+
+
+def test_a_process_that_is_hidden_from_us_is_alive(monkeypatch):
+    """/proc mounted with hidepid, as some clusters have it, shows only our own."""
+
+    def hidden(pid):
+        raise psutil.NoSuchProcess(pid)
+
+    monkeypatch.setattr(psutil, "Process", hidden)
+    assert claim.is_alive(os.getpid())
+    assert claim.is_alive(os.getpid(), began=12.0)
 
 
 def test_a_requeued_job_takes_over_from_itself_at_once(tmp_path, monkeypatch):
@@ -145,6 +157,34 @@ def dies_after(module, name, calls):
             os._exit(0)
 
     setattr(module, name, deadly)
+
+
+def test_a_claim_that_changed_hands_while_we_looked_is_not_taken_over(
+    tmp_path, monkeypatch
+):
+    write(tmp_path / "m", host=socket.gethostname(), pid=12345)
+    looks = []
+
+    def another_comes_at_the_last_look(pid):
+        looks.append(pid)
+        if len(looks) == 2:
+            write(tmp_path / "m")
+        return False
+
+    monkeypatch.setattr(claim, "is_alive", another_comes_at_the_last_look)
+    inside = threading.Event()
+
+    def work():
+        with claimed(tmp_path / "m"):
+            inside.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert not inside.wait(0.5)
+    assert owner_of(tmp_path / "m").host == "elsewhere"
+    claim_path(tmp_path / "m").unlink()
+    thread.join()
+    assert inside.is_set()
 
 
 def test_the_claims_of_the_dead_are_taken_over_by_one_at_a_time(tmp_path):

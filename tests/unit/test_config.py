@@ -309,6 +309,12 @@ def test_a_brace_in_a_file_name_is_refused_before_snakemake_trips_over_it(values
         TomogramRow(tomogram="a", split="predict", **values)
 
 
+@pytest.mark.parametrize("name", ["mean", "all"])
+def test_a_particle_has_no_name_that_results_use(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"no particle can be called {name}"):
+        Config.model_validate({"particles": [{"name": name, "radius": 50}]})
+
+
 def test_particles_without_a_color_get_each_its_own() -> None:
     particles = [{"name": f"p{i}", "radius": 50} for i in range(6)]
     particles[1]["color"] = "#000000"

@@ -163,15 +163,10 @@ def test_tomograms_are_compared_the_worst_first() -> None:
 
 
 def test_the_least_sure_tomograms_without_labels_are_to_be_labeled_next() -> None:
-    scores = [0.9, 0.8, None, 0.7, 0.6, 0.85, 0.95]
-    tomograms = [
-        TomogramRecord(tomogram=f"TS_{i}", split="unlabeled", mean_score=score)
-        for i, score in enumerate(scores)
-    ]
-    tomograms.append(TomogramRecord(tomogram="TS_t", split="test", mean_score=0.1))
-    html = render_report(full_report(tomograms=tomograms))
+    ranked = [f"TS_{i}" for i in (2, 4, 3, 1, 5, 0)]
+    html = render_report(full_report(label_next=ranked))
     assert "To label next: <b>TS_2, TS_4, TS_3, TS_1, TS_5</b>" in html
-    few = render_report(full_report(tomograms=tomograms[:5]))
+    few = render_report(full_report(label_next=ranked[:5]))
     assert "To label next" not in few
 
 
@@ -186,7 +181,11 @@ def test_each_stage_shows_its_time_and_memory() -> None:
         num_jobs=3, seconds=pytest.approx(3785.6), longest=3725.4, memory=1500.25
     )
     short = stage_cost(rows[1:2])
+    assert short is not None
     assert short.memory is None
+    cut = {"s": "31.5", "max_rss": None}  # written when the disk was full
+    assert stage_cost([*rows, cut]) == cost
+    assert stage_cost([cut]) is None
     html = render_report(full_report(costs={"predict": cost, "predict_noisy": short}))
     read(html)
     table = html[html.index("Time and memory") :]

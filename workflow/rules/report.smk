@@ -20,6 +20,7 @@ rule report:
             if truth_is_known()
             else []
         ),
+        label_next=f"results/{METHOD}/label_next.tsv",
         settings=settings_files(*settings.model_dump()),
     output:
         "results/report.html",
@@ -35,7 +36,8 @@ rule report:
         python -m picker report --method {params.method} --picks {input.picks} \
             --candidates {input.candidates} --thresholds {input.thresholds} \
             --tables {input.tables} --evaluation {input.evaluation} \
-            --benchmarks results/benchmarks --settings {input.settings} --output {output} >{log} 2>&1
+            --label-next {input.label_next} --benchmarks results/benchmarks \
+            --settings {input.settings} --output {output} >{log} 2>&1
         """
 
 
