@@ -1,0 +1,108 @@
+"""Training as it is, against the same steps on batches that lie in memory: the limit.
+
+python tests/benchmarks/train.py --preset small --patch 64 96 96 --steps 100 --rounds 3
+
+Both in one process, in turns, with the same model and the same kind of batches; prints
+steps a second of either stage, and the fraction of the limit that training reaches.
+What it lacks is spent on reading, cutting, augmenting and handing over patches.
+"""
+
+import argparse
+import csv
+import statistics
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from picker.config import BurnInSettings, CoTrainSettings, ModelSettings, TrainSettings
+from picker.formats.ome_zarr import open_volume, write_volume
+from picker.memory import keep_freed_memory
+from picker.models import build_model
+from picker.patches import PatchDataset, PatchSource
+from picker.predict import choose_device
+from picker.train import Stage, run_stage
+
+SHAPE = (184, 320, 320)
+NUM_PARTICLES = 6
+RESIDENT = 8
+"""Batches that lie in memory."""
+
+
+def source(folder, number, *, labeled):
+    """Return a tomogram on disk; its voxels are noise, which costs as much."""
+    rng = np.random.default_rng(number)
+    path = folder / f"TS_{number}.zarr"
+    data = rng.standard_normal(SHAPE, np.float32).astype(np.float16)
+    write_volume(path, data, 10.0, {})
+    num = 100 if labeled else 0
+    return PatchSource(
+        name=path.stem,
+        volume=open_volume(path)[0],
+        index_zyx=rng.random((num, 3)) * SHAPE,
+        particle=np.arange(num) % NUM_PARTICLES,
+        radius=np.linspace(6, 15, NUM_PARTICLES),
+    )
+
+
+class Resident:
+    """Batches that were cut before; the same ones again and again."""
+
+    def __init__(self, dataset, settings):
+        self.settings = settings
+        self.batches = [dataset[step] for step in range(RESIDENT)]
+
+    def __getitem__(self, step):
+        return self.batches[step % RESIDENT]
+
+
+def rate(stage, preset, dataset, device):
+    """Return steps a second of one stage, as its own log has them after the first."""
+    torch.manual_seed(0)
+    model = build_model(ModelSettings(preset=preset), NUM_PARTICLES)
+    with tempfile.TemporaryDirectory() as name:
+        log = Path(name) / "log.tsv"
+        checkpoint = Path(name) / "checkpoint.pt"
+        run_stage(stage, model, dataset, device=device, checkpoint=checkpoint, log=log)
+        with log.open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+    return statistics.median(float(row["steps_per_second"]) for row in rows[1:])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--preset", default="small")
+    parser.add_argument("--patch", nargs=3, type=int, default=(64, 96, 96))
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    keep_freed_memory()  # as the verbs do
+    device = choose_device("auto")
+    shared = TrainSettings(patch_zyx=arguments.patch, checkpoint_every=10**6)
+    resident = shared.model_copy(update={"num_workers": 0})
+    with tempfile.TemporaryDirectory() as name:
+        labeled = [source(Path(name), i, labeled=True) for i in range(2)]
+        unlabeled = [source(Path(name), i, labeled=False) for i in range(2, 6)]
+        stages = {
+            "burn_in": (BurnInSettings(steps=arguments.steps), []),
+            "co_train": (CoTrainSettings(steps=arguments.steps), unlabeled),
+        }
+        for stage_name, (settings, without) in stages.items():
+            stage = Stage(name=stage_name, settings=settings, shared=shared)
+            real = PatchDataset(labeled, without, shared, stage_name)
+            ways = {"real": real, "resident": Resident(real, resident)}
+            found = {way: [] for way in ways}
+            for turn in range(arguments.rounds):
+                for way, dataset in ways.items():
+                    found[way].append(rate(stage, arguments.preset, dataset, device))
+                ratio = found["real"][-1] / found["resident"][-1]
+                print(
+                    f"{stage_name} round {turn + 1}: {found['real'][-1]:.2f} steps/s,"
+                    f" resident {found['resident'][-1]:.2f}, ratio {ratio:.3f}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
