@@ -43,7 +43,12 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from picker.config import BurnInSettings, CoTrainSettings, TrainSettings
+    from picker.config import (
+        BurnInSettings,
+        CoTrainSettings,
+        ShapeZYX,
+        TrainSettings,
+    )
     from picker.models.network import Network
 
 logger = logging.getLogger(__name__)
@@ -255,7 +260,7 @@ def run_stage(
     autocast = torch.autocast(
         device.type,
         dtype=torch.bfloat16,
-        enabled=wants_bfloat16(shared.precision, device),
+        enabled=trains_in_bfloat16(shared.precision, device, student, dataset.shape),
     )
     bad_steps, last_save = 0, time.monotonic()
     since, since_step = time.monotonic(), state.step
@@ -271,8 +276,7 @@ def run_stage(
         # Each process has its part of the loss; gradients are averaged over them.
         (num_processes() * loss).backward()
         norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 10.0)
-        # bfloat16 convolutions on a CPU can return garbage gradients at tiny maps;
-        # one such step must not poison the weights.
+        # See `trains_in_bfloat16`; one such step must not poison the weights.
         if torch.isfinite(norm):
             optimizer.step()
             update_teacher(teacher, student, decay)
@@ -315,6 +319,21 @@ def run_stage(
     if is_first():
         write_log(log, state.rows)
     return teacher
+
+
+def trains_in_bfloat16(
+    precision: str, device: torch.device, model: Network, patch_zyx: ShapeZYX
+) -> bool:
+    """Return whether to train in bfloat16.
+
+    With auto it is float32 for a CPU where the deepest feature map is narrower than the
+    convolutions there: PyTorch then returns garbage for half of the gradients (seen
+    with 2.13: kernel 3 at 2³ voxels, 5 at 3³ and 4³; not with 3 at 3³ or 5 at 5³).
+    """
+    narrowest = -(-min(patch_zyx) // model.alignment)
+    if precision == "auto" and device.type == "cpu" and narrowest < model.kernel:
+        return False
+    return wants_bfloat16(precision, device)
 
 
 def write_log(path: Path, rows: list[dict[str, float]]) -> None:

@@ -22,10 +22,13 @@ class Network(nn.Module):
         R, input voxels along the edge of one output voxel.
     alignment
         Deepest stride [voxels]: shifts by it shift every feature alike.
+    kernel
+        Edge of the convolutions there [voxels of theirs].
     segments
         A voxel's value says which particle it lies in, not how near its centre is.
     """
 
     stride: int
     alignment: int
+    kernel: int = 3
     segments: bool = False

@@ -32,6 +32,7 @@ class VNet(Network):
 
     stride = 1
     alignment = 16
+    kernel = 5
 
     def __init__(self, num_particles: int, *, width: int, dropout: float = 0.0) -> None:
         super().__init__()

@@ -50,7 +50,7 @@ class Resident:
     """Batches that were cut before; the same ones again and again."""
 
     def __init__(self, dataset, settings):
-        self.settings = settings
+        self.settings, self.shape = settings, dataset.shape
         self.batches = [dataset[step] for step in range(RESIDENT)]
 
     def __getitem__(self, step):

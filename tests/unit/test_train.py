@@ -20,12 +20,13 @@ from picker.config import (
 from picker.interrupt import Interrupted, StopRequest
 from picker.models import build_model
 from picker.patches import PatchDataset, PatchSource
-from picker.predict import Predictor
+from picker.predict import Predictor, wants_bfloat16
 from picker.train import (
     Stage,
     burn_in_step,
     learning_rate_at,
     run_stage,
+    trains_in_bfloat16,
     unlabeled_weight_at,
 )
 
@@ -123,6 +124,37 @@ def test_unlabeled_weight_ramps_up():
     settings = CoTrainSettings(ramp_up_steps=4, unlabeled_weight=2.0)
     weights = [unlabeled_weight_at(step, settings) for step in (0, 1, 3, 50)]
     assert weights == [0.5, 1.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("widths", "precision", "expected"),
+    [
+        ((8, 8), "auto", torch.bfloat16),  # deepest map of 16x24x24 voxels: 4x6x6
+        ((8, 8, 8), "auto", torch.float32),  # 2x3x3, narrower than a kernel
+        ((8, 8, 8), "bfloat16", torch.bfloat16),
+        ((8, 8), "float32", torch.float32),
+    ],
+)
+def test_small_deep_maps_train_in_float32_on_a_cpu(
+    tmp_path, monkeypatch, widths, precision, expected
+):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    settings = ModelSettings(preset="small", widths=widths, blocks=(1,) * len(widths))
+    model = build_model(settings, 1)
+    seen = []
+    model.head.register_forward_hook(lambda *call: seen.append(call[-1].dtype))
+    shared = SHARED.model_copy(update={"precision": precision})
+    train(tmp_path, BurnInSettings(steps=1), shared, model)
+    assert seen == [expected]
+
+
+def test_a_v_net_needs_wider_maps_for_its_wider_kernels():
+    model = build_model(ModelSettings(preset="small"), 1, "vnet")
+    cpu = torch.device("cpu")
+    assert not trains_in_bfloat16("auto", cpu, model, (64, 96, 96))
+    assert trains_in_bfloat16("auto", cpu, model, (80, 96, 96)) == wants_bfloat16(
+        "auto", cpu
+    )
 
 
 def test_burn_in_learns(tmp_path):
