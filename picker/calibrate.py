@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from picker.evaluate import best_threshold
 from picker.matching import pooled_matches
+from picker.reliability import Reliability, reliability
 from picker.select import picks_apart
 
 if TYPE_CHECKING:
@@ -31,11 +32,14 @@ class Threshold:
         F-beta there, on the tomograms that it was chosen on.
     num_truth
         Known particles that it was chosen on.
+    reliability
+        What a score is worth on those tomograms.
     """
 
     threshold: float
     f: float
     num_truth: int
+    reliability: Reliability
 
 
 def calibrate(
@@ -79,5 +83,10 @@ def calibrate(
             if num_truth and len(score)
             else (FALLBACK, 0.0)
         )
-        chosen[particle.name] = Threshold(threshold=threshold, f=f, num_truth=num_truth)
+        chosen[particle.name] = Threshold(
+            threshold=threshold,
+            f=f,
+            num_truth=num_truth,
+            reliability=reliability(score, is_true, num_truth),
+        )
     return chosen

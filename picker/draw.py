@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from picker.config import Particle
     from picker.picks import Picks
+    from picker.reliability import Reliability
     from picker.tomogram import Tomogram
 
 MAX_PIXELS = 640  # longer side of a picture
@@ -260,6 +261,30 @@ def draw_curves(
                 markeredgecolor=CURRENT,
             )
     axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="recall", ylabel="precision")
+    axes.legend(
+        frameon=False, labelcolor=CURRENT, loc="upper left", bbox_to_anchor=(1, 1)
+    )
+    return _svg(figure)
+
+
+def draw_reliability(
+    known: Mapping[str, Reliability],
+    particles: Sequence[Particle],
+    thresholds: Mapping[str, float],
+) -> Markup | None:
+    """Return one chart of the chance to be right against the score, cuts dotted."""
+    shown = [p for p in particles if p.name in known and known[p.name].score]
+    if not shown:
+        return None
+    figure, axes = _figure("What a score is worth", 5.2, 3.4)
+    for particle in shown:
+        of = known[particle.name]
+        axes.plot(of.score, of.right, color=particle.color, lw=1.5, label=particle.name)
+        cut = np.array([thresholds.get(particle.name, np.nan)])
+        axes.plot(
+            cut, of.chance(cut), "o", color=particle.color, markeredgecolor=CURRENT
+        )
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="score", ylabel="fraction right")
     axes.legend(
         frameon=False, labelcolor=CURRENT, loc="upper left", bbox_to_anchor=(1, 1)
     )

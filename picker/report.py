@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
-from picker.draw import draw_curves, draw_histogram, draw_training, framed
+from picker.draw import (
+    draw_curves,
+    draw_histogram,
+    draw_reliability,
+    draw_training,
+    framed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 
     from picker.config import Particle
     from picker.draw import Picture
+    from picker.reliability import Reliability
 
 MAX_ROWS = 200  # longest table of tomograms
 FIRST_ROWS = 50  # rows shown of a longer one
@@ -101,6 +108,10 @@ class ReportData:
         For each class the arrays threshold (falling), precision and recall.
     by_tomogram
         For each tomogram, worst first, and class what `counts_by_tomogram` gives.
+    reliability
+        For each class what a score is worth, where held-out tomograms tell.
+    estimate
+        Rows of the pick stage's table of what to expect without truth.
     label_next
         Tomograms without labels, the least sure first.
     costs
@@ -129,6 +140,8 @@ class ReportData:
     by_tomogram: Mapping[str, Mapping[str, Mapping[str, str]]] = field(
         default_factory=dict
     )
+    reliability: Mapping[str, Reliability] = field(default_factory=dict)
+    estimate: Sequence[Mapping[str, str]] = ()
     label_next: Sequence[str] = ()
     costs: Mapping[str, StageCost] = field(default_factory=dict)
     pictures: Iterable[Picture] = ()
@@ -182,6 +195,7 @@ def render_report(data: ReportData) -> str:
             if p.name in data.histograms
         ],
         curves=draw_curves(data.curves, data.particles, data.thresholds),
+        reliability=draw_reliability(data.reliability, data.particles, data.thresholds),
         pictures=(
             framed(p, data.particles) for p in islice(data.pictures, data.max_pictures)
         ),

@@ -62,6 +62,9 @@ class Entry(BaseModel):
     gold; none: everywhere."""
     counts: dict[str, int] = {}
     """Number of picks of each particle."""
+    expected: dict[str, tuple[float, float]] = {}
+    """Particle: how many of its picks should be right, and of how many particles there
+    should be; empty where no validation tomograms tell."""
     mean_score: float | None = None
     """Mean score of its picks, by which tomograms like those that were labeled stand
     out from others; None without a pick."""

@@ -18,6 +18,7 @@ from picker.claim import claimed
 from picker.config import Particle, PickSettings
 from picker.formats.star import read_comments, read_picks, write_picks
 from picker.formats.volume import read_mask
+from picker.reliability import Reliability, expected
 from picker.select import select_picks
 from picker.verbs.common import (
     Entry,
@@ -34,6 +35,8 @@ from picker.verbs.common import (
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
+
+    from picker.picks import Picks
 
 logger = logging.getLogger("picker")
 
@@ -58,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="TSV to write: tomograms without labels, the least sure first",
     )
+    parser.add_argument(
+        "--estimate",
+        type=Path,
+        help="TSV to write: precision and recall to expect in each split, where"
+        " thresholds come from validation tomograms",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -71,6 +80,9 @@ def _pick_all(arguments: argparse.Namespace) -> None:
     particles = read_particles(arguments.settings)
     saved = json.loads(arguments.thresholds.read_text())
     thresholds = {name: values["threshold"] for name, values in saved.items()}
+    # Particles that were trained on score too high to tell what a score is worth.
+    held_out = {k: v for k, v in saved.items() if v.get("source") == "validation"}
+    known = {k: Reliability(**v["reliability"]) for k, v in held_out.items()}
     given = read_manifests(arguments.manifests)
     pick = partial(
         _pick,
@@ -78,6 +90,7 @@ def _pick_all(arguments: argparse.Namespace) -> None:
         particles=particles,
         thresholds=thresholds,
         settings=settings,
+        known=known,
     )
     entries = []
     for number, entry in enumerate(_mapped(pick, given, arguments.processes), 1):
@@ -93,6 +106,8 @@ def _pick_all(arguments: argparse.Namespace) -> None:
             )
     if arguments.label_next:
         write_text(arguments.label_next, label_next(entries))
+    if arguments.estimate:
+        write_text(arguments.estimate, estimate(entries))
     write_manifest(arguments.output, entries)
 
 
@@ -113,6 +128,7 @@ def _pick(
     particles: tuple[Particle, ...],
     thresholds: dict[str, float],
     settings: PickSettings,
+    known: dict[str, Reliability],
 ) -> Entry:
     """Write one tomogram's picks unless they are there and valid."""
     path = folder / f"{entry.tomogram}.star"
@@ -129,17 +145,17 @@ def _pick(
         if path.exists() and read_comments(path).get("fingerprint") == key:
             picks = read_picks(path)
         else:
-            mask = read_mask(entry.mask) if entry.mask else None
-            picks = select_picks(
-                read_picks(entry.path),
-                particles,
-                thresholds,
-                settings,
-                entry.voxel_size,
-                entry.shape_zyx,
-                mask,
-            )
+            picks = _selected(entry, particles, thresholds, settings)
             write_picks(path, picks, {"fingerprint": key, "tomogram": entry.tomogram})
+        to_expect = {}
+        if known:
+            uncut = settings.model_copy(
+                update={"thresholds": dict.fromkeys(known, 0.0)}
+            )
+            candidates = _selected(entry, particles, thresholds, uncut)
+            for name, of in known.items():
+                score = picks.of(name).score
+                to_expect[name] = expected(of, candidates.of(name).score, score)
     except (ValueError, OSError) as error:
         stop_if_disk_is_full(error)
         return entry.failed(path, error)
@@ -149,8 +165,27 @@ def _pick(
             "path": path,
             "fingerprint": key,
             "counts": counts,
+            "expected": to_expect,
             "mean_score": round(float(picks.score.mean()), 4) if len(picks) else None,
         }
+    )
+
+
+def _selected(
+    entry: Entry,
+    particles: tuple[Particle, ...],
+    thresholds: dict[str, float],
+    settings: PickSettings,
+) -> Picks:
+    """Return the picks among one tomogram's candidates."""
+    return select_picks(
+        read_picks(entry.path),
+        particles,
+        thresholds,
+        settings,
+        entry.voxel_size,
+        entry.shape_zyx,
+        read_mask(entry.mask) if entry.mask else None,
     )
 
 
@@ -177,3 +212,23 @@ def label_next(entries: list[Entry]) -> str:
         for entry in chosen
     ]
     return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def estimate(entries: list[Entry]) -> str:
+    """Return a table of what to expect of the picks in tomograms that nobody picked.
+
+    Those of the test split are there too: their truth, of which nothing is used here,
+    tells how far to trust it.
+    """
+    lines = ["split\tparticle\ttomograms\tpicks\tprecision\trecall\n"]
+    for split in ("unlabeled", "predict", "test"):
+        chosen = [e for e in entries if e.split == split and e.expected]
+        for name in chosen[0].expected if chosen else ():
+            picks = sum(e.counts[name] for e in chosen)
+            right = sum(e.expected[name][0] for e in chosen)
+            particles = sum(e.expected[name][1] for e in chosen)
+            precision = f"{right / picks:.3f}" if picks else ""
+            recall = f"{right / particles:.3f}" if particles else ""
+            row = (split, name, str(len(chosen)), str(picks), precision, recall)
+            lines.append("\t".join(row) + "\n")
+    return "".join(lines)

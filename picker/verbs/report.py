@@ -17,6 +17,7 @@ from picker.draw import Picture, make_picture
 from picker.formats.ome_zarr import open_volume
 from picker.formats.star import read_picks
 from picker.picks import score_histogram
+from picker.reliability import Reliability
 from picker.report import (
     ReportData,
     StageCost,
@@ -79,6 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="metrics.json, curves.tsv and by_tomogram.tsv, where there is truth",
     )
     parser.add_argument(
+        "--estimate", type=Path, help="TSV of what to expect of picks without truth"
+    )
+    parser.add_argument(
         "--label-next", type=Path, help="TSV of tomograms without labels"
     )
     parser.add_argument(
@@ -122,6 +126,12 @@ def run(arguments: argparse.Namespace) -> None:
             if "by_tomogram" in evaluation
             else {}
         ),
+        reliability={
+            name: Reliability(**value["reliability"])
+            for name, value in thresholds.items()
+            if value.get("source") == "validation"
+        },
+        estimate=_rows(arguments.estimate) if arguments.estimate else [],
         label_next=(
             [row["tomogram"] for row in _rows(arguments.label_next)]
             if arguments.label_next

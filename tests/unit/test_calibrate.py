@@ -22,6 +22,10 @@ def test_the_cut_lies_between_right_and_wrong_candidates():
     )
     assert found["a"].threshold == pytest.approx(0.6)
     assert (found["a"].f, found["a"].num_truth) == (1.0, 2)
+    known = found["a"].reliability
+    assert known.right == (0, 1, 1)
+    assert known.score == pytest.approx((0.4, 0.8, 0.9))
+    assert known.found == 1
 
 
 def test_a_second_peak_on_one_particle_is_no_mistake_of_the_threshold():

@@ -75,3 +75,25 @@ def test_picks_that_are_there_are_kept_and_ranked_the_same(project, tmp_path):
     assert main(["pick", *project]) == 0
     assert path.stat().st_mtime_ns == before
     assert (tmp_path / "next.tsv").read_text() == first
+
+
+@pytest.mark.parametrize("source", ["validation", "labeled"])
+def test_what_to_expect_is_told_where_held_out_tomograms_tell(
+    project, tmp_path, source
+):
+    straight = {"score": [0.0, 1.0], "right": [0.0, 1.0], "found": 0.8}
+    known = {"threshold": 0.5, "source": source, "reliability": straight}
+    (tmp_path / "t.json").write_text(json.dumps({"ribosome": known}))
+    for _ in range(2):  # again with the picks that are there
+        assert main(["pick", *project, "--estimate", "estimate.tsv"]) == 0
+        lines = (tmp_path / "estimate.tsv").read_text().splitlines()
+        assert lines.pop(0) == "split\tparticle\ttomograms\tpicks\tprecision\trecall"
+        if source == "labeled":  # what was trained on scores too high
+            assert lines == []
+            continue
+        assert lines == [
+            # .9 and .7 of TS_a are picked, .3 of TS_c is not
+            "unlabeled\tribosome\t2\t2\t0.800\t0.674",
+            "predict\tribosome\t1\t2\t0.625\t0.690",
+            "test\tribosome\t1\t1\t0.600\t0.800",
+        ]

@@ -14,6 +14,7 @@ from picker.config import EvaluateSettings, Particle
 from picker.draw import Picture, draw_tomogram, draw_training, framed, make_picture
 from picker.evaluate import curve_rows, curves, metrics, tomogram_rows
 from picker.picks import Picks, no_picks, picks_from_arrays, score_histogram
+from picker.reliability import Reliability
 from picker.report import (
     ReportData,
     StageCost,
@@ -168,6 +169,20 @@ def test_the_least_sure_tomograms_without_labels_are_to_be_labeled_next() -> Non
     assert "To label next: <b>TS_2, TS_4, TS_3, TS_1, TS_5</b>" in html
     few = render_report(full_report(label_next=ranked[:5]))
     assert "To label next" not in few
+
+
+def test_what_to_expect_where_nobody_looked_is_shown_with_the_curves() -> None:
+    known = {"ribosome": Reliability(score=(0.1, 0.9), right=(0.0, 0.8), found=1.0)}
+    row = {"split": "predict", "particle": "ribosome", "tomograms": "7"}
+    row |= {"picks": "1234", "precision": "0.712", "recall": ""}
+    html = render_report(full_report(reliability=known, estimate=[row]))
+    reader = read(html)
+    table = html[html.index("expected precision") : html.index("How good are they?")]
+    cells = [re.sub(r"<[^>]+>", "", c) for c in re.findall(r"<td.*?</td>", table)]
+    assert cells == ["predict", "ribosome", "7", "1,234", "0.71", "–"]
+    assert "What a score is worth" in html
+    assert "fraction right" in " ".join(reader.text)
+    assert "nobody has looked" not in render_report(full_report())
 
 
 def test_each_stage_shows_its_time_and_memory() -> None:

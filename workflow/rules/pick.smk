@@ -32,6 +32,7 @@ rule pick:
     output:
         manifest=PICKED,
         label_next="results/{method}/label_next.tsv",
+        estimate="results/{method}/estimate.tsv",
     log:
         "results/logs/{method}/pick.log",
     benchmark:
@@ -47,5 +48,6 @@ rule pick:
         python -m picker pick --manifests {input.manifests} \
             --thresholds {input.thresholds} --settings {input.settings} \
             --processes {threads} --picks {params.picks} \
-            --label-next {output.label_next} --output {output.manifest} >{log} 2>&1
+            --label-next {output.label_next} --estimate {output.estimate} \
+            --output {output.manifest} >{log} 2>&1
         """

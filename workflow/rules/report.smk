@@ -21,6 +21,7 @@ rule report:
             else []
         ),
         label_next=f"results/{METHOD}/label_next.tsv",
+        estimate=f"results/{METHOD}/estimate.tsv",
         settings=settings_files(*settings.model_dump()),
     output:
         "results/report.html",
@@ -36,8 +37,9 @@ rule report:
         python -m picker report --method {params.method} --picks {input.picks} \
             --candidates {input.candidates} --thresholds {input.thresholds} \
             --tables {input.tables} --evaluation {input.evaluation} \
-            --label-next {input.label_next} --benchmarks results/benchmarks \
-            --settings {input.settings} --output {output} >{log} 2>&1
+            --label-next {input.label_next} --estimate {input.estimate} \
+            --benchmarks results/benchmarks --settings {input.settings} \
+            --output {output} >{log} 2>&1
         """
 
 
