@@ -191,6 +191,8 @@ def run_stage(
 ) -> Network:
     """Train one stage and return its averaged model, the teacher.
 
+    Where the teacher stays what it was (`mean_teacher` off) it is the student.
+
     Parameters
     ----------
     stage
@@ -241,6 +243,8 @@ def run_stage(
         logger.info("%s on %d processes", stage.name, num_processes())
     student.train()
     forward = shared_out(student)
+    decay = _ema_decay(stage)
+    result = teacher if decay < 1 else student
 
     def save() -> None:
         if is_first():
@@ -253,10 +257,11 @@ def run_stage(
         if validate and is_first() and due and state.rows:
             row = state.rows[-1]
             if row["step"] == state.step and "validation_f1" not in row:
-                row["validation_f1"] = validate(teacher)
+                result.eval()
+                row["validation_f1"] = validate(result)
+                student.train()
                 logger.info("validation F1 %.3f", row["validation_f1"])
 
-    decay = _ema_decay(stage)
     autocast = torch.autocast(
         device.type,
         dtype=torch.bfloat16,
@@ -318,7 +323,7 @@ def run_stage(
         validate_if_due()
     if is_first():
         write_log(log, state.rows)
-    return teacher
+    return result.eval().requires_grad_(requires_grad=False)
 
 
 def trains_in_bfloat16(

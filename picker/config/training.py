@@ -165,7 +165,8 @@ class CoTrainSettings(Settings):
     final_learning_rate: Fraction = 0.05
     """Learning rate of the last step as a fraction of the peak."""
     mean_teacher: bool = True
-    """Average the student into the teacher; off: the teacher stays the burn-in's."""
+    """Average the student into the teacher, which is the result; off: the teacher stays
+    the burn-in's, and the student is the result."""
     ema_decay: Fraction = 0.995
     """1 - alpha of the teacher's moving average, per step."""
     multi_view: bool = True

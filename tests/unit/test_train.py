@@ -260,7 +260,10 @@ def test_switches_of_the_ablation_change_the_result(tmp_path):
     }
     for name in ("no_teacher", "one_view", "no_dropblock"):
         assert not torch.equal(weights[name], weights["all"]), name
-    assert torch.equal(weights["no_teacher"], small_model().state_dict()["head.weight"])
+    # Whoever is not averaged is the result, and the one that learned.
+    assert not torch.equal(
+        weights["no_teacher"], small_model().state_dict()["head.weight"]
+    )
 
 
 def test_garbage_gradients_never_reach_the_weights(tmp_path, monkeypatch, caplog):
