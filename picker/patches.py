@@ -8,6 +8,7 @@ no tomogram is ever held whole.
 from __future__ import annotations
 
 import os
+import signal
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from picker.augment import (
 )
 from picker.distributed import share_of
 from picker.heatmap import target_from_index
+from picker.interrupt import SIGNALS
 from picker.segmentation import spheres_from_index
 
 if TYPE_CHECKING:
@@ -329,7 +331,7 @@ def batches(
             sampler=range(start, stop),
             batch_size=None,
             num_workers=useful_workers(device) if wanted is None else wanted,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_serve,
             pin_memory=device.type == "cuda",
         )
     )
@@ -343,7 +345,13 @@ def useful_workers(device: torch.device) -> int:
     return max(1, cores - 1)
 
 
-def _one_thread(worker: int) -> None:
-    """Keep a loading process from taking the cores that train."""
+def _serve(worker: int) -> None:
+    """Keep a loading process from taking the cores that train, and alive to the end.
+
+    Slurm sends a job's signals to every process of it. A loader that dies of one takes
+    the training with it, checkpoint unwritten; it ends by itself when that has ended.
+    """
     del worker
     torch.set_num_threads(1)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

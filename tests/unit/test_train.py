@@ -4,6 +4,7 @@ import logging
 import signal
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -311,6 +312,29 @@ def test_stopped_by_a_signal_it_loses_no_step(tmp_path, settings):
     assert load_checkpoint(tmp_path / "state.pt")["step"] == 7
     resumed = train(tmp_path, settings).state_dict()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+class SignalToTheLoaders(StopRequest):
+    """Slurm sends a job's signals to each of its processes."""
+
+    looks = 0
+
+    def __bool__(self):
+        self.looks += 1
+        for child in (
+            psutil.Process().children(recursive=True) if self.looks == 3 else ()
+        ):
+            child.send_signal(signal.SIGTERM)
+            child.send_signal(signal.SIGUSR1)
+        return False
+
+
+def test_processes_that_load_do_not_die_of_signals_to_the_whole_job(tmp_path):
+    shared = SHARED.model_copy(update={"num_workers": 1})
+    stop = SignalToTheLoaders()
+    train(tmp_path, BurnInSettings(steps=30), shared, stop=stop)
+    assert stop.looks == 30
+    assert rows(tmp_path)[-1]["step"] == "30"
 
 
 def test_a_signal_at_the_last_step_comes_too_late_to_stop(tmp_path):
