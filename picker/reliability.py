@@ -7,12 +7,14 @@ where nobody has looked.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.optimize import isotonic_regression
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 
@@ -84,3 +86,16 @@ def expected(
     right = float(known.chance(picks).sum())
     everything = float(known.chance(candidates).sum())
     return right, everything / known.found if known.found else 0.0
+
+
+def held_out(thresholds: Mapping[str, Mapping[str, Any]]) -> dict[str, Reliability]:
+    """Return what the calibration's JSON says of each class, from validation tomograms.
+
+    Particles that were trained on score too high to tell what a score is worth
+    elsewhere: calibrated on labeled tomograms there is none.
+    """
+    return {
+        name: Reliability(**value["reliability"])
+        for name, value in thresholds.items()
+        if value.get("source") == "validation" and "reliability" in value
+    }

@@ -18,7 +18,7 @@ from picker.claim import claimed
 from picker.config import Particle, PickSettings
 from picker.formats.star import read_comments, read_picks, write_picks
 from picker.formats.volume import read_mask
-from picker.reliability import Reliability, expected
+from picker.reliability import expected, held_out
 from picker.select import select_picks
 from picker.verbs.common import (
     Entry,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from picker.picks import Picks
+    from picker.reliability import Reliability
 
 logger = logging.getLogger("picker")
 
@@ -80,9 +81,6 @@ def _pick_all(arguments: argparse.Namespace) -> None:
     particles = read_particles(arguments.settings)
     saved = json.loads(arguments.thresholds.read_text())
     thresholds = {name: values["threshold"] for name, values in saved.items()}
-    # Particles that were trained on score too high to tell what a score is worth.
-    held_out = {k: v for k, v in saved.items() if v.get("source") == "validation"}
-    known = {k: Reliability(**v["reliability"]) for k, v in held_out.items()}
     given = read_manifests(arguments.manifests)
     pick = partial(
         _pick,
@@ -90,7 +88,7 @@ def _pick_all(arguments: argparse.Namespace) -> None:
         particles=particles,
         thresholds=thresholds,
         settings=settings,
-        known=known,
+        known=held_out(saved),
     )
     entries = []
     for number, entry in enumerate(_mapped(pick, given, arguments.processes), 1):

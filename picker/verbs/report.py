@@ -17,7 +17,7 @@ from picker.draw import Picture, make_picture
 from picker.formats.ome_zarr import open_volume
 from picker.formats.star import read_picks
 from picker.picks import score_histogram
-from picker.reliability import Reliability
+from picker.reliability import held_out
 from picker.report import (
     ReportData,
     StageCost,
@@ -126,11 +126,7 @@ def run(arguments: argparse.Namespace) -> None:
             if "by_tomogram" in evaluation
             else {}
         ),
-        reliability={
-            name: Reliability(**value["reliability"])
-            for name, value in thresholds.items()
-            if value.get("source") == "validation"
-        },
+        reliability=held_out(thresholds),
         estimate=_rows(arguments.estimate) if arguments.estimate else [],
         label_next=(
             [row["tomogram"] for row in _rows(arguments.label_next)]

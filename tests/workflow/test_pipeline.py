@@ -38,6 +38,8 @@ def test_every_promised_file_is_there(finished):
     label_next = (method / "label_next.tsv").read_text().splitlines()
     assert label_next[0].split("\t") == ["tomogram", "split", "mean_score", "picks"]
     assert {line.split("\t")[0] for line in label_next[1:]} == {"sim_002", "sim_003"}
+    # Nothing is held out here, so nothing is known of what nobody picked.
+    assert len((method / "estimate.tsv").read_text().splitlines()) == 1
     by_tomogram = (method / "evaluation" / "by_tomogram.tsv").read_text().splitlines()
     assert by_tomogram[0].split() == "tomogram particle right wrong missed f1".split()
     found = [int(v) for v in by_tomogram[1].split("\t")[2:5]]
