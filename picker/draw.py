@@ -272,7 +272,7 @@ def draw_reliability(
     particles: Sequence[Particle],
     thresholds: Mapping[str, float],
 ) -> Markup | None:
-    """Return one chart of the chance to be right against the score, cuts dotted."""
+    """Return one chart of the fraction right against the score, a dot at the cut."""
     shown = [p for p in particles if p.name in known and known[p.name].score]
     if not shown:
         return None

@@ -92,10 +92,21 @@ def held_out(thresholds: Mapping[str, Mapping[str, Any]]) -> dict[str, Reliabili
     """Return what the calibration's JSON says of each class, from validation tomograms.
 
     Particles that were trained on score too high to tell what a score is worth
-    elsewhere: calibrated on labeled tomograms there is none.
+    elsewhere: calibrated on labeled tomograms there is none. Nor is there of a class
+    without a known particle, of which nobody can say that it is not found.
     """
-    return {
-        name: Reliability(**value["reliability"])
+    curves = {
+        name: value["reliability"]
         for name, value in thresholds.items()
-        if value.get("source") == "validation" and "reliability" in value
+        if value.get("source") == "validation"
+        and "reliability" in value  # earlier files have none
+        and value["num_truth"] > 0
+    }
+    return {
+        name: Reliability(
+            score=tuple(curve["score"]),
+            right=tuple(curve["right"]),
+            found=curve["found"],
+        )
+        for name, curve in curves.items()
     }

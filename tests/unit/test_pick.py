@@ -82,7 +82,8 @@ def test_what_to_expect_is_told_where_held_out_tomograms_tell(
     project, tmp_path, source
 ):
     straight = {"score": [0.0, 1.0], "right": [0.0, 1.0], "found": 0.8}
-    known = {"threshold": 0.5, "source": source, "reliability": straight}
+    known = {"threshold": 0.5, "source": source, "num_truth": 7}
+    known |= {"reliability": straight}
     (tmp_path / "t.json").write_text(json.dumps({"ribosome": known}))
     for _ in range(2):  # again with the picks that are there
         assert main(["pick", *project, "--estimate", "estimate.tsv"]) == 0

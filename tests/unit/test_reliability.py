@@ -1,7 +1,9 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
-from picker.reliability import Reliability, expected, reliability
+from picker.reliability import Reliability, expected, held_out, reliability
 
 
 def test_the_curve_rises_where_candidates_do_not():
@@ -58,3 +60,17 @@ def test_what_is_expected_comes_true_in_tomograms_like_the_known_ones():
     number, particles = expected(known, score, score[picked])
     assert number == pytest.approx(right[picked].sum(), rel=0.05)
     assert particles == pytest.approx(num_truth, rel=0.05)
+
+
+def test_only_known_particles_that_were_held_out_tell():
+    one = reliability(np.array([0.2, 0.8]), np.array([False, True]), 1)
+    saved = {"threshold": 0.5, "source": "validation", "num_truth": 1}
+    found = held_out(
+        {
+            "ribosome": {**saved, "reliability": asdict(one)},
+            "trained on": {**saved, "source": "labeled", "reliability": asdict(one)},
+            "nowhere": {**saved, "num_truth": 0, "reliability": asdict(one)},
+            "of an earlier run": saved,
+        }
+    )
+    assert found == {"ribosome": one}

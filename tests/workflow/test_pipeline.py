@@ -55,6 +55,19 @@ def test_every_promised_file_is_there(finished):
         assert f"<td>{stage}</td>" in costs
 
 
+def test_validation_tomograms_tell_what_to_expect_of_the_others(project):
+    project.change("simulate", validation=1)
+    project.succeed()
+    results = project.path()
+    lines = (results / "semietpicker" / "estimate.tsv").read_text().splitlines()
+    assert {tuple(line.split("\t")[:2]) for line in lines[1:]} == {
+        (split, name)
+        for split in ("unlabeled", "test")
+        for name in ("ribosome", "apo-ferritin")
+    }
+    assert "where nobody has looked" in (results / "report.html").read_text()
+
+
 def test_thresholds_rest_on_noisy_copies_too(finished):
     method = finished.path("semietpicker")
     names = sorted(p.stem for p in (method / "noisy").glob("*.star"))
