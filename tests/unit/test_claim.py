@@ -59,6 +59,11 @@ def test_a_dead_process_of_this_host_owns_nothing(tmp_path):
         assert owner_of(tmp_path / "m").pid == os.getpid()
 
 
+def test_a_number_that_no_process_has_is_dead(tmp_path):
+    write(tmp_path / "m", host=socket.gethostname(), pid=2**70)
+    assert owner_of(tmp_path / "m") is None
+
+
 def test_a_process_that_is_hidden_from_us_is_alive(monkeypatch):
     """/proc mounted with hidepid, as some clusters have it, shows only our own."""
 
