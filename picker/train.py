@@ -331,12 +331,12 @@ def trains_in_bfloat16(
 ) -> bool:
     """Return whether to train in bfloat16.
 
-    With auto it is float32 for a CPU where the deepest feature map is narrower than the
-    convolutions there: PyTorch then returns garbage for half of the gradients (seen
-    with 2.13: kernel 3 at 2³ voxels, 5 at 3³ and 4³; not with 3 at 3³ or 5 at 5³).
+    With auto it is float32 for a CPU where the deepest feature map is no wider than the
+    convolutions there: PyTorch's gradients can then be garbage (2.13: not finite in
+    up to half of the steps with kernel 3 at 2³ voxels, 5 at 3³ and 4³).
     """
     narrowest = -(-min(patch_zyx) // model.alignment)
-    if precision == "auto" and device.type == "cpu" and narrowest < model.kernel:
+    if precision == "auto" and device.type == "cpu" and narrowest <= model.kernel:
         return False
     return wants_bfloat16(precision, device)
 
