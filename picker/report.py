@@ -114,6 +114,8 @@ class ReportData:
         Rows of the pick stage's table of what to expect without truth.
     label_next
         Tomograms without labels, the least sure first.
+    regions
+        Rows of the table of regions to label, the least decided first.
     costs
         What each stage took, in the order of the stages.
     pictures
@@ -143,6 +145,7 @@ class ReportData:
     reliability: Mapping[str, Reliability] = field(default_factory=dict)
     estimate: Sequence[Mapping[str, str]] = ()
     label_next: Sequence[str] = ()
+    regions: Sequence[Mapping[str, str]] = ()
     costs: Mapping[str, StageCost] = field(default_factory=dict)
     pictures: Iterable[Picture] = ()
     max_pictures: int = 50
@@ -183,6 +186,7 @@ def render_report(data: ReportData) -> str:
         least_sure=(
             data.label_next[:LEAST_SURE] if len(data.label_next) > LEAST_SURE else []
         ),
+        regions=data.regions[:LEAST_SURE],
         totals=counts.sum(axis=0).tolist(),
         spread=[_spread(counts[:, i]) for i in range(len(names))] if done else [],
         metrics=metrics,

@@ -100,6 +100,12 @@ def truth_is_known():
     return any(row.split == EVALUATED and row.picks for row in rows)
 
 
+def regions_to_label():
+    """Return the folder that says where labels would help, if there is anything left."""
+    left = any(row.split in ("unlabeled", "predict") for row in rows)
+    return [f"results/{METHOD}/label_next"] if left else []
+
+
 def names_digest(split):
     """Return a short text that changes when a split's list of tomograms does."""
     return "{:08x}".format(

@@ -19,6 +19,7 @@ from picker.config.picking import (
     CalibrateSettings,
     EvaluateSettings,
     ExportSettings,
+    LabelNextSettings,
     PickSettings,
     PredictSettings,
     ReportSettings,
@@ -51,6 +52,7 @@ __all__ = [
     "CopickSettings",
     "EvaluateSettings",
     "ExportSettings",
+    "LabelNextSettings",
     "ModelSettings",
     "Particle",
     "PickSettings",
@@ -104,6 +106,8 @@ class Config(Settings):
     """Scores to thresholds."""
     pick: PickSettings = PickSettings()
     """Candidates to picks."""
+    label_next: LabelNextSettings = LabelNextSettings()
+    """What to look at next."""
     evaluate: EvaluateSettings = EvaluateSettings()
     """Picks against truth."""
     export: ExportSettings = ExportSettings()
@@ -138,7 +142,11 @@ class Config(Settings):
         names = [p.name for p in self.particles]
         if len(set(names)) < len(names):
             raise ValueError(f"particles have a name twice: {', '.join(names)}")
-        for taken, file in (("mean", "metrics.json"), ("all", "by_tomogram.tsv")):
+        for taken, file in (
+            ("mean", "metrics.json"),
+            ("all", "by_tomogram.tsv"),
+            ("region", "label_next"),
+        ):
             if taken in names:
                 raise ValueError(f"no particle can be called {taken}: {file} uses it")
         unknown = set(self.pick.thresholds) - set(names)

@@ -51,6 +51,17 @@ class PickSettings(Settings):
     """Picks nearer to a face of the tomogram than this are dropped [Å]."""
 
 
+class LabelNextSettings(Settings):
+    """What a person should look at next."""
+
+    tomograms: Annotated[int, Field(ge=0)] = 10
+    """Regions are named in so many tomograms, those that the model is least sure of."""
+    regions: Count = 3
+    """Regions in each of them."""
+    radius: Positive = 500.0
+    """Radius of a region [Å]."""
+
+
 class CalibrateSettings(Settings):
     """How thresholds are chosen; test tomograms are never looked at."""
 

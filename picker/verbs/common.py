@@ -76,6 +76,13 @@ class Entry(BaseModel):
     retry: bool = False
     """The error may have passed by the next run: a disk, memory, not the input."""
 
+    @property
+    def geometry(self) -> tuple[float, tuple[int, int, int]]:
+        """Voxel size [Å] and shape [voxels] of the file that users have."""
+        if self.source_voxel_size:
+            return self.source_voxel_size, self.source_shape_zyx
+        return self.voxel_size, self.shape_zyx
+
     def failed(self, path: Path, error: Exception) -> Entry:
         """Return this entry with the reason why a stage could not make its file."""
         return self.model_copy(
@@ -154,6 +161,12 @@ def read_particles(paths: Iterable[Path]) -> tuple[Particle, ...]:
         if path.stem == "particles":
             return TypeAdapter(tuple[Particle, ...]).validate_json(path.read_text())
     raise ValueError("expected a particles.json among --settings; add it")
+
+
+def read_thresholds(path: Path) -> dict[str, float]:
+    """Return each particle's threshold from the calibration's JSON."""
+    saved = json.loads(path.read_text())
+    return {name: values["threshold"] for name, values in saved.items()}
 
 
 def add_settings(parser: argparse.ArgumentParser, sections: str) -> None:

@@ -83,8 +83,7 @@ def _tomogram_picks(entry: Entry) -> TomogramPicks:
     Positions [Å] hold for it and for the preprocessed volume, but voxels do not if that
     was rescaled.
     """
-    voxel_size = entry.source_voxel_size or entry.voxel_size
-    shape = entry.source_shape_zyx if entry.source_voxel_size else entry.shape_zyx
+    voxel_size, shape = entry.geometry
     picks = read_picks(entry.path)
     # Larger voxels may reach a little beyond the faces of those they were made of.
     last = (np.array(shape) - 0.5) * voxel_size

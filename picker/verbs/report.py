@@ -86,6 +86,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--label-next", type=Path, help="TSV of tomograms without labels"
     )
     parser.add_argument(
+        "--regions", type=Path, help="regions.tsv of the verb label-next, if any"
+    )
+    parser.add_argument(
         "--benchmarks",
         type=Path,
         help="folder of Snakemake's benchmark files, for times and memory",
@@ -133,6 +136,7 @@ def run(arguments: argparse.Namespace) -> None:
             if arguments.label_next
             else []
         ),
+        regions=_rows(arguments.regions) if arguments.regions else [],
         costs=_costs(
             arguments.benchmarks,
             arguments.method,

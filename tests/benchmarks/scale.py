@@ -120,6 +120,7 @@ def make_finished(folder, number):
     text = entries(rows, "results/semietpicker/picks/{}.star", stamped=False)
     put(method / "manifests/pick.json", text)
     put(method / "label_next.tsv")
+    (method / "label_next").mkdir()
     put(method / "estimate.tsv")
     put(method / "evaluation/metrics.json")
     put(method / "evaluation/curves.tsv")

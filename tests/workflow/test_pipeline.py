@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from picker.formats import ome_zarr
 from picker.formats.mrc import write_volume
 from picker.formats.star import read_comments, read_picks, write_picks
+from picker.formats.volume import read_mask
 from picker.picks import picks_from_arrays
 from tests.workflow.project import ROOT, SMALL, Project
 
@@ -38,6 +39,8 @@ def test_every_promised_file_is_there(finished):
     label_next = (method / "label_next.tsv").read_text().splitlines()
     assert label_next[0].split("\t") == ["tomogram", "split", "mean_score", "picks"]
     assert {line.split("\t")[0] for line in label_next[1:]} == {"sim_002", "sim_003"}
+    regions = (method / "label_next" / "regions.tsv").read_text().splitlines()
+    assert regions[0].startswith("tomogram\tx\ty\tz\t")
     # Nothing is held out here, so nothing is known of what nobody picked.
     assert len((method / "estimate.tsv").read_text().splitlines()) == 1
     by_tomogram = (method / "evaluation" / "by_tomogram.tsv").read_text().splitlines()
@@ -67,7 +70,16 @@ def test_validation_tomograms_tell_what_to_expect_of_the_others(project):
         for split in ("unlabeled", "test")
         for name in ("ribosome", "apo-ferritin")
     }
-    assert "where nobody has looked" in (results / "report.html").read_text()
+    page = (results / "report.html").read_text()
+    assert "where nobody has looked" in page
+    folder = results / "semietpicker" / "label_next"
+    lines = (folder / "regions.tsv").read_text().splitlines()[1:]
+    named = {line.split("\t")[0] for line in lines}
+    assert named
+    for name in named:
+        assert (folder / f"{name}.mod").is_file()
+        assert read_mask(folder / f"{name}_mask.zarr", (24, 48, 56)).any()
+    assert "Where the model hesitates most" in page
 
 
 def test_thresholds_rest_on_noisy_copies_too(finished):

@@ -51,3 +51,28 @@ rule pick:
             --label-next {output.label_next} --estimate {output.estimate} \
             --output {output.manifest} >{log} 2>&1
         """
+
+
+# Where labels would help most, as picks to look at.
+rule label_next:
+    input:
+        manifests=manifests(PREDICTED, "unlabeled", "predict"),
+        thresholds="results/{method}/models/thresholds.json",
+        ranking="results/{method}/label_next.tsv",
+        settings=settings_files("particles", "pick", "label_next"),
+    output:
+        directory("results/{method}/label_next"),
+    log:
+        "results/logs/{method}/label_next.log",
+    benchmark:
+        "results/benchmarks/{method}/label_next.tsv"
+    conda:
+        "../../envs/picker-cpu.yaml"
+    params:
+        version=__version__,
+    shell:
+        r"""
+        python -m picker label-next --manifests {input.manifests} \
+            --thresholds {input.thresholds} --ranking {input.ranking} \
+            --settings {input.settings} --output {output} >{log} 2>&1
+        """

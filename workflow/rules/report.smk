@@ -22,6 +22,7 @@ rule report:
         ),
         label_next=f"results/{METHOD}/label_next.tsv",
         estimate=f"results/{METHOD}/estimate.tsv",
+        regions=regions_to_label(),
         settings=settings_files(*settings.model_dump()),
     output:
         "results/report.html",
@@ -32,12 +33,16 @@ rule report:
     params:
         version=__version__,
         method=METHOD,
+        regions=lambda wildcards, input: (
+            f"--regions {input.regions}/regions.tsv" if input.regions else ""
+        ),
     shell:
         r"""
         python -m picker report --method {params.method} --picks {input.picks} \
             --candidates {input.candidates} --thresholds {input.thresholds} \
             --tables {input.tables} --evaluation {input.evaluation} \
             --label-next {input.label_next} --estimate {input.estimate} \
+            {params.regions} \
             --benchmarks results/benchmarks --settings {input.settings} \
             --output {output} >{log} 2>&1
         """

@@ -1,0 +1,213 @@
+"""What labeling the tomograms and regions that label-next names is worth, on phantoms.
+
+python tests/benchmarks/label_next.py --seeds 0 1 2 --out label_next.tsv
+
+A network is trained on two labeled phantoms; then anew, in as many steps, with more
+labels: of the two least sure tomograms, of two others drawn by chance, of the regions
+that are named, or of as many such regions anywhere. Prints seed, way, mean F1@0.5 on
+test phantoms with the best thresholds there (so that networks are compared), and the
+number of labels.
+"""
+
+import argparse
+import statistics
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from picker.calibrate import calibrate
+from picker.config import (
+    BurnInSettings,
+    CalibrateSettings,
+    ModelSettings,
+    Particle,
+    PickSettings,
+    PredictSettings,
+    SimulateSettings,
+    TrainSettings,
+)
+from picker.models import build_model
+from picker.patches import PatchDataset, PatchSource
+from picker.predict import Predictor, choose_device
+from picker.select import select_picks
+from picker.simulate import simulate_tomogram
+from picker.tomogram import index_from_position
+from picker.train import Stage, run_stage
+from picker.uncertainty import uncertain_regions, uncertainty
+
+PARTICLES = (
+    Particle(name="ribosome", radius=120),
+    Particle(name="apo-ferritin", radius=65),
+    Particle(name="proteasome", radius=90),
+    Particle(name="rod", radius=80),
+)
+RADIUS = 300.0
+"""Of a region [Å]."""
+REGIONS = 3
+"""In each of so many tomograms as are labeled."""
+NUM_LABELED, NUM_MORE, NUM_UNLABELED, NUM_TEST = 2, 2, 10, 5
+DEVICE = choose_device("auto")
+PREDICT = PredictSettings(flips=False)
+
+
+def phantoms(seed):
+    """Return labeled, unlabeled and test phantoms with their truth."""
+    settings = SimulateSettings(shape_zyx=(48, 128, 128), snr=(0.05, 0.8), seed=seed)
+    numbers = range(NUM_LABELED + NUM_UNLABELED + NUM_TEST)
+    made = [simulate_tomogram(f"TS_{i}", i, PARTICLES, settings) for i in numbers]
+    last = NUM_LABELED + NUM_UNLABELED
+    return made[:NUM_LABELED], made[NUM_LABELED:last], made[last:]
+
+
+def source(tomogram, truth, centres=None):
+    """Return a labeled tomogram, or the balls of it that somebody has labeled."""
+    number = {p.name: i for i, p in enumerate(PARTICLES)}
+    position, region = truth.position_zyx, None
+    inside = np.ones(len(truth), bool)
+    if centres is not None:
+        grid = np.moveaxis(np.indices(tomogram.shape_zyx), 0, -1) * tomogram.voxel_size
+        region = np.zeros(tomogram.shape_zyx, bool)
+        inside[:] = False
+        for centre in centres:
+            region |= ((grid - centre) ** 2).sum(axis=-1) <= RADIUS**2
+            inside |= np.linalg.norm(position - centre, axis=1) <= RADIUS
+    return PatchSource(
+        name=tomogram.name,
+        volume=tomogram.volume,
+        index_zyx=index_from_position(position[inside], tomogram.voxel_size),
+        particle=np.array([number[str(n)] for n in truth.particle[inside]], np.int64),
+        radius=np.array([p.radius for p in PARTICLES]) / tomogram.voxel_size,
+        region=region,
+    )
+
+
+def trained(sources, seed, steps):
+    """Return a predictor with a network trained on these labels."""
+    shared = TrainSettings(
+        seed=seed, patch_zyx=(48, 48, 48), num_workers=0, checkpoint_every=10**6
+    )
+    stage = Stage(name="burn_in", settings=BurnInSettings(steps=steps), shared=shared)
+    torch.manual_seed(seed)
+    model = build_model(ModelSettings(preset="small"), len(PARTICLES))
+    with tempfile.TemporaryDirectory() as name:
+        model = run_stage(
+            stage,
+            model,
+            PatchDataset(sources, [], shared, "burn_in"),
+            device=DEVICE,
+            checkpoint=Path(name) / "checkpoint.pt",
+            log=Path(name) / "log.tsv",
+        )
+    return Predictor(model=model, particles=PARTICLES, settings=PREDICT, device=DEVICE)
+
+
+def candidates(predictor, tomograms):
+    return {t.name: predictor.candidates(t.volume, t.voxel_size) for t, _ in tomograms}
+
+
+def thresholds(found, tomograms):
+    """Return each class's best threshold and its F1."""
+    truth = {tomogram.name: picks for tomogram, picks in tomograms}
+    return calibrate(found, truth, PARTICLES, CalibrateSettings())
+
+
+def least_sure_first(found, cut, tomograms):
+    """Return the tomograms in the order of label_next.tsv."""
+
+    def mean_score(one):
+        picks = apart(found, one, cut)
+        return picks.score.mean() if len(picks) else -1.0
+
+    return sorted(tomograms, key=mean_score)
+
+
+def apart(found, one, cut):
+    tomogram = one[0]
+    return select_picks(
+        found[tomogram.name],
+        PARTICLES,
+        cut,
+        PickSettings(),
+        tomogram.voxel_size,
+        tomogram.shape_zyx,
+    )
+
+
+def named_regions(found, one, cut):
+    """Return the centres [Å] that label-next names in a tomogram."""
+    picks = apart(found, one, dict.fromkeys(cut, 0.0))
+    at = np.array([cut[str(name)] for name in picks.particle])
+    centre, _ = uncertain_regions(
+        picks.position_zyx, uncertainty(picks.score, at), RADIUS, REGIONS
+    )
+    return picks.position_zyx[centre]
+
+
+def random_regions(one, rng):
+    """Return as many centres [Å] anywhere, their balls apart."""
+    tomogram, centres = one[0], []
+    last = (np.array(tomogram.shape_zyx) - 1) * tomogram.voxel_size
+    while len(centres) < REGIONS:
+        place = rng.random(3) * last
+        if all(np.linalg.norm(place - c) >= 2 * RADIUS for c in centres):
+            centres.append(place)
+    return centres
+
+
+def compare(seed, steps):
+    """Yield way, F1 and number of labeled particles for one seed."""
+    labeled, unlabeled, test = phantoms(seed)
+    rng = np.random.default_rng(seed)
+    given = [source(*one) for one in labeled]
+
+    def result(way, more):
+        sources = [*given, *(replace(s, name=f"{s.name}_more") for s in more)]
+        predictor = trained(sources, seed, steps)
+        best = thresholds(candidates(predictor, test), test)
+        f1 = statistics.fmean(value.f for value in best.values())
+        return predictor, (way, f1, sum(len(s.particle) for s in sources))
+
+    predictor, row = result("no more", [])
+    yield row
+    known = candidates(predictor, labeled)
+    cut = {n: v.threshold for n, v in thresholds(known, labeled).items()}
+    found = candidates(predictor, unlabeled)
+    ranked = least_sure_first(found, cut, unlabeled)
+    top = ranked[:NUM_MORE]
+    drawn = [unlabeled[i] for i in rng.permutation(len(unlabeled))[: 2 * NUM_MORE]]
+    ways = {
+        "least sure": [source(*one) for one in top],
+        "by chance 1": [source(*one) for one in drawn[:NUM_MORE]],
+        "by chance 2": [source(*one) for one in drawn[NUM_MORE:]],
+        "surest": [source(*one) for one in ranked[-NUM_MORE:]],
+        "named regions": [source(*one, named_regions(found, one, cut)) for one in top],
+        "regions by chance 1": [
+            source(*one, random_regions(one, rng)) for one in drawn[:NUM_MORE]
+        ],
+        "regions by chance 2": [
+            source(*one, random_regions(one, rng)) for one in drawn[NUM_MORE:]
+        ],
+    }
+    for way, more in ways.items():
+        yield result(way, more)[1]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--out", type=Path, required=True, help="TSV to add lines to")
+    arguments = parser.parse_args()
+    for seed in arguments.seeds:
+        for way, f1, labels in compare(seed, arguments.steps):
+            line = f"{seed}\t{way}\t{f1:.4f}\t{labels}"
+            print(line, flush=True)
+            with arguments.out.open("a") as file:
+                file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()

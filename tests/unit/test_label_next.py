@@ -1,0 +1,115 @@
+"""The verb label-next: candidates in, things to open in other programs out."""
+
+import json
+
+import numpy as np
+import pytest
+
+from picker.__main__ import main
+from picker.formats import imod, ome_zarr, star
+from picker.formats.volume import read_mask
+from picker.picks import picks_from_arrays
+from picker.verbs.common import Entry, write_manifest
+
+RADIUS = 100.0
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Two tomograms of rescaled voxels; of the second only a part may have picks."""
+    monkeypatch.chdir(tmp_path)
+    places = [
+        *([100.0, 100.0, 100.0], [100.0, 130.0, 100.0]),  # the first region
+        [100.0, 300.0, 500.0],  # the second
+        [100.0, 100.0, 500.0],  # decided
+    ]
+    entries = []
+    for name, scores in (("TS_a", [0.5, 0.6, 0.5, 0.99]), ("TS_b", [0.5, 0.6, 0.5, 1])):
+        names = ["ribosome", "virus", "ribosome", "ribosome"]
+        found = picks_from_arrays(places, names, scores)
+        star.write_picks(tmp_path / f"{name}.star", found)
+        entries.append(
+            Entry(
+                tomogram=name,
+                split="unlabeled",
+                path=tmp_path / f"{name}.star",
+                volume=tmp_path / name,
+                voxel_size=20.0,
+                shape_zyx=(10, 20, 30),
+                source_voxel_size=10.0,
+                source_shape_zyx=(20, 40, 60),
+            )
+        )
+    mask = np.zeros((20, 40, 60), np.uint8)
+    mask[:, :25] = 1  # y up to 240 Å
+    ome_zarr.write_volume(tmp_path / "mask.zarr", mask, 10.0, {})
+    entries[1] = entries[1].model_copy(update={"mask": tmp_path / "mask.zarr"})
+    write_manifest(tmp_path / "predicted.json", entries)
+    classes = [
+        {"name": "ribosome", "radius": 20},
+        {"name": "virus", "radius": 30},
+    ]
+    (tmp_path / "particles.json").write_text(json.dumps(classes))
+    thresholds = {"ribosome": {"threshold": 0.5}, "virus": {"threshold": 0.6}}
+    (tmp_path / "t.json").write_text(json.dumps(thresholds))
+    (tmp_path / "label_next.json").write_text(json.dumps({"radius": RADIUS}))
+    (tmp_path / "next.tsv").write_text(
+        "tomogram\tsplit\nTS_b\tunlabeled\nTS_a\tpredict\n"
+    )
+    words = "label-next --manifests predicted.json --thresholds t.json --output out"
+    words += " --ranking next.tsv --settings particles.json label_next.json"
+    return words.split()
+
+
+def test_regions_are_ranked_over_all_tomograms(project, tmp_path):
+    assert main(project) == 0
+    lines = (tmp_path / "out" / "regions.tsv").read_text().splitlines()
+    assert lines == [
+        "tomogram\tx\ty\tz\tuncertainty\tundecided",
+        "TS_b\t100.0\t100.0\t100.0\t2.00\t2",
+        "TS_a\t100.0\t100.0\t100.0\t2.00\t2",
+        "TS_a\t500.0\t300.0\t100.0\t1.00\t1",  # in TS_b it lies outside of the mask
+    ]
+
+
+def test_a_model_shows_regions_and_candidates_where_they_are(project, tmp_path):
+    assert main(project) == 0
+    found = imod.read_model(tmp_path / "out" / "TS_a.mod")
+    by_name = {}
+    for name, value in zip(found.particle, found.value_zyx, strict=True):
+        by_name.setdefault(name, []).append(value.tolist())
+    # Voxels of the file that came, 10 Å: not those of the rescaled volume.
+    assert by_name == {
+        "ribosome": [[10, 10, 10], [10, 30, 50]],
+        "virus": [[10, 13, 10]],
+        "region": [[10, 10, 10], [10, 30, 50]],
+    }
+    undecided = star.read_picks(tmp_path / "out" / "TS_a.star")
+    assert undecided.particle.tolist() == ["ribosome", "ribosome", "virus"]
+    assert undecided.score == pytest.approx([1, 1, 1])
+
+
+def test_a_mask_says_where_a_person_looked(project, tmp_path):
+    assert main(project) == 0
+    inside = read_mask(tmp_path / "out" / "TS_a_mask.zarr", (20, 40, 60))
+    z, y, x = np.indices(inside.shape) * 10.0
+    first = (z - 100) ** 2 + (y - 100) ** 2 + (x - 100) ** 2 <= RADIUS**2
+    second = (z - 100) ** 2 + (y - 300) ** 2 + (x - 500) ** 2 <= RADIUS**2
+    assert np.array_equal(inside, first | second)
+    inside = read_mask(tmp_path / "out" / "TS_b_mask.zarr", (20, 40, 60))
+    assert np.array_equal(inside, first & (y <= 240))
+
+
+def test_only_the_least_sure_tomograms_are_looked_at(project, tmp_path):
+    (tmp_path / "label_next.json").write_text('{"tomograms": 1, "regions": 1}')
+    assert main(project) == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["TS_b.mod", "TS_b.star", "TS_b_mask.zarr", "regions.tsv"]
+
+
+def test_again_it_replaces_what_was_there(project, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "of_yesterday.star").write_text("")
+    assert main(project) == 0
+    assert not (tmp_path / "out" / "of_yesterday.star").exists()
+    assert not list(tmp_path.glob(".out*"))
