@@ -219,6 +219,27 @@ def cluster(rng: np.random.Generator, num: int) -> Density:
     return _sum_of_gaussians(centres.tolist(), rng.uniform(0.14, 0.26, num).tolist())
 
 
+def vesicle(radius: float, thickness: float) -> Body:
+    """Return a closed membrane: two leaflets of lipid heads, less between them.
+
+    Parameters
+    ----------
+    radius
+        Of its middle [Å].
+    thickness
+        Distance of the leaflets [Å].
+    """
+    half = 0.5 * thickness / radius
+
+    def density(z: Grid, y: Grid, x: Grid) -> Grid:
+        off = (np.sqrt(z**2 + y**2 + x**2) - 1) / np.float32(half)
+        leaflets = np.exp(-(((np.abs(off) - 1) / 0.5) ** 2))
+        result: Grid = np.maximum(leaflets, 0.5 * (np.abs(off) < 1)).astype(np.float32)
+        return result
+
+    return Body(density=density, centre=(0, 0, 0), reach=1.0, extent=1 + 3 * half)
+
+
 def ball(z: Grid, y: Grid, x: Grid) -> Grid:
     """Return the density of a ball with a rather sharp edge."""
     result: Grid = np.exp(-((z**2 + y**2 + x**2) ** 4))

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import fft
 from scipy.spatial.transform import Rotation
 
-from picker.bodies import Body, ball, body, body_from_map, cluster
+from picker.bodies import Body, ball, body, body_from_map, cluster, vesicle
 from picker.picks import picks_from_arrays
 from picker.tomogram import Tomogram, position_from_index
 
@@ -33,6 +33,10 @@ MIN_DISTANCE = 0.9
 """Least distance of two particles as a fraction of the sum of their radii."""
 GOLD_RADIUS = 50.0
 """Radius of a 10 nm gold bead [Å]."""
+BILAYER = 40.0
+"""Distance of a membrane's leaflets [Å]."""
+VESICLE_RADIUS = (250.0, 600.0)
+"""Smallest and largest radius of a vesicle [Å]."""
 WAVELENGTH = 0.0197
 """Wavelength of electrons at 300 kV [Å]."""
 
@@ -119,10 +123,17 @@ def _place_everything(
         # A labeled tomogram without one of its classes would teach its absence.
         counts = np.maximum(counts, 1)
 
+    if settings.membranes:
+        _place_vesicles(volume, layout, rng, settings)
     centres: list[list[NDArray[np.float64]]] = [[] for _ in particles]
     for kind in np.argsort(-radii, kind="stable"):  # the largest need the most room
         for _ in range(counts[kind]):
-            spot = layout.free_spot(radii[kind])
+            near = None
+            if settings.clustering and centres[kind]:
+                # Beside any of them: chains and clumps, as sheets of a lysate have.
+                beside = centres[kind][int(rng.integers(len(centres[kind])))]
+                near = beside if rng.random() < settings.clustering else None
+            spot = layout.free_spot(radii[kind], near)
             if spot is not None:
                 centres[kind].append(spot)
                 strength = rng.uniform(0.85, 1.15)
@@ -153,22 +164,64 @@ def _place_everything(
     return volume, np.array(found).reshape(-1, 3), kinds
 
 
+def _place_vesicles(
+    volume: Grid, layout: _Layout, rng: np.random.Generator, settings: SimulateSettings
+) -> None:
+    """Add membranes that do not cross each other, but may be cut by the faces."""
+    for _ in range(rng.poisson(settings.membranes)):
+        radius = rng.uniform(*VESICLE_RADIUS)
+        reach, half = np.array([radius, 0.75 * BILAYER]) / settings.voxel_size
+        tries = rng.uniform(0, layout.last, size=(50, 3))
+        free = [
+            all(
+                np.linalg.norm(centre - other) >= reach + shell + 2 * half
+                for other, shell, _ in layout.shells
+            )
+            for centre in tries
+        ]
+        if any(free):
+            centre = tries[free.index(True)]
+            layout.keep_off_shell(centre, reach, half)
+            _paste(volume, vesicle(radius, BILAYER), centre, reach, 1.0, rng)
+
+
 class _Layout:
-    """Spheres placed so far; finds room for the next."""
+    """Spheres and shells placed so far; finds room for the next."""
 
     def __init__(self, rng: np.random.Generator, shape_zyx: Shape) -> None:
         self.rng = rng
         self.last = np.array(shape_zyx, np.float64) - 1
         self.centres = np.empty((0, 3))
         self.radii = np.empty(0)
+        self.shells: list[tuple[NDArray[np.float64], float, float]] = []
 
-    def free_spot(self, radius: float) -> NDArray[np.float64] | None:
-        """Return and occupy a `(3,)` free index, or None after many tries."""
+    def keep_off_shell(
+        self, centre: NDArray[np.float64], radius: float, half: float
+    ) -> None:
+        """Leave a shell free, `half` to either side of its radius [voxels]."""
+        self.shells.append((centre, radius, half))
+
+    def free_spot(
+        self, radius: float, near: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64] | None:
+        """Return and occupy a `(3,)` free index, or None after many tries.
+
+        It lies beside `near`, if there is room, else anywhere.
+        """
         # Faces cut some particles, as lamellae do, but leave more than half of each.
         margin = np.minimum(0.6 * radius, self.last / 4)
         tries = self.rng.uniform(margin, self.last - margin, size=(500, 3))
+        if near is not None:
+            way = self.rng.normal(size=(200, 3))
+            way /= np.linalg.norm(way, axis=1, keepdims=True)
+            beside = near + way * radius * self.rng.uniform(1.9, 3.0, size=(200, 1))
+            inside = ((beside >= margin) & (beside <= self.last - margin)).all(axis=1)
+            tries = np.concatenate([beside[inside], tries])
         gaps = np.sqrt(((tries[:, None] - self.centres) ** 2).sum(axis=2))
         free = (gaps >= MIN_DISTANCE * (self.radii + radius)).all(axis=1)
+        for centre, shell, half in self.shells:
+            off = np.abs(np.linalg.norm(tries - centre, axis=1) - shell)
+            free &= off >= MIN_DISTANCE * radius + half
         if not free.any():
             return None
         spot: NDArray[np.float64] = tries[int(np.argmax(free))]

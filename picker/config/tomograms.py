@@ -144,6 +144,10 @@ class SimulateSettings(Settings):
     """Mean number of particles of each class in a tomogram."""
     snr: tuple[Positive, Positive] = (0.5, 1.5)
     """Lowest and highest signal-to-noise ratio (variance of signal over noise)."""
+    clustering: Fraction = 0.0
+    """Fraction of particles placed beside one of their class rather than anywhere."""
+    membranes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Mean number of vesicles in a tomogram; particles keep off their membranes."""
     missing_wedge: Annotated[float, Field(ge=0, lt=90)] = 30.0
     """Half-angle of the missing wedge about y [degrees]."""
     seed: int = 1

@@ -6,6 +6,7 @@ import logging
 import numpy as np
 import pytest
 
+from picker import simulate
 from picker.__main__ import main
 from picker.bodies import body, body_from_map
 from picker.config import Particle, SimulateSettings
@@ -304,3 +305,62 @@ def test_the_verb_reads_density_maps(tmp_path, monkeypatch, capsys):
     (tmp_path / "p0.mrc").write_bytes(b"not an MRC file")
     assert simulated("p0.mrc")[0] == 1
     assert "error: p0.mrc is not an MRC file" in capsys.readouterr().err
+
+
+def test_clustering_brings_particles_of_a_class_together():
+    def nearest(clustering):
+        """Return the mean distance [radii] to the nearest of the same class."""
+        settings = SimulateSettings(
+            shape_zyx=(48, 128, 128), particles_per_class=10, clustering=clustering
+        )
+        found = []
+        for index in range(3):
+            _, picks = simulate_tomogram("t", index, PARTICLES, settings)
+            for name, radius in RADII.items():
+                place = picks.of(name).position_zyx
+                gap = np.linalg.norm(place[:, None] - place, axis=2)
+                np.fill_diagonal(gap, np.inf)
+                assert gap.min() >= 1.8 * radius - 1e-6  # still apart
+                found.append(gap.min(axis=1).mean() / radius)
+        return np.mean(found)
+
+    assert nearest(0.9) < 0.8 * nearest(0.0)
+
+
+def test_membranes_are_dark_shells_that_particles_keep_off():
+    few = {"shape_zyx": (48, 160, 160), "particles_per_class": 20, "snr": (1e9, 1e9)}
+    settings = SimulateSettings(**few, membranes=3, missing_wedge=0, seed=6)
+    bare = settings.model_copy(update={"membranes": 0.0})
+    shells = []
+
+    class Spy(simulate._Layout):  # noqa: SLF001
+        def keep_off_shell(self, centre, radius, half):
+            shells.append((centre * 10.0, radius * 10.0))
+            super().keep_off_shell(centre, radius, half)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulate, "_Layout", Spy)
+        tomogram, picks = simulate_tomogram("t", 0, PARTICLES, settings)
+        assert len(shells) > 1
+        for i, (centre, radius) in enumerate(shells):
+            for other, size in shells[:i]:
+                assert np.linalg.norm(centre - other) >= radius + size + 60 - 1e-6
+        number = len(shells)
+        simulate_tomogram("t", 0, PARTICLES, bare)
+        assert len(shells) == number
+    grid = np.moveaxis(np.indices(tomogram.shape_zyx), 0, -1) * 10.0
+    for centre, radius in shells:
+        off = np.linalg.norm(grid - centre, axis=-1) - radius
+        # Darker by far than what lies about it.
+        assert tomogram.volume[np.abs(off) < 15].mean() < (
+            tomogram.volume[(np.abs(off) > 60) & (np.abs(off) < 90)].mean() - 0.5
+        )
+        for name, size in RADII.items():
+            away = np.linalg.norm(picks.of(name).position_zyx - centre, axis=1)
+            assert (np.abs(away - radius) >= 0.9 * size).all()
+
+
+def test_without_clusters_and_membranes_phantoms_are_what_they_were():
+    tomogram, picks = simulate_tomogram("t", 0, PARTICLES, SMALL)
+    assert len(picks) == 12
+    assert tomogram.volume[20, 30, 40] == pytest.approx(0.34768, abs=1e-4)
