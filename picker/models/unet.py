@@ -19,6 +19,7 @@ class Upward(nn.Module):
 
     def __init__(self, below: int, beside: int, outputs: int) -> None:
         super().__init__()
+        self.below = below
         self.merge = nn.Sequential(
             conv(below + beside, outputs), conv(outputs, outputs)
         )

@@ -4,7 +4,7 @@ from monai.networks.nets import VNet
 
 from picker.config import ModelSettings
 from picker.models import build_model
-from picker.models.folded import folded
+from picker.models.folded import Joined, folded
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,24 @@ def test_folding_leaves_no_normalisation_behind_a_convolution_and_the_same_answe
         for w in quick.parameters()
         if w.dim() == 5
     )
+
+
+@pytest.mark.parametrize(
+    "shape", [(32, 48, 64), (36, 44, 60), (34, 50, 38), (17, 23, 35), (9, 11, 13)]
+)
+@pytest.mark.parametrize("preset", ["small", "full"])
+def test_joined_decoder_steps_give_the_same(shape, preset):
+    """Sizes whose halves and quarters are odd too: a voxel's other half is missing."""
+    torch.manual_seed(0)
+    settings = ModelSettings(preset=preset, widths=(4, 6, 8), blocks=(1, 1, 1))
+    model = build_model(settings, 2).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias)
+            torch.nn.init.normal_(module.running_mean)
+    patch = torch.randn(2, 1, *shape)
+    quick = folded(model, join=True)
+    assert sum(isinstance(m, Joined) for m in quick.modules()) == len(model.decoder)
+    with torch.inference_mode():
+        torch.testing.assert_close(quick(patch), model(patch), rtol=1e-4, atol=1e-4)
