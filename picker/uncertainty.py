@@ -1,4 +1,4 @@
-"""Where a person's look pays most: candidates that the model cannot decide on."""
+"""Where a person should look: candidates that the model cannot decide on."""
 
 from __future__ import annotations
 

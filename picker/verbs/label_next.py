@@ -1,4 +1,4 @@
-"""Say what to label next: regions of the tomograms that the model is least sure of.
+"""Say where the model hesitates: regions of the tomograms that it is least sure of.
 
 For each of those tomograms there are the regions' undecided candidates as STAR (the
 score is how undecided), an IMOD model with the regions as spheres, which ChimeraX opens

@@ -128,7 +128,8 @@ def test_training_goes_on_after_time_limit_requeue_and_a_cut_checkpoint(
     os.truncate(checkpoint, checkpoint.stat().st_size // 2)
     assert fresh.finish(600) == 0
     log = fresh.path("logs", METHOD, "burn_in.log").read_text()
-    assert "burn_in 1500/1500" in log
+    # On a slow machine the time limit may fall between the last step and the model.
+    assert "burn_in 1500/1500" in log or "burn_in resumes at step 1500" in log
     whole = type(fresh)(tmp_path / "whole")
     whole.succeed("--until", "burn_in")
     assert same_weights(fresh, whole, "burn_in.safetensors")

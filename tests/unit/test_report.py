@@ -166,9 +166,9 @@ def test_tomograms_are_compared_the_worst_first() -> None:
 def test_the_least_sure_tomograms_without_labels_are_to_be_labeled_next() -> None:
     ranked = [f"TS_{i}" for i in (2, 4, 3, 1, 5, 0)]
     html = render_report(full_report(label_next=ranked))
-    assert "To label next: <b>TS_2, TS_4, TS_3, TS_1, TS_5</b>" in html
+    assert "Least sure: <b>TS_2, TS_4, TS_3, TS_1, TS_5</b>" in html
     few = render_report(full_report(label_next=ranked[:5]))
-    assert "To label next" not in few
+    assert "Least sure:" not in few
 
 
 def test_what_to_expect_where_nobody_looked_is_shown_with_the_curves() -> None:

@@ -53,7 +53,7 @@ rule pick:
         """
 
 
-# Where labels would help most, as picks to look at.
+# Where the model hesitates most, as picks to look at.
 rule label_next:
     input:
         manifests=manifests(PREDICTED, "unlabeled", "predict"),
