@@ -38,8 +38,9 @@ def test_no_more_jobs_than_shards_and_stages(undisturbed):
     submitted = undisturbed.output.count("has been submitted with SLURM jobid")
     shards = json.loads(undisturbed.path("run.json").read_text())["shards"]
     assert len(shards) == 4  # labeled, test, two of unlabeled
-    # burn_in, co_train, predict_noisy, calibrate, pick, evaluate, export, report
-    assert submitted == 2 * len(shards) + 8
+    # burn_in, co_train, predict_noisy, calibrate, pick, label_next, evaluate, export,
+    # report
+    assert submitted == 2 * len(shards) + 9
 
 
 def test_a_killed_snakemake_leaves_jobs_that_are_not_run_twice(
@@ -128,8 +129,10 @@ def test_training_goes_on_after_time_limit_requeue_and_a_cut_checkpoint(
     os.truncate(checkpoint, checkpoint.stat().st_size // 2)
     assert fresh.finish(600) == 0
     log = fresh.path("logs", METHOD, "burn_in.log").read_text()
-    # On a slow machine the time limit may fall between the last step and the model.
+    # On a slow machine the time limit may fall between the last step and the model: then
+    # the last job has no step left, and the checkpoint must hold them all.
     assert "burn_in 1500/1500" in log or "burn_in resumes at step 1500" in log
+    assert load_checkpoint(checkpoint)["step"] == 1500
     whole = type(fresh)(tmp_path / "whole")
     whole.succeed("--until", "burn_in")
     assert same_weights(fresh, whole, "burn_in.safetensors")
