@@ -129,8 +129,8 @@ def test_training_goes_on_after_time_limit_requeue_and_a_cut_checkpoint(
     os.truncate(checkpoint, checkpoint.stat().st_size // 2)
     assert fresh.finish(600) == 0
     log = fresh.path("logs", METHOD, "burn_in.log").read_text()
-    # On a slow machine the time limit may fall between the last step and the model: then
-    # the last job has no step left, and the checkpoint must hold them all.
+    # On a slow machine the time limit may fall between the last step and the model:
+    # then the last job has no step left, and the checkpoint must hold them all.
     assert "burn_in 1500/1500" in log or "burn_in resumes at step 1500" in log
     assert load_checkpoint(checkpoint)["step"] == 1500
     whole = type(fresh)(tmp_path / "whole")
