@@ -145,15 +145,21 @@ def _write_tomogram(
     voxel_size, shape_zyx = entry.geometry
     write_picks(folder / f"{name}.star", undecided, {"tomogram": name})
     both = concatenate([undecided, picks_from_arrays(regions, [REGION] * len(regions))])
-    write_models(
-        folder,
-        [
-            TomogramPicks(
-                tomogram=name, voxel_size=voxel_size, shape_zyx=shape_zyx, picks=both
-            )
-        ],
-        [*particles, Particle(name=REGION, radius=radius, color="#ffffff")],
-    )
+    try:
+        write_models(
+            folder,
+            [
+                TomogramPicks(
+                    tomogram=name,
+                    voxel_size=voxel_size,
+                    shape_zyx=shape_zyx,
+                    picks=both,
+                )
+            ],
+            [*particles, Particle(name=REGION, radius=radius, color="#ffffff")],
+        )
+    except ValueError as error:  # IMOD's names are short; the other files do without
+        logger.warning("warning: %s has no IMOD model: %s", name, error)
     mask = np.zeros(shape_zyx, np.uint8)
     for centre in index_from_position(regions, voxel_size):
         reach = radius / voxel_size

@@ -113,3 +113,25 @@ def test_again_it_replaces_what_was_there(project, tmp_path):
     assert main(project) == 0
     assert not (tmp_path / "out" / "of_yesterday.star").exists()
     assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_name_too_long_for_imod_costs_the_models_alone(project, tmp_path, capsys):
+    classes = json.loads((tmp_path / "particles.json").read_text())
+    classes.append({"name": "x" * 80, "radius": 20})
+    (tmp_path / "particles.json").write_text(json.dumps(classes))
+    thresholds = json.loads((tmp_path / "t.json").read_text())
+    thresholds["x" * 80] = {"threshold": 0.5}
+    (tmp_path / "t.json").write_text(json.dumps(thresholds))
+    assert main(project) == 0
+    assert "TS_a has no IMOD model: particle xxx" in capsys.readouterr().err
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"TS_a.star", "TS_a_mask.zarr", "regions.tsv"} < names
+    assert not [name for name in names if name.endswith(".mod")]
+
+
+def test_tomograms_without_a_candidate_have_no_region(project, tmp_path):
+    for name in ("TS_a", "TS_b"):
+        star.write_picks(tmp_path / f"{name}.star", picks_from_arrays([], []))
+    assert main(project) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["regions.tsv"]
+    assert len((tmp_path / "out" / "regions.tsv").read_text().splitlines()) == 1
