@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import fft
+
+from picker.spectrum import fourier_crop, whitened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,14 +43,14 @@ def preprocess_volume(
     settings: PreprocessSettings,
     region: NDArray[np.bool_] | None = None,
 ) -> tuple[Volume, float, list[str]]:
-    """Return a rescaled, clipped, normalised volume with dark particles.
+    """Return a rescaled, whitened, clipped, normalised volume with dark particles.
 
     Parameters
     ----------
     volume
         `(z, y, x)` density of any number type, in memory or lazy; left unchanged.
         One float32 copy is made of it, and nothing else of its size unless the
-        volume is rescaled.
+        volume is rescaled or whitened.
     voxel_size
         Edge of one voxel [Å].
     settings
@@ -93,6 +94,9 @@ def preprocess_volume(
         )
     _check_finite(result)
     result = fourier_crop(result, ratio)
+    if settings.whiten:
+        _standardise(result, None, sign=1)  # refuses a constant volume
+        result = whitened(result)
     voxel_size = voxel_size * ratio.numerator / ratio.denominator
     if region is not None:
         region = _resampled(region, result.shape, ratio)
@@ -149,40 +153,6 @@ def check_contrast(
     )
 
 
-def fourier_crop(volume: Volume, ratio: Fraction) -> Volume:
-    """Return a volume with larger voxels, by cropping in Fourier space.
-
-    Index 0 stays at the same place on each axis and voxels become exactly `ratio`
-    times as large on all three, whatever the shape: each axis is first extended to a
-    multiple of the ratio's numerator, so that the crop is exact, and trimmed after.
-    The result is just large enough for the centre of each voxel of the original to
-    lie inside. The added samples lead from the last slice back to
-    the first, as the Fourier transform thinks of the volume as periodic.
-
-    Parameters
-    ----------
-    volume
-        `(z, y, x)` density.
-    ratio
-        New voxel size over the old, at least 1.
-
-    Raises
-    ------
-    ValueError
-        If the ratio is below 1.
-    """
-    if ratio < 1:
-        raise ValueError(
-            f"cannot rescale to voxels {float(ratio):.4f} times as large;"
-            " expected a ratio of at least 1"
-        )
-    if ratio == 1:
-        return volume
-    for axis in range(3):
-        volume = _crop_axis(volume, axis, ratio.numerator, ratio.denominator)
-    return volume
-
-
 def _scale(voxel_size: float, target: float) -> tuple[Fraction, list[str]]:
     """Return new voxel size over old, as a fraction of small numbers, and warnings."""
     ratio = target / voxel_size
@@ -206,33 +176,6 @@ def _scale(voxel_size: float, target: float) -> tuple[Fraction, list[str]]:
     while abs(round(denominator * ratio) / denominator / ratio - 1) > TARGET_TOLERANCE:
         denominator += 1
     return Fraction(round(denominator * ratio), denominator), []
-
-
-def _crop_axis(volume: Volume, axis: int, numerator: int, denominator: int) -> Volume:
-    """Return a volume with one axis resampled, slab by slab to spare memory."""
-    old = volume.shape[axis]
-    # So many that the centre of the last old voxel lies within the last new one.
-    new = -(-(2 * (old - 1) * denominator + numerator) // (2 * numerator))
-    span = max(old, math.ceil(new * numerator / denominator))
-    # A step from last to first slice would ring into both faces: 4 new voxels of slope.
-    span += math.ceil(4 * numerator / denominator)
-    blocks = fft.next_fast_len(math.ceil(span / numerator), real=True)
-    padded, cropped = blocks * numerator, blocks * denominator
-    slope = np.arange(1, padded - old + 1, dtype=np.float32) / (padded - old + 1)
-
-    shape = list(volume.shape)
-    shape[axis] = new
-    result = np.empty(shape, np.float32)
-    slabs = zip(volume.swapaxes(axis, 2), result.swapaxes(axis, 2), strict=True)
-    for before, after in slabs:
-        added = before[:, -1:] + slope * (before[:, :1] - before[:, -1:])
-        whole = np.concatenate([before, added], axis=1)
-        spectrum: NDArray[np.complex64] = fft.rfft(whole, workers=1)
-        spectrum = spectrum[:, : cropped // 2 + 1] * np.float32(cropped / padded)
-        if cropped % 2 == 0:
-            spectrum[:, -1] = 0  # half of the new Nyquist frequency was cut away
-        after[:] = fft.irfft(spectrum, n=cropped, workers=1)[:, :new]
-    return result
 
 
 def _check_finite(volume: Volume) -> None:

@@ -165,6 +165,8 @@ class PreprocessSettings(Settings):
     """With clip percentile: the lowest and highest fraction that is kept."""
     target_voxel_size: Positive | None = None
     """Rescale to this voxel size [Å] by cropping in Fourier space; null keeps it."""
+    whiten: bool = False
+    """Give all frequencies the same power, before clipping."""
     particles_are: Literal["dark", "light"] = "dark"
     """Contrast of the particles in the files; light ones are inverted."""
     avoid_gold: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None

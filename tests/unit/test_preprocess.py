@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from picker.config import Particle, PreprocessSettings, SimulateSettings
-from picker.preprocess import check_contrast, fourier_crop, preprocess_volume
+from picker.preprocess import check_contrast, preprocess_volume
 from picker.simulate import simulate_tomogram
+from picker.spectrum import fourier_crop, whitened
 
 SHAPE = (12, 20, 28)
 PLAIN = PreprocessSettings(clip="none")
@@ -189,6 +190,71 @@ def test_rescaling_leaves_its_input_alone():
     np.testing.assert_array_equal(volume, before)
 
 
+def frequencies(shape):
+    return np.sqrt(
+        np.fft.fftfreq(shape[0])[:, None, None] ** 2
+        + np.fft.fftfreq(shape[1])[:, None] ** 2
+        + np.fft.rfftfreq(shape[2]) ** 2
+    )
+
+
+def filtered(volume, gain):
+    spectrum = np.fft.rfftn(volume) * gain(frequencies(volume.shape))
+    return np.fft.irfftn(spectrum, s=volume.shape, axes=(0, 1, 2)).astype(np.float32)
+
+
+def power(volume, low, high):
+    frequency = frequencies(volume.shape)
+    inside = (frequency >= low) & (frequency < high)
+    return (np.abs(np.fft.rfftn(volume)) ** 2)[inside].mean()
+
+
+def smoothed(frequency):
+    return np.exp(-((frequency / 0.3) ** 2))
+
+
+def test_whitened_noise_has_the_same_power_at_all_frequencies():
+    given = filtered(noise((40, 51, 60)), smoothed)
+    assert power(given, 0.05, 0.1) > 30 * power(given, 0.4, 0.45)
+    result = whitened(given)
+    bands = [power(result, 0.05 * i, 0.05 * (i + 1)) for i in range(1, 9)]
+    assert max(bands) < 1.15 * min(bands)
+
+
+def test_whitening_makes_differently_smoothed_volumes_alike():
+    volume = noise((40, 51, 60)) + 30 * blob((40, 51, 60), 1.0, (20, 20, 30), 2.0)
+    one, other = volume, filtered(volume, lambda f: np.exp(-((f / 0.5) ** 2)))
+    settings = PreprocessSettings(clip="none", whiten=True)
+    before = [preprocess_volume(v, 10.0, PLAIN)[0] for v in (one, other)]
+    after = [preprocess_volume(v, 10.0, settings)[0] for v in (one, other)]
+    assert np.abs(before[0] - before[1]).mean() > 0.3
+    assert np.abs(after[0] - after[1]).mean() < 0.1
+
+
+def test_whitening_leaves_particles_where_they_are_and_its_input_alone():
+    position = (17.0, 21.0, 33.0)
+    volume = -blob((36, 44, 60), 1.0, position, 2.0)
+    before = volume.copy()
+    settings = PreprocessSettings(clip="none", whiten=True)
+    result = preprocess_volume(volume, 10.0, settings)[0]
+    np.testing.assert_array_equal(volume, before)
+    assert np.unravel_index(result.argmin(), result.shape) == position
+
+
+def test_whitening_does_not_blow_up_what_rounding_left():
+    band = filtered(noise((40, 51, 60)), lambda f: (f < 0.2) * 1.0)
+    result = whitened(band + 1e-4 * noise(band.shape, seed=1))
+    assert power(result, 0.3, 0.5) < 0.01 * power(result, 0.1, 0.2)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 3e7])
+def test_a_constant_volume_is_refused_before_whitening(value):
+    settings = PreprocessSettings(whiten=True)
+    with pytest.raises(ValueError, match="volume is constant"):
+        preprocess_volume(np.full(SHAPE, value), 10.0, settings)
+    assert not whitened(np.zeros(SHAPE, np.float32)).any()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_error_on_voxels_that_are_not_finite(value):
     volume = noise()
@@ -218,6 +284,7 @@ def test_errors_on_wrong_input():
         (PreprocessSettings(), 1.3),
         (PreprocessSettings(clip="percentile"), 1.3),
         (PreprocessSettings(target_voxel_size=15.0), 1.6),
+        (PreprocessSettings(whiten=True), 3.3),
     ],
 )
 def test_little_memory_is_used_beside_the_input(settings, most, monkeypatch):

@@ -1,0 +1,127 @@
+"""What is done to a tomogram in Fourier space: larger voxels, a flat spectrum."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import fft
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from numpy.typing import NDArray
+
+    Volume = NDArray[np.float32]
+
+SHELL = 1 / 96
+"""Thickness of the shells that power is averaged over [cycles per voxel]."""
+MIN_POWER = 1e-3
+"""Shells with less than this fraction of the mean power are not raised further: what
+little there is may be rounding of the stored numbers."""
+
+
+def fourier_crop(volume: Volume, ratio: Fraction) -> Volume:
+    """Return a volume with larger voxels, by cropping in Fourier space.
+
+    Index 0 stays at the same place on each axis and voxels become exactly `ratio`
+    times as large on all three, whatever the shape: each axis is first extended to a
+    multiple of the ratio's numerator, so that the crop is exact, and trimmed after.
+    The result is just large enough for the centre of each voxel of the original to
+    lie inside. The added samples lead from the last slice back to
+    the first, as the Fourier transform thinks of the volume as periodic.
+
+    Parameters
+    ----------
+    volume
+        `(z, y, x)` density.
+    ratio
+        New voxel size over the old, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If the ratio is below 1.
+    """
+    if ratio < 1:
+        raise ValueError(
+            f"cannot rescale to voxels {float(ratio):.4f} times as large;"
+            " expected a ratio of at least 1"
+        )
+    if ratio == 1:
+        return volume
+    for axis in range(3):
+        volume = _crop_axis(volume, axis, ratio.numerator, ratio.denominator)
+    return volume
+
+
+def _crop_axis(volume: Volume, axis: int, numerator: int, denominator: int) -> Volume:
+    """Return a volume with one axis resampled, slab by slab to spare memory."""
+    old = volume.shape[axis]
+    # So many that the centre of the last old voxel lies within the last new one.
+    new = -(-(2 * (old - 1) * denominator + numerator) // (2 * numerator))
+    span = max(old, math.ceil(new * numerator / denominator))
+    # A step from last to first slice would ring into both faces: 4 new voxels of slope.
+    span += math.ceil(4 * numerator / denominator)
+    blocks = fft.next_fast_len(math.ceil(span / numerator), real=True)
+    padded, cropped = blocks * numerator, blocks * denominator
+    slope = np.arange(1, padded - old + 1, dtype=np.float32) / (padded - old + 1)
+
+    shape = list(volume.shape)
+    shape[axis] = new
+    result = np.empty(shape, np.float32)
+    slabs = zip(volume.swapaxes(axis, 2), result.swapaxes(axis, 2), strict=True)
+    for before, after in slabs:
+        added = before[:, -1:] + slope * (before[:, :1] - before[:, -1:])
+        whole = np.concatenate([before, added], axis=1)
+        spectrum: NDArray[np.complex64] = fft.rfft(whole, workers=1)
+        spectrum = spectrum[:, : cropped // 2 + 1] * np.float32(cropped / padded)
+        if cropped % 2 == 0:
+            spectrum[:, -1] = 0  # half of the new Nyquist frequency was cut away
+        after[:] = fft.irfft(spectrum, n=cropped, workers=1)[:, :new]
+    return result
+
+
+def whitened(volume: Volume) -> Volume:
+    """Return a volume with the same power at all frequencies.
+
+    Every Fourier coefficient is divided by the root of the mean power in its shell, so
+    that tomograms of another defocus, dose or denoising look alike, and frequencies
+    that noise has left are not drowned by those that it fills. Phases, and with them
+    positions, stay.
+
+    Parameters
+    ----------
+    volume
+        `(z, y, x)` density; left unchanged. Its spectrum, as large, is made of it.
+
+    Returns
+    -------
+    `(z, y, x)` of mean 0; all 0 where the volume is constant.
+
+    Source: the whitening filter of template matching (Rickgauer et al. 2017, eLife 6).
+    """
+    spectrum = fft.rfftn(volume, workers=1)
+    spectrum[0, 0, 0] = 0
+    z, y, x = volume.shape
+    flat = fft.fftfreq(y)[:, None] ** 2 + fft.rfftfreq(x) ** 2
+    squares = fft.fftfreq(z) ** 2
+    power, number = np.zeros((2, math.ceil(math.sqrt(3) / 2 / SHELL) + 1))
+    for plane, along_z in zip(spectrum, squares, strict=True):  # to spare memory
+        shell = (np.sqrt(along_z + flat) / SHELL).astype(np.intp).ravel()
+        square = (plane.real.astype(np.float64) ** 2 + plane.imag**2).ravel()
+        power += np.bincount(shell, square, len(power))
+        number += np.bincount(shell, minlength=len(power))
+    mean = power.sum() / number.sum()
+    if mean == 0:
+        return np.zeros_like(volume)
+    seen = number > 0
+    middle = (np.flatnonzero(seen) + 0.5) * SHELL
+    # Interpolated, as a step between shells would ring.
+    root = np.log(power[seen] / number[seen] / mean + MIN_POWER) / 2
+    for plane, along_z in zip(spectrum, squares, strict=True):
+        frequency = np.sqrt(along_z + flat)
+        plane *= np.exp(-np.interp(frequency, middle, root)).astype(np.float32)
+    result: Volume = fft.irfftn(spectrum, s=volume.shape, workers=1, overwrite_x=True)
+    return result
