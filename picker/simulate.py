@@ -271,10 +271,12 @@ def _imaged(rng: np.random.Generator, signal: Grid, settings: SimulateSettings) 
     square = kz**2 + ky**2 + kx**2
     wedge = _wedge(kz, kx, settings.missing_wedge)
     noise = rng.standard_normal(shape, dtype=np.float32)
-    # Reconstructions are smoothed, some more than others: noise loses its grain.
+    # Reconstructions are smoothed, some more than others. Particles lose their detail as
+    # noise does: were it left to them, whitening would find it without any noise.
     grain = rng.uniform(0.16, 0.26) / settings.voxel_size
-    noise = _filtered(noise, wedge * np.exp(-((square / grain**2) ** 2)))
-    seen = _filtered(signal, wedge * _transfer(rng, square))
+    shown = wedge * np.exp(-((square / grain**2) ** 2))
+    noise = _filtered(noise, shown)
+    seen = _filtered(signal, shown * _transfer(rng, square))
 
     snr = rng.uniform(*settings.snr)
     inside = signal > 0.3
