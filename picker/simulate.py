@@ -271,7 +271,7 @@ def _imaged(rng: np.random.Generator, signal: Grid, settings: SimulateSettings) 
     square = kz**2 + ky**2 + kx**2
     wedge = _wedge(kz, kx, settings.missing_wedge)
     noise = rng.standard_normal(shape, dtype=np.float32)
-    # Reconstructions are smoothed, some more than others. Particles lose their detail as
+    # Reconstructions are smoothed, some more than others. Particles lose detail as
     # noise does: were it left to them, whitening would find it without any noise.
     grain = rng.uniform(0.16, 0.26) / settings.voxel_size
     shown = wedge * np.exp(-((square / grain**2) ** 2))

@@ -1,4 +1,5 @@
 import csv
+import re
 
 import pytest
 import yaml
@@ -53,11 +54,11 @@ def test_cells_become_tables_and_a_lost_one_is_made_alone(copy):
 
 
 def test_the_documented_settings_are_valid_and_plan_their_cells(project):
-    for name, cells in (("small", 16), ("full", 48)):
+    for name, cells in (("small", 16), ("full", 8)):
         path = ROOT / "docs" / "benchmark" / f"{name}.yaml"
-        settings = Config.model_validate(yaml.safe_load(path.read_text()))
-        planned = settings.benchmark
+        given = yaml.safe_load(path.read_text())
+        planned = Config.model_validate(given).benchmark
         assert len(planned.methods) * len(planned.labeled) * len(planned.seeds) == cells
-    project.configure(yaml.safe_load((ROOT / "docs/benchmark/small.yaml").read_text()))
-    output = project.succeed("--dry-run", "benchmark")
-    assert "benchmark_cell" in output
+        project.configure(given)
+        output = project.succeed("--dry-run", "benchmark")
+        assert re.search(rf"benchmark_cell +{cells}\n", output)
