@@ -98,7 +98,8 @@ def whitened(volume: Volume) -> Volume:
 
     Returns
     -------
-    `(z, y, x)` of mean 0; all 0 where the volume is constant.
+    `(z, y, x)` of mean 0; all 0 where the mean is all that there is. Rounding gives
+    other constants some power: refuse them before.
 
     Source: the whitening filter of template matching (Rickgauer et al. 2017, eLife 6).
     """

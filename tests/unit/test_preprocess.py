@@ -241,6 +241,25 @@ def test_whitening_leaves_particles_where_they_are_and_its_input_alone():
     assert np.unravel_index(result.argmin(), result.shape) == position
 
 
+@pytest.mark.parametrize("shape", [(1, 20, 28), (2, 3, 5), (1, 1, 2), (64, 9, 3)])
+@pytest.mark.parametrize("half", [True, False])
+def test_whitening_takes_any_shape_and_a_region(shape, half):
+    region = None
+    if half:  # what lies outside has no density at all
+        region = np.ones(shape, bool)
+        region[..., : shape[2] // 3] = False
+    volume = noise(shape)
+    if region is not None:
+        volume[~region] = 0
+    settings = PreprocessSettings(clip="none", whiten=True)
+    result, _, _ = preprocess_volume(volume, 10.0, settings, region)
+    inside = result if region is None else result[region]
+    assert result.shape == shape
+    assert np.isfinite(result).all()
+    assert float(inside.mean()) == pytest.approx(0, abs=1e-5)
+    assert float(inside.std()) == pytest.approx(1, abs=1e-5)
+
+
 def test_whitening_does_not_blow_up_what_rounding_left():
     band = filtered(noise((40, 51, 60)), lambda f: (f < 0.2) * 1.0)
     result = whitened(band + 1e-4 * noise(band.shape, seed=1))

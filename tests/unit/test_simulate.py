@@ -105,8 +105,9 @@ def test_other_seed_or_index_other_tomogram(seed, index):
     other = simulate_tomogram(
         "t", index, PARTICLES, SMALL.model_copy(update={"seed": seed})
     )[0]
-    overlap = float((one.volume * other.volume).mean())
-    assert abs(overlap) < 0.15  # ice may happen to slope alike
+    # From voxel to voxel, as the ice of two tomograms may happen to slope alike.
+    changes = [np.diff(volume, axis=2) for volume in (one.volume, other.volume)]
+    assert abs(float(np.corrcoef(*map(np.ravel, changes))[0, 1])) < 0.1
 
 
 @pytest.mark.parametrize("index", range(4))
