@@ -15,13 +15,13 @@ def rows(path):
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-@pytest.mark.timeout(900)  # two trainings, whole pipelines each
+@pytest.mark.timeout(900)  # three trainings, whole pipelines each
 def test_cells_become_tables_and_a_lost_one_is_made_alone(copy):
     copy.change("burn_in", steps=10)
     copy.change("train", patch_zyx=[16, 16, 16])
     copy.change(
         "benchmark",
-        methods=["supervised_full", "deepfindet"],
+        methods=["supervised_full", "deepfindet", "multi_view"],
         labeled=[1],
         seeds=[3],
         repeats=1,
@@ -34,6 +34,7 @@ def test_cells_become_tables_and_a_lost_one_is_made_alone(copy):
     assert [(r["method"], r["labeled"], r["seeds"]) for r in first] == [
         ("supervised_full", "1", "1"),
         ("deepfindet", "1", "1"),
+        ("multi_view", "1", "1"),
     ]
     assert {r["particle"] for r in rows(folder / "table2_particles.tsv")} == {
         "ribosome",
@@ -47,14 +48,20 @@ def test_cells_become_tables_and_a_lost_one_is_made_alone(copy):
     # 1 labeled and 2 unlabeled with picks
     log = copy.path("logs/benchmark/1_labeled/seed_3/supervised_full.log").read_text()
     assert "burn_in 15/15" in log
-    (folder / "cells/1_labeled/seed_3/deepfindet/cell.json").unlink()
+    log = copy.path("logs/benchmark/1_labeled/seed_3/burn_in.log").read_text()
+    assert "burn_in 10/10" in log
+    log = copy.path("logs/benchmark/1_labeled/seed_3/multi_view.log").read_text()
+    assert "burn_in resumes at step 10" in log
+    assert "co_train 5/5" in log
+    (folder / "cells/1_labeled/seed_3/multi_view/cell.json").unlink()
     again = copy.succeed("--dry-run", "benchmark")
     assert again.count("rule benchmark_cell:") == 1
-    assert "deepfindet/cell.json" in again
+    assert "multi_view/cell.json" in again
+    assert "rule benchmark_burn_in:" not in again
 
 
 def test_the_documented_settings_are_valid_and_plan_their_cells(project):
-    for name, cells in (("small", 16), ("full", 8)):
+    for name, cells, burn_ins in (("small", 16, 2), ("full", 8, 1)):
         path = ROOT / "docs" / "benchmark" / f"{name}.yaml"
         given = yaml.safe_load(path.read_text())
         planned = Config.model_validate(given).benchmark
@@ -62,3 +69,5 @@ def test_the_documented_settings_are_valid_and_plan_their_cells(project):
         project.configure(given)
         output = project.succeed("--dry-run", "benchmark")
         assert re.search(rf"benchmark_cell +{cells}\n", output)
+        # methods that co-train share theirs
+        assert re.search(rf"benchmark_burn_in +{burn_ins}\n", output)

@@ -6,6 +6,30 @@ localrules:
 
 
 CELL = "results/benchmark/cells/{labeled}_labeled/seed_{seed}/{method}"
+BURN_IN = "results/benchmark/burn_in/{labeled}_labeled/seed_{seed}"
+
+
+wildcard_constraints:
+    labeled="[0-9]+",
+    seed="[0-9]+",
+
+
+def cell_burn_in(wildcards):
+    """Return the burn-in that a cell begins with, if it shares one with others."""
+    return rules.benchmark_burn_in.output if METHODS[wildcards.method].co_trains else []
+
+
+def cell_checkpoint(wildcards):
+    """Return what a cell's burn-in goes on from; a shared one is finished there."""
+    co_trains = METHODS[wildcards.method].co_trains
+    folder = BURN_IN if co_trains else CELL
+    return folder.format(**wildcards) + "/burn_in.pt"
+
+
+def how_many_unlabeled():
+    """Return how to say how many unlabeled tomograms to train on, if not all."""
+    number = settings.benchmark.unlabeled
+    return f"--unlabeled {number}" if number else ""
 
 
 # The settings of training with another seed.
@@ -14,8 +38,6 @@ rule write_train:
         "results/benchmark/settings/seed_{seed}/train.json",
     log:
         "results/logs/benchmark/seed_{seed}.log",
-    wildcard_constraints:
-        seed="[0-9]+",
     conda:
         "../../envs/picker-cpu.yaml"
     params:
@@ -26,6 +48,49 @@ rule write_train:
     shell:
         r"""
         printf '%s\n' {params.content:q} >{output} 2>{log}
+        """
+
+
+# What all methods that co-train begin with, trained once for them.
+rule benchmark_burn_in:
+    input:
+        manifests=manifests(
+            PREPROCESSED, "labeled", "validation", "unlabeled", EVALUATED
+        ),
+        settings=settings_files(
+            "particles", "model", "preprocess", "burn_in", "predict"
+        )
+        + [rules.write_train.output[0]],
+    output:
+        model=f"{BURN_IN}/burn_in.safetensors",
+        table=f"{BURN_IN}/burn_in.tsv",
+    log:
+        "results/logs/benchmark/{labeled}_labeled/seed_{seed}/burn_in.log",
+    benchmark:
+        "results/benchmarks/cells/{labeled}_labeled/seed_{seed}/burn_in.tsv"
+    conda:
+        "../../envs/picker-cuda.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        launch=launcher,
+        version=__version__,
+        folder=BURN_IN,
+        unlabeled=how_many_unlabeled(),
+    shell:
+        r"""
+        trap '' TERM USR1 INT
+        folder={params.folder}
+        (
+            python -m picker choose --manifests {input.manifests} \
+                --labeled {wildcards.labeled} {params.unlabeled} \
+                --output $folder/tomograms
+            {params.launch} burn-in --settings {input.settings} \
+                --manifests $folder/tomograms/{{labeled,validation}}.json \
+                --checkpoint $folder/burn_in.pt --log-table {output.table} \
+                --output {output.model}
+        ) 2>&1 | tee {log}
         """
 
 
@@ -48,15 +113,13 @@ rule benchmark_cell:
             "evaluate",
         )
         + [rules.write_train.output[0]],
+        burn_in=cell_burn_in,
     output:
         f"{CELL}/cell.json",
     log:
         "results/logs/benchmark/{labeled}_labeled/seed_{seed}/{method}.log",
     benchmark:
         "results/benchmarks/cells/{labeled}_labeled/seed_{seed}/{method}.tsv"
-    wildcard_constraints:
-        labeled="[0-9]+",
-        seed="[0-9]+",
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
@@ -66,11 +129,8 @@ rule benchmark_cell:
         launch=launcher,
         version=__version__,
         cell=CELL,
-        unlabeled=(
-            f"--unlabeled {settings.benchmark.unlabeled}"
-            if settings.benchmark.unlabeled
-            else ""
-        ),
+        checkpoint=cell_checkpoint,
+        unlabeled=how_many_unlabeled(),
         feedback=FEEDBACK,
         evaluated=EVALUATED,
         repeats=settings.benchmark.repeats,
@@ -84,7 +144,7 @@ rule benchmark_cell:
                 --labeled {wildcards.labeled} {params.unlabeled} --output $cell/tomograms
             {params.launch} burn-in --method {wildcards.method} $settings \
                 --manifests $cell/tomograms/{{labeled,validation,unlabeled}}.json \
-                --checkpoint $cell/burn_in.pt --log-table $cell/burn_in.tsv \
+                --checkpoint {params.checkpoint} --log-table $cell/burn_in.tsv \
                 --output $cell/burn_in.safetensors
             {params.launch} co-train --model $cell/burn_in.safetensors $settings \
                 --manifests $cell/tomograms/{{labeled,validation,unlabeled}}.json \
