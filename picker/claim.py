@@ -90,6 +90,12 @@ def owner_of(result: Path) -> Owner | None:
     return _owner(claim_path(result))
 
 
+def owners(folder: Path) -> list[Owner]:
+    """Return who holds a claim in a folder and is alive."""
+    found = map(_owner, folder.glob(".*.claim"))
+    return [owner for owner in found if owner]
+
+
 @contextmanager
 def claimed(result: Path, *folders: Path) -> Generator[None]:
     """Be the only one who works at a result; wait while somebody else does.
@@ -201,8 +207,7 @@ def _living(path: Path, text: str) -> Owner | None:
 
 def _writers_at_work(folder: Path) -> list[str]:
     """Return who holds a claim in a folder, named as the writer of files."""
-    owners = map(_owner, folder.glob(".*.claim"))
-    return [writer(owner.host, owner.pid) for owner in owners if owner]
+    return [writer(owner.host, owner.pid) for owner in owners(folder)]
 
 
 def _me() -> str:

@@ -63,6 +63,24 @@ def test_a_killed_snakemake_leaves_jobs_that_are_not_run_twice(
     assert trained.candidate_times() == after
 
 
+def test_jobs_of_a_killed_run_that_still_wait_are_cancelled(
+    trained, undisturbed, cluster
+):
+    """Each would delete its shard's manifest when its turn comes."""
+    # Three nodes of two GPUs: one shard of four must wait, and the noisy copies.
+    trained.start("--set-resources", "predict:gpu=2")
+    trained.wait_for_candidates(1)
+    waiting = set(cluster.jobs("pending"))
+    trained.kill()
+    assert waiting
+    output = trained.succeed()
+    assert " not at work are cancelled" in output
+    ended = {number: state for number, (state, *_) in cluster.jobs().items()}
+    assert {ended[number] for number in waiting} == {"CANCELLED"}
+    assert trained.picks() == undisturbed.picks()
+    assert "Nothing to be done" in trained.succeed()
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_again_and_again_at_random_it_ends_the_same(trained, undisturbed, seed):
     moments = random.Random(seed)
