@@ -126,11 +126,8 @@ class Predictor:
     def __post_init__(self) -> None:
         """Start with the windows that the settings ask for."""
         self.window_zyx = self.settings.window_zyx
-        # Joined steps were measured in float32 on a CPU alone; see decision 12.
-        join = self.device.type == "cpu" and not wants_bfloat16(
-            self.settings.precision, self.device
-        )
-        self._folded = folded(self.model, join=join)
+        # Joined steps were measured on CPUs alone; see decision 12.
+        self._folded = folded(self.model, join=self.device.type == "cpu")
 
     def heatmap(self, volume: NDArray[np.float32] | zarr.Array[Any]) -> Tensor:
         """Return the heatmap of a whole tomogram.
