@@ -37,11 +37,20 @@ PARTICLES = tuple(
 
 
 def trained_looking(model, rng):
-    """Make an untrained model answer with peaks instead of 0.02 everywhere."""
+    """Make an untrained model answer noise with some thousand peaks above 0.05."""
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm3d):
             module.weight.data.uniform_(0.5, 1.5, generator=rng)
-    torch.nn.init.normal_(model.head.weight, std=0.3, generator=rng)
+            module.momentum = None  # the mean of what comes
+    noise = torch.randn(3, 1, 1, 96, 96, 96, generator=rng)
+    with torch.no_grad():
+        for patch in noise:
+            model.train()(patch)
+        prior = model.head.bias.clone()  # stands for 0.02
+        logits = model.eval()(noise[0]).transpose(0, 1).flatten(1) - prior[:, None]
+        scale = 0.2 / logits.std(1)  # so that 0.05 is some of these widths away
+        model.head.weight *= scale[:, None, None, None, None]
+        model.head.bias -= logits.mean(1) * scale
     return model
 
 
@@ -141,7 +150,7 @@ def main():
     rng = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     model = build_model(ModelSettings(preset=arguments.preset), len(PARTICLES))
-    model = trained_looking(model, rng).to(device).eval()
+    model = trained_looking(model, rng).to(device)
     settings = PredictSettings(flips=False)
     with tempfile.TemporaryDirectory() as name:
         data = np.random.default_rng(0).standard_normal(arguments.shape, np.float32)
