@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from picker.augment import (
     apply_symmetry,
     augment_intensity,
     dropblock,
-    intensity_augmentation,
     random_symmetry,
 )
+from picker.chunks import ChunkCache
 from picker.distributed import share_of
 from picker.heatmap import target_from_index
 from picker.interrupt import SIGNALS
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from picker.config import TrainSettings
 
 
+CACHED = 512 * 2**20
+"""Size of the chunks that all loading processes together keep in memory [bytes]."""
 MAX_DRAWS = 20
 """Tries to place a patch where the region has a voxel of it."""
 
@@ -164,7 +166,7 @@ class PatchDataset(Dataset[Batch]):
         self.segments = segments
         self.share = share_of(settings.batch_size)
         self.shape = patch_shape(settings.patch_zyx, [*labeled, *unlabeled])
-        self.intensity = intensity_augmentation(settings.augment.intensity)
+        self.cache = ChunkCache(CACHED)
         present = np.unique(np.concatenate([s.particle for s in labeled]))
         self.centres = [
             [
@@ -214,7 +216,7 @@ class PatchDataset(Dataset[Batch]):
         symmetry = self._symmetry(rng)
         patch = self._patch(source, corner, symmetry)
         if self.settings.augment.labeled_intensity:
-            patch = augment_intensity(patch, self.intensity, rng)
+            patch = augment_intensity(patch, self.settings.augment.intensity, rng)
         known = apply_symmetry(self._region(source, corner), *symmetry)
         target = apply_symmetry(target, *symmetry)
         return patch, torch.from_numpy(target), torch.from_numpy(known)[None]
@@ -243,8 +245,8 @@ class PatchDataset(Dataset[Batch]):
         corner = self._anywhere(source, rng)
         symmetry = self._symmetry(rng)
         weak = self._patch(source, corner, symmetry)
-        strong = augment_intensity(weak, self.intensity, rng)
         augment = self.settings.augment
+        strong = augment_intensity(weak, augment.intensity, rng)
         if augment.dropblock:
             strong = dropblock(
                 strong, augment.dropblock_rate, augment.dropblock_size, rng
@@ -303,10 +305,7 @@ class PatchDataset(Dataset[Batch]):
         corner: NDArray[np.int64],
         symmetry: tuple[NDArray[np.bool_], int],
     ) -> Tensor:
-        place = tuple(
-            slice(int(c), int(c) + s) for c, s in zip(corner, self.shape, strict=True)
-        )
-        patch = np.asarray(source.volume[place], np.float32)
+        patch = self.cache.box(source.volume, corner, self.shape)
         return torch.from_numpy(apply_symmetry(patch, *symmetry))[None]
 
 
@@ -353,5 +352,9 @@ def _serve(worker: int) -> None:
     """
     del worker
     torch.set_num_threads(1)
+    here = get_worker_info()
+    assert here is not None
+    assert isinstance(here.dataset, PatchDataset)
+    here.dataset.cache.size = CACHED // here.num_workers
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
