@@ -36,21 +36,24 @@ PARTICLES = tuple(
 )
 
 
-def trained_looking(model, rng):
-    """Make an untrained model answer noise with some thousand peaks above 0.05."""
+@torch.no_grad()
+def trained_looking(model, shape, rng):
+    """Make an untrained model answer noise of a shape with peaks above 0.05.
+
+    Statistics of a much smaller patch would not do: in deep layers, where it is a few
+    voxels wide, padding is most of what they see.
+    """
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm3d):
             module.weight.data.uniform_(0.5, 1.5, generator=rng)
             module.momentum = None  # the mean of what comes
-    noise = torch.randn(3, 1, 1, 96, 96, 96, generator=rng)
-    with torch.no_grad():
-        for patch in noise:
-            model.train()(patch)
-        prior = model.head.bias.clone()  # stands for 0.02
-        logits = model.eval()(noise[0]).transpose(0, 1).flatten(1) - prior[:, None]
-        scale = 0.2 / logits.std(1)  # so that 0.05 is some of these widths away
-        model.head.weight *= scale[:, None, None, None, None]
-        model.head.bias -= logits.mean(1) * scale
+    noise = torch.randn(1, 1, *shape, generator=rng)
+    prior = model.head.bias.clone()  # stands for 0.02
+    model.train()(noise)
+    logits = model.eval()(noise).float().transpose(0, 1).flatten(1) - prior[:, None]
+    scale = 0.2 / logits.std(1)  # so that 0.05 is some of these widths away
+    model.head.weight *= scale[:, None, None, None, None]
+    model.head.bias -= logits.mean(1) * scale
     return model
 
 
@@ -150,7 +153,8 @@ def main():
     rng = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     model = build_model(ModelSettings(preset=arguments.preset), len(PARTICLES))
-    model = trained_looking(model, rng).to(device)
+    z, y, x = arguments.shape
+    model = trained_looking(model, (z, y // 2, x // 2), rng).to(device)
     settings = PredictSettings(flips=False)
     with tempfile.TemporaryDirectory() as name:
         data = np.random.default_rng(0).standard_normal(arguments.shape, np.float32)
