@@ -43,6 +43,8 @@ PREPROCESSED = "results/manifests/preprocess/{shard}.json"
 PREDICTED = "results/{{method}}/manifests/predict/{shard}.json"
 PICKED = "results/{method}/manifests/pick.json"
 NOISY = "results/{method}/manifests/noisy.json"
+CELL = "results/benchmark/cells/{labeled}_labeled/seed_{seed}/{method}"
+BURN_IN = "results/benchmark/burn_in/{labeled}_labeled/seed_{seed}"
 
 # Jobs may start in any folder and any environment; the package stands beside the
 # Snakefile, and its Python is the one that runs Snakemake.
@@ -113,6 +115,23 @@ def names_digest(split):
             " ".join(sorted(r.tomogram for r in rows if r.split == split)).encode()
         )
     )
+
+
+def shared_burn_in(wildcards):
+    """Return the burn-in that a benchmark's cell begins with, if others have it too."""
+    return rules.benchmark_burn_in.output if METHODS[wildcards.method].co_trains else []
+
+
+def folder_of_burn_in(wildcards):
+    """Return where a cell's burn-in has its checkpoint; a shared one is finished there."""
+    co_trains = METHODS[wildcards.method].co_trains
+    return (BURN_IN if co_trains else CELL).format(**wildcards)
+
+
+def how_many_unlabeled():
+    """Return how to tell a cell how many unlabeled tomograms to train on, if not all."""
+    number = settings.benchmark.unlabeled
+    return f"--unlabeled {number}" if number else ""
 
 
 def launcher(wildcards, resources):

@@ -5,31 +5,9 @@ localrules:
     write_train,
 
 
-CELL = "results/benchmark/cells/{labeled}_labeled/seed_{seed}/{method}"
-BURN_IN = "results/benchmark/burn_in/{labeled}_labeled/seed_{seed}"
-
-
 wildcard_constraints:
     labeled="[0-9]+",
     seed="[0-9]+",
-
-
-def cell_burn_in(wildcards):
-    """Return the burn-in that a cell begins with, if it shares one with others."""
-    return rules.benchmark_burn_in.output if METHODS[wildcards.method].co_trains else []
-
-
-def cell_checkpoint(wildcards):
-    """Return what a cell's burn-in goes on from; a shared one is finished there."""
-    co_trains = METHODS[wildcards.method].co_trains
-    folder = BURN_IN if co_trains else CELL
-    return folder.format(**wildcards) + "/burn_in.pt"
-
-
-def how_many_unlabeled():
-    """Return how to say how many unlabeled tomograms to train on, if not all."""
-    number = settings.benchmark.unlabeled
-    return f"--unlabeled {number}" if number else ""
 
 
 # The settings of training with another seed.
@@ -113,7 +91,7 @@ rule benchmark_cell:
             "evaluate",
         )
         + [rules.write_train.output[0]],
-        burn_in=cell_burn_in,
+        burn_in=shared_burn_in,
     output:
         f"{CELL}/cell.json",
     log:
@@ -129,7 +107,7 @@ rule benchmark_cell:
         launch=launcher,
         version=__version__,
         cell=CELL,
-        checkpoint=cell_checkpoint,
+        burn_in=folder_of_burn_in,
         unlabeled=how_many_unlabeled(),
         feedback=FEEDBACK,
         evaluated=EVALUATED,
@@ -144,7 +122,7 @@ rule benchmark_cell:
                 --labeled {wildcards.labeled} {params.unlabeled} --output $cell/tomograms
             {params.launch} burn-in --method {wildcards.method} $settings \
                 --manifests $cell/tomograms/{{labeled,validation,unlabeled}}.json \
-                --checkpoint {params.checkpoint} --log-table $cell/burn_in.tsv \
+                --checkpoint {params.burn_in}/burn_in.pt --log-table $cell/burn_in.tsv \
                 --output $cell/burn_in.safetensors
             {params.launch} co-train --model $cell/burn_in.safetensors $settings \
                 --manifests $cell/tomograms/{{labeled,validation,unlabeled}}.json \
