@@ -7,7 +7,6 @@ since. Whoever holds a claim is past that and may go on; the others are cancelle
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import re
@@ -84,21 +83,12 @@ def cancel_idle_orphans(folder: Path, results: Path) -> tuple[int, int]:
 
 def _jobs(folder: Path) -> dict[str, str]:
     """Return number: state of the jobs that Snakemake submitted from a folder."""
-    text = _answer(
-        *(
-            "squeue",
-            "--noheader",
-            "--user",
-            getpass.getuser(),
-            "--format",
-            "%i %t %j %Z",
-        )
-    )
+    asked = ("--noheader", "--user", str(os.getuid()), "--format", "%i %t %j %Z")
     here = os.path.realpath(folder)
     found = {}
-    for line in text.splitlines():
-        number, state, name, folder_of_job = line.split(maxsplit=3)
-        if NAME.fullmatch(name) and os.path.realpath(folder_of_job) == here:
+    for line in _answer("squeue", *asked).splitlines():
+        number, state, name, *where = line.split(maxsplit=3)
+        if NAME.fullmatch(name) and where and os.path.realpath(where[0]) == here:
             found[number] = state
     return found
 

@@ -2,6 +2,7 @@ import json
 import logging
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -82,14 +83,16 @@ def test_a_requeued_training_that_waits_is_cancelled_though_its_claim_is_young(
     assert cancel_idle_orphans(project, project / "results") == (1, 0)
 
 
-def test_other_jobs_are_let_alone(queue, project):
+def test_other_jobs_are_let_alone(queue, project, monkeypatch):
+    monkeypatch.chdir(project)
     jobs = (
         f"11 R {RUN}1 {project.parent}/another",
         f"12 PD my run of picker {project}",
         f"13 R picker {project}",
+        f"14 R {RUN}1 ",
     )
     queue(*jobs)
-    assert cancel_idle_orphans(project, project / "results") == (0, 0)
+    assert cancel_idle_orphans(Path(), Path("results")) == (0, 0)
     assert queue.lines() == list(jobs)
 
 
