@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from picker.heatmap import peaks_from_heatmap, target_from_index
 
@@ -87,12 +88,16 @@ def update_teacher(teacher: nn.Module, student: nn.Module, decay: float) -> None
     Source: Tarvainen & Valpola 2017, Mean teachers; Wang et al. 2025, section 2.3
     (decay = 1 − α).
     """
-    student_state = student.state_dict()
+    towards = student.state_dict()
+    averaged: tuple[list[Tensor], list[Tensor]] = ([], [])
     for name, value in teacher.state_dict().items():
         if value.is_floating_point():
-            value.lerp_(student_state[name], 1 - decay)
+            averaged[0].append(value)
+            averaged[1].append(towards[name])
         else:
-            value.copy_(student_state[name])
+            value.copy_(towards[name])
+    # All at once: on a GPU hundreds of small steps take longer to start than to do.
+    get_ema_multi_avg_fn(decay)(*averaged, None)
 
 
 @torch.no_grad()
