@@ -9,7 +9,6 @@ import torch
 from picker.models.deepfindet import DeepFindET
 from picker.models.fpn import FeaturePyramid
 from picker.models.unet import AsymmetricUNet
-from picker.models.vnet import VNet
 
 if TYPE_CHECKING:
     from picker.config import ModelSettings
@@ -36,6 +35,9 @@ def _untrained(
 ) -> Network:
     small = settings.preset == "small"
     if network == "vnet":
+        # Here, for it alone needs MONAI, which takes longer to load than PyTorch.
+        from picker.models.vnet import VNet
+
         return VNet(num_particles, width=4 if small else 16, dropout=settings.dropout)
     if network == "deepfindet":
         return DeepFindET(
