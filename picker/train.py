@@ -10,6 +10,7 @@ import copy
 import csv
 import logging
 import math
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -224,6 +225,7 @@ def run_stage(
     shared, settings = stage.shared, stage.settings
     stop = StopRequest() if stop is None else stop
     torch.manual_seed(shared.seed)
+    compute_reproducibly(device)
     student = model.to(device)
     teacher = copy.deepcopy(student).eval().requires_grad_(requires_grad=False)
     share_statistics(student)
@@ -324,6 +326,15 @@ def run_stage(
     if is_first():
         write_log(log, state.rows)
     return result.eval().requires_grad_(requires_grad=False)
+
+
+def compute_reproducibly(device: torch.device) -> None:
+    """Let a GPU add up in the same order every time; PyTorch raises where it cannot."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+        # It would also fill new tensors, to make reading of unwritten ones show.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def trains_in_bfloat16(

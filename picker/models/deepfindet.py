@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from picker.models.encoder import doubled
+from picker.models.encoder import MaxPool, doubled
 from picker.models.network import PRIOR_LOGIT, Network
 
 EPSILON = 1e-6
@@ -66,6 +66,7 @@ class DeepFindET(Network):
             LeakyResidual(below + beside, beside)
             for beside, below in reversed(list(pairwise(widths)))
         )
+        self.pool = MaxPool(2)
         self.dropout = nn.Dropout3d(dropout)
         self.head = nn.Conv3d(widths[0], num_particles + 1, 1)
         assert self.head.bias is not None
@@ -83,7 +84,7 @@ class DeepFindET(Network):
             if i:
                 skips.append(features)
                 # The last plane of an odd size has a coarse voxel of its own.
-                features = functional.max_pool3d(features, 2, ceil_mode=True)
+                features = self.pool(features)
             features = level(features)
         for step in self.decoder:
             beside = skips.pop()

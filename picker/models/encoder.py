@@ -6,6 +6,9 @@ Source: ResNet-34 of He et al. 2016 with the three-convolution stem of He et al.
 
 from __future__ import annotations
 
+from typing import Literal
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -30,6 +33,47 @@ def doubled(below: Tensor, beside: Tensor) -> Tensor:
     z, y, x = beside.shape[2:]
     larger = functional.interpolate(below, scale_factor=2.0, mode="nearest")
     return larger[..., :z, :y, :x]
+
+
+class MaxPool(nn.Module):
+    """The highest of 2³ or 3³ voxels, in steps of two.
+
+    Three lie about an even voxel, two begin with one. On a GPU PyTorch's own adds up
+    gradients in an order that varies from run to run; there, while training, maxima are
+    taken axis by axis instead.
+    """
+
+    def __init__(self, edge: Literal[2, 3]) -> None:
+        super().__init__()
+        self.edge = edge
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return `(batch, channel, ⌈z/2⌉, ⌈y/2⌉, ⌈x/2⌉)` features."""
+        if features.is_cuda and features.requires_grad:
+            for axis in (2, 3, 4):
+                features = self.along(features, axis)
+            return features
+        three = self.edge == 3
+        return functional.max_pool3d(
+            features, self.edge, stride=2, padding=int(three), ceil_mode=not three
+        )
+
+    def along(self, features: Tensor, axis: int) -> Tensor:
+        """Return the maxima along one axis."""
+        everything = [slice(None)] * 5
+        even, odd = (
+            features[(*everything[:axis], slice(first, None, 2))] for first in (0, 1)
+        )
+        number = even.shape[axis]
+        further = [0, 0] * (4 - axis)
+        after = [*further, 0, number - odd.shape[axis]]
+        highest = torch.maximum(even, functional.pad(odd, after, value=-torch.inf))
+        if self.edge == 2:
+            return highest
+        before = functional.pad(
+            odd.narrow(axis, 0, number - 1), [*further, 1, 0], value=-torch.inf
+        )
+        return torch.maximum(highest, before)
 
 
 class ResidualBlock(nn.Module):
@@ -79,7 +123,7 @@ class Encoder(Network):
         self.stem = nn.Sequential(
             conv(1, first, stride=2), conv(first, first), conv(first, first)
         )
-        self.pool = nn.MaxPool3d(3, stride=2, padding=1) if stem_pool else None
+        self.pool = MaxPool(3) if stem_pool else None
         stages = []
         for i, (width, num_blocks) in enumerate(zip(widths, blocks, strict=True)):
             before = widths[i - 1] if i else first

@@ -4,6 +4,7 @@ from monai.networks.nets import VNet
 
 from picker.config import ModelSettings
 from picker.models import build_model
+from picker.models.encoder import MaxPool
 from picker.models.folded import Joined, folded
 
 
@@ -113,7 +114,21 @@ def test_joined_decoder_steps_give_the_same(shape, preset):
             torch.nn.init.normal_(module.bias)
             torch.nn.init.normal_(module.running_mean)
     patch = torch.randn(2, 1, *shape)
-    quick = folded(model, join=True)
+    quick = folded(model)
     assert sum(isinstance(m, Joined) for m in quick.modules()) == len(model.decoder)
     with torch.inference_mode():
         torch.testing.assert_close(quick(patch), model(patch), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 5), (6, 7, 8), (9, 4, 3)])
+@pytest.mark.parametrize("edge", [2, 3])
+def test_maxima_axis_by_axis_are_those_of_the_cube(edge, shape):
+    """While training a GPU takes them so."""
+    features = torch.randn(2, 3, *shape)
+    pool = MaxPool(edge)
+    expected = pool(features)
+    assert expected.shape[2:] == tuple(-(-size // 2) for size in shape)
+    found = features
+    for axis in (2, 3, 4):
+        found = pool.along(found, axis)
+    assert torch.equal(found, expected)

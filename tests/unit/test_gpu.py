@@ -1,0 +1,206 @@
+"""What runs otherwise on a GPU; left out where there is none."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from picker.config import (
+    BurnInSettings,
+    CoTrainSettings,
+    ModelSettings,
+    Particle,
+    PredictSettings,
+    TrainSettings,
+)
+from picker.formats.ome_zarr import write_volume
+from picker.formats.star import read_picks
+from picker.models import build_model
+from picker.models.encoder import MaxPool
+from picker.patches import PatchDataset, PatchSource
+from picker.predict import Predictor
+from picker.train import Stage, run_stage
+from picker.verbs.common import Entry
+from picker.verbs.model_card import ModelCard, write_model
+from picker.verbs.predict_shard import predict_shard
+
+pytestmark = pytest.mark.gpu
+
+PARTICLES = (Particle(name="a", radius=60), Particle(name="b", radius=90))
+NETWORKS = ["unet", "fpn", "vnet", "deepfindet"]
+
+
+def model_with_peaks(network="unet", preset="small", **values):
+    torch.manual_seed(0)
+    settings = ModelSettings(preset=preset, **values)
+    model = build_model(settings, len(PARTICLES), network).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias, std=0.3)
+    return model
+
+
+def predictor(model, device, **values):
+    settings = PredictSettings(**{"flips": False, "min_score": 0.0} | values)
+    device = torch.device(device)
+    model = copy.deepcopy(model).to(device)
+    return Predictor(model=model, particles=PARTICLES, settings=settings, device=device)
+
+
+@pytest.fixture
+def exact():
+    """Convolutions in float32, not in the shorter TF32."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    yield
+    torch.backends.cudnn.allow_tf32 = before
+
+
+@pytest.mark.parametrize("flips", [False, True])
+@pytest.mark.parametrize("shape", [(32, 64, 64), (33, 70, 49)])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_heatmap_is_that_of_a_cpu(network, shape, flips, exact):
+    model = model_with_peaks(network)
+    volume = np.random.default_rng(0).standard_normal(shape).astype(np.float16)
+    found = {
+        device: predictor(model, device, flips=flips, precision="float32").heatmap(
+            volume.astype(np.float32)
+        )
+        for device in ("cpu", "cuda")
+    }
+    assert found["cpu"].std() > 1e-4
+    torch.testing.assert_close(found["cuda"].cpu(), found["cpu"], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("preset", ["small", "full"])
+def test_kernels_that_do_several_steps_answer_as_single_ones(preset):
+    """In bfloat16 against float32: what the shorter numbers cost, and no more."""
+    model = model_with_peaks(preset=preset)
+    volume = np.random.default_rng(0).standard_normal((64, 96, 98)).astype(np.float16)
+    exactly = predictor(model, "cuda", precision="float32").heatmap(volume)
+    shorter = predictor(model, "cuda", precision="bfloat16").heatmap(volume)
+    there = torch.from_numpy(volume).cuda().float()[None, None]
+    with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):
+        single = (model.cuda()(there)[0].float().sigmoid() - exactly).abs()
+    several = (shorter - exactly).abs()
+    assert exactly.std() > 1e-4
+    assert several.mean() < 1.5 * single.mean()
+    assert several.max() < 2 * single.max()
+
+
+def test_a_volume_brought_before_gives_the_same_and_another_thread_may_bring_it():
+    model = model_with_peaks()
+    here = predictor(model, "cuda")
+    volumes = [
+        np.random.default_rng(i).standard_normal((32, 64, 66)).astype(np.float16)
+        for i in range(4)
+    ]
+    expected = [here.heatmap(volume) for volume in volumes]
+    brought = [here.brought(volume) for volume in volumes]
+    assert all(v.is_cuda and v.dtype == torch.float16 for v in brought)
+    for volume, heatmap in zip(brought, expected, strict=True):
+        assert torch.equal(here.heatmap(volume), heatmap)
+
+
+def test_a_shard_has_the_candidates_of_its_tomograms_one_by_one(tmp_path):
+    model = model_with_peaks()
+    here = predictor(model, "cuda", min_score=0.02)
+    write_model(
+        tmp_path / "m.safetensors",
+        model,
+        ModelCard(
+            stage="burn_in",
+            method="supervised",
+            particles=PARTICLES,
+            model=ModelSettings(preset="small"),
+            preprocess={},
+            training_voxel_size=10.0,
+        ),
+    )
+    entries, volumes = [], []
+    for i in range(12):
+        volume = tmp_path / f"TS_{i}.zarr"
+        data = np.random.default_rng(i).standard_normal((32, 64, 66), np.float32)
+        volumes.append(data.astype(np.float16))
+        write_volume(volume, volumes[-1], 10.0, {"fingerprint": str(i)})
+        entries.append(
+            Entry(tomogram=f"TS_{i}", split="test", path=volume, volume=volume)
+        )
+    predict_shard(entries, tmp_path / "c", tmp_path / "m.safetensors", here)
+    for i, volume in enumerate(volumes):
+        one = here.candidates(volume, 10.0)
+        found = read_picks(tmp_path / "c" / f"TS_{i}.star")
+        assert len(found) == len(one) > 10
+        np.testing.assert_allclose(found.score, one.score, atol=1e-4)
+
+
+@pytest.mark.parametrize("edge", [2, 3])
+def test_maxima_taken_axis_by_axis_are_those_of_a_cube(edge):
+    pool = MaxPool(edge)
+    for shape in [(8, 9, 12), (1, 2, 5)]:
+        features = torch.randn(2, 4, *shape, device="cuda", requires_grad=True)
+        found = pool(features)
+        with torch.no_grad():
+            assert torch.equal(found, pool(features))
+        (gradient,) = torch.autograd.grad(found.square().sum(), features)
+        here = features.detach().cpu().requires_grad_()
+        (expected,) = torch.autograd.grad(pool(here).square().sum(), here)
+        torch.testing.assert_close(gradient.cpu(), expected)
+
+
+def source(seed, *, labeled):
+    rng = np.random.default_rng(seed)
+    volume = rng.standard_normal((32, 48, 48), np.float32)
+    index = rng.uniform(4, 28, (6, 3)) if labeled else np.zeros((0, 3))
+    return PatchSource(
+        name=f"t{seed}",
+        volume=volume,
+        index_zyx=index,
+        particle=np.arange(len(index)) % 2,
+        radius=np.array([4.0, 6.0]),
+    )
+
+
+def trained(folder, network, co_train, preset):
+    """Return the weights after some steps."""
+    shared = TrainSettings(patch_zyx=(32, 32, 32), num_workers=2)
+    kind = CoTrainSettings if co_train else BurnInSettings
+    name = "co_train" if co_train else "burn_in"
+    torch.manual_seed(0)
+    model = build_model(ModelSettings(preset=preset), 2, network)
+    dataset = PatchDataset(
+        [source(0, labeled=True)],
+        [source(1, labeled=False)] if co_train else [],
+        shared,
+        name,
+        stride=model.stride,
+        segments=model.segments,
+    )
+    settings = kind(steps=8, warmup_steps=2)
+    result = run_stage(
+        Stage(name=name, settings=settings, shared=shared),
+        model,
+        dataset,
+        device=torch.device("cuda"),
+        checkpoint=folder / "state.pt",
+        log=folder / "log.tsv",
+    )
+    return [value.cpu() for value in result.state_dict().values()]
+
+
+@pytest.mark.parametrize(
+    ("network", "co_train", "preset"),
+    [
+        *[(network, False, "small") for network in NETWORKS],
+        ("unet", True, "small"),
+        ("unet", False, "full"),
+        ("unet", True, "full"),
+    ],
+)
+def test_the_same_seed_gives_the_same_weights(tmp_path, network, co_train, preset):
+    one, other = (
+        trained(tmp_path / str(i), network, co_train, preset) for i in range(2)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
