@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from picker.heatmap import nms_kernel, peaks_from_heatmap
 from picker.models.folded import folded
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
     from picker.config import Particle, PredictSettings, ShapeZYX
     from picker.models.network import Network
 
+    Volume = NDArray[np.floating] | zarr.Array[Any] | Tensor
+
 logger = logging.getLogger(__name__)
+
+LARGEST: dict[str, ShapeZYX] = {"cpu": (192, 352, 352), "cuda": (192, 704, 704)}
+"""Windows [voxels] where the settings leave them open, by kind of device."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -125,11 +131,26 @@ class Predictor:
 
     def __post_init__(self) -> None:
         """Start with the windows that the settings ask for."""
-        self.window_zyx = self.settings.window_zyx
-        # Joined steps were measured on CPUs alone; see decision 12.
-        self._folded = folded(self.model, join=self.device.type == "cpu")
+        self.window_zyx = self.settings.window_zyx or LARGEST[self.device.type]
+        self._folded = folded(self.model)
+        self._copying = torch.cuda.Stream() if self.device.type == "cuda" else None
 
-    def heatmap(self, volume: NDArray[np.float32] | zarr.Array[Any]) -> Tensor:
+    def brought(self, volume: Volume) -> Volume:
+        """Return the volume where it is computed on: a GPU takes it whole.
+
+        In the precision that it has, and beside what the GPU computes meanwhile, if
+        another thread calls this.
+        """
+        if self._copying is None:
+            return volume
+        with torch.cuda.stream(self._copying):
+            there = torch.from_numpy(np.ascontiguousarray(volume[:])).to(self.device)
+            # Its memory is not given to the next while this one is computed on.
+            there.record_stream(torch.cuda.default_stream())
+            self._copying.synchronize()
+        return there
+
+    def heatmap(self, volume: Volume) -> Tensor:
         """Return the heatmap of a whole tomogram.
 
         Windows that do not fit into the GPU's memory are cut down, for this tomogram
@@ -138,7 +159,7 @@ class Predictor:
         Parameters
         ----------
         volume
-            `(z, y, x)`, normalised; array or lazy Zarr array.
+            `(z, y, x)`, normalised; array or lazy Zarr array, or what `brought` gave.
 
         Returns
         -------
@@ -146,6 +167,8 @@ class Predictor:
         stride and odd sizes made even first. It equals the network's on the whole
         tomogram up to what lies beyond the halo.
         """
+        if not isinstance(volume, torch.Tensor):
+            volume = self.brought(volume)
         while True:
             try:
                 return self._heatmap(volume)
@@ -164,7 +187,7 @@ class Predictor:
                 torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _heatmap(self, volume: NDArray[np.float32] | zarr.Array[Any]) -> Tensor:
+    def _heatmap(self, volume: Volume) -> Tensor:
         even = tuple(size + size % 2 for size in volume.shape)
         stride = self.model.stride
         coarse = tuple(size // stride for size in even)
@@ -179,13 +202,9 @@ class Predictor:
             for size, edge in zip(even, self.window_zyx, strict=True)
         ]
         for window in product(*axes):
-            seen = _cut(volume, window)
+            seen = _cut(volume, window).to(self.device)
             with autocast:
-                found = averaged_views(
-                    self._folded,
-                    torch.from_numpy(seen)[None, None].to(self.device),
-                    self.settings.flips,
-                )[0]
+                found = averaged_views(self._folded, seen, self.settings.flips)[0]
             to = tuple(slice(s.first // stride, s.last // stride) for s in window)
             of = tuple(
                 slice((s.first - s.start) // stride, (s.last - s.start) // stride)
@@ -194,9 +213,7 @@ class Predictor:
             heatmap[(slice(None), *to)] = found[(slice(None), *of)]
         return heatmap
 
-    def candidates(
-        self, volume: NDArray[np.float32] | zarr.Array[Any], voxel_size: float
-    ) -> Picks:
+    def candidates(self, volume: Volume, voxel_size: float) -> Picks:
         """Return every candidate in a normalised tomogram [Å], best first."""
         return candidates_from_heatmap(
             self.heatmap(volume),
@@ -220,17 +237,21 @@ class Predictor:
         return z, y, x
 
 
-def _cut(
-    volume: NDArray[np.float32] | zarr.Array[Any], window: tuple[Span, ...]
-) -> NDArray[np.float32]:
-    """Return one window; where an odd size was made even its last plane repeats."""
+def _cut(volume: Volume, window: tuple[Span, ...]) -> Tensor:
+    """Return one window, `(1, 1, z, y, x)` float32, where the volume is.
+
+    Where an odd size was made even its last plane repeats.
+    """
     place = tuple(slice(span.start, span.stop) for span in window)
-    seen = np.asarray(volume[place], np.float32)
+    seen = torch.as_tensor(volume[place])[None, None].float()
     missing = [
         (0, span.stop - span.start - size)
-        for span, size in zip(window, seen.shape, strict=True)
+        for span, size in zip(window, seen.shape[2:], strict=True)
     ]
-    return np.pad(seen, missing, mode="edge") if np.any(missing) else seen
+    if not np.any(missing):
+        return seen
+    # Last axis first, as it wants it.
+    return functional.pad(seen, [*chain(*reversed(missing))], mode="replicate")
 
 
 def candidates_from_heatmap(

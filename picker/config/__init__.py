@@ -130,9 +130,10 @@ class Config(Settings):
     @model_validator(mode="after")
     def _windows_hold_the_network(self) -> Self:
         least = 2 * self.model.alignment(METHODS[self.method].network)
-        if min(self.predict.window_zyx) < least:
+        window = self.predict.window_zyx
+        if window and min(window) < least:
             raise ValueError(
-                f"predict.window_zyx is {list(self.predict.window_zyx)}; this model's"
+                f"predict.window_zyx is {list(window)}; this model's"
                 f" strides need at least {least} voxels along each axis"
             )
         return self

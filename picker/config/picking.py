@@ -24,8 +24,9 @@ class PredictSettings(Settings):
 
     NOT_IN_KEY = frozenset({"device"})
 
-    window_zyx: ShapeZYX = (192, 352, 352)
-    """Largest part of a tomogram that the network sees at once [voxels]."""
+    window_zyx: ShapeZYX | None = None
+    """Largest part of a tomogram that the network sees at once [voxels]; null: 192,
+    352, 352 on a CPU and 192, 704, 704 on a GPU."""
     halo: Annotated[int, Field(ge=0, multiple_of=2)] = 24
     """What a window sees beyond what is kept of it, at cut faces [voxels]."""
     flips: bool = True

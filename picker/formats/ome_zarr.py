@@ -8,14 +8,13 @@ import lzma
 import zlib
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import zarr
 from pydantic import BaseModel, Field, ValidationError
 from zarr.codecs import ZstdCodec
 
 from picker.config import explained
 from picker.formats.files import SET_VOXEL_SIZE, checked_voxel_size
-from picker.formats.zarr_chunks import check_chunks
+from picker.formats.zarr_chunks import check_chunks, read_chunks
 from picker.whole import written_whole
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def read_volume(
     """
     array, size, warnings = _open(path, voxel_size, may_be_sparse=may_be_sparse)
     try:
-        volume = np.asarray(array[...])
+        volume = read_chunks(array, path / array.path)
     except MemoryError as error:
         raise ValueError(
             f"{path} has {array.shape} voxels of {array.dtype}, more than fit into the"

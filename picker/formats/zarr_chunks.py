@@ -11,13 +11,15 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
-from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
+import numpy as np
+from zarr.codecs import BloscCodec, BytesCodec, GzipCodec, ZstdCodec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     import zarr
+    from numpy.typing import NDArray
 
 LONGEST_AXIS = 100_000
 """Most voxels along an axis [voxels]; more is damage, and would fill the memory."""
@@ -81,6 +83,28 @@ def check_chunks(
             f" would read as {array.fill_value}; copy it again (if they are meant to"
             " be empty, rewrite it with empty chunks)"
         )
+
+
+def read_chunks(array: zarr.Array[Any], folder: Path) -> NDArray[Any]:
+    """Return all voxels of an array whose chunks were checked.
+
+    Chunks that are plain numbers are read as they lie on the disk: in less than half of
+    zarr's time, and without keeping other threads from their work meanwhile.
+    """
+    plain = BytesCodec(endian="little")
+    if _only_codec(array) != "none" or array.serializer != plain:
+        return np.asarray(array[...])
+    volume = np.empty(array.shape, array.dtype)
+    counts = [math.ceil(n / m) for n, m in zip(array.shape, array.chunks, strict=True)]
+    for index in itertools.product(*map(range, counts)):
+        file = folder / array.metadata.encode_chunk_key(index)
+        chunk = np.fromfile(file, array.dtype).reshape(array.chunks)
+        place = tuple(
+            slice(i * edge, min((i + 1) * edge, size))
+            for i, edge, size in zip(index, array.chunks, array.shape, strict=True)
+        )
+        volume[place] = chunk[tuple(slice(0, p.stop - p.start) for p in place)]
+    return volume
 
 
 def _chunk_files(

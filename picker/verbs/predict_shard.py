@@ -7,12 +7,12 @@ import time
 import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.ome_zarr import open_volume, read_attributes
+from picker.formats.ome_zarr import read_attributes, read_volume
 from picker.formats.star import read_comments, read_picks, write_picks
 from picker.picks import score_histogram
 from picker.verbs.common import Entry, Manifest, fingerprint
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from picker.config import CalibrateSettings, PredictSettings
     from picker.picks import Picks
-    from picker.predict import Predictor
+    from picker.predict import Predictor, Volume
 
 logger = logging.getLogger("picker")
+
+AHEAD = {"cpu": 1, "cuda": 4}
+"""Tomograms that are read while one is computed: a GPU is quicker than one reader."""
 
 
 def predict_shard(
@@ -61,11 +62,15 @@ def predict_shard(
     totals = {p.name: score_histogram(np.zeros(0)) for p in predictor.particles}
 
     def read(task: _Task) -> _Input:
-        return _read(task, model_key, predictor.settings)
+        given = _read(task, model_key, predictor.settings)
+        if given.volume is None:
+            return given
+        return replace(given, volume=predictor.brought(given.volume))
 
     with ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
-        for number, (task, future) in enumerate(read_ahead(tasks, read), 1):
+        reading = read_ahead(tasks, read, AHEAD[predictor.device.type])
+        for number, (task, future) in enumerate(reading, 1):
             if task.entry.error:
                 done.append(task.entry.model_copy(update={"path": task.path}))
                 continue
@@ -121,7 +126,7 @@ class _Input:
     """A tomogram in memory, or the candidates that an earlier run found in it."""
 
     key: str
-    volume: NDArray[np.float32] | None = None
+    volume: Volume | None = None
     voxel_size: float = 0.0
     candidates: Picks | None = None
 
@@ -152,8 +157,7 @@ def _read(task: _Task, model_key: str, settings: PredictSettings) -> _Input:
     if path.exists() and read_comments(path).get("fingerprint") == key:
         logger.info("%s is up to date", path.stem)
         return _Input(key=key, candidates=read_picks(path))
-    stored, voxel_size, _ = open_volume(task.entry.volume)
-    volume = np.asarray(stored[:])
+    volume, voxel_size, _ = read_volume(task.entry.volume)
     if task.noise:
         name = zlib.crc32(task.entry.tomogram.encode())
         rng = np.random.default_rng([name, task.seed])
@@ -169,18 +173,18 @@ def _explained(task: _Task, error: Exception) -> ValueError:
 
 
 def read_ahead(
-    tasks: Iterable[_Task], read: Callable[[_Task], _Input]
+    tasks: Iterable[_Task], read: Callable[[_Task], _Input], number: int = 1
 ) -> Iterator[tuple[_Task, Future[_Input]]]:
-    """Yield each task with what is read for it, the next one being read meanwhile.
+    """Yield each task with what is read for it, the next `number` read meanwhile.
 
     A tomogram that failed before is not read; its future is never done.
     """
-    with ThreadPoolExecutor(1) as reader:
+    with ThreadPoolExecutor(number) as reader:
         ahead: deque[tuple[_Task, Future[_Input]]] = deque()
         for task in tasks:
             failed = bool(task.entry.error)
             future = Future[_Input]() if failed else reader.submit(read, task)
             ahead.append((task, future))
-            if len(ahead) > 1:
+            if len(ahead) > number:
                 yield ahead.popleft()
         yield from ahead

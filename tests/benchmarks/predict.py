@@ -45,9 +45,10 @@ def trained_looking(model, shape, rng):
     """
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm3d):
-            module.weight.data.uniform_(0.5, 1.5, generator=rng)
+            random = torch.rand(module.weight.shape, generator=rng)
+            module.weight.copy_(0.5 + random)
             module.momentum = None  # the mean of what comes
-    noise = torch.randn(1, 1, *shape, generator=rng)
+    noise = torch.randn(1, 1, *shape, generator=rng).to(model.head.weight)
     prior = model.head.bias.clone()  # stands for 0.02
     model.train()(noise)
     logits = model.eval()(noise).float().transpose(0, 1).flatten(1) - prior[:, None]
@@ -154,7 +155,7 @@ def main():
     torch.manual_seed(0)
     model = build_model(ModelSettings(preset=arguments.preset), len(PARTICLES))
     z, y, x = arguments.shape
-    model = trained_looking(model, (z, y // 2, x // 2), rng).to(device)
+    model = trained_looking(model.to(device), (z, y // 2, x // 2), rng)
     settings = PredictSettings(flips=False)
     with tempfile.TemporaryDirectory() as name:
         data = np.random.default_rng(0).standard_normal(arguments.shape, np.float32)

@@ -1,9 +1,12 @@
 """A shard costs one start of the model: seconds a tomogram against the shard's size.
 
 python tests/benchmarks/shard.py 16 32 64
+python tests/benchmarks/shard.py 8 40 --preset full --shape 184 630 630
+
+`marginal` is what one more tomogram costs in the largest shard.
 """
 
-import json
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -19,13 +22,14 @@ from picker.verbs.common import Entry, write_manifest
 from picker.verbs.model_card import ModelCard, write_model
 
 ROOT = Path(__file__).parents[2]
-SHAPE = (72, 288, 288)
+STORED = 4
+"""Tomograms on disk; larger shards have them several times, under other names."""
 
 
-def make_model(path):
-    """Write the small preset, untrained: its work is the same."""
+def make_model(path, preset):
+    """Write an untrained model: its work is the same."""
     particles = (Particle(name="ribosome", radius=120),)
-    settings = ModelSettings(preset="small")
+    settings = ModelSettings(preset=preset)
     card = ModelCard(
         stage="burn_in",
         method="supervised",
@@ -55,28 +59,39 @@ def seconds(folder, entries, number):
     return time.monotonic() - begin
 
 
-def main(numbers):
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("numbers", nargs="*", type=int, default=[8, 16])
+    parser.add_argument("--preset", default="small")
+    parser.add_argument("--shape", nargs=3, type=int, default=(72, 288, 288))
+    parser.add_argument("--window", nargs=3, type=int, help="default: the program's")
+    parser.add_argument("--flips", action="store_true", help="four views, not one")
+    arguments = parser.parse_args()
+    numbers = sorted(arguments.numbers)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_model(folder / "m.safetensors")
-        predict = PredictSettings(window_zyx=(72, 160, 160)).model_dump(mode="json")
-        (folder / "predict.json").write_text(json.dumps(predict))
-        data = np.random.default_rng(0).standard_normal(SHAPE).astype(np.float16)
+        make_model(folder / "m.safetensors", arguments.preset)
+        predict = PredictSettings(window_zyx=arguments.window, flips=arguments.flips)
+        (folder / "predict.json").write_text(predict.model_dump_json())
+        rng = np.random.default_rng(0)
+        for i in range(STORED):
+            data = rng.standard_normal(arguments.shape, np.float32).astype(np.float16)
+            write_volume(folder / f"{i}.zarr", data, 10.0, {"fingerprint": str(i)})
         entries = []
-        for i in range(max(numbers)):
-            volume = folder / f"TS_{i}.zarr"
-            write_volume(volume, data, 10.0, {"fingerprint": str(i)})
+        for i in range(numbers[-1]):
+            volume = folder / f"{i % STORED}.zarr"
             entries.append(
                 Entry(tomogram=f"TS_{i}", split="predict", path=volume, volume=volume)
             )
         print("tomograms  seconds  a tomogram  / marginal")
-        taken = {n: seconds(folder, entries, n) for n in sorted(numbers)}
+        taken = {n: seconds(folder, entries, n) for n in numbers}
         (a, first), *_, (b, last) = taken.items()
         marginal = (last - first) / (b - a)
         for n, time_taken in taken.items():
             each = time_taken / n
             print(f"{n:9}{time_taken:9.1f}{each:12.3f}{each / marginal:12.3f}")
+        print(f"marginal: {marginal:.4f} s")
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or [8, 16])
+    main()
