@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LARGEST: dict[str, ShapeZYX] = {"cpu": (192, 352, 352), "cuda": (192, 704, 704)}
-"""Windows [voxels] where the settings leave them open, by kind of device."""
+WINDOW: ShapeZYX = (192, 352, 352)
+"""Largest window [voxels] where the settings leave it open."""
+WINDOW_ON_GPU: ShapeZYX = (192, 704, 704)
+"""The same on a GPU, for networks that predict at stride 2. It counts the features of a
+window in 31 bits, which at full resolution are too few."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -131,7 +134,10 @@ class Predictor:
 
     def __post_init__(self) -> None:
         """Start with the windows that the settings ask for."""
-        self.window_zyx = self.settings.window_zyx or LARGEST[self.device.type]
+        on_gpu = self.device.type == "cuda" and self.model.stride > 1
+        self.window_zyx = self.settings.window_zyx or (
+            WINDOW_ON_GPU if on_gpu else WINDOW
+        )
         self._folded = folded(self.model)
         self._copying = torch.cuda.Stream() if self.device.type == "cuda" else None
 

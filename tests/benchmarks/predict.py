@@ -21,7 +21,7 @@ from monai.inferers import sliding_window_inference
 from scipy import ndimage
 
 from picker.config import ModelSettings, Particle, PredictSettings
-from picker.formats.ome_zarr import open_volume, write_volume
+from picker.formats.ome_zarr import open_volume, read_volume, write_volume
 from picker.formats.star import write_picks
 from picker.heatmap import nms_kernel
 from picker.memory import keep_freed_memory
@@ -86,7 +86,8 @@ class Ways:
         return len(picks)
 
     def ours(self):
-        picks = self.predictor.candidates(self.volume, VOXEL)
+        volume = read_volume(self.folder / "volume.zarr")[0]
+        picks = self.predictor.candidates(volume, VOXEL)
         write_picks(self.folder / "ours.star", picks, {})
         return len(picks)
 
