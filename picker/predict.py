@@ -142,18 +142,23 @@ class Predictor:
         self._copying = torch.cuda.Stream() if self.device.type == "cuda" else None
 
     def brought(self, volume: Volume) -> Volume:
-        """Return the volume where it is computed on: a GPU takes it whole.
+        """Return the volume where it is computed on: a GPU takes it whole, if it can.
 
         In the precision that it has, and beside what the GPU computes meanwhile, if
         another thread calls this.
         """
         if self._copying is None:
             return volume
-        with torch.cuda.stream(self._copying):
-            there = torch.from_numpy(np.ascontiguousarray(volume[:])).to(self.device)
-            # Its memory is not given to the next while this one is computed on.
-            there.record_stream(torch.cuda.default_stream())
-            self._copying.synchronize()
+        try:
+            with torch.cuda.stream(self._copying):
+                there = torch.from_numpy(np.ascontiguousarray(volume[:])).to(
+                    self.device
+                )
+                # Its memory is not the next one's while this one is computed on.
+                there.record_stream(torch.cuda.default_stream())
+                self._copying.synchronize()
+        except torch.OutOfMemoryError:
+            return volume  # its windows will be copied one by one
         return there
 
     def heatmap(self, volume: Volume) -> Tensor:

@@ -86,7 +86,7 @@ def check_chunks(
 
 
 def read_chunks(array: zarr.Array[Any], folder: Path) -> NDArray[Any]:
-    """Return all voxels of an array whose chunks were checked.
+    """Return all voxels of an array whose chunks were checked; missing ones are empty.
 
     Chunks that are plain numbers are read as they lie on the disk: in less than half of
     zarr's time, and without keeping other threads from their work meanwhile.
@@ -97,12 +97,15 @@ def read_chunks(array: zarr.Array[Any], folder: Path) -> NDArray[Any]:
     volume = np.empty(array.shape, array.dtype)
     counts = [math.ceil(n / m) for n, m in zip(array.shape, array.chunks, strict=True)]
     for index in itertools.product(*map(range, counts)):
-        file = folder / array.metadata.encode_chunk_key(index)
-        chunk = np.fromfile(file, array.dtype).reshape(array.chunks)
         place = tuple(
             slice(i * edge, min((i + 1) * edge, size))
             for i, edge, size in zip(index, array.chunks, array.shape, strict=True)
         )
+        file = folder / array.metadata.encode_chunk_key(index)
+        if not file.is_file():
+            volume[place] = array.fill_value
+            continue
+        chunk = np.fromfile(file, array.dtype).reshape(array.chunks)
         volume[place] = chunk[tuple(slice(0, p.stop - p.start) for p in place)]
     return volume
 

@@ -61,7 +61,7 @@ def predict_shard(
     done: list[Entry] = []
     totals = {p.name: score_histogram(np.zeros(0)) for p in predictor.particles}
 
-    def read(task: _Task) -> _Input:
+    def read(task: Task) -> Given:
         given = _read(task, model_key, predictor.settings)
         if given.volume is None:
             return given
@@ -112,7 +112,7 @@ def predict_shard(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Task:
+class Task:
     """A tomogram, where its candidates go, and the noise to add to it."""
 
     entry: Entry
@@ -122,7 +122,7 @@ class _Task:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Input:
+class Given:
     """A tomogram in memory, or the candidates that an earlier run found in it."""
 
     key: str
@@ -133,11 +133,11 @@ class _Input:
 
 def _tasks(
     entries: Sequence[Entry], folder: Path, calibration: CalibrateSettings | None
-) -> list[_Task]:
+) -> list[Task]:
     if calibration is None:
-        return [_Task(entry=e, path=folder / f"{e.tomogram}.star") for e in entries]
+        return [Task(entry=e, path=folder / f"{e.tomogram}.star") for e in entries]
     return [
-        _Task(
+        Task(
             entry=entry,
             path=folder / f"{entry.tomogram}_{copy}.star",
             noise=calibration.noise,
@@ -148,7 +148,7 @@ def _tasks(
     ]
 
 
-def _read(task: _Task, model_key: str, settings: PredictSettings) -> _Input:
+def _read(task: Task, model_key: str, settings: PredictSettings) -> Given:
     """Return what to predict on, unless the candidates are there and valid."""
     input_key = read_attributes(task.entry.volume).get("fingerprint")
     noise = (task.noise, task.seed) if task.noise else ""
@@ -156,16 +156,16 @@ def _read(task: _Task, model_key: str, settings: PredictSettings) -> _Input:
     path = task.path
     if path.exists() and read_comments(path).get("fingerprint") == key:
         logger.info("%s is up to date", path.stem)
-        return _Input(key=key, candidates=read_picks(path))
+        return Given(key=key, candidates=read_picks(path))
     volume, voxel_size, _ = read_volume(task.entry.volume)
     if task.noise:
         name = zlib.crc32(task.entry.tomogram.encode())
         rng = np.random.default_rng([name, task.seed])
         volume = volume + task.noise * rng.standard_normal(volume.shape, np.float32)
-    return _Input(key=key, volume=volume, voxel_size=voxel_size)
+    return Given(key=key, volume=volume, voxel_size=voxel_size)
 
 
-def _explained(task: _Task, error: Exception) -> ValueError:
+def _explained(task: Task, error: Exception) -> ValueError:
     return ValueError(
         f"preprocessed volume {task.entry.volume} cannot be read: {error}; run again,"
         " and if that does not help delete it, so that it is made anew"
@@ -173,17 +173,17 @@ def _explained(task: _Task, error: Exception) -> ValueError:
 
 
 def read_ahead(
-    tasks: Iterable[_Task], read: Callable[[_Task], _Input], number: int = 1
-) -> Iterator[tuple[_Task, Future[_Input]]]:
+    tasks: Iterable[Task], read: Callable[[Task], Given], number: int = 1
+) -> Iterator[tuple[Task, Future[Given]]]:
     """Yield each task with what is read for it, the next `number` read meanwhile.
 
     A tomogram that failed before is not read; its future is never done.
     """
     with ThreadPoolExecutor(number) as reader:
-        ahead: deque[tuple[_Task, Future[_Input]]] = deque()
+        ahead: deque[tuple[Task, Future[Given]]] = deque()
         for task in tasks:
             failed = bool(task.entry.error)
-            future = Future[_Input]() if failed else reader.submit(read, task)
+            future = Future[Given]() if failed else reader.submit(read, task)
             ahead.append((task, future))
             if len(ahead) > number:
                 yield ahead.popleft()

@@ -116,6 +116,20 @@ def test_out_of_memory_takes_smaller_windows_from_then_on(caplog):
     assert max(model.seen) <= model.voxels  # the second tomogram does not try again
 
 
+def test_a_volume_that_the_gpu_does_not_hold_stays_where_it_is(monkeypatch):
+    volume = np.random.default_rng(0).normal(size=(16, 24, 32)).astype(np.float16)
+    chosen = predictor(Darkness(), flips=False)
+
+    def full(stream):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(chosen, "_copying", object())
+    monkeypatch.setattr(torch.cuda, "stream", full)
+    assert chosen.brought(volume) is volume
+    expected = whole(Darkness(), volume.astype(np.float32))
+    torch.testing.assert_close(chosen.heatmap(volume), expected)
+
+
 def test_out_of_memory_with_the_smallest_window_is_an_error():
     volume = np.zeros((16, 16, 16), np.float32)
     with pytest.raises(torch.OutOfMemoryError):

@@ -126,3 +126,23 @@ def test_noisy_copies_differ_and_are_the_same_again(shard):
     assert scores() == first
     plain = shard().tomograms[0]
     assert read_picks(plain.path).score.tolist() not in first
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_no_more_is_read_ahead_than_asked_for_and_all_in_order(number):
+    entries = [
+        Entry(tomogram=f"TS_{i}", split="test", path="p", volume="v") for i in range(9)
+    ]
+    tasks = [module.Task(entry=entry, path=entry.path) for entry in entries]
+    begun = []
+
+    def read(task):
+        begun.append(task.entry.tomogram)
+        return module.Given(key=task.entry.tomogram)
+
+    seen = []
+    for task, future in module.read_ahead(tasks, read, number):
+        assert future.result().key == task.entry.tomogram
+        assert len(begun) <= len(seen) + 1 + number
+        seen.append(task.entry.tomogram)
+    assert seen == [entry.tomogram for entry in entries]

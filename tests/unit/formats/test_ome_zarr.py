@@ -304,3 +304,32 @@ def test_attributes_of_other_programs_are_empty_and_a_missing_volume_is_said(tmp
     assert read_attributes(store(tmp_path / "a.zarr", 3)) == {}
     with pytest.raises(FileNotFoundError):
         read_attributes(tmp_path / "none.zarr")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"serializer": zarr.codecs.BytesCodec(endian="big")},
+        {"filters": zarr.codecs.TransposeCodec(order=(2, 1, 0))},
+        {"shards": (18, 20, 28)},
+        {"compressors": zarr.codecs.ZstdCodec()},
+        {"dtype": np.int16},
+    ],
+    ids=["plain", "big-endian", "transposed", "sharded", "compressed", "integers"],
+)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_however_chunks_are_stored_the_voxels_are_those_that_zarr_reads(
+    tmp_path, how, sparse
+):
+    how = {"dtype": np.float32, "compressors": None} | how
+    array = zarr.create_array(
+        tmp_path / "v.zarr", shape=(17, 19, 25), chunks=CHUNKS, fill_value=777, **how
+    )
+    if not sparse:
+        array[...] = np.random.default_rng(0).integers(-99, 99, array.shape)
+    array[9:, :10, 14:] = 5
+    found, _, _ = read_volume(tmp_path / "v.zarr", 10.0, may_be_sparse=True)
+    assert found.dtype == array.dtype
+    np.testing.assert_array_equal(found, array[...])
+    assert (found == 777).any() == sparse
