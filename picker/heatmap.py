@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 from torch.nn import functional
 
 if TYPE_CHECKING:
@@ -161,36 +160,3 @@ def _subvoxel_shift(values: Tensor, index: Tensor) -> Tensor:
         )
         shifts[inside, axis] = shift.clamp(-0.5, 0.5)
     return shifts
-
-
-def suppress_close(
-    position_zyx: NDArray[np.floating],
-    score: NDArray[np.floating],
-    min_distance: float,
-) -> NDArray[np.bool_]:
-    """Return which of `(n, 3)` positions stay when the best keeps the others away.
-
-    Positions nearer than `min_distance` (same unit) to a better one that stays are
-    dropped; of equal scores the first stays.
-    """
-    keep = np.ones(len(score), bool)
-    if len(score) < 2 or min_distance <= 0:
-        return keep
-    tree = cKDTree(position_zyx)
-    pairs = tree.query_pairs(min_distance, output_type="ndarray")
-    gap = np.linalg.norm(position_zyx[pairs[:, 0]] - position_zyx[pairs[:, 1]], axis=1)
-    pairs = pairs[gap < min_distance]
-    neighbours: dict[int, list[int]] = {}
-    for a, b in pairs.tolist():
-        neighbours.setdefault(a, []).append(b)
-        neighbours.setdefault(b, []).append(a)
-    decided = np.zeros(len(score), bool)
-    for best in np.argsort(-score, kind="stable").tolist():
-        if decided[best]:
-            continue
-        decided[best] = True
-        for other in neighbours.get(best, ()):
-            if not decided[other]:
-                decided[other] = True
-                keep[other] = False
-    return keep

@@ -5,7 +5,6 @@ import torch
 from picker.heatmap import (
     nms_kernel,
     peaks_from_heatmap,
-    suppress_close,
     target_from_index,
 )
 
@@ -80,18 +79,3 @@ def test_peaks_below_the_minimum_and_empty_heatmaps_give_none():
 )
 def test_kernel_is_odd_and_about_half_the_radius(radius, kernel):
     assert nms_kernel(radius, 0.5, 2) == kernel
-
-
-def test_the_best_of_a_chain_keeps_only_its_neighbours_away():
-    line = np.array([[0, 0, 0], [0, 0, 8], [0, 0, 16], [0, 0, 26]], float)
-    keep = suppress_close(line, np.array([0.5, 0.9, 0.6, 0.1]), 10.0)
-    assert keep.tolist() == [False, True, False, True]
-    keep = suppress_close(line, np.array([0.9, 0.5, 0.6, 0.1]), 10.0)
-    assert keep.tolist() == [True, False, True, True]
-
-
-def test_picks_exactly_at_the_distance_both_stay():
-    pair = np.array([[0, 0, 0], [0, 0, 10]], float)
-    assert suppress_close(pair, np.array([0.9, 0.5]), 10.0).all()
-    assert suppress_close(pair, np.array([0.9, 0.5]), 10.01).tolist() == [True, False]
-    assert suppress_close(pair, np.array([0.5, 0.5]), 11.0).tolist() == [True, False]

@@ -2,7 +2,7 @@ import numpy as np
 
 from picker.config import Particle, PickSettings
 from picker.picks import picks_from_arrays
-from picker.select import in_region, select_picks
+from picker.select import in_region, select_picks, suppress_close
 
 PARTICLES = (Particle(name="a", radius=50), Particle(name="b", radius=100))
 SHAPE = (20, 40, 60)
@@ -71,3 +71,18 @@ def test_edge_margin_counts_from_the_outermost_voxels():
 
 def test_no_candidate_is_no_pick():
     assert len(select(picks_from_arrays([], []))) == 0
+
+
+def test_the_best_of_a_chain_keeps_only_its_neighbours_away():
+    line = np.array([[0, 0, 0], [0, 0, 8], [0, 0, 16], [0, 0, 26]], float)
+    keep = suppress_close(line, np.array([0.5, 0.9, 0.6, 0.1]), 10.0)
+    assert keep.tolist() == [False, True, False, True]
+    keep = suppress_close(line, np.array([0.9, 0.5, 0.6, 0.1]), 10.0)
+    assert keep.tolist() == [True, False, True, True]
+
+
+def test_picks_exactly_at_the_distance_both_stay():
+    pair = np.array([[0, 0, 0], [0, 0, 10]], float)
+    assert suppress_close(pair, np.array([0.9, 0.5]), 10.0).all()
+    assert suppress_close(pair, np.array([0.9, 0.5]), 10.01).tolist() == [True, False]
+    assert suppress_close(pair, np.array([0.5, 0.5]), 11.0).tolist() == [True, False]
