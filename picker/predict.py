@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 from itertools import chain, pairwise, product
 from typing import TYPE_CHECKING, Any
@@ -33,8 +34,10 @@ logger = logging.getLogger(__name__)
 WINDOW: ShapeZYX = (192, 352, 352)
 """Largest window [voxels] where the settings leave it open."""
 WINDOW_ON_GPU: ShapeZYX = (192, 704, 704)
-"""The same on a GPU, for networks that predict at stride 2. It counts the features of a
-window in 31 bits, which at full resolution are too few."""
+"""The same on a GPU, for networks that predict at stride 2. At full resolution a window
+would have more features than 31 bits count."""
+PART_FOR_VOLUME = 1 / 32
+"""Of a GPU's memory; larger volumes stay outside of it."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -51,7 +54,7 @@ def wants_bfloat16(precision: str, device: torch.device) -> bool:
     if precision != "auto":
         return precision == "bfloat16"
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.backends.cpu.get_cpu_capability().startswith("AVX512"))
 
 
@@ -142,23 +145,22 @@ class Predictor:
         self._copying = torch.cuda.Stream() if self.device.type == "cuda" else None
 
     def brought(self, volume: Volume) -> Volume:
-        """Return the volume where it is computed on: a GPU takes it whole, if it can.
+        """Return the volume where it is computed on: a GPU takes a small one whole.
 
         In the precision that it has, and beside what the GPU computes meanwhile, if
-        another thread calls this.
+        another thread calls this. Of one that is more than a small part of its memory,
+        for several wait there, the windows are copied one by one.
         """
         if self._copying is None:
             return volume
-        try:
-            with torch.cuda.stream(self._copying):
-                there = torch.from_numpy(np.ascontiguousarray(volume[:])).to(
-                    self.device
-                )
-                # Its memory is not the next one's while this one is computed on.
-                there.record_stream(torch.cuda.default_stream())
-                self._copying.synchronize()
-        except torch.OutOfMemoryError:
-            return volume  # its windows will be copied one by one
+        size = math.prod(volume.shape) * volume.dtype.itemsize
+        if size > torch.cuda.mem_get_info(self.device)[1] * PART_FOR_VOLUME:
+            return volume
+        with torch.cuda.stream(self._copying):
+            there = torch.from_numpy(np.ascontiguousarray(volume[:])).to(self.device)
+            # Its memory is not the next one's while this one is computed on.
+            there.record_stream(torch.cuda.default_stream())
+            self._copying.synchronize()
         return there
 
     def heatmap(self, volume: Volume) -> Tensor:
@@ -183,7 +185,9 @@ class Predictor:
         while True:
             try:
                 return self._heatmap(volume)
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
                 smaller = self._smaller_window()
                 if smaller == self.window_zyx:
                     raise
@@ -246,6 +250,12 @@ class Predictor:
         edges[longest] = half
         z, y, x = edges
         return z, y, x
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether a smaller window would help; cuDNN says it in its own way."""
+    told = isinstance(error, torch.OutOfMemoryError)
+    return told or "unable to find an engine" in str(error)
 
 
 def _cut(volume: Volume, window: tuple[Span, ...]) -> Tensor:

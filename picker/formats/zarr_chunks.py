@@ -105,7 +105,7 @@ def read_chunks(array: zarr.Array[Any], folder: Path) -> NDArray[Any]:
         if not file.is_file():
             volume[place] = array.fill_value
             continue
-        chunk = np.fromfile(file, array.dtype).reshape(array.chunks)
+        chunk = np.frombuffer(file.read_bytes(), array.dtype).reshape(array.chunks)
         volume[place] = chunk[tuple(slice(0, p.stop - p.start) for p in place)]
     return volume
 

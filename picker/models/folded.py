@@ -17,9 +17,6 @@ from picker.models.unet import Upward
 if TYPE_CHECKING:
     from picker.models.network import Network
 
-CUDNN = torch.version.hip is None
-"""On AMD's GPUs, which PyTorch calls cuda too, these kernels have other names."""
-
 
 def folded(model: Network) -> Network:
     """Return a copy that answers the same, up to rounding, in fewer passes.
@@ -58,6 +55,21 @@ def _is_conv_relu(part: nn.Module) -> bool:
     return kinds == [nn.Conv3d, nn.Identity, nn.ReLU]
 
 
+def _cudnn_can(features: Tensor) -> bool:
+    """Return whether cuDNN has kernels of several steps for these features.
+
+    In half precision, on NVIDIA's GPUs since Ampere. On AMD's, which PyTorch calls cuda
+    too, they have other names.
+    """
+    return (
+        features.is_cuda
+        and torch.is_autocast_enabled("cuda")
+        and torch.version.hip is None
+        and torch.backends.cudnn.enabled
+        and torch.cuda.get_device_capability(features.device)[0] >= 8
+    )
+
+
 class ConvReLU(nn.Module):
     """A convolution and its ReLU, with something added in between or not.
 
@@ -74,7 +86,7 @@ class ConvReLU(nn.Module):
     def forward(self, features: Tensor, added: Tensor | None = None) -> Tensor:
         """Return features of the convolution's size, which `added` has too."""
         conv = self.conv
-        if features.is_cuda and torch.is_autocast_enabled("cuda") and CUDNN:
+        if _cudnn_can(features):
             half = torch.get_autocast_dtype("cuda")
             features, weight = features.to(half), conv.weight.to(half)
             bias = None if conv.bias is None else conv.bias.to(half)

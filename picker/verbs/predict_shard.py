@@ -32,6 +32,10 @@ AHEAD = {"cpu": 1, "cuda": 4}
 """Tomograms that are read while one is computed: a GPU is quicker than one reader."""
 
 
+class DeviceError(RuntimeError):
+    """A volume could not be copied to the GPU; that is no tomogram's fault."""
+
+
 def predict_shard(
     entries: Sequence[Entry],
     folder: Path,
@@ -41,7 +45,7 @@ def predict_shard(
 ) -> Manifest:
     """Write the candidates of every usable tomogram of a shard and return its manifest.
 
-    The next tomogram is read and the last one written while this one is computed. One
+    The next tomograms are read and the last one written while one is computed. One
     that cannot be read is recorded and the others go on; what cannot be computed or
     written is no tomogram's fault and fails the job.
 
@@ -65,17 +69,24 @@ def predict_shard(
         given = _read(task, model_key, predictor.settings)
         if given.volume is None:
             return given
-        return replace(given, volume=predictor.brought(given.volume))
+        try:
+            return replace(given, volume=predictor.brought(given.volume))
+        except Exception as error:
+            raise DeviceError(str(error)) from error
 
     with ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
-        reading = read_ahead(tasks, read, AHEAD[predictor.device.type])
+        # Noisy copies take four times the memory, and are few.
+        ahead = 1 if calibration else AHEAD[predictor.device.type]
+        reading = read_ahead(tasks, read, ahead)
         for number, (task, future) in enumerate(reading, 1):
             if task.entry.error:
                 done.append(task.entry.model_copy(update={"path": task.path}))
                 continue
             try:
                 given = future.result()
+            except DeviceError:
+                raise
             except Exception as error:
                 logger.error("%s cannot be read: %s", task.entry.tomogram, error)
                 done.append(task.entry.failed(task.path, _explained(task, error)))
@@ -161,7 +172,10 @@ def _read(task: Task, model_key: str, settings: PredictSettings) -> Given:
     if task.noise:
         name = zlib.crc32(task.entry.tomogram.encode())
         rng = np.random.default_rng([name, task.seed])
-        volume = volume + task.noise * rng.standard_normal(volume.shape, np.float32)
+        noisy = rng.standard_normal(volume.shape, np.float32)
+        noisy *= task.noise
+        noisy += volume
+        volume = noisy
     return Given(key=key, volume=volume, voxel_size=voxel_size)
 
 

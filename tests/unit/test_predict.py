@@ -15,6 +15,7 @@ from picker.predict import (
 )
 
 CPU = torch.device("cpu")
+FULL = torch.OutOfMemoryError("CUDA out of memory")
 
 
 class Darkness(nn.Module):
@@ -94,20 +95,27 @@ class SmallMemory(Darkness):
 
     seen: ClassVar[list[int]] = []  # also by copies
 
-    def __init__(self, voxels):
+    def __init__(self, voxels, error=FULL):
         super().__init__()
-        self.voxels = voxels
+        self.voxels, self.error = voxels, error
 
     def forward(self, patch):
         self.seen.append(patch.numel())
         if patch.numel() > self.voxels:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise self.error
         return super().forward(patch)
 
 
-def test_out_of_memory_takes_smaller_windows_from_then_on(caplog):
+@pytest.mark.parametrize(
+    "error",
+    [
+        FULL,
+        RuntimeError("GET was unable to find an engine to execute this computation"),
+    ],
+)
+def test_out_of_memory_takes_smaller_windows_from_then_on(caplog, error):
     volume = np.random.default_rng(0).normal(size=(16, 48, 64)).astype(np.float32)
-    model = SmallMemory(16 * 24 * 32)
+    model = SmallMemory(16 * 24 * 32, error)
     chosen = predictor(model, window_zyx=(16, 48, 64), flips=False, halo=2)
     torch.testing.assert_close(chosen.heatmap(volume), whole(Darkness(), volume))
     assert "do not fit" in caplog.text
@@ -116,15 +124,13 @@ def test_out_of_memory_takes_smaller_windows_from_then_on(caplog):
     assert max(model.seen) <= model.voxels  # the second tomogram does not try again
 
 
-def test_a_volume_that_the_gpu_does_not_hold_stays_where_it_is(monkeypatch):
+def test_a_volume_too_large_for_the_gpu_stays_where_it_is(monkeypatch):
     volume = np.random.default_rng(0).normal(size=(16, 24, 32)).astype(np.float16)
     chosen = predictor(Darkness(), flips=False)
-
-    def full(stream):
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
     monkeypatch.setattr(chosen, "_copying", object())
-    monkeypatch.setattr(torch.cuda, "stream", full)
+    monkeypatch.setattr(
+        torch.cuda, "mem_get_info", lambda device: (0, 31 * volume.nbytes)
+    )
     assert chosen.brought(volume) is volume
     expected = whole(Darkness(), volume.astype(np.float32))
     torch.testing.assert_close(chosen.heatmap(volume), expected)
@@ -134,6 +140,12 @@ def test_out_of_memory_with_the_smallest_window_is_an_error():
     volume = np.zeros((16, 16, 16), np.float32)
     with pytest.raises(torch.OutOfMemoryError):
         predictor(SmallMemory(1), flips=False).heatmap(volume)
+
+
+def test_another_error_of_the_network_is_none_of_memory():
+    model = SmallMemory(1, RuntimeError("expected other sizes"))
+    with pytest.raises(RuntimeError, match="other sizes"):
+        predictor(model, flips=False).heatmap(np.zeros((16, 16, 16), np.float32))
 
 
 def test_candidates_are_in_angstrom_and_inside():

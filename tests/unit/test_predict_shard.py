@@ -111,6 +111,15 @@ def test_what_cannot_be_written_fails_the_job(shard, monkeypatch):
         shard()
 
 
+def test_what_cannot_be_copied_to_the_gpu_fails_the_job(shard, monkeypatch):
+    def lost(self, volume):
+        raise RuntimeError("CUDA error: the device is gone")
+
+    monkeypatch.setattr(Predictor, "brought", lost)
+    with pytest.raises(module.DeviceError, match="the device is gone"):
+        shard()
+
+
 def test_noisy_copies_differ_and_are_the_same_again(shard):
     settings = CalibrateSettings(noisy_copies=2)
 
