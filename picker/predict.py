@@ -156,11 +156,15 @@ class Predictor:
         size = math.prod(volume.shape) * volume.dtype.itemsize
         if size > torch.cuda.mem_get_info(self.device)[1] * PART_FOR_VOLUME:
             return volume
-        with torch.cuda.stream(self._copying):
-            there = torch.from_numpy(np.ascontiguousarray(volume[:])).to(self.device)
-            # Its memory is not the next one's while this one is computed on.
-            there.record_stream(torch.cuda.default_stream())
-            self._copying.synchronize()
+        whole = torch.from_numpy(np.ascontiguousarray(volume[:]))
+        try:
+            with torch.cuda.stream(self._copying):
+                there = whole.to(self.device)
+                # Its memory is not the next one's while this one is computed on.
+                there.record_stream(torch.cuda.default_stream())
+                self._copying.synchronize()
+        except torch.OutOfMemoryError:
+            return volume  # another program may have the rest
         return there
 
     def heatmap(self, volume: Volume) -> Tensor:

@@ -71,7 +71,7 @@ def predict_shard(
             return given
         try:
             return replace(given, volume=predictor.brought(given.volume))
-        except Exception as error:
+        except RuntimeError as error:
             raise DeviceError(str(error)) from error
 
     with ThreadPoolExecutor(1) as writer:

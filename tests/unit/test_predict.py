@@ -124,14 +124,23 @@ def test_out_of_memory_takes_smaller_windows_from_then_on(caplog, error):
     assert max(model.seen) <= model.voxels  # the second tomogram does not try again
 
 
-def test_a_volume_too_large_for_the_gpu_stays_where_it_is(monkeypatch):
+@pytest.mark.parametrize("memory", [31, 33])
+def test_a_volume_too_large_for_the_gpu_or_its_rest_stays(monkeypatch, memory):
     volume = np.random.default_rng(0).normal(size=(16, 24, 32)).astype(np.float16)
     chosen = predictor(Darkness(), flips=False)
+    tried = []
+
+    def full(stream):
+        tried.append(stream)
+        raise FULL
+
     monkeypatch.setattr(chosen, "_copying", object())
+    monkeypatch.setattr(torch.cuda, "stream", full)
     monkeypatch.setattr(
-        torch.cuda, "mem_get_info", lambda device: (0, 31 * volume.nbytes)
+        torch.cuda, "mem_get_info", lambda device: (0, memory * volume.nbytes)
     )
     assert chosen.brought(volume) is volume
+    assert bool(tried) == (memory > 32)
     expected = whole(Darkness(), volume.astype(np.float32))
     torch.testing.assert_close(chosen.heatmap(volume), expected)
 

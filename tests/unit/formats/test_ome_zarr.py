@@ -1,5 +1,7 @@
+import errno
 import json
 import shutil
+from pathlib import Path
 
 import numcodecs
 import numpy as np
@@ -333,3 +335,15 @@ def test_however_chunks_are_stored_the_voxels_are_those_that_zarr_reads(
     assert found.dtype == array.dtype
     np.testing.assert_array_equal(found, array[...])
     assert (found == 777).any() == sparse
+
+
+def test_an_error_of_the_disk_is_none_of_the_volume(tmp_path, monkeypatch):
+    path = tmp_path / "v.zarr"
+    write_volume(path, marked(), 10.0, {})
+
+    def broken(file):
+        raise OSError(errno.EIO, "Input/output error", str(file))
+
+    monkeypatch.setattr(Path, "read_bytes", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        read_volume(path)
