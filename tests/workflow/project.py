@@ -43,20 +43,26 @@ class Project:
     def change(self, section, **values):
         self.configure(self.config | {section: self.config.get(section, {}) | values})
 
+    def command(self, *arguments):
+        return [
+            *(sys.executable, "-m", "snakemake"),
+            *("--snakefile", ROOT / "Snakefile", "--directory", self.folder),
+            *("--profile", ROOT / "profiles" / "local", "--cores", "2"),
+            *arguments,
+        ]
+
+    def start(self, *arguments):
+        """Return the process, whose output is dropped, at once."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+        )
+
     def run(self, *arguments):
         """Return the finished process and its whole output."""
         done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "snakemake",
-                *("--snakefile", ROOT / "Snakefile", "--directory", self.folder),
-                *("--profile", ROOT / "profiles" / "local", "--cores", "2"),
-                *arguments,
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
+            self.command(*arguments), capture_output=True, text=True, check=False
         )
         done.stdout += done.stderr
         return done

@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 
 import mrcfile
 import numpy as np
@@ -410,7 +411,30 @@ def test_a_lock_goes_with_its_run_though_its_process_number_came_again(
         "pid": me.pid,
         "started": me.create_time() - error,
     }
-    project.path().mkdir()
-    project.path("run.json").write_text(json.dumps(owner))
+    said = project.folder / ".snakemake" / "started" / "one.json"
+    said.parent.mkdir()
+    said.write_text(json.dumps(owner))
     project.succeed("--dry-run")
     assert lock.exists() != removed
+
+
+def test_a_run_killed_as_soon_as_it_locks_leaves_no_lock_to_the_next(project):
+    process = project.start("--until", "write_settings")
+    locks = project.folder / ".snakemake" / "locks"
+    while not list(locks.glob("*.lock")):
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    assert list(locks.glob("*.lock"))
+    assert "its lock is removed" in project.succeed("--until", "write_settings")
+    assert not list(locks.glob("*.lock"))
+    assert not list((project.folder / ".snakemake" / "started").iterdir())
+
+
+def test_a_lock_that_nobody_speaks_for_stays(project):
+    lock = project.folder / ".snakemake" / "locks" / "0.input.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    project.succeed("--dry-run")
+    assert lock.exists()
