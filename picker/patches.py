@@ -43,6 +43,8 @@ CACHED = 512 * 2**20
 """Size of the chunks that all loading processes together keep in memory [bytes]."""
 MAX_DRAWS = 20
 """Tries to place a patch where the region has a voxel of it."""
+FEW_CORES = 4
+"""Up to so many cut patches themselves where they train without a GPU."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -338,10 +340,12 @@ def batches(
 
 def useful_workers(device: torch.device) -> int:
     """Return how many processes may cut patches for one that trains on `device`."""
-    if device.type != "cuda":
-        return 1  # the other cores train
     cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    return max(1, cores - 1)
+    if device.type == "cuda":
+        return max(1, cores - 1)
+    # Of few cores all train, and wait for the one that a loading process takes; cutting
+    # the patches between two steps, on all of them, costs less.
+    return 1 if cores > FEW_CORES else 0
 
 
 def _serve(worker: int) -> None:

@@ -121,7 +121,8 @@ class TrainSettings(Settings):
     """auto: the GPU where there is one."""
     num_workers: Annotated[int, Field(ge=0)] | None = None
     """Processes that cut and augment patches beside the training; null: on a GPU one
-    for each further core of the job, so that it need not wait, else 1."""
+    for each further core of the job, so that it need not wait, else 1, with up to four
+    cores 0."""
     validate_every: Count = 500
     """Steps between evaluations on the validation tomograms, where there are any."""
     checkpoint_every: Count = 500

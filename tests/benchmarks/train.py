@@ -81,13 +81,17 @@ def main():
     parser.add_argument("--preset", default="small")
     parser.add_argument("--patch", nargs=3, type=int, default=(64, 96, 96))
     parser.add_argument("--batch", type=int, default=2, help="labeled patches")
+    parser.add_argument("--workers", type=int, help="as train.num_workers")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     keep_freed_memory()  # as the verbs do
     device = choose_device("auto")
     shared = TrainSettings(
-        patch_zyx=arguments.patch, batch_size=arguments.batch, checkpoint_every=10**6
+        patch_zyx=arguments.patch,
+        batch_size=arguments.batch,
+        num_workers=arguments.workers,
+        checkpoint_every=10**6,
     )
     with tempfile.TemporaryDirectory() as name:
         labeled = [source(Path(name), i, labeled=True) for i in range(2)]
