@@ -82,8 +82,8 @@ def is_first() -> bool:
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
-def share_of(batch_size: int) -> range:
-    """Return which patches of a batch this process takes.
+def share_of(batch_size: int, parts: int = 1) -> range:
+    """Return which patches of a batch this process takes, to compute in `parts` parts.
 
     Raises
     ------
@@ -91,10 +91,11 @@ def share_of(batch_size: int) -> range:
         If the batch cannot be shared out evenly.
     """
     num = num_processes()
-    if batch_size % num:
+    if batch_size % (num * parts):
+        each = f" in {parts} parts" if parts > 1 else ""
         raise ValueError(
-            f"train.batch_size is {batch_size}, but {num} processes train; expected a"
-            f" multiple of {num}"
+            f"train.batch_size is {batch_size}, but {num} processes train{each};"
+            f" expected a multiple of {num * parts}"
         )
     return range(dist.get_rank() if num > 1 else 0, batch_size, num)
 

@@ -108,6 +108,10 @@ class Batch:
         """Return it on a device, where pinned without waiting for the copy."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
+    def part(self, i: int, number: int) -> Batch:
+        """Return one of so many equal parts, of labeled and of unlabeled patches."""
+        return self._each(lambda tensor: tensor.tensor_split(number)[i])
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         def changed(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else change(tensor)
@@ -166,7 +170,7 @@ class PatchDataset(Dataset[Batch]):
         self.stage = zlib.crc32(stage.encode())
         self.stride = stride
         self.segments = segments
-        self.share = share_of(settings.batch_size)
+        self.share = share_of(settings.batch_size, settings.accumulate)
         self.shape = patch_shape(settings.patch_zyx, [*labeled, *unlabeled])
         self.cache = ChunkCache(CACHED)
         present = np.unique(np.concatenate([s.particle for s in labeled]))

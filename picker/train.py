@@ -276,12 +276,8 @@ def run_stage(
         rate = learning_rate_at(state.step, settings)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        with autocast:
-            losses = _losses(stage, state, forward, batch.to(device))
-        loss = torch.stack(list(losses.values())).sum()
         optimizer.zero_grad(set_to_none=True)
-        # Each process has its part of the loss; gradients are averaged over them.
-        (num_processes() * loss).backward()
+        losses = _add_gradients(stage, state, forward, batch.to(device), autocast)
         norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 10.0)
         # See `trains_in_bfloat16`; one such step must not poison the weights.
         if torch.isfinite(norm):
@@ -303,7 +299,7 @@ def run_stage(
             since, since_step = time.monotonic(), state.step
             row = {
                 "step": state.step,
-                "loss": total(loss).item(),
+                "loss": total(torch.stack(list(losses.values())).sum()).item(),
                 **{name: total(value).item() for name, value in losses.items()},
                 "learning_rate": rate,
                 "gradient_norm": norm.item(),
@@ -365,6 +361,41 @@ def _ema_decay(stage: Stage) -> float:
     if getattr(stage.settings, "mean_teacher", True):
         return stage.settings.ema_decay
     return 1.0  # the teacher stays what burn-in made it
+
+
+def _add_gradients(
+    stage: Stage,
+    state: TrainingState,
+    student: nn.Module,
+    batch: Batch,
+    autocast: torch.autocast,
+) -> dict[str, Tensor]:
+    """Add the gradients of a batch, part by part; return the means of its losses.
+
+    Raises
+    ------
+    ValueError
+        If a part is too much for the GPU's memory.
+    """
+    number = stage.shared.accumulate
+    means: dict[str, Tensor] = {}
+    try:
+        for i in range(number):
+            part = batch.part(i, number)
+            with autocast:
+                losses = _losses(stage, state, student, part)
+            loss = torch.stack(list(losses.values())).sum() / number
+            # Each process has its share of the loss; gradients are averaged over them.
+            (num_processes() * loss).backward()
+            for name, value in losses.items():
+                means[name] = means.get(name, 0) + value.detach() / number
+    except torch.OutOfMemoryError as error:
+        raise ValueError(
+            f"{stage.name}: {len(part.labeled) + len(part.weak)} patches of"
+            f" {tuple(part.labeled.shape[2:])} voxels do not fit into the GPU's memory;"
+            " raise train.accumulate up to train.batch_size, or lower train.patch_zyx"
+        ) from error
+    return means
 
 
 def _losses(

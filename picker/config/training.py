@@ -105,6 +105,9 @@ class TrainSettings(Settings):
     """Size of a training patch [voxels]; cut down to the smallest tomogram."""
     batch_size: Count = 2
     """Labeled patches in a step; co-training adds as many unlabeled ones."""
+    accumulate: Count = 1
+    """Parts that a batch is computed in, one after the other; each has batch statistics
+    of its own. More than 1 saves memory."""
     background_weight: Positive = 4.0
     """lambda of the reweighted loss: weight of background against particles."""
     sigma_per_radius: Positive = 0.5
@@ -131,6 +134,15 @@ class TrainSettings(Settings):
     """Minutes between checkpoints; whichever comes first."""
     augment: AugmentSettings = AugmentSettings()
     """How patches are changed."""
+
+    @model_validator(mode="after")
+    def _parts_are_equal(self) -> Self:
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"batch_size is {self.batch_size}, accumulate {self.accumulate};"
+                f" expected a multiple of {self.accumulate} as batch_size"
+            )
+        return self
 
 
 class BurnInSettings(Settings):

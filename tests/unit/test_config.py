@@ -21,6 +21,7 @@ from picker.config import (
     Split,
     TomogramRow,
     TomogramsSettings,
+    TrainSettings,
     checked_name,
     explained,
 )
@@ -208,6 +209,12 @@ def test_widths_and_blocks_have_one_length() -> None:
         match=r"widths names 2 stages, model\.blocks 3; give as many of each",
     ):
         ModelSettings(preset="small", widths=(4, 8))
+
+
+def test_a_batch_has_equal_parts() -> None:
+    with pytest.raises(ValidationError, match="is 3, accumulate 2; expected a mult"):
+        TrainSettings(batch_size=3, accumulate=2)
+    assert TrainSettings(batch_size=4, accumulate=2).accumulate == 2
 
 
 def test_dropblock_size_is_odd() -> None:

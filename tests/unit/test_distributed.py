@@ -109,7 +109,9 @@ def test_all_wait_as_long_as_the_first_does_for_its_claim(tmp_path):
 def uneven(rank):
     with pytest.raises(ValueError, match=r"batch_size is 3, but 2 processes train"):
         share_of(3)
-    assert list(share_of(4)) == [rank, rank + 2]
+    with pytest.raises(ValueError, match=r"6, but 2 processes train in 2 parts"):
+        share_of(6, parts=2)
+    assert list(share_of(4)) == list(share_of(4, parts=2)) == [rank, rank + 2]
 
 
 def test_a_batch_is_shared_out_evenly_or_not_at_all():

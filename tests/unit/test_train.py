@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,6 +111,58 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+class Twins(PatchDataset):
+    """Each batch is one patch of each kind, as often as it has patches."""
+
+    def __getitem__(self, step):
+        def twins(patches):
+            return patches[:1].expand(len(patches), -1, -1, -1, -1)
+
+        batch = super().__getitem__(step)
+        return replace(
+            batch,
+            labeled=twins(batch.labeled),
+            target=twins(batch.target),
+            weak=twins(batch.weak),
+            strong=twins(batch.strong),
+        )
+
+
+@pytest.mark.parametrize("kind", [BurnInSettings, CoTrainSettings])
+def test_a_batch_in_parts_gives_the_same_gradients(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("tests.unit.test_train.PatchDataset", Twins)
+    seen, weights, losses = {1: [], 2: []}, [], []
+    for accumulate, sizes in seen.items():
+        model = small_model()
+        model.register_forward_hook(  # the teacher's copy has it too
+            lambda module, given, _, sizes=sizes: (
+                sizes.append(len(given[0])) if module.training else None
+            )
+        )
+        folder = tmp_path / str(accumulate)
+        folder.mkdir()
+        shared = SHARED.model_copy(update={"accumulate": accumulate})
+        train(folder, kind(steps=4), shared, model)
+        weights.append(dict(model.named_parameters()))
+        losses.append(float(rows(folder)[0]["loss"]))
+    whole = 4 if kind is CoTrainSettings else 2
+    assert seen == {1: 4 * [whole], 2: 8 * [whole // 2]}
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, rtol=1e-4, atol=1e-5)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+def test_a_patch_too_large_for_the_gpu_says_what_to_set(tmp_path):
+    model = small_model()
+
+    def refuse(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    model.register_forward_pre_hook(refuse)
+    with pytest.raises(ValueError, match=r"2 patches of \(16, 24, 24\).*accumulate"):
+        train(tmp_path, BurnInSettings(steps=2), model=model)
 
 
 def test_schedule_warms_up_and_falls_along_a_cosine():
