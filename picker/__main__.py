@@ -21,7 +21,7 @@ VERBS = {
     "predict": "find candidates in tomograms with a trained model",
     "calibrate": "choose each particle's threshold from labeled tomograms",
     "pick": "turn candidates into picks",
-    "label-next": "say where the model hesitates most",
+    "label-next": "say which regions to label next",
     "evaluate": "hold picks against the truth",
     "export": "write picks for RELION, Warp, copick and other programs",
     "convert": "turn files of picks of any kind into another kind",

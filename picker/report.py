@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 200  # longest table of tomograms
 FIRST_ROWS = 50  # rows shown of a longer one
-LEAST_SURE = 5  # tomograms that are proposed to be labeled next
+NAMED = 5  # tomograms to label next, and those to distrust
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,9 +113,9 @@ class ReportData:
     estimate
         Rows of the pick stage's table of what to expect without truth.
     label_next
-        Tomograms without labels, the least sure first.
+        Tomograms without labels, those that teach the most first.
     regions
-        Rows of the table of regions to label, the least decided first.
+        Rows of the table of regions to label, the fullest first.
     costs
         What each stage took, in the order of the stages.
     pictures
@@ -183,10 +183,9 @@ def render_report(data: ReportData) -> str:
         rows=done if len(done) <= MAX_ROWS else done[:FIRST_ROWS],
         max_rows=MAX_ROWS,
         first_rows=FIRST_ROWS,
-        least_sure=(
-            data.label_next[:LEAST_SURE] if len(data.label_next) > LEAST_SURE else []
-        ),
-        regions=data.regions[:LEAST_SURE],
+        least_sure=_least_sure(done)[:NAMED] if len(data.label_next) > NAMED else [],
+        label_next=data.label_next[:NAMED] if len(data.label_next) > NAMED else [],
+        regions=data.regions[:NAMED],
         totals=counts.sum(axis=0).tolist(),
         spread=[_spread(counts[:, i]) for i in range(len(names))] if done else [],
         metrics=metrics,
@@ -278,6 +277,13 @@ def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             lines[prefix + key] = value if isinstance(value, str) else json.dumps(value)
     return lines
+
+
+def _least_sure(tomograms: Sequence[TomogramRecord]) -> list[str]:
+    """Return the tomograms without labels, those with the lowest mean score first."""
+    chosen = [t for t in tomograms if t.split in ("unlabeled", "predict")]
+    chosen.sort(key=lambda t: -1.0 if t.mean_score is None else t.mean_score)
+    return [tomogram.tomogram for tomogram in chosen]
 
 
 def _spread(counts: NDArray[np.int64]) -> dict[str, float]:

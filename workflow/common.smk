@@ -103,7 +103,7 @@ def truth_is_known():
 
 
 def regions_to_label():
-    """Return the folder that says where the model hesitates, if there is anything left."""
+    """Return the folder that says what to label next, if there is anything left."""
     left = any(row.split in ("unlabeled", "predict") for row in rows)
     return [f"results/{METHOD}/label_next"] if left else []
 

@@ -53,10 +53,10 @@ class PickSettings(Settings):
 
 
 class LabelNextSettings(Settings):
-    """What a person should look at next."""
+    """What a person should label next."""
 
     tomograms: Annotated[int, Field(ge=0)] = 10
-    """Regions are named in so many tomograms, those that the model is least sure of."""
+    """Regions are named in so many tomograms, those with the most picks."""
     regions: Count = 3
     """Regions in each of them."""
     radius: Positive = 500.0

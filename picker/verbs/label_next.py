@@ -1,9 +1,9 @@
-"""Say where the model hesitates: regions of the tomograms that it is least sure of.
+"""Say what to label next: the fullest regions of the tomograms with the most picks.
 
-For each of those tomograms there are the regions' undecided candidates as STAR (the
-score is how undecided), an IMOD model with the regions as spheres, which ChimeraX opens
-too, and a mask of the regions. Pick all particles in the regions, and give both to the
-table: the mask says that nobody looked elsewhere.
+For each of those tomograms there are the regions' picks as STAR, an IMOD model with
+the regions as spheres, which ChimeraX opens too, and a mask of the regions. Mend the
+picks in the regions, and give both to the table: the mask says that nobody looked
+elsewhere.
 """
 
 from __future__ import annotations
@@ -17,23 +17,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.claim import claimed
-from picker.config import LabelNextSettings, Particle, PickSettings
+from picker.config import LabelNextSettings, Particle
 from picker.formats.imod import write_models
 from picker.formats.ome_zarr import write_volume
 from picker.formats.records import TomogramPicks
 from picker.formats.star import read_picks, write_picks
 from picker.formats.volume import read_mask
 from picker.picks import Picks, concatenate, picks_from_arrays
-from picker.select import select_picks
+from picker.regions import fullest_regions
 from picker.tomogram import index_from_position
-from picker.uncertainty import uncertain_regions, uncertainty
 from picker.verbs.common import (
     add_settings,
     logger,
     read_manifests,
     read_particles,
     read_section,
-    read_thresholds,
     write_text,
 )
 
@@ -51,13 +49,12 @@ REGION = "region"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
-        "--manifests", nargs="+", type=Path, required=True, help="predicted shards"
+        "--picks", type=Path, required=True, help="manifest of the verb pick"
     )
-    parser.add_argument("--thresholds", type=Path, required=True, help="JSON")
     parser.add_argument(
         "--ranking", type=Path, required=True, help="label_next.tsv of the verb pick"
     )
-    add_settings(parser, "particles, pick, label_next")
+    add_settings(parser, "particles, label_next")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
 
 
@@ -74,77 +71,47 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
     settings = read_section(arguments.settings, "label_next", LabelNextSettings)
-    pick = read_section(arguments.settings, "pick", PickSettings)
     particles = read_particles(arguments.settings)
-    thresholds = read_thresholds(arguments.thresholds) | pick.thresholds
-    entries = {entry.tomogram: entry for entry in read_manifests(arguments.manifests)}
+    entries = {entry.tomogram: entry for entry in read_manifests([arguments.picks])}
     with arguments.ranking.open(newline="") as file:
         ranked = [row["tomogram"] for row in csv.DictReader(file, delimiter="\t")]
-    rows: list[tuple[float, str]] = []
+    rows: list[tuple[int, str]] = []
     for name in ranked[: settings.tomograms]:
-        found = _undecided(entries[name], particles, thresholds, pick)
-        centre, held = uncertain_regions(
-            found.position_zyx, found.score, settings.radius, settings.regions
+        picks = read_picks(entries[name].path)
+        centre, held = fullest_regions(
+            picks.position_zyx, settings.radius, settings.regions
         )
-        regions = found.position_zyx[centre]
+        regions = picks.position_zyx[centre]
         if not len(regions):
-            logger.info("%s: no undecided candidate", name)
+            logger.info("%s: no picks", name)
             continue
-        away = np.linalg.norm(found.position_zyx[:, None] - regions, axis=2)
-        inside = found.select((away <= settings.radius).any(axis=1) & (found.score > 0))
+        away = np.linalg.norm(picks.position_zyx[:, None] - regions, axis=2)
+        inside = picks.select((away <= settings.radius).any(axis=1))
         _write_tomogram(
             folder, entries[name], inside, regions, particles, settings.radius
         )
-        for place, value, distance in zip(regions, held, away.T, strict=True):
-            number = int(((distance <= settings.radius) & (found.score > 0)).sum())
+        for place, number in zip(regions, held, strict=True):
             x_y_z = "\t".join(f"{value:.1f}" for value in place[::-1])
-            rows.append((value, f"{name}\t{x_y_z}\t{value:.2f}\t{number}\n"))
+            rows.append((number, f"{name}\t{x_y_z}\t{number}\n"))
         logger.info("%s: %d regions to label", name, len(regions))
     rows.sort(key=lambda row: -row[0])
-    head = "tomogram\tx\ty\tz\tuncertainty\tundecided\n"
+    head = "tomogram\tx\ty\tz\tpicks\n"
     write_text(folder / "regions.tsv", head + "".join(text for _, text in rows))
-
-
-def _undecided(
-    entry: Entry,
-    particles: tuple[Particle, ...],
-    thresholds: dict[str, float],
-    settings: PickSettings,
-) -> Picks:
-    """Return one tomogram's candidates, the score being how undecided each is."""
-    uncut = settings.model_copy(
-        update={"thresholds": {particle.name: 0.0 for particle in particles}}
-    )
-    found = select_picks(
-        read_picks(entry.path),
-        particles,
-        thresholds,
-        uncut,
-        entry.voxel_size,
-        entry.shape_zyx,
-        read_mask(entry.mask) if entry.mask else None,
-    )
-    cut = np.array([thresholds[str(name)] for name in found.particle], np.float64)
-    return picks_from_arrays(
-        found.position_zyx,
-        found.particle.tolist(),
-        uncertainty(found.score, cut).astype(np.float32),
-    )
 
 
 def _write_tomogram(
     folder: Path,
     entry: Entry,
-    undecided: Picks,
+    inside: Picks,
     regions: NDArray[np.float64],
     particles: tuple[Particle, ...],
     radius: float,
 ) -> None:
-    """Write one tomogram's undecided candidates, regions and mask."""
+    """Write one tomogram's picks in the regions, the regions and their mask."""
     name = entry.tomogram
     voxel_size, shape_zyx = entry.geometry
-    write_picks(folder / f"{name}.star", undecided, {"tomogram": name})
-    both = concatenate([undecided, picks_from_arrays(regions, [REGION] * len(regions))])
+    write_picks(folder / f"{name}.star", inside, {"tomogram": name})
+    both = concatenate([inside, picks_from_arrays(regions, [REGION] * len(regions))])
     try:
         write_models(
             folder,

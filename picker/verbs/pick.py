@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--label-next",
         type=Path,
-        help="TSV to write: tomograms without labels, the least sure first",
+        help="TSV to write: tomograms without labels, the most picks first",
     )
     parser.add_argument(
         "--estimate",
@@ -188,17 +188,17 @@ def _selected(
 
 
 def label_next(entries: list[Entry]) -> str:
-    """Return a table of the tomograms without labels, the least sure first.
+    """Return a table of the tomograms without labels, the most picks first.
 
-    The lower the mean score of a tomogram's picks, the less it is like those that the
-    model was trained on, and the more of its picks are wrong or missing.
+    Clear and full ones teach the most. The least sure ones, by the mean score of their
+    picks, are those to distrust; to label them did not pay (docs/accuracy.md).
     """
     chosen = [
         entry
         for entry in entries
         if entry.split in ("unlabeled", "predict") and not entry.error
     ]
-    chosen.sort(key=lambda e: -1.0 if e.mean_score is None else e.mean_score)
+    chosen.sort(key=lambda entry: -sum(entry.counts.values()))
     lines = [("tomogram", "split", "mean_score", "picks")]
     lines += [
         (

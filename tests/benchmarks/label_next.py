@@ -3,10 +3,11 @@
 python tests/benchmarks/label_next.py --seeds 0 1 2 --out label_next.tsv
 
 A network is trained on two labeled phantoms; then anew, in as many steps, with more
-labels: of the two least sure tomograms, of two others drawn by chance, of the regions
-that are named, or of as many such regions anywhere. Prints seed, way, mean F1@0.5 on
-test phantoms with the best thresholds there (so that networks are compared), and the
-number of labels.
+labels: of the two tomograms with the most picks, as label_next.tsv has them, of the two
+that are the least or the most sure, of two drawn by chance; of the regions that are
+named, or of as many such regions anywhere. Prints seed, way, mean F1@0.5 on test
+phantoms with the best thresholds there (so that networks are compared), and the number
+of labels.
 """
 
 import argparse
@@ -32,11 +33,11 @@ from picker.config import (
 from picker.models import build_model
 from picker.patches import PatchDataset, PatchSource
 from picker.predict import Predictor, choose_device
+from picker.regions import fullest_regions
 from picker.select import select_picks
 from picker.simulate import simulate_tomogram
 from picker.tomogram import index_from_position
 from picker.train import Stage, run_stage
-from picker.uncertainty import uncertain_regions, uncertainty
 
 PARTICLES = (
     Particle(name="ribosome", radius=120),
@@ -114,16 +115,6 @@ def thresholds(found, tomograms):
     return calibrate(found, truth, PARTICLES, CalibrateSettings())
 
 
-def least_sure_first(found, cut, tomograms):
-    """Return the tomograms in the order of label_next.tsv."""
-
-    def mean_score(one):
-        picks = apart(found, one, cut)
-        return picks.score.mean() if len(picks) else -1.0
-
-    return sorted(tomograms, key=mean_score)
-
-
 def apart(found, one, cut):
     tomogram = one[0]
     return select_picks(
@@ -136,13 +127,9 @@ def apart(found, one, cut):
     )
 
 
-def named_regions(found, one, cut):
+def named_regions(picks):
     """Return the centres [Å] that label-next names in a tomogram."""
-    picks = apart(found, one, dict.fromkeys(cut, 0.0))
-    at = np.array([cut[str(name)] for name in picks.particle])
-    centre, _ = uncertain_regions(
-        picks.position_zyx, uncertainty(picks.score, at), RADIUS, REGIONS
-    )
+    centre, _ = fullest_regions(picks.position_zyx, RADIUS, REGIONS)
     return picks.position_zyx[centre]
 
 
@@ -175,20 +162,38 @@ def compare(seed, steps):
     known = candidates(predictor, labeled)
     cut = {n: v.threshold for n, v in thresholds(known, labeled).items()}
     found = candidates(predictor, unlabeled)
-    ranked = least_sure_first(found, cut, unlabeled)
-    top = ranked[:NUM_MORE]
-    drawn = [unlabeled[i] for i in rng.permutation(len(unlabeled))[: 2 * NUM_MORE]]
+    picks = {one[0].name: apart(found, one, cut) for one in unlabeled}
+
+    def first(measure):
+        """Return the tomograms whose picks have the most of something, by name."""
+        ranked = sorted(unlabeled, key=lambda one: -measure(picks[one[0].name]))
+        return sorted(ranked[:NUM_MORE], key=lambda one: one[0].name)
+
+    def mean_score(picks):
+        return picks.score.mean() if len(picks) else -1.0
+
+    fullest = first(len)
+    order = rng.permutation(len(unlabeled))
+    drawn = [
+        sorted((unlabeled[i] for i in numbers), key=lambda one: one[0].name)
+        for numbers in order[: 3 * NUM_MORE].reshape(3, NUM_MORE)
+    ]
     ways = {
-        "least sure": [source(*one) for one in top],
-        "by chance 1": [source(*one) for one in drawn[:NUM_MORE]],
-        "by chance 2": [source(*one) for one in drawn[NUM_MORE:]],
-        "surest": [source(*one) for one in ranked[-NUM_MORE:]],
-        "named regions": [source(*one, named_regions(found, one, cut)) for one in top],
-        "regions by chance 1": [
-            source(*one, random_regions(one, rng)) for one in drawn[:NUM_MORE]
+        "most picks": [source(*one) for one in fullest],
+        "least sure": [source(*one) for one in first(lambda picks: -mean_score(picks))],
+        "surest": [source(*one) for one in first(mean_score)],
+        **{
+            f"by chance {number}": [source(*one) for one in chosen]
+            for number, chosen in enumerate(drawn, 1)
+        },
+        "named regions": [
+            source(*one, named_regions(picks[one[0].name])) for one in fullest
         ],
-        "regions by chance 2": [
-            source(*one, random_regions(one, rng)) for one in drawn[NUM_MORE:]
+        "regions by chance in the same": [
+            source(*one, random_regions(one, rng)) for one in fullest
+        ],
+        "regions by chance": [
+            source(*one, random_regions(one, rng)) for one in drawn[0]
         ],
     }
     for way, more in ways.items():

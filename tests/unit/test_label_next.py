@@ -1,4 +1,4 @@
-"""The verb label-next: candidates in, things to open in other programs out."""
+"""The verb label-next: picks in, things to open in other programs out."""
 
 import json
 
@@ -21,12 +21,12 @@ def project(tmp_path, monkeypatch):
     places = [
         *([100.0, 100.0, 100.0], [100.0, 130.0, 100.0]),  # the first region
         [100.0, 300.0, 500.0],  # the second
-        [100.0, 100.0, 500.0],  # decided
+        [100.0, 150.0, 500.0],  # its ball would overlap the second one
     ]
+    names = ["ribosome", "virus", "ribosome", "ribosome"]
     entries = []
-    for name, scores in (("TS_a", [0.5, 0.6, 0.5, 0.99]), ("TS_b", [0.5, 0.6, 0.5, 1])):
-        names = ["ribosome", "virus", "ribosome", "ribosome"]
-        found = picks_from_arrays(places, names, scores)
+    for name, number in (("TS_a", 4), ("TS_b", 2)):
+        found = picks_from_arrays(places[:number], names[:number], [0.8] * number)
         star.write_picks(tmp_path / f"{name}.star", found)
         entries.append(
             Entry(
@@ -44,20 +44,18 @@ def project(tmp_path, monkeypatch):
     mask[:, :25] = 1  # y up to 240 Å
     ome_zarr.write_volume(tmp_path / "mask.zarr", mask, 10.0, {})
     entries[1] = entries[1].model_copy(update={"mask": tmp_path / "mask.zarr"})
-    write_manifest(tmp_path / "predicted.json", entries)
+    write_manifest(tmp_path / "picked.json", entries)
     classes = [
         {"name": "ribosome", "radius": 20},
         {"name": "virus", "radius": 30},
     ]
     (tmp_path / "particles.json").write_text(json.dumps(classes))
-    thresholds = {"ribosome": {"threshold": 0.5}, "virus": {"threshold": 0.6}}
-    (tmp_path / "t.json").write_text(json.dumps(thresholds))
     (tmp_path / "label_next.json").write_text(json.dumps({"radius": RADIUS}))
     (tmp_path / "next.tsv").write_text(
         "tomogram\tsplit\nTS_b\tunlabeled\nTS_a\tpredict\n"
     )
-    words = "label-next --manifests predicted.json --thresholds t.json --output out"
-    words += " --ranking next.tsv --settings particles.json label_next.json"
+    words = "label-next --picks picked.json --ranking next.tsv --output out"
+    words += " --settings particles.json label_next.json"
     return words.split()
 
 
@@ -65,14 +63,14 @@ def test_regions_are_ranked_over_all_tomograms(project, tmp_path):
     assert main(project) == 0
     lines = (tmp_path / "out" / "regions.tsv").read_text().splitlines()
     assert lines == [
-        "tomogram\tx\ty\tz\tuncertainty\tundecided",
-        "TS_b\t100.0\t100.0\t100.0\t2.00\t2",
-        "TS_a\t100.0\t100.0\t100.0\t2.00\t2",
-        "TS_a\t500.0\t300.0\t100.0\t1.00\t1",  # in TS_b it lies outside of the mask
+        "tomogram\tx\ty\tz\tpicks",
+        "TS_b\t100.0\t100.0\t100.0\t2",
+        "TS_a\t100.0\t100.0\t100.0\t2",
+        "TS_a\t500.0\t300.0\t100.0\t1",
     ]
 
 
-def test_a_model_shows_regions_and_candidates_where_they_are(project, tmp_path):
+def test_a_model_shows_regions_and_their_picks_where_they_are(project, tmp_path):
     assert main(project) == 0
     found = imod.read_model(tmp_path / "out" / "TS_a.mod")
     by_name = {}
@@ -84,9 +82,9 @@ def test_a_model_shows_regions_and_candidates_where_they_are(project, tmp_path):
         "virus": [[10, 13, 10]],
         "region": [[10, 10, 10], [10, 30, 50]],
     }
-    undecided = star.read_picks(tmp_path / "out" / "TS_a.star")
-    assert undecided.particle.tolist() == ["ribosome", "ribosome", "virus"]
-    assert undecided.score == pytest.approx([1, 1, 1])
+    inside = star.read_picks(tmp_path / "out" / "TS_a.star")
+    assert inside.particle.tolist() == ["ribosome", "virus", "ribosome"]
+    assert inside.score == pytest.approx([0.8, 0.8, 0.8])
 
 
 def test_a_mask_says_where_a_person_looked(project, tmp_path):
@@ -100,7 +98,7 @@ def test_a_mask_says_where_a_person_looked(project, tmp_path):
     assert np.array_equal(inside, first & (y <= 240))
 
 
-def test_only_the_least_sure_tomograms_are_looked_at(project, tmp_path):
+def test_only_the_first_tomograms_are_looked_at(project, tmp_path):
     (tmp_path / "label_next.json").write_text('{"tomograms": 1, "regions": 1}')
     assert main(project) == 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
@@ -119,9 +117,6 @@ def test_a_name_too_long_for_imod_costs_the_models_alone(project, tmp_path, caps
     classes = json.loads((tmp_path / "particles.json").read_text())
     classes.append({"name": "x" * 80, "radius": 20})
     (tmp_path / "particles.json").write_text(json.dumps(classes))
-    thresholds = json.loads((tmp_path / "t.json").read_text())
-    thresholds["x" * 80] = {"threshold": 0.5}
-    (tmp_path / "t.json").write_text(json.dumps(thresholds))
     assert main(project) == 0
     assert "TS_a has no IMOD model: particle xxx" in capsys.readouterr().err
     names = {path.name for path in (tmp_path / "out").iterdir()}
@@ -129,7 +124,7 @@ def test_a_name_too_long_for_imod_costs_the_models_alone(project, tmp_path, caps
     assert not [name for name in names if name.endswith(".mod")]
 
 
-def test_tomograms_without_a_candidate_have_no_region(project, tmp_path):
+def test_tomograms_without_a_pick_have_no_region(project, tmp_path):
     for name in ("TS_a", "TS_b"):
         star.write_picks(tmp_path / f"{name}.star", picks_from_arrays([], []))
     assert main(project) == 0

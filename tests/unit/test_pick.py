@@ -11,7 +11,7 @@ from picker.verbs.common import Entry, read_manifests, write_manifest
 
 SPLITS = {
     "TS_a": ("unlabeled", [0.9, 0.7]),
-    "TS_b": ("predict", [0.6, 0.65, 0.2]),
+    "TS_b": ("predict", [0.6, 0.65, 0.65, 0.2]),
     "TS_c": ("unlabeled", [0.3]),
     "TS_d": ("labeled", [0.6]),
     "TS_e": ("test", [0.6]),
@@ -47,20 +47,20 @@ def project(tmp_path, monkeypatch):
     return words.split()
 
 
-def test_tomograms_without_labels_are_ranked_the_least_sure_first(project, tmp_path):
+def test_tomograms_without_labels_are_ranked_the_fullest_first(project, tmp_path):
     assert main(["pick", *project]) == 0
     assert (tmp_path / "next.tsv").read_text().splitlines() == [
         "tomogram\tsplit\tmean_score\tpicks",
-        "TS_c\tunlabeled\t\t0",
-        "TS_b\tpredict\t0.625\t2",
+        "TS_b\tpredict\t0.6333\t3",
         "TS_a\tunlabeled\t0.8\t2",
+        "TS_c\tunlabeled\t\t0",
     ]
     found = {
         e.tomogram: e.mean_score for e in read_manifests([tmp_path / "picked.json"])
     }
     assert found == {
         "TS_a": 0.8,
-        "TS_b": 0.625,
+        "TS_b": 0.6333,
         "TS_c": None,
         "TS_d": 0.6,
         "TS_e": 0.6,
@@ -95,6 +95,6 @@ def test_what_to_expect_is_told_where_held_out_tomograms_tell(
         assert lines == [
             # .9 and .7 of TS_a are picked, .3 of TS_c is not
             "unlabeled\tribosome\t2\t2\t0.800\t0.674",
-            "predict\tribosome\t1\t2\t0.625\t0.690",
+            "predict\tribosome\t1\t3\t0.633\t0.724",
             "test\tribosome\t1\t1\t0.600\t0.800",
         ]

@@ -163,12 +163,20 @@ def test_tomograms_are_compared_the_worst_first() -> None:
     assert "the worst first" not in render_report(full_report(by_tomogram=alone))
 
 
-def test_the_least_sure_tomograms_without_labels_are_to_be_labeled_next() -> None:
-    ranked = [f"TS_{i}" for i in (2, 4, 3, 1, 5, 0)]
-    html = render_report(full_report(label_next=ranked))
+def test_which_tomograms_to_distrust_and_which_to_label_next_is_said() -> None:
+    scores = {1: 0.8, 2: None, 3: 0.7, 4: 0.5, 5: 0.9, 6: 0.95}
+    records = [
+        TomogramRecord(tomogram=f"TS_{i}", split="unlabeled", mean_score=score)
+        for i, score in scores.items()
+    ]
+    records.append(TomogramRecord(tomogram="known", split="test", mean_score=0.1))
+    ranked = [f"TS_{i}" for i in (6, 4, 3, 1, 5, 2)]
+    html = render_report(full_report(tomograms=records, label_next=ranked))
     assert "Least sure: <b>TS_2, TS_4, TS_3, TS_1, TS_5</b>" in html
-    few = render_report(full_report(label_next=ranked[:5]))
+    assert "To label next: <b>TS_6, TS_4, TS_3, TS_1, TS_5</b>" in html
+    few = render_report(full_report(tomograms=records, label_next=ranked[:5]))
     assert "Least sure:" not in few
+    assert "To label next:" not in few
 
 
 def test_what_to_expect_where_nobody_looked_is_shown_with_the_curves() -> None:

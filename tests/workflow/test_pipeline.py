@@ -87,7 +87,7 @@ def test_validation_tomograms_tell_what_to_expect_of_the_others(project):
     for name in named:
         assert (folder / f"{name}.mod").is_file()
         assert read_mask(folder / f"{name}_mask.zarr", (24, 48, 56)).any()
-    assert "Where the model hesitates most" in page
+    assert "Regions with the most picks" in page
 
 
 def test_thresholds_rest_on_noisy_copies_too(finished):

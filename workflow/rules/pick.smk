@@ -53,13 +53,12 @@ rule pick:
         """
 
 
-# Where the model hesitates most, as picks to look at.
+# What to label next, as picks to mend.
 rule label_next:
     input:
-        manifests=manifests(PREDICTED, "unlabeled", "predict"),
-        thresholds="results/{method}/models/thresholds.json",
+        picks=PICKED,
         ranking="results/{method}/label_next.tsv",
-        settings=settings_files("particles", "pick", "label_next"),
+        settings=settings_files("particles", "label_next"),
     output:
         directory("results/{method}/label_next"),
     log:
@@ -72,7 +71,6 @@ rule label_next:
         version=__version__,
     shell:
         r"""
-        python -m picker label-next --manifests {input.manifests} \
-            --thresholds {input.thresholds} --ranking {input.ranking} \
+        python -m picker label-next --picks {input.picks} --ranking {input.ranking} \
             --settings {input.settings} --output {output} >{log} 2>&1
         """
