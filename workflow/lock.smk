@@ -24,31 +24,35 @@ MINE = STARTED / f"{ME['host']}.{ME['pid']}.json"
 
 
 def say_who_may_lock():
-    """Leave word of this process before it locks, until it ends other than killed."""
-    STARTED.mkdir(parents=True, exist_ok=True)
-    with written_whole(MINE) as temporary:
-        temporary.write_text(json.dumps(ME))
+    """Leave word of this process before it locks, until it ends other than killed.
+
+    Without it this one's lock stays if it is killed; so a folder that cannot be written,
+    in which it cannot lock either, is no error.
+    """
     # Snakemake goes back to the folder that it was called from before it ends.
     atexit.register(MINE.absolute().unlink, missing_ok=True)
+    with contextlib.suppress(OSError):
+        STARTED.mkdir(parents=True, exist_ok=True)
+        with written_whole(MINE) as temporary:
+            temporary.write_text(json.dumps(ME))
 
 
 def others_who_may_lock():
-    """Return what other runs that started here, and were not seen to end, said."""
-    found = []
-    for path in STARTED.glob("*.json"):
-        with contextlib.suppress(FileNotFoundError):  # it ended just now
-            found.append(json.loads(path.read_text()))
-    return [run for run in found if run != ME]
+    """Return word of other runs that started here and did not end by themselves.
+
+    Their names say enough where a power cut took the text.
+    """
+    found = {}
+    for path in set(STARTED.glob("*.json")) - {MINE}:
+        host, _, pid = path.stem.rpartition(".")
+        found[path] = {"host": host, "pid": int(pid)}
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            found[path] |= json.loads(path.read_text())
+    return found
 
 
 def record_run():
-    """Write who runs what, for the next run and for `picker status`.
-
-    Snakemake calls it while it holds the lock: who else left word does not.
-    """
-    for path in STARTED.glob("*.json"):
-        path.unlink(missing_ok=True)
-    say_who_may_lock()
+    """Write who runs what, for the next run and for `picker status`."""
     text = json.dumps(
         ME
         | {
@@ -75,24 +79,32 @@ def is_over(run):
     return here and not is_alive(run["pid"], run.get("started"))
 
 
-def remove_lock_of_the_dead():
-    """Remove Snakemake's lock if whoever may have taken it is known to be over."""
+def is_locked():
+    """Return whether a run may be at work here; remove the lock of one that is over.
+
+    A lock does not say whose it is, and several that share no file may go on at once:
+    whoever left word may have taken it. Locks are looked for first, for word is older.
+    """
     locks = [path for path in LOCKS.glob("*.lock")] if LOCKS.is_dir() else []
     runs = others_who_may_lock()
-    if not locks or not runs:
-        return
-    for run in runs:
-        if not is_over(run):
-            if run["host"] != ME["host"]:
-                logger.info(
-                    f"This folder is locked by {named(run)}."
-                    " If that is gone: snakemake --unlock"
-                )
-            return
+    living = [run for run in runs.values() if not is_over(run)]
+    if locks and (living or not runs):
+        who = ", ".join(map(named, living)) or "a run that left no word"
+        logger.info(
+            f"This folder is locked by {who}. If that is gone: snakemake --unlock"
+        )
+        return True
+    if workflow.output_settings.dryrun:
+        return False
     for path in locks:
         path.unlink(missing_ok=True)
-    who = ", ".join(map(named, runs))
-    logger.info(f"The run before ({who}) was killed: its lock is removed.")
+    if locks:
+        who = ", ".join(map(named, runs.values()))
+        logger.info(f"The run before ({who}) was killed: its lock is removed.")
+    for path, run in runs.items():
+        if is_over(run):
+            path.unlink(missing_ok=True)
+    return False
 
 
 def named(run):
@@ -114,10 +126,13 @@ def cancel_orphans():
 
 
 if IS_MAIN:
-    if not workflow.output_settings.dryrun:
-        say_who_may_lock()
-    remove_lock_of_the_dead()
-    # Not under a run that is alive, whose jobs and manifests these are.
-    if not any(LOCKS.glob("*.lock")):
-        cancel_orphans()
-        forget_untrue_manifests(Path(path) for path in every_manifest())
+    if "--unlock" in sys.argv:  # a person says that nobody is at work
+        for path in others_who_may_lock():
+            path.unlink(missing_ok=True)
+    else:
+        if not workflow.output_settings.dryrun:
+            say_who_may_lock()
+        # Not under a run that is alive, whose jobs and manifests these are.
+        if not is_locked():
+            cancel_orphans()
+            forget_untrue_manifests(Path(path) for path in every_manifest())

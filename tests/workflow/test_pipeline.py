@@ -398,24 +398,62 @@ def test_other_volumes_train_anew_not_from_the_old_checkpoint(copy):
     assert "burn_in 25/25" in output
 
 
+@pytest.fixture
+def lock(project):
+    path = project.folder / ".snakemake" / "locks" / "0.output.lock"
+    path.parent.mkdir(parents=True)
+    path.write_text("results/settings/train.json\n")
+    return path
+
+
+def leave_word(project, host, pid, text):
+    said = project.folder / ".snakemake" / "started"
+    said.mkdir(exist_ok=True)
+    (said / f"{host}.{pid}.json").write_text(text)
+    return said / f"{host}.{pid}.json"
+
+
+HERE = socket.gethostname()
+NOBODY = 2**22 + 1  # above the highest number that Linux gives
+
+
 @pytest.mark.parametrize(("error", "removed"), [(0.0, False), (3600.0, True)])
 def test_a_lock_goes_with_its_run_though_its_process_number_came_again(
-    project, error, removed
+    project, lock, error, removed
 ):
-    lock = project.folder / ".snakemake" / "locks" / "0.input.lock"
-    lock.parent.mkdir(parents=True)
-    lock.touch()
     me = psutil.Process()
-    owner = {
-        "host": socket.gethostname(),
-        "pid": me.pid,
-        "started": me.create_time() - error,
-    }
-    said = project.folder / ".snakemake" / "started" / "one.json"
-    said.parent.mkdir()
-    said.write_text(json.dumps(owner))
+    owner = {"host": HERE, "pid": me.pid, "started": me.create_time() - error}
+    word = leave_word(project, HERE, me.pid, json.dumps(owner))
     project.succeed("--dry-run")
+    assert lock.exists()
+    assert word.exists()
+    output = project.run("--until", "write_settings").stdout
+    assert (f"is locked by process {me.pid} on" in output) != removed
     assert lock.exists() != removed
+    assert word.exists() != removed
+
+
+@pytest.mark.parametrize("torn", ["", '{"host"', "nothing"])
+def test_word_torn_by_a_power_cut_says_by_its_name_who_it_was(project, lock, torn):
+    leave_word(project, HERE, NOBODY, torn)
+    assert "its lock is removed" in project.succeed("--until", "write_settings")
+    assert not lock.exists()
+
+
+def test_a_lock_stays_while_one_of_those_who_may_have_taken_it_lives(project, lock):
+    dead = leave_word(project, HERE, NOBODY, "")
+    alive = leave_word(project, "elsewhere", 1, "")
+    done = project.run("--until", "write_settings")
+    assert "is locked by process 1 on elsewhere" in done.stdout
+    assert "LockException" in done.stdout
+    assert lock.exists()
+    # a run that holds a lock of other files is not sent off by one that holds none
+    project.succeed("--nolock", "--until", "write_settings")
+    assert dead.exists()
+    assert alive.exists()
+    project.succeed("--unlock")
+    assert not list(alive.parent.iterdir())
+    project.succeed("--until", "write_settings")
 
 
 def test_a_run_killed_as_soon_as_it_locks_leaves_no_lock_to_the_next(project):
@@ -432,9 +470,6 @@ def test_a_run_killed_as_soon_as_it_locks_leaves_no_lock_to_the_next(project):
     assert not list((project.folder / ".snakemake" / "started").iterdir())
 
 
-def test_a_lock_that_nobody_speaks_for_stays(project):
-    lock = project.folder / ".snakemake" / "locks" / "0.input.lock"
-    lock.parent.mkdir(parents=True)
-    lock.touch()
-    project.succeed("--dry-run")
+def test_a_lock_that_nobody_speaks_for_stays(project, lock):
+    assert "LockException" in project.run("--until", "write_settings").stdout
     assert lock.exists()
