@@ -44,13 +44,15 @@ SCATTERED = 1 << 9
 MODEL_FLAGS = (1 << 12) | (1 << 13) | (1 << 15)  # what IMOD itself sets in new models
 NANOMETRE = -9
 NAME_BYTES = 64
+REGIONS = "region-to-label"
+"""Object that says where to look, in a model to mend; its points are no picks."""
 
 
 def read_model(path: Path) -> Coordinates:
     """Return the points of all objects, in voxels from the centre of voxel 0.
 
     An object's name is its points' class if every object with points has one. Meshes
-    and everything else that a model can hold are passed over.
+    and everything else that a model can hold are passed over, `REGIONS` too.
 
     Raises
     ------
@@ -68,6 +70,8 @@ def read_model(path: Path) -> Coordinates:
     parts: list[NDArray[np.float64]] = []
     particle: list[str] = []
     for name, points in _contours(path, data):
+        if name == REGIONS:
+            continue
         names += [] if name in names else [name]
         parts.append(points)
         particle += [name] * len(points)

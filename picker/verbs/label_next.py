@@ -1,9 +1,9 @@
 """Say what to label next: the fullest regions of the tomograms with the most picks.
 
 For each of those tomograms there are the regions' picks as STAR, an IMOD model with
-the regions as spheres, which ChimeraX opens too, and a mask of the regions. Mend the
-picks in the regions, and give both to the table: the mask says that nobody looked
-elsewhere.
+the regions as spheres beside them, which ChimeraX opens too, and a mask of the
+regions. Mend the picks in the regions, and give STAR or model to the table with the
+mask, which says that nobody looked elsewhere.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 
 from picker.claim import claimed
 from picker.config import LabelNextSettings, Particle
-from picker.formats.imod import write_models
-from picker.formats.ome_zarr import write_volume
+from picker.formats.imod import REGIONS, write_models
+from picker.formats.ome_zarr import read_attributes, write_volume
 from picker.formats.records import TomogramPicks
 from picker.formats.star import read_picks, write_picks
 from picker.formats.volume import read_mask
@@ -37,13 +37,11 @@ from picker.verbs.common import (
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from picker.verbs.common import Entry
-
-REGION = "region"
-"""Name of the regions among the classes of an IMOD model."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,11 +71,14 @@ def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
     settings = read_section(arguments.settings, "label_next", LabelNextSettings)
     particles = read_particles(arguments.settings)
     entries = {entry.tomogram: entry for entry in read_manifests([arguments.picks])}
+    labeled = _labeled(list(entries.values()))
     with arguments.ranking.open(newline="") as file:
         ranked = [row["tomogram"] for row in csv.DictReader(file, delimiter="\t")]
     rows: list[tuple[int, str]] = []
     for name in ranked[: settings.tomograms]:
-        picks = read_picks(entries[name].path)
+        picks = _where_nobody_looked(
+            read_picks(entries[name].path), entries[name], labeled
+        )
         centre, held = fullest_regions(
             picks.position_zyx, settings.radius, settings.regions
         )
@@ -99,6 +100,33 @@ def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
     write_text(folder / "regions.tsv", head + "".join(text for _, text in rows))
 
 
+def _labeled(entries: Sequence[Entry]) -> dict[Path, list[Entry]]:
+    """Return the labeled rows of each file that tomograms come from."""
+    found: dict[Path, list[Entry]] = {}
+    for entry in entries:
+        if entry.split in ("labeled", "validation") and not entry.error:
+            found.setdefault(_source(entry), []).append(entry)
+    return found
+
+
+def _source(entry: Entry) -> Path:
+    """Return the file that a tomogram came from; several rows may name one."""
+    return Path(read_attributes(entry.volume)["source"]).resolve()
+
+
+def _where_nobody_looked(
+    picks: Picks, entry: Entry, labeled: Mapping[Path, Sequence[Entry]]
+) -> Picks:
+    """Return the picks outside of the regions that are labeled by now."""
+    voxel_size, shape_zyx = entry.geometry
+    index = np.rint(index_from_position(picks.position_zyx, voxel_size)).astype(int)
+    z, y, x = np.clip(index, 0, np.array(shape_zyx) - 1).T
+    seen = np.zeros(len(picks), bool)
+    for other in labeled.get(_source(entry), ()) if labeled else ():
+        seen |= read_mask(other.mask, shape_zyx)[z, y, x] if other.mask else True
+    return picks.select(~seen)
+
+
 def _write_tomogram(
     folder: Path,
     entry: Entry,
@@ -111,7 +139,7 @@ def _write_tomogram(
     name = entry.tomogram
     voxel_size, shape_zyx = entry.geometry
     write_picks(folder / f"{name}.star", inside, {"tomogram": name})
-    both = concatenate([inside, picks_from_arrays(regions, [REGION] * len(regions))])
+    both = concatenate([inside, picks_from_arrays(regions, [REGIONS] * len(regions))])
     try:
         write_models(
             folder,
@@ -123,7 +151,7 @@ def _write_tomogram(
                     picks=both,
                 )
             ],
-            [*particles, Particle(name=REGION, radius=radius, color="#ffffff")],
+            [*particles, Particle(name=REGIONS, radius=radius, color="#ffffff")],
         )
     except ValueError as error:  # IMOD's names are short; the other files do without
         logger.warning("warning: %s has no IMOD model: %s", name, error)

@@ -9,7 +9,7 @@ from picker.__main__ import main
 from picker.formats import imod, ome_zarr, star
 from picker.formats.volume import read_mask
 from picker.picks import picks_from_arrays
-from picker.verbs.common import Entry, write_manifest
+from picker.verbs.common import Entry, read_manifests, write_manifest
 
 RADIUS = 100.0
 
@@ -59,28 +59,43 @@ def project(tmp_path, monkeypatch):
     return words.split()
 
 
+def regions(folder):
+    """Return the rows of the table."""
+    head, *rows = (folder / "out" / "regions.tsv").read_text().splitlines()
+    assert head == "tomogram\tx\ty\tz\tpicks"
+    return rows
+
+
+def by_class(folder):
+    """Return the voxels of each class in the model of TS_a."""
+    found = imod.read_model(folder / "out" / "TS_a.mod")
+    voxels = {}
+    for name, value in zip(found.particle, found.value_zyx, strict=True):
+        voxels.setdefault(name, []).append(value.tolist())
+    return voxels
+
+
 def test_regions_are_ranked_over_all_tomograms(project, tmp_path):
     assert main(project) == 0
-    lines = (tmp_path / "out" / "regions.tsv").read_text().splitlines()
-    assert lines == [
-        "tomogram\tx\ty\tz\tpicks",
+    assert regions(tmp_path) == [
         "TS_b\t100.0\t100.0\t100.0\t2",
         "TS_a\t100.0\t100.0\t100.0\t2",
         "TS_a\t500.0\t300.0\t100.0\t1",
     ]
 
 
-def test_a_model_shows_regions_and_their_picks_where_they_are(project, tmp_path):
+def test_a_model_shows_regions_and_their_picks_where_they_are(
+    project, tmp_path, monkeypatch
+):
     assert main(project) == 0
-    found = imod.read_model(tmp_path / "out" / "TS_a.mod")
-    by_name = {}
-    for name, value in zip(found.particle, found.value_zyx, strict=True):
-        by_name.setdefault(name, []).append(value.tolist())
+    monkeypatch.setattr(imod, "REGIONS", "no longer told from particles")
+    assert by_class(tmp_path)["region-to-label"] == [[10, 10, 10], [10, 30, 50]]
+    monkeypatch.undo()
+    # What is read back are the picks alone, to be mended and given as they are.
     # Voxels of the file that came, 10 Å: not those of the rescaled volume.
-    assert by_name == {
+    assert by_class(tmp_path) == {
         "ribosome": [[10, 10, 10], [10, 30, 50]],
         "virus": [[10, 13, 10]],
-        "region": [[10, 10, 10], [10, 30, 50]],
     }
     inside = star.read_picks(tmp_path / "out" / "TS_a.star")
     assert inside.particle.tolist() == ["ribosome", "virus", "ribosome"]
@@ -96,6 +111,36 @@ def test_a_mask_says_where_a_person_looked(project, tmp_path):
     assert np.array_equal(inside, first | second)
     inside = read_mask(tmp_path / "out" / "TS_b_mask.zarr", (20, 40, 60))
     assert np.array_equal(inside, first & (y <= 240))
+
+
+def test_what_is_labeled_by_now_is_not_named_again(project, tmp_path):
+    """A row of the same file has labels where its mask is."""
+    entries = read_manifests([tmp_path / "picked.json"])
+    part = np.zeros((20, 40, 60), np.uint8)
+    part[:, :25] = 1  # y up to 240 Å, the first region
+    ome_zarr.write_volume(tmp_path / "part.zarr", part, 10.0, {})
+    volume = np.zeros((2, 2, 2), np.float16)
+    for name in ("TS_a", "TS_b", "TS_a_part"):
+        source = {"source": f"{name[:4]}.mrc"}
+        ome_zarr.write_volume(tmp_path / name, volume, 20.0, source)
+    looked_at = entries[0].model_copy(
+        update={
+            "tomogram": "TS_a_part",
+            "split": "labeled",
+            "volume": tmp_path / "TS_a_part",
+            "mask": tmp_path / "part.zarr",
+        }
+    )
+    write_manifest(tmp_path / "picked.json", [*entries, looked_at])
+    assert main(project) == 0
+    assert [line.split("\t") for line in regions(tmp_path)] == [
+        ["TS_b", "100.0", "100.0", "100.0", "2"],
+        ["TS_a", "500.0", "300.0", "100.0", "1"],
+    ]
+    whole = looked_at.model_copy(update={"mask": None})
+    write_manifest(tmp_path / "picked.json", [*entries, whole])
+    assert main(project) == 0
+    assert [line.split("\t")[0] for line in regions(tmp_path)] == ["TS_b"]
 
 
 def test_only_the_first_tomograms_are_looked_at(project, tmp_path):
@@ -129,4 +174,4 @@ def test_tomograms_without_a_pick_have_no_region(project, tmp_path):
         star.write_picks(tmp_path / f"{name}.star", picks_from_arrays([], []))
     assert main(project) == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["regions.tsv"]
-    assert len((tmp_path / "out" / "regions.tsv").read_text().splitlines()) == 1
+    assert regions(tmp_path) == []
