@@ -393,7 +393,8 @@ def _add_gradients(
         raise ValueError(
             f"{stage.name}: {len(part.labeled) + len(part.weak)} patches of"
             f" {tuple(part.labeled.shape[2:])} voxels do not fit into the GPU's memory;"
-            " raise train.accumulate up to train.batch_size, or lower train.patch_zyx"
+            " raise train.accumulate up to train.batch_size (by the number of GPUs), or"
+            " lower train.patch_zyx"
         ) from error
     return means
 

@@ -107,7 +107,7 @@ class TrainSettings(Settings):
     """Labeled patches in a step; co-training adds as many unlabeled ones."""
     accumulate: Count = 1
     """Parts that a batch is computed in, one after the other; each has batch statistics
-    of its own. More than 1 saves memory."""
+    and denominators of the loss of its own. More than 1 saves memory."""
     background_weight: Positive = 4.0
     """lambda of the reweighted loss: weight of background against particles."""
     sigma_per_radius: Positive = 0.5
