@@ -125,16 +125,22 @@ def peaks_from_heatmap(
 def _highest_around(values: Tensor, kernel: int) -> Tensor:
     """Return the maximum of the cube around each voxel, `(z, y, x)` as `values`.
 
-    Axis by axis, which costs 3 kernel instead of kernel³ comparisons a voxel.
+    What max-pooling with a stride of 1 gives, axis by axis and along each by doubling:
+    3 log2(kernel) comparisons a voxel instead of kernel³, each of whole rows, which on
+    a CPU is several times as fast as PyTorch's pooling along the axes.
     """
-    highest = values[None, None]
+    # Nothing lies beyond a face.
+    highest = functional.pad(values, [kernel // 2] * 6, value=-torch.inf)
     for axis in range(3):
-        edges = [kernel if a == axis else 1 for a in range(3)]
-        # Max-pooling pads with -inf: nothing wraps round or shadows an edge.
-        highest = functional.max_pool3d(
-            highest, edges, stride=1, padding=[edge // 2 for edge in edges]
-        )
-    return highest[0, 0]
+        reach = 1  # highest of so many from each voxel on
+        while reach < kernel:
+            step = min(reach, kernel - reach)
+            length = highest.shape[axis] - step
+            highest = torch.maximum(
+                highest.narrow(axis, 0, length), highest.narrow(axis, step, length)
+            )
+            reach += step
+    return highest
 
 
 def _subvoxel_shift(values: Tensor, index: Tensor) -> Tensor:

@@ -17,6 +17,9 @@ from picker.models.unet import Upward
 if TYPE_CHECKING:
     from picker.models.network import Network
 
+ONEDNN = "_convolution_pointwise"
+"""What PyTorch's compiler calls on CPUs; a name of its own that may go."""
+
 
 def folded(model: Network) -> Network:
     """Return a copy that answers the same, up to rounding, in fewer passes.
@@ -70,11 +73,21 @@ def _cudnn_can(features: Tensor) -> bool:
     )
 
 
+def _onednn_can(features: Tensor) -> bool:
+    """Return whether oneDNN has kernels of several steps for these features."""
+    return (
+        features.device.type == "cpu"
+        and torch.backends.mkldnn.is_available()
+        and hasattr(torch.ops.mkldnn, ONEDNN)
+    )
+
+
 class ConvReLU(nn.Module):
     """A convolution and its ReLU, with something added in between or not.
 
-    cuDNN does all of it in one kernel where autocast asks for half precision; PyTorch
-    passes over the features once for each, which takes as long as the convolution.
+    cuDNN, where autocast asks for half precision, and oneDNN do all of it in one
+    kernel; PyTorch passes over the features once for each, which takes as long as the
+    convolution.
     """
 
     def __init__(self, conv: nn.Module) -> None:
@@ -96,10 +109,30 @@ class ConvReLU(nn.Module):
             return torch.cudnn_convolution_add_relu(
                 features, weight, added.to(half), 1.0, bias, *how
             )
+        if _onednn_can(features):
+            return self.onednn(features, added)
         found: Tensor = conv(features)
         if added is not None:
             found += added
         return functional.relu(found, inplace=True)
+
+    def onednn(self, features: Tensor, added: Tensor | None) -> Tensor:
+        """Return the same by one of oneDNN's kernels, in autocast's precision."""
+        conv = self.conv
+        kind = features.dtype
+        if torch.is_autocast_enabled("cpu"):
+            kind = torch.get_autocast_dtype("cpu")
+        weight = conv.weight.to(kind)
+        bias = None if conv.bias is None else conv.bias.to(kind)
+        how = (conv.padding, conv.stride, conv.dilation, conv.groups)
+        run = getattr(torch.ops.mkldnn, ONEDNN)
+        features = features.to(kind)
+        if added is None:
+            found: Tensor = run(features, weight, bias, *how, "relu", [], "")
+            return found
+        both = (features, added.to(kind), weight, bias, *how)
+        found = run.binary(*both, "add", 1.0, "relu", [], "")
+        return found
 
 
 class FoldedBlock(nn.Module):

@@ -12,119 +12,17 @@ of labels.
 
 import argparse
 import statistics
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
+from few_labels import RADIUS, apart, candidates, phantoms, source, thresholds, trained
 
-from picker.calibrate import calibrate
-from picker.config import (
-    BurnInSettings,
-    CalibrateSettings,
-    ModelSettings,
-    Particle,
-    PickSettings,
-    PredictSettings,
-    SimulateSettings,
-    TrainSettings,
-)
-from picker.models import build_model
-from picker.patches import PatchDataset, PatchSource
-from picker.predict import Predictor, choose_device
 from picker.regions import fullest_regions
-from picker.select import select_picks
-from picker.simulate import simulate_tomogram
-from picker.tomogram import index_from_position
-from picker.train import Stage, run_stage
 
-PARTICLES = (
-    Particle(name="ribosome", radius=120),
-    Particle(name="apo-ferritin", radius=65),
-    Particle(name="proteasome", radius=90),
-    Particle(name="rod", radius=80),
-)
-RADIUS = 300.0
-"""Of a region [Å]."""
 REGIONS = 3
 """In each of so many tomograms as are labeled."""
-NUM_LABELED, NUM_MORE, NUM_UNLABELED, NUM_TEST = 2, 2, 10, 5
-DEVICE = choose_device("auto")
-PREDICT = PredictSettings(flips=False)
-
-
-def phantoms(seed):
-    """Return labeled, unlabeled and test phantoms with their truth."""
-    settings = SimulateSettings(shape_zyx=(48, 128, 128), snr=(0.05, 0.8), seed=seed)
-    numbers = range(NUM_LABELED + NUM_UNLABELED + NUM_TEST)
-    made = [simulate_tomogram(f"TS_{i}", i, PARTICLES, settings) for i in numbers]
-    last = NUM_LABELED + NUM_UNLABELED
-    return made[:NUM_LABELED], made[NUM_LABELED:last], made[last:]
-
-
-def source(tomogram, truth, centres=None):
-    """Return a labeled tomogram, or the balls of it that somebody has labeled."""
-    number = {p.name: i for i, p in enumerate(PARTICLES)}
-    position, region = truth.position_zyx, None
-    inside = np.ones(len(truth), bool)
-    if centres is not None:
-        grid = np.moveaxis(np.indices(tomogram.shape_zyx), 0, -1) * tomogram.voxel_size
-        region = np.zeros(tomogram.shape_zyx, bool)
-        inside[:] = False
-        for centre in centres:
-            region |= ((grid - centre) ** 2).sum(axis=-1) <= RADIUS**2
-            inside |= np.linalg.norm(position - centre, axis=1) <= RADIUS
-    return PatchSource(
-        name=tomogram.name,
-        volume=tomogram.volume,
-        index_zyx=index_from_position(position[inside], tomogram.voxel_size),
-        particle=np.array([number[str(n)] for n in truth.particle[inside]], np.int64),
-        radius=np.array([p.radius for p in PARTICLES]) / tomogram.voxel_size,
-        region=region,
-    )
-
-
-def trained(sources, seed, steps):
-    """Return a predictor with a network trained on these labels."""
-    shared = TrainSettings(
-        seed=seed, patch_zyx=(48, 48, 48), num_workers=0, checkpoint_every=10**6
-    )
-    stage = Stage(name="burn_in", settings=BurnInSettings(steps=steps), shared=shared)
-    torch.manual_seed(seed)
-    model = build_model(ModelSettings(preset="small"), len(PARTICLES))
-    with tempfile.TemporaryDirectory() as name:
-        model = run_stage(
-            stage,
-            model,
-            PatchDataset(sources, [], shared, "burn_in"),
-            device=DEVICE,
-            checkpoint=Path(name) / "checkpoint.pt",
-            log=Path(name) / "log.tsv",
-        )
-    return Predictor(model=model, particles=PARTICLES, settings=PREDICT, device=DEVICE)
-
-
-def candidates(predictor, tomograms):
-    return {t.name: predictor.candidates(t.volume, t.voxel_size) for t, _ in tomograms}
-
-
-def thresholds(found, tomograms):
-    """Return each class's best threshold and its F1."""
-    truth = {tomogram.name: picks for tomogram, picks in tomograms}
-    return calibrate(found, truth, PARTICLES, CalibrateSettings())
-
-
-def apart(found, one, cut):
-    tomogram = one[0]
-    return select_picks(
-        found[tomogram.name],
-        PARTICLES,
-        cut,
-        PickSettings(),
-        tomogram.voxel_size,
-        tomogram.shape_zyx,
-    )
+NUM_MORE = 2
 
 
 def named_regions(picks):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from picker.heatmap import (
     nms_kernel,
@@ -72,6 +73,21 @@ def test_peaks_below_the_minimum_and_empty_heatmaps_give_none():
     found, classes, scores = peaks(np.zeros((2, 12, 20, 28), np.float32))
     assert found.shape == (0, 3)
     assert len(classes) == len(scores) == 0
+
+
+@pytest.mark.parametrize("kernel", [3, 5, 7, 9, 17])
+@pytest.mark.parametrize("shape", [(12, 20, 28), (1, 2, 3)])
+def test_peaks_are_those_of_max_pooling(kernel, shape):
+    """Equal neighbours, faces and cubes larger than the heatmap included."""
+    rng = torch.Generator().manual_seed(kernel)
+    heatmap = torch.rand(1, *shape, generator=rng).mul(20).round().div(20)
+    pooled = functional.max_pool3d(heatmap, kernel, stride=1, padding=kernel // 2)
+    index = torch.nonzero((heatmap == pooled)[0] & (heatmap[0] >= 0.3))
+    best_first = heatmap[0][tuple(index.T)].argsort(descending=True, stable=True)
+    found, _, _ = peaks_from_heatmap(heatmap, [kernel], 0.3, 1)
+    assert len(found) == len(index) > 0
+    # A parabola moves each by half a voxel at most.
+    assert np.abs(found - index[best_first].numpy()).max() <= 0.5
 
 
 @pytest.mark.parametrize(

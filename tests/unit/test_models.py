@@ -5,7 +5,7 @@ from monai.networks.nets import VNet
 from picker.config import ModelSettings
 from picker.models import build_model
 from picker.models.encoder import MaxPool
-from picker.models.folded import Joined, folded
+from picker.models.folded import ConvReLU, Joined, folded
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,35 @@ def test_joined_decoder_steps_give_the_same(shape, preset):
     assert sum(isinstance(m, Joined) for m in quick.modules()) == len(model.decoder)
     with torch.inference_mode():
         torch.testing.assert_close(quick(patch), model(patch), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", [(32, 48, 64), (17, 23, 35)])
+def test_one_kernel_for_several_steps_answers_as_the_steps_do(
+    monkeypatch, precision, shape
+):
+    """On a CPU oneDNN's; where PyTorch has it no longer, one step after the other."""
+    torch.manual_seed(0)
+    quick = folded(build_model(ModelSettings(preset="small"), 2).eval())
+    patch = torch.randn(1, 1, *shape)
+    called = []
+    onednn = ConvReLU.onednn
+
+    def counted(part, *arguments):
+        called.append(part)
+        return onednn(part, *arguments)
+
+    monkeypatch.setattr(ConvReLU, "onednn", counted)
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+    with torch.inference_mode(), autocast:
+        at_once = quick(patch)
+        assert len(called) == sum(isinstance(m, ConvReLU) for m in quick.modules())
+        monkeypatch.setattr("picker.models.folded.ONEDNN", "gone_from_pytorch")
+        in_steps = quick(patch)
+        assert len(called) == sum(isinstance(m, ConvReLU) for m in quick.modules())
+    assert at_once.dtype == in_steps.dtype
+    near = 1e-5 if precision == "float32" else 0.05
+    torch.testing.assert_close(at_once, in_steps, rtol=near, atol=near)
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 5), (6, 7, 8), (9, 4, 3)])
