@@ -117,7 +117,11 @@ class ConvReLU(nn.Module):
         return functional.relu(found, inplace=True)
 
     def onednn(self, features: Tensor, added: Tensor | None) -> Tensor:
-        """Return the same by one of oneDNN's kernels, in autocast's precision."""
+        """Return the same by one of oneDNN's kernels, in autocast's precision.
+
+        Weights or features have to be channels last: others PyTorch adds by an operator
+        that knows no bfloat16. Those of all our networks are.
+        """
         conv = self.conv
         kind = features.dtype
         if torch.is_autocast_enabled("cpu"):

@@ -149,6 +149,17 @@ def test_one_kernel_for_several_steps_answers_as_the_steps_do(
     torch.testing.assert_close(at_once, in_steps, rtol=near, atol=near)
 
 
+def test_features_of_a_single_voxel_are_added_in_bfloat16_too():
+    """They have two layouts at once; the weights' alone then says channels last."""
+    torch.manual_seed(0)
+    model = build_model(ModelSettings(preset="small"), 2).eval()
+    patch = torch.randn(1, 1, 8, 8, 8)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert model.features(patch)[-1].shape[2:] == (1, 1, 1)
+        close = {"rtol": 0.05, "atol": 0.05}
+        torch.testing.assert_close(folded(model)(patch), model(patch), **close)
+
+
 @pytest.mark.parametrize("shape", [(1, 2, 5), (6, 7, 8), (9, 4, 3)])
 @pytest.mark.parametrize("edge", [2, 3])
 def test_maxima_axis_by_axis_are_those_of_the_cube(edge, shape):
