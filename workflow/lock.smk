@@ -20,34 +20,35 @@ ME = {
     "pid": os.getpid(),
     "started": psutil.Process().create_time(),
 }
-MINE = STARTED / f"{ME['host']}.{ME['pid']}.json"
+MINE = STARTED / f"{ME['host']}.{ME['pid']}.{ME['started']:.0f}.run"
 
 
 def say_who_may_lock():
     """Leave word of this process before it locks, until it ends other than killed.
 
-    Without it this one's lock stays if it is killed; so a folder that cannot be written,
-    in which it cannot lock either, is no error.
+    An empty file, whose name says it all; one that is at work has text. Without it this
+    one's lock stays if it is killed; so a folder that cannot be written, in which it
+    cannot lock either, is no error.
     """
     # Snakemake goes back to the folder that it was called from before it ends.
     atexit.register(MINE.absolute().unlink, missing_ok=True)
     with contextlib.suppress(OSError):
         STARTED.mkdir(parents=True, exist_ok=True)
-        with written_whole(MINE) as temporary:
-            temporary.write_text(json.dumps(ME))
+        MINE.touch()
 
 
 def others_who_may_lock():
-    """Return word of other runs that started here and did not end by themselves.
-
-    Their names say enough where a power cut took the text.
-    """
+    """Return word of other runs that started here and did not end by themselves."""
     found = {}
-    for path in set(STARTED.glob("*.json")) - {MINE}:
-        host, _, pid = path.stem.rpartition(".")
-        found[path] = {"host": host, "pid": int(pid)}
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            found[path] |= json.loads(path.read_text())
+    for path in set(STARTED.glob("*.run")) - {MINE}:
+        with contextlib.suppress(OSError, ValueError):  # it ended just now; a stranger
+            host, pid, started = path.stem.rsplit(".", 2)
+            found[path] = {
+                "host": host,
+                "pid": int(pid),
+                "started": float(started),
+                "is_at_work": path.stat().st_size > 0,
+            }
     return found
 
 
@@ -66,6 +67,8 @@ def record_run():
     )
     with written_whole(RUN) as temporary:
         temporary.write_text(text)
+    with contextlib.suppress(OSError):
+        MINE.write_text("at work\n")
 
 
 def last_run():
@@ -79,30 +82,32 @@ def is_over(run):
     return here and not is_alive(run["pid"], run.get("started"))
 
 
-def is_locked():
+def is_in_use():
     """Return whether a run may be at work here; remove the lock of one that is over.
 
-    A lock does not say whose it is, and several that share no file may go on at once:
-    whoever left word may have taken it. Locks are looked for first, for word is older.
+    A lock does not say whose it is, several that share no file may go on at once, and
+    the first of these to end takes all locks with it: so whoever left word may have
+    taken it, and whoever is at work is believed without. Locks are looked for first,
+    for word is older.
     """
     locks = [path for path in LOCKS.glob("*.lock")] if LOCKS.is_dir() else []
     runs = others_who_may_lock()
     living = [run for run in runs.values() if not is_over(run)]
-    if locks and (living or not runs):
+    if any(run["is_at_work"] for run in living) or (locks and (living or not runs)):
         who = ", ".join(map(named, living)) or "a run that left no word"
         logger.info(
-            f"This folder is locked by {who}. If that is gone: snakemake --unlock"
+            f"In this folder {who} is at work. If that is gone: snakemake --unlock"
         )
         return True
-    if workflow.output_settings.dryrun:
-        return False
-    for path in locks:
-        path.unlink(missing_ok=True)
     if locks:
         who = ", ".join(map(named, runs.values()))
-        logger.info(f"The run before ({who}) was killed: its lock is removed.")
-    for path, run in runs.items():
-        if is_over(run):
+        logger.info(
+            f"The run before ({who}) was killed: its lock is removed."
+            if not workflow.output_settings.dryrun
+            else f"The run before ({who}) was killed: the next removes its lock."
+        )
+    if not workflow.output_settings.dryrun:
+        for path in [*locks, *(path for path, run in runs.items() if is_over(run))]:
             path.unlink(missing_ok=True)
     return False
 
@@ -126,13 +131,13 @@ def cancel_orphans():
 
 
 if IS_MAIN:
-    if "--unlock" in sys.argv:  # a person says that nobody is at work
-        for path in others_who_may_lock():
+    if any(argument.startswith("--unl") for argument in sys.argv):
+        for path in STARTED.glob("*.run"):  # a person says that nobody is at work
             path.unlink(missing_ok=True)
     else:
         if not workflow.output_settings.dryrun:
             say_who_may_lock()
         # Not under a run that is alive, whose jobs and manifests these are.
-        if not is_locked():
+        if not is_in_use():
             cancel_orphans()
             forget_untrue_manifests(Path(path) for path in every_manifest())
