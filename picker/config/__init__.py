@@ -146,7 +146,7 @@ class Config(Settings):
         for taken, file in (
             ("mean", "metrics.json"),
             ("all", "by_tomogram.tsv"),
-            ("region", "label_next"),
+            ("region-to-label", "label_next"),
         ):
             if taken in names:
                 raise ValueError(f"no particle can be called {taken}: {file} uses it")

@@ -74,12 +74,28 @@ def _cudnn_can(features: Tensor) -> bool:
 
 
 def _onednn_can(features: Tensor) -> bool:
-    """Return whether oneDNN has kernels of several steps for these features."""
-    return (
-        features.device.type == "cpu"
-        and torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, ONEDNN)
-    )
+    """Return whether oneDNN has kernels of several steps for these features.
+
+    They have no gradients, and bfloat16 on some processors alone; elsewhere PyTorch
+    computes it by other means.
+    """
+    if (
+        features.device.type != "cpu"
+        or torch.is_grad_enabled()
+        or not torch.backends.mkldnn.is_available()
+        or not hasattr(torch.ops.mkldnn, ONEDNN)
+    ):
+        return False
+    if _kind(features) == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001
+    return _kind(features) == torch.float32
+
+
+def _kind(features: Tensor) -> torch.dtype:
+    """Return the precision that a convolution on a CPU computes in."""
+    if torch.is_autocast_enabled("cpu"):
+        return torch.get_autocast_dtype("cpu")
+    return features.dtype
 
 
 class ConvReLU(nn.Module):
@@ -123,9 +139,7 @@ class ConvReLU(nn.Module):
         that knows no bfloat16. Those of all our networks are.
         """
         conv = self.conv
-        kind = features.dtype
-        if torch.is_autocast_enabled("cpu"):
-            kind = torch.get_autocast_dtype("cpu")
+        kind = _kind(features)
         weight = conv.weight.to(kind)
         bias = None if conv.bias is None else conv.bias.to(kind)
         how = (conv.padding, conv.stride, conv.dilation, conv.groups)

@@ -75,26 +75,30 @@ def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
     with arguments.ranking.open(newline="") as file:
         ranked = [row["tomogram"] for row in csv.DictReader(file, delimiter="\t")]
     rows: list[tuple[int, str]] = []
-    for name in ranked[: settings.tomograms]:
-        picks = _where_nobody_looked(
-            read_picks(entries[name].path), entries[name], labeled
-        )
+    left = settings.tomograms
+    for entry in (entries[name] for name in ranked):
+        if not left:
+            break
+        unseen = _where_nobody_looked(entry, labeled)
+        picks = read_picks(entry.path)
+        picks = picks.select(unseen[_voxels(picks, entry)])
         centre, held = fullest_regions(
             picks.position_zyx, settings.radius, settings.regions
         )
         regions = picks.position_zyx[centre]
         if not len(regions):
-            logger.info("%s: no picks", name)
+            logger.info("%s: no picks where nobody has looked", entry.tomogram)
             continue
+        left -= 1
         away = np.linalg.norm(picks.position_zyx[:, None] - regions, axis=2)
         inside = picks.select((away <= settings.radius).any(axis=1))
         _write_tomogram(
-            folder, entries[name], inside, regions, particles, settings.radius
+            folder, entry, inside, regions, particles, settings.radius, unseen
         )
         for place, number in zip(regions, held, strict=True):
             x_y_z = "\t".join(f"{value:.1f}" for value in place[::-1])
-            rows.append((number, f"{name}\t{x_y_z}\t{number}\n"))
-        logger.info("%s: %d regions to label", name, len(regions))
+            rows.append((number, f"{entry.tomogram}\t{x_y_z}\t{number}\n"))
+        logger.info("%s: %d regions to label", entry.tomogram, len(regions))
     rows.sort(key=lambda row: -row[0])
     head = "tomogram\tx\ty\tz\tpicks\n"
     write_text(folder / "regions.tsv", head + "".join(text for _, text in rows))
@@ -104,27 +108,38 @@ def _labeled(entries: Sequence[Entry]) -> dict[Path, list[Entry]]:
     """Return the labeled rows of each file that tomograms come from."""
     found: dict[Path, list[Entry]] = {}
     for entry in entries:
-        if entry.split in ("labeled", "validation") and not entry.error:
+        if entry.split in ("labeled", "validation"):
             found.setdefault(_source(entry), []).append(entry)
     return found
 
 
 def _source(entry: Entry) -> Path:
     """Return the file that a tomogram came from; several rows may name one."""
-    return Path(read_attributes(entry.volume)["source"]).resolve()
+    try:
+        attributes = read_attributes(entry.volume)
+    except FileNotFoundError:  # it could not be read, so nothing was written of it
+        attributes = {}
+    return Path(attributes.get("source", entry.volume)).resolve()
 
 
 def _where_nobody_looked(
-    picks: Picks, entry: Entry, labeled: Mapping[Path, Sequence[Entry]]
-) -> Picks:
-    """Return the picks outside of the regions that are labeled by now."""
+    entry: Entry, labeled: Mapping[Path, Sequence[Entry]]
+) -> NDArray[np.bool_]:
+    """Return `(z, y, x)` true where picks may be and no labeled row has its own."""
+    shape_zyx = entry.geometry[1]
+    unseen = np.ones(shape_zyx, bool)
+    if entry.mask:
+        unseen &= read_mask(entry.mask, shape_zyx)
+    for other in labeled.get(_source(entry), ()):
+        unseen &= ~read_mask(other.mask, shape_zyx) if other.mask else False
+    return unseen
+
+
+def _voxels(picks: Picks, entry: Entry) -> tuple[NDArray[np.intp], ...]:
+    """Return z, y, x of the voxels that the picks lie in."""
     voxel_size, shape_zyx = entry.geometry
     index = np.rint(index_from_position(picks.position_zyx, voxel_size)).astype(int)
-    z, y, x = np.clip(index, 0, np.array(shape_zyx) - 1).T
-    seen = np.zeros(len(picks), bool)
-    for other in labeled.get(_source(entry), ()) if labeled else ():
-        seen |= read_mask(other.mask, shape_zyx)[z, y, x] if other.mask else True
-    return picks.select(~seen)
+    return tuple(np.clip(index, 0, np.array(shape_zyx) - 1).T)
 
 
 def _write_tomogram(
@@ -134,8 +149,12 @@ def _write_tomogram(
     regions: NDArray[np.float64],
     particles: tuple[Particle, ...],
     radius: float,
+    unseen: NDArray[np.bool_],
 ) -> None:
-    """Write one tomogram's picks in the regions, the regions and their mask."""
+    """Write one tomogram's picks in the regions, the regions and their mask.
+
+    Where others have looked their rows say so: their particles are not in this model.
+    """
     name = entry.tomogram
     voxel_size, shape_zyx = entry.geometry
     write_picks(folder / f"{name}.star", inside, {"tomogram": name})
@@ -155,7 +174,7 @@ def _write_tomogram(
         )
     except ValueError as error:  # IMOD's names are short; the other files do without
         logger.warning("warning: %s has no IMOD model: %s", name, error)
-    mask = np.zeros(shape_zyx, np.uint8)
+    mask = np.zeros(shape_zyx, bool)
     for centre in index_from_position(regions, voxel_size):
         reach = radius / voxel_size
         low = np.maximum(np.ceil(centre - reach), 0).astype(int)
@@ -164,6 +183,6 @@ def _write_tomogram(
         z, y, x = np.ogrid[box]
         square = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2
         mask[box] |= square <= reach**2
-    if entry.mask:
-        mask &= read_mask(entry.mask, shape_zyx)
-    write_volume(folder / f"{name}_mask.zarr", mask, voxel_size, {}, compressor="zstd")
+    mask &= unseen
+    path = folder / f"{name}_mask.zarr"
+    write_volume(path, mask.astype(np.uint8), voxel_size, {}, compressor="zstd")

@@ -137,10 +137,40 @@ def test_what_is_labeled_by_now_is_not_named_again(project, tmp_path):
         ["TS_b", "100.0", "100.0", "100.0", "2"],
         ["TS_a", "500.0", "300.0", "100.0", "1"],
     ]
-    whole = looked_at.model_copy(update={"mask": None})
+    # one tomogram is wanted: the first is done, so it is the second
+    whole = looked_at.model_copy(update={"mask": None, "error": "was not predicted"})
     write_manifest(tmp_path / "picked.json", [*entries, whole])
+    (tmp_path / "next.tsv").write_text("tomogram\nTS_a\nTS_b\n")
+    (tmp_path / "label_next.json").write_text(
+        json.dumps({"radius": RADIUS, "tomograms": 1})
+    )
     assert main(project) == 0
     assert [line.split("\t")[0] for line in regions(tmp_path)] == ["TS_b"]
+
+
+def test_a_region_beside_a_labeled_one_claims_nothing_of_it(project, tmp_path):
+    """Its model lacks the particles there: they would be learned as background."""
+    entries = read_manifests([tmp_path / "picked.json"])[:1]
+    part = np.zeros((20, 40, 60), np.uint8)
+    part[:, :12] = 1  # y up to 110 Å: one of two picks that lie in one ball
+    ome_zarr.write_volume(tmp_path / "part.zarr", part, 10.0, {})
+    for name in ("TS_a", "TS_a_part"):
+        volume = np.zeros((2, 2, 2), np.float16)
+        ome_zarr.write_volume(tmp_path / name, volume, 20.0, {"source": "TS_a.mrc"})
+    looked_at = {
+        "tomogram": "TS_a_part",
+        "split": "labeled",
+        "volume": tmp_path / "TS_a_part",
+        "mask": tmp_path / "part.zarr",
+    }
+    entries.append(entries[0].model_copy(update=looked_at))
+    write_manifest(tmp_path / "picked.json", entries)
+    (tmp_path / "next.tsv").write_text("tomogram\nTS_a\n")
+    assert main(project) == 0
+    assert by_class(tmp_path)["virus"] == [[10, 13, 10]]
+    named = read_mask(tmp_path / "out" / "TS_a_mask.zarr", (20, 40, 60))
+    assert named[10, 13, 10]
+    assert not (named & (part > 0)).any()
 
 
 def test_only_the_first_tomograms_are_looked_at(project, tmp_path):
