@@ -52,7 +52,8 @@ def read_model(path: Path) -> Coordinates:
     """Return the points of all objects, in voxels from the centre of voxel 0.
 
     An object's name is its points' class if every object with points has one. Meshes
-    and everything else that a model can hold are passed over, `REGIONS` too.
+    and everything else that a model can hold are passed over; `REGIONS` too, with a
+    warning, for a pick is easily set into the wrong object.
 
     Raises
     ------
@@ -69,8 +70,10 @@ def read_model(path: Path) -> Coordinates:
     names: list[str] = []
     parts: list[NDArray[np.float64]] = []
     particle: list[str] = []
+    num_regions = 0
     for name, points in _contours(path, data):
         if name == REGIONS:
+            num_regions += len(points)
             continue
         names += [] if name in names else [name]
         parts.append(points)
@@ -82,8 +85,16 @@ def read_model(path: Path) -> Coordinates:
             f"{path}: point {row + 1} is not finite; expected numbers, mend it"
         )
     is_named = bool(names) and all(names)
+    warning = (
+        f"{path}: {num_regions} points of its object {REGIONS} are not taken as picks;"
+        " if you set some there, move them into their particle's"
+    )
     return coordinates_from_xyz(
-        "IMOD model", "voxels", xyz, particle=particle if is_named else None
+        "IMOD model",
+        "voxels",
+        xyz,
+        particle=particle if is_named else None,
+        warnings=(warning,) if num_regions else (),
     )
 
 

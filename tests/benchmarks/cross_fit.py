@@ -10,12 +10,18 @@ seed, way and mean F1@0.5 on test phantoms at those thresholds; the last way is 
 thresholds there, which nobody can know.
 """
 
-import argparse
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-from few_labels import PARTICLES, apart, candidates, phantoms, source, trained
+from few_labels import (
+    PARTICLES,
+    apart,
+    candidates,
+    phantoms,
+    source,
+    trained,
+    write_seeds,
+)
 
 from picker.calibrate import calibrate
 from picker.config import CalibrateSettings, EvaluateSettings
@@ -116,19 +122,5 @@ def compare(seed, steps):
         yield way, f1({name: value.threshold for name, value in best.items()})
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--out", type=Path, required=True, help="TSV to add lines to")
-    arguments = parser.parse_args()
-    for seed in arguments.seeds:
-        for way, f1 in compare(seed, arguments.steps):
-            line = f"{seed}\t{way}\t{f1:.4f}"
-            print(line, flush=True)
-            with arguments.out.open("a") as file:
-                file.write(line + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    write_seeds(__doc__, compare, steps=1000)

@@ -1,5 +1,6 @@
 """Phantoms of very different noise, few of them labeled: what benchmarks here share."""
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -111,3 +112,19 @@ def apart(found, one, cut):
         tomogram.voxel_size,
         tomogram.shape_zyx,
     )
+
+
+def write_seeds(description, compare, steps):
+    """Add the rows that each seed's comparison yields to a TSV, as they come."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--out", type=Path, required=True, help="TSV to add lines to")
+    arguments = parser.parse_args()
+    for seed in arguments.seeds:
+        for row in compare(seed, arguments.steps):
+            texts = [f"{v:.4f}" if isinstance(v, float) else str(v) for v in row]
+            line = "\t".join([str(seed), *texts])
+            print(line, flush=True)
+            with arguments.out.open("a") as file:
+                file.write(line + "\n")

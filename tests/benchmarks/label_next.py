@@ -10,13 +10,20 @@ phantoms with the best thresholds there (so that networks are compared), and the
 of labels.
 """
 
-import argparse
 import statistics
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-from few_labels import RADIUS, apart, candidates, phantoms, source, thresholds, trained
+from few_labels import (
+    RADIUS,
+    apart,
+    candidates,
+    phantoms,
+    source,
+    thresholds,
+    trained,
+    write_seeds,
+)
 
 from picker.regions import fullest_regions
 
@@ -98,19 +105,5 @@ def compare(seed, steps):
         yield result(way, more)[1]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--out", type=Path, required=True, help="TSV to add lines to")
-    arguments = parser.parse_args()
-    for seed in arguments.seeds:
-        for way, f1, labels in compare(seed, arguments.steps):
-            line = f"{seed}\t{way}\t{f1:.4f}\t{labels}"
-            print(line, flush=True)
-            with arguments.out.open("a") as file:
-                file.write(line + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    write_seeds(__doc__, compare, steps=400)

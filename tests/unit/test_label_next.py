@@ -97,6 +97,8 @@ def test_a_model_shows_regions_and_their_picks_where_they_are(
         "ribosome": [[10, 10, 10], [10, 30, 50]],
         "virus": [[10, 13, 10]],
     }
+    (warning,) = imod.read_model(tmp_path / "out" / "TS_a.mod").warnings
+    assert "2 points of its object region-to-label are not taken as picks" in warning
     inside = star.read_picks(tmp_path / "out" / "TS_a.star")
     assert inside.particle.tolist() == ["ribosome", "virus", "ribosome"]
     assert inside.score == pytest.approx([0.8, 0.8, 0.8])
