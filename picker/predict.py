@@ -208,29 +208,33 @@ class Predictor:
     @torch.inference_mode()
     def _heatmap(self, volume: Volume) -> Tensor:
         even = tuple(size + size % 2 for size in volume.shape)
-        stride = self.model.stride
-        coarse = tuple(size // stride for size in even)
+        coarse = tuple(size // self.model.stride for size in even)
         heatmap = torch.empty((len(self.particles), *coarse), device=self.device)
-        autocast = torch.autocast(
-            self.device.type,
-            dtype=torch.bfloat16,
-            enabled=wants_bfloat16(self.settings.precision, self.device),
-        )
         axes = [
             spans(size, edge + edge % 2, self.settings.halo, self.model.alignment)
             for size, edge in zip(even, self.window_zyx, strict=True)
         ]
         for window in product(*axes):
-            seen = _cut(volume, window).to(self.device)
-            with autocast:
-                found = averaged_views(self._folded, seen, self.settings.flips)[0]
-            to = tuple(slice(s.first // stride, s.last // stride) for s in window)
-            of = tuple(
-                slice((s.first - s.start) // stride, (s.last - s.start) // stride)
-                for s in window
-            )
-            heatmap[(slice(None), *to)] = found[(slice(None), *of)]
+            self._fill(heatmap, volume, window)
         return heatmap
+
+    def _fill(self, heatmap: Tensor, volume: Volume, window: tuple[Span, ...]) -> None:
+        """Write what is kept of one window; all else of it is freed on return."""
+        autocast = torch.autocast(
+            self.device.type,
+            dtype=torch.bfloat16,
+            enabled=wants_bfloat16(self.settings.precision, self.device),
+        )
+        stride = self.model.stride
+        seen = _cut(volume, window).to(self.device)
+        with autocast:
+            found = averaged_views(self._folded, seen, self.settings.flips)[0]
+        to = tuple(slice(s.first // stride, s.last // stride) for s in window)
+        of = tuple(
+            slice((s.first - s.start) // stride, (s.last - s.start) // stride)
+            for s in window
+        )
+        heatmap[(slice(None), *to)] = found[(slice(None), *of)]
 
     def candidates(self, volume: Volume, voxel_size: float) -> Picks:
         """Return every candidate in a normalised tomogram [Å], best first."""

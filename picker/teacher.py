@@ -123,7 +123,7 @@ def averaged_views(model: nn.Module, patch: Tensor, multi_view: bool) -> Tensor:
     assert not any(size % 2 for size in patch.shape[2:]), "views need even sizes"
     views = VIEWS if multi_view else VIEWS[:1]
     # One view after the other: as fast as all at once, in a quarter of the memory.
-    total: Tensor = model(patch).float().sigmoid()
+    total: Tensor = model(patch).float().sigmoid_()
     for axes in views[1:]:
-        total += model(patch.flip(axes)).float().sigmoid().flip(axes)
-    return total / len(views)
+        total += model(patch.flip(axes)).float().sigmoid_().flip(axes)
+    return total.div_(len(views))

@@ -37,6 +37,9 @@ from picker.verbs.predict_shard import predict_shard
 if TYPE_CHECKING:
     import argparse
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from picker.tomogram import Tomogram
 
 logger = logging.getLogger("picker")
@@ -110,17 +113,7 @@ def _predict_files(
     picking = read_section(arguments.settings, "pick", PickSettings)
     several = len(arguments.tomograms) > 1 or not arguments.output.suffix
     for path in arguments.tomograms:
-        tomogram, warnings = read_tomogram(path, path.stem, arguments.voxel_size)
-        warnings += _voxel_size_warning(tomogram, card)
-        region, said = allowed_region(
-            tomogram.volume, tomogram.voxel_size, card.preprocess
-        )
-        warnings += said
-        volume, voxel_size, said = preprocess_volume(
-            tomogram.volume, tomogram.voxel_size, card.preprocess, region
-        )
-        for warning in [*warnings, *said]:
-            logger.warning("warning: %s", warning)
+        volume, voxel_size, region = _prepared(path, arguments.voxel_size, card)
         candidates = predictor.candidates(volume, voxel_size)
         picks = select_picks(
             candidates,
@@ -134,6 +127,25 @@ def _predict_files(
         target = arguments.output / f"{path.stem}.star" if several else arguments.output
         write_picks(target, picks, {"tomogram": path.name})
         logger.info("%s: %d picks in %s", path, len(picks), target)
+
+
+def _prepared(
+    path: Path, given: float | None, card: ModelCard
+) -> tuple[NDArray[np.float32], float, NDArray[np.bool_] | None]:
+    """Return a volume as the model was trained on, its voxel size [Å], what counts.
+
+    The volume as it came is gone on return, so that only one is in memory.
+    """
+    tomogram, warnings = read_tomogram(path, path.stem, given)
+    warnings += _voxel_size_warning(tomogram, card)
+    region, said = allowed_region(tomogram.volume, tomogram.voxel_size, card.preprocess)
+    warnings += said
+    volume, voxel_size, said = preprocess_volume(
+        tomogram.volume, tomogram.voxel_size, card.preprocess, region
+    )
+    for warning in [*warnings, *said]:
+        logger.warning("warning: %s", warning)
+    return volume, voxel_size, region
 
 
 def _thresholds(path: Path | None, model: Path, card: ModelCard) -> dict[str, float]:

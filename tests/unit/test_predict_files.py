@@ -1,0 +1,62 @@
+import tracemalloc
+
+import mrcfile
+import numpy as np
+import pytest
+
+from picker.__main__ import main
+from picker.config import ModelSettings, Particle, PreprocessSettings
+from picker.models import build_model
+from picker.picks import picks_from_arrays
+from picker.predict import Predictor
+from picker.verbs.model_card import ModelCard, write_model
+
+SHAPE = (64, 96, 96)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """An untrained model and two volumes."""
+    monkeypatch.chdir(tmp_path)
+    model = ModelSettings(preset="small", widths=(4, 4), blocks=(1, 1))
+    particles = (Particle(name="ribosome", radius=100),)
+    card = ModelCard(
+        stage="burn_in",
+        method="supervised",
+        particles=particles,
+        model=model,
+        preprocess=PreprocessSettings(),
+        training_voxel_size=10.0,
+    )
+    write_model(tmp_path / "model.safetensors", build_model(model, 1), card)
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        with mrcfile.new(tmp_path / f"{name}.mrc") as file:
+            file.set_data(rng.standard_normal(SHAPE, np.float32))
+            file.voxel_size = 10.0
+    return tmp_path
+
+
+def test_while_a_file_is_predicted_it_is_in_memory_once(project, monkeypatch):
+    """Normalised; as it came it is gone, and so is the file before."""
+    seen = []
+
+    def candidates(_, volume, voxel_size):
+        assert (volume.shape, voxel_size) == (SHAPE, 10.0)
+        arrays = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
+        traces = tracemalloc.take_snapshot().filter_traces([arrays]).traces
+        seen.append(sum(trace.size for trace in traces))
+        return picks_from_arrays([[300, 400, 500]], ["ribosome"], [0.5])
+
+    monkeypatch.setattr(Predictor, "candidates", candidates)
+    words = "predict --model model.safetensors a.mrc b.mrc --output found"
+    tracemalloc.start()
+    try:
+        assert main(words.split()) == 0
+    finally:
+        tracemalloc.stop()
+    one = 4 * np.prod(SHAPE)
+    assert len(seen) == 2
+    assert one <= min(seen)
+    assert max(seen) < 1.5 * one
+    assert {p.name for p in (project / "found").iterdir()} == {"a.star", "b.star"}
