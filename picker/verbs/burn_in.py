@@ -27,7 +27,8 @@ from picker.methods import METHODS
 from picker.models import build_model
 from picker.patches import PatchDataset
 from picker.predict import choose_device
-from picker.train import Stage, run_stage
+from picker.step import Stage
+from picker.train import run_stage
 from picker.verbs.common import (
     add_settings,
     fingerprint,

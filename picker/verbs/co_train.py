@@ -18,7 +18,8 @@ from picker.memory import keep_freed_memory
 from picker.methods import METHODS
 from picker.patches import PatchDataset
 from picker.predict import choose_device
-from picker.train import Stage, run_stage, write_log
+from picker.step import Stage
+from picker.train import run_stage, write_log
 from picker.verbs.common import (
     add_settings,
     fingerprint,

@@ -23,8 +23,9 @@ from picker.patches import PatchDataset, PatchSource
 from picker.predict import Predictor, choose_device
 from picker.select import select_picks
 from picker.simulate import simulate_tomogram
+from picker.step import Stage
 from picker.tomogram import index_from_position
-from picker.train import Stage, run_stage
+from picker.train import run_stage
 
 PARTICLES = (
     Particle(name="ribosome", radius=120),

@@ -24,7 +24,8 @@ from picker.memory import keep_freed_memory
 from picker.models import build_model
 from picker.patches import PatchDataset, PatchSource, batches
 from picker.predict import choose_device
-from picker.train import Stage, run_stage
+from picker.step import Stage
+from picker.train import run_stage
 
 SHAPE = (184, 320, 320)
 NUM_PARTICLES = 6

@@ -20,7 +20,8 @@ from picker.models import build_model
 from picker.models.encoder import MaxPool
 from picker.patches import PatchDataset, PatchSource
 from picker.predict import Predictor
-from picker.train import Stage, run_stage
+from picker.step import Stage
+from picker.train import run_stage
 from picker.verbs.common import Entry
 from picker.verbs.model_card import ModelCard, write_model
 from picker.verbs.predict_shard import predict_shard

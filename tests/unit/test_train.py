@@ -24,14 +24,8 @@ from picker.interrupt import Interrupted, StopRequest
 from picker.models import build_model
 from picker.patches import PatchDataset, PatchSource
 from picker.predict import Predictor, wants_bfloat16
-from picker.train import (
-    Stage,
-    burn_in_step,
-    learning_rate_at,
-    run_stage,
-    trains_in_bfloat16,
-    unlabeled_weight_at,
-)
+from picker.step import Stage, burn_in_step, learning_rate_at, unlabeled_weight_at
+from picker.train import run_stage, trains_in_bfloat16
 
 SHARED = TrainSettings(
     patch_zyx=(16, 24, 24),
