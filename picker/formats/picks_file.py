@@ -10,13 +10,10 @@ import numpy as np
 
 from picker.formats.copick import object_name
 from picker.formats.kinds import read_coordinates
+from picker.formats.plausible import check_positions
 from picker.formats.records import one_if_equal
 from picker.formats.text import listed
-from picker.formats.units import (
-    check_positions,
-    pixel_size_warning,
-    position_from_coordinates,
-)
+from picker.formats.units import pixel_size_warning, position_from_coordinates
 from picker.picks import Picks, concatenate, picks_from_arrays
 
 if TYPE_CHECKING:

@@ -24,16 +24,13 @@ import numpy as np
 from picker.config import ExportSettings, Particle, Target, checked_name
 from picker.formats.kinds import read_coordinates
 from picker.formats.picks_file import of_tomogram, tilt_warning
+from picker.formats.plausible import check_positions
 from picker.formats.records import TomogramPicks
 from picker.formats.star import VOLUME_SUFFIXES, write_picks
 from picker.formats.targets import FILES, files_of_target, write_target
 from picker.formats.text import READABLE, listed
 from picker.formats.tomograms_star import read_tilt_series
-from picker.formats.units import (
-    check_positions,
-    pixel_size_warning,
-    position_from_coordinates,
-)
+from picker.formats.units import pixel_size_warning, position_from_coordinates
 from picker.formats.volume import read_geometry
 from picker.picks import Picks, concatenate, picks_from_arrays
 from picker.verbs.export import with_tilt_series
