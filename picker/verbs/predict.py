@@ -108,12 +108,26 @@ def _predict_files(
     predictor: Predictor,
     card: ModelCard,
 ) -> None:
-    """Write one STAR file of picks for each volume as it came from elsewhere."""
+    """Write one STAR file of picks for each volume as it came from elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If two would be written as one, or, once the others are written, if one or more
+        of the volumes cannot be used.
+    """
     thresholds = _thresholds(arguments.thresholds, arguments.model, card)
     picking = read_section(arguments.settings, "pick", PickSettings)
-    several = len(arguments.tomograms) > 1 or not arguments.output.suffix
-    for path in arguments.tomograms:
-        volume, voxel_size, region = _prepared(path, arguments.voxel_size, card)
+    bad: list[str] = []
+    for path, target in _targets(arguments.tomograms, arguments.output).items():
+        try:
+            volume, voxel_size, region = _prepared(path, arguments.voxel_size, card)
+        except (ValueError, OSError, MemoryError) as error:
+            if len(arguments.tomograms) == 1:
+                raise
+            logger.error("%s cannot be used: %s", path, error)
+            bad.append(f"{path}: {error}")
+            continue
         candidates = predictor.candidates(volume, voxel_size)
         picks = select_picks(
             candidates,
@@ -124,9 +138,29 @@ def _predict_files(
             volume.shape,
             region,
         )
-        target = arguments.output / f"{path.stem}.star" if several else arguments.output
         write_picks(target, picks, {"tomogram": path.name})
         logger.info("%s: %d picks in %s", path, len(picks), target)
+    if bad:
+        raise ValueError(
+            f"{len(bad)} of {len(arguments.tomograms)} tomograms cannot be used, the"
+            " others are written:\n  " + "\n  ".join(bad)
+        )
+
+
+def _targets(tomograms: list[Path], output: Path) -> dict[Path, Path]:
+    """Return tomogram: where its picks go."""
+    if len(tomograms) == 1 and output.suffix:
+        return {tomograms[0]: output}
+    targets: dict[Path, Path] = {}
+    for path in tomograms:
+        target = output / f"{path.stem}.star"
+        if target in targets.values():
+            raise ValueError(
+                f"picks of {path} would replace those of another tomogram in {target};"
+                " expected files of different names, predict them into two folders"
+            )
+        targets[path] = target
+    return targets
 
 
 def _prepared(

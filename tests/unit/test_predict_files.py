@@ -60,3 +60,23 @@ def test_while_a_file_is_predicted_it_is_in_memory_once(project, monkeypatch):
     assert one <= min(seen)
     assert max(seen) < 1.5 * one
     assert {p.name for p in (project / "found").iterdir()} == {"a.star", "b.star"}
+
+
+def test_a_bad_file_takes_no_other_down(project, capsys):
+    (project / "bad.mrc").write_bytes((project / "a.mrc").read_bytes()[:5000])
+    words = "predict --model model.safetensors bad.mrc a.mrc gone.mrc b.mrc"
+    assert main([*words.split(), "--output", "found"]) == 1
+    assert {p.name for p in (project / "found").iterdir()} == {"a.star", "b.star"}
+    said = capsys.readouterr().err
+    assert "2 of 4 tomograms cannot be used, the others are written" in said
+    assert "bad.mrc" in said
+    assert "gone.mrc does not exist" in said
+
+
+def test_two_files_of_one_name_are_not_written_as_one(project, capsys):
+    (project / "other").mkdir()
+    (project / "a.mrc").rename(project / "other" / "b.mrc")
+    words = "predict --model model.safetensors b.mrc other/b.mrc --output found"
+    assert main(words.split()) == 1
+    assert "picks of other/b.mrc would replace" in capsys.readouterr().err
+    assert not (project / "found").exists()
