@@ -10,6 +10,7 @@ import importlib
 import sys
 
 from picker import __version__
+from picker.memory import keep_freed_memory
 from picker.verbs.common import run_logged
 
 VERBS = {
@@ -33,6 +34,9 @@ VERBS = {
     "finish": "say what came out, and fail if a tomogram could not be used",
 }
 
+LARGE = ("burn-in", "co-train", "predict")
+"""Verbs whose tensors are worth a start of their own."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; return 0, or 1 after an error the user can mend."""
@@ -45,6 +49,8 @@ def main(argv: list[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     arguments = sys.argv[1:] if argv is None else argv
     chosen = next((word for word in arguments if word in VERBS), None)
+    if argv is None and chosen in LARGE:
+        keep_freed_memory()
     for verb, summary in VERBS.items():
         sub = verbs.add_parser(
             verb, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional
 
 from picker.heatmap import nms_kernel, peaks_from_heatmap
+from picker.memory import give_back_freed_memory
 from picker.models.folded import folded
 from picker.picks import Picks
 from picker.segmentation import components_from_heatmap
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WINDOW: ShapeZYX = (192, 352, 352)
-"""Largest window [voxels] where the settings leave it open."""
+WINDOW: ShapeZYX = (192, 352, 288)
+"""Largest window [voxels] where the settings leave it open. It keeps the small network
+within three times the memory of a tomogram of 184×630×630."""
 WINDOW_ON_GPU: ShapeZYX = (192, 704, 704)
 """The same on a GPU, for networks that predict at stride 2. At full resolution a window
 would have more features than 31 bits count."""
@@ -216,17 +218,17 @@ class Predictor:
         ]
         for window in product(*axes):
             self._fill(heatmap, volume, window)
+            if self.device.type == "cpu":
+                give_back_freed_memory()
         return heatmap
 
     def _fill(self, heatmap: Tensor, volume: Volume, window: tuple[Span, ...]) -> None:
         """Write what is kept of one window; all else of it is freed on return."""
-        autocast = torch.autocast(
-            self.device.type,
-            dtype=torch.bfloat16,
-            enabled=wants_bfloat16(self.settings.precision, self.device),
-        )
+        half = wants_bfloat16(self.settings.precision, self.device)
+        autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half)
         stride = self.model.stride
-        seen = _cut(volume, window).to(self.device)
+        seen = _cut(volume, window, torch.bfloat16 if half else torch.float32)
+        seen = seen.to(self.device)
         with autocast:
             found = averaged_views(self._folded, seen, self.settings.flips)[0]
         to = tuple(slice(s.first // stride, s.last // stride) for s in window)
@@ -266,13 +268,13 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return told or "unable to find an engine" in str(error)
 
 
-def _cut(volume: Volume, window: tuple[Span, ...]) -> Tensor:
-    """Return one window, `(1, 1, z, y, x)` float32, where the volume is.
+def _cut(volume: Volume, window: tuple[Span, ...], kind: torch.dtype) -> Tensor:
+    """Return one window, `(1, 1, z, y, x)`, where the volume is.
 
     Where an odd size was made even its last plane repeats.
     """
     place = tuple(slice(span.start, span.stop) for span in window)
-    seen = torch.as_tensor(volume[place])[None, None].float()
+    seen = torch.as_tensor(volume[place])[None, None].to(kind)
     missing = [
         (0, span.stop - span.start - size)
         for span, size in zip(window, seen.shape[2:], strict=True)

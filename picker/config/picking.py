@@ -26,7 +26,7 @@ class PredictSettings(Settings):
 
     window_zyx: ShapeZYX | None = None
     """Largest part of a tomogram that the network sees at once [voxels]; null: 192,
-    352, 352, and 192, 704, 704 on a GPU where the network's stride is 2."""
+    352, 288, and 192, 704, 704 on a GPU where the network's stride is 2."""
     halo: Annotated[int, Field(ge=0, multiple_of=2)] = 24
     """What a window sees beyond what is kept of it, at cut faces [voxels]."""
     flips: bool = True

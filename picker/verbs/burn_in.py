@@ -22,7 +22,6 @@ from picker.config import (
 )
 from picker.distributed import is_first, process_group
 from picker.interrupt import stop_request
-from picker.memory import keep_freed_memory
 from picker.methods import METHODS
 from picker.models import build_model
 from picker.patches import PatchDataset
@@ -74,7 +73,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Burn in."""
-    keep_freed_memory()
     settings = arguments.settings
     particles = read_particles(settings)
     shared = read_section(settings, "train", TrainSettings)

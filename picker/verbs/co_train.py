@@ -14,7 +14,6 @@ from picker.claim import claimed
 from picker.config import CoTrainSettings, PredictSettings, TrainSettings
 from picker.distributed import is_first, process_group
 from picker.interrupt import stop_request
-from picker.memory import keep_freed_memory
 from picker.methods import METHODS
 from picker.patches import PatchDataset
 from picker.predict import choose_device
@@ -72,7 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Co-train."""
-    keep_freed_memory()
     shared = read_section(arguments.settings, "train", TrainSettings)
     co_train = read_section(arguments.settings, "co_train", CoTrainSettings)
     predict = read_section(arguments.settings, "predict", PredictSettings)

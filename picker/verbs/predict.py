@@ -16,12 +16,13 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from picker.claim import claimed
 from picker.config import CalibrateSettings, PickSettings, PredictSettings
 from picker.exclude import allowed_region
 from picker.formats.star import write_picks
 from picker.formats.volume import read_tomogram
-from picker.memory import keep_freed_memory
 from picker.predict import Predictor, choose_device
 from picker.preprocess import preprocess_volume
 from picker.select import select_picks
@@ -37,7 +38,6 @@ from picker.verbs.predict_shard import predict_shard
 if TYPE_CHECKING:
     import argparse
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from picker.tomogram import Tomogram
@@ -80,7 +80,6 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.manifests and not arguments.candidates:
         raise ValueError("--manifests needs --candidates, the folder to fill")
     settings = read_section(arguments.settings, "predict", PredictSettings)
-    keep_freed_memory()
     device = choose_device(settings.device)
     model, card = read_model(arguments.model, device)
     predictor = Predictor(
@@ -165,10 +164,11 @@ def _targets(tomograms: list[Path], output: Path) -> dict[Path, Path]:
 
 def _prepared(
     path: Path, given: float | None, card: ModelCard
-) -> tuple[NDArray[np.float32], float, NDArray[np.bool_] | None]:
+) -> tuple[NDArray[np.float16], float, NDArray[np.bool_] | None]:
     """Return a volume as the model was trained on, its voxel size [Å], what counts.
 
-    The volume as it came is gone on return, so that only one is in memory.
+    In float16, as the pipeline stores it. The volume as it came is gone on return, so
+    that only one is in memory.
     """
     tomogram, warnings = read_tomogram(path, path.stem, given)
     warnings += _voxel_size_warning(tomogram, card)
@@ -179,7 +179,7 @@ def _prepared(
     )
     for warning in [*warnings, *said]:
         logger.warning("warning: %s", warning)
-    return volume, voxel_size, region
+    return volume.astype(np.float16), voxel_size, region
 
 
 def _thresholds(path: Path | None, model: Path, card: ModelCard) -> dict[str, float]:

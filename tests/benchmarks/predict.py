@@ -150,7 +150,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ways", nargs="+", default=["monai", "bare", "components"])
     arguments = parser.parse_args()
-    keep_freed_memory()  # for all alike; the verbs do so too
     device = choose_device("auto")
     rng = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
@@ -179,4 +178,5 @@ def main():
 
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as the verbs do
     main()

@@ -86,7 +86,6 @@ def main():
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    keep_freed_memory()  # as the verbs do
     device = choose_device("auto")
     shared = TrainSettings(
         patch_zyx=arguments.patch,
@@ -118,4 +117,5 @@ def main():
 
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as the verbs do
     main()
