@@ -274,15 +274,16 @@ def _cut(volume: Volume, window: tuple[Span, ...], kind: torch.dtype) -> Tensor:
     Where an odd size was made even its last plane repeats.
     """
     place = tuple(slice(span.start, span.stop) for span in window)
-    seen = torch.as_tensor(volume[place])[None, None].to(kind)
+    seen = torch.as_tensor(volume[place])[None, None]
     missing = [
         (0, span.stop - span.start - size)
         for span, size in zip(window, seen.shape[2:], strict=True)
     ]
-    if not np.any(missing):
-        return seen
-    # Last axis first, as it wants it.
-    return functional.pad(seen, [*chain(*reversed(missing))], mode="replicate")
+    if np.any(missing):
+        # Last axis first, as it wants it; not everywhere does it know half precision.
+        beyond = [*chain(*reversed(missing))]
+        seen = functional.pad(seen.float(), beyond, mode="replicate")
+    return seen.to(kind)
 
 
 def candidates_from_heatmap(

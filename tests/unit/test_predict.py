@@ -90,6 +90,28 @@ def test_beyond_the_halo_windows_equal_the_whole_network():
         assert close == same
 
 
+def test_in_half_precision_odd_sizes_give_nearly_the_same():
+    torch.manual_seed(0)
+    settings = ModelSettings(preset="small", widths=(4, 6), blocks=(1, 1))
+    model = build_model(settings, 2).eval()
+    volume = np.random.default_rng(0).normal(size=(9, 31, 15)).astype(np.float16)
+    given = {"window_zyx": (16, 24, 24), "halo": 4}
+    half = predictor(model, precision="bfloat16", **given).heatmap(volume)
+    full = predictor(model, precision="float32", **given).heatmap(volume)
+    assert half.dtype == full.dtype == torch.float32
+    torch.testing.assert_close(half, full, atol=0.01, rtol=0.05)
+
+
+def test_memory_is_given_back_after_each_window(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        "picker.predict.give_back_freed_memory", lambda: calls.append(1)
+    )
+    cut = predictor(Darkness(), window_zyx=(16, 16, 32), halo=0)
+    cut.heatmap(np.zeros((16, 32, 32), np.float32))
+    assert len(calls) == 2
+
+
 class SmallMemory(Darkness):
     """A model that a GPU of little memory would run out of."""
 
