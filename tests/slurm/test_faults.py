@@ -215,7 +215,8 @@ def test_two_tomograms_of_one_name_stop_before_any_job(fresh, cluster):
     done = fresh.run()
     assert done.returncode != 0
     assert "tomogram sim_003 stands in line 5 already" in done.stdout
-    assert set(cluster.jobs()) == before
+    # Slurm forgets old ones meanwhile; none is new.
+    assert set(cluster.jobs()) <= before
 
 
 def test_a_replaced_input_is_noticed_though_it_is_older(undisturbed, fresh, tomograms):
