@@ -34,7 +34,7 @@ VERBS = {
     "finish": "say what came out, and fail if a tomogram could not be used",
 }
 
-LARGE = ("burn-in", "co-train", "predict")
+LARGE = ("burn-in", "co-train", "predict", "measure")
 """Verbs whose tensors are worth a start of their own."""
 
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WINDOW: ShapeZYX = (192, 352, 288)
-"""Largest window [voxels] where the settings leave it open. It keeps the small network
-within three times the memory of a tomogram of 184×630×630."""
+"""Largest window [voxels] where the settings leave it open. With it the small network
+takes about three times the memory of a tomogram of 184×630×630."""
 WINDOW_ON_GPU: ShapeZYX = (192, 704, 704)
 """The same on a GPU, for networks that predict at stride 2. At full resolution a window
 would have more features than 31 bits count."""
