@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional
 
 from picker.heatmap import nms_kernel, peaks_from_heatmap
+from picker.machine.precision import choose_precision
 from picker.memory import give_back_freed_memory
 from picker.models.folded import folded
 from picker.picks import Picks
@@ -40,24 +41,6 @@ WINDOW_ON_GPU: ShapeZYX = (192, 704, 704)
 would have more features than 31 bits count."""
 PART_FOR_VOLUME = 1 / 32
 """Of a GPU's memory; larger volumes stay outside of it."""
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device that a setting names; auto takes the GPU where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device is cuda but torch sees no GPU; set device: auto")
-    return torch.device(name)
-
-
-def wants_bfloat16(precision: str, device: torch.device) -> bool:
-    """Return whether to compute in bfloat16; auto does where hardware is fast at it."""
-    if precision != "auto":
-        return precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.backends.cpu.get_cpu_capability().startswith("AVX512"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +126,7 @@ class Predictor:
         self.window_zyx = self.settings.window_zyx or (
             WINDOW_ON_GPU if on_gpu else WINDOW
         )
+        self.precision = choose_precision(self.settings.precision, self.device)
         self._folded = folded(self.model)
         self._copying = torch.cuda.Stream() if self.device.type == "cuda" else None
 
@@ -224,10 +208,12 @@ class Predictor:
 
     def _fill(self, heatmap: Tensor, volume: Volume, window: tuple[Span, ...]) -> None:
         """Write what is kept of one window; all else of it is freed on return."""
-        half = wants_bfloat16(self.settings.precision, self.device)
-        autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half)
+        precision = self.precision
+        autocast = torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=precision.is_half
+        )
         stride = self.model.stride
-        seen = _cut(volume, window, torch.bfloat16 if half else torch.float32)
+        seen = _cut(volume, window, precision.dtype)
         seen = seen.to(self.device)
         with autocast:
             found = averaged_views(self._folded, seen, self.settings.flips)[0]

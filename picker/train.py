@@ -25,8 +25,8 @@ from picker.distributed import (
     total,
 )
 from picker.interrupt import Interrupted, StopRequest
+from picker.machine.precision import choose_precision
 from picker.patches import PatchDataset, batches
-from picker.predict import wants_bfloat16
 from picker.step import Stage, TrainingState, add_gradients, learning_rate_at
 from picker.teacher import update_teacher
 from picker.whole import written_whole
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from picker.config import ShapeZYX
     from picker.models.network import Network
 
 logger = logging.getLogger(__name__)
@@ -132,10 +131,13 @@ def run_stage(
                 student.train()
                 logger.info("validation F1 %.3f", row["validation_f1"])
 
+    deepest_edge = -(-min(dataset.shape) // student.alignment)
+    precision = choose_precision(
+        shared.precision, device, narrowest=(deepest_edge, student.kernel)
+    )
+    logger.info("%s computes on %s in %s", stage.name, device, precision)
     autocast = torch.autocast(
-        device.type,
-        dtype=torch.bfloat16,
-        enabled=trains_in_bfloat16(shared.precision, device, student, dataset.shape),
+        device.type, dtype=torch.bfloat16, enabled=precision.is_half
     )
     bad_steps, last_save = 0, time.monotonic()
     since, since_step = time.monotonic(), state.step
@@ -147,7 +149,7 @@ def run_stage(
         optimizer.zero_grad(set_to_none=True)
         losses = add_gradients(stage, state, forward, batch.to(device), autocast)
         norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 10.0)
-        # See `trains_in_bfloat16`; one such step must not poison the weights.
+        # See `choose_precision`; one such step must not poison the weights.
         if torch.isfinite(norm):
             optimizer.step()
             update_teacher(teacher, student, decay)
@@ -199,21 +201,6 @@ def compute_reproducibly(device: torch.device) -> None:
         torch.use_deterministic_algorithms(True)
         # It would also fill new tensors, to make reading of unwritten ones show.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-
-
-def trains_in_bfloat16(
-    precision: str, device: torch.device, model: Network, patch_zyx: ShapeZYX
-) -> bool:
-    """Return whether to train in bfloat16.
-
-    With auto it is float32 for a CPU where the deepest feature map is no wider than the
-    convolutions there: PyTorch's gradients can then be garbage (2.13: not finite in
-    up to half of the steps with kernel 3 at 2³ voxels, 5 at 3³ and 4³).
-    """
-    narrowest = -(-min(patch_zyx) // model.alignment)
-    if precision == "auto" and device.type == "cpu" and narrowest <= model.kernel:
-        return False
-    return wants_bfloat16(precision, device)
 
 
 def write_log(path: Path, rows: list[dict[str, float]]) -> None:

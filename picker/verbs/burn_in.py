@@ -22,10 +22,10 @@ from picker.config import (
 )
 from picker.distributed import is_first, process_group
 from picker.interrupt import stop_request
+from picker.machine.device import choose_device
 from picker.methods import METHODS
 from picker.models import build_model
 from picker.patches import PatchDataset
-from picker.predict import choose_device
 from picker.step import Stage
 from picker.train import run_stage
 from picker.verbs.common import (

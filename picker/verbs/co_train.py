@@ -14,9 +14,9 @@ from picker.claim import claimed
 from picker.config import CoTrainSettings, PredictSettings, TrainSettings
 from picker.distributed import is_first, process_group
 from picker.interrupt import stop_request
+from picker.machine.device import choose_device
 from picker.methods import METHODS
 from picker.patches import PatchDataset
-from picker.predict import choose_device
 from picker.step import Stage
 from picker.train import run_stage, write_log
 from picker.verbs.common import (

@@ -18,7 +18,8 @@ import torch
 from picker.benchmark import Cell
 from picker.config import PredictSettings
 from picker.formats.ome_zarr import open_volume
-from picker.predict import Predictor, choose_device
+from picker.machine.device import choose_device
+from picker.predict import Predictor
 from picker.verbs.common import (
     add_settings,
     logger,

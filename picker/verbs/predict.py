@@ -23,7 +23,8 @@ from picker.config import CalibrateSettings, PickSettings, PredictSettings
 from picker.exclude import allowed_region
 from picker.formats.star import write_picks
 from picker.formats.volume import read_tomogram
-from picker.predict import Predictor, choose_device
+from picker.machine.device import choose_device
+from picker.predict import Predictor
 from picker.preprocess import preprocess_volume
 from picker.select import select_picks
 from picker.verbs.common import (
@@ -85,7 +86,9 @@ def run(arguments: argparse.Namespace) -> None:
     predictor = Predictor(
         model=model, particles=card.particles, settings=settings, device=device
     )
-    logger.info("model %s on %s", arguments.model, device)
+    logger.info(
+        "model %s computes on %s in %s", arguments.model, device, predictor.precision
+    )
     if arguments.manifests:
         with claimed(arguments.output, arguments.candidates):
             manifest = predict_shard(

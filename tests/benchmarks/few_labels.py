@@ -18,9 +18,10 @@ from picker.config import (
     SimulateSettings,
     TrainSettings,
 )
+from picker.machine.device import choose_device
 from picker.models import build_model
 from picker.patches import PatchDataset, PatchSource
-from picker.predict import Predictor, choose_device
+from picker.predict import Predictor
 from picker.select import select_picks
 from picker.simulate import simulate_tomogram
 from picker.step import Stage

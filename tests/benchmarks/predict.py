@@ -24,10 +24,12 @@ from picker.config import ModelSettings, Particle, PredictSettings
 from picker.formats.ome_zarr import open_volume, read_volume, write_volume
 from picker.formats.star import write_picks
 from picker.heatmap import nms_kernel
+from picker.machine.device import choose_device
+from picker.machine.precision import choose_precision
 from picker.memory import keep_freed_memory
 from picker.models import build_model
 from picker.picks import picks_from_arrays
-from picker.predict import Predictor, choose_device, wants_bfloat16
+from picker.predict import Predictor
 
 VOXEL = 10.0
 PARTICLES = tuple(
@@ -76,7 +78,7 @@ class Ways:
         return torch.autocast(
             self.device.type,
             dtype=torch.bfloat16,
-            enabled=wants_bfloat16(precision, self.device),
+            enabled=choose_precision(precision, self.device).is_half,
         )
 
     def _write(self, index, number, score):

@@ -20,10 +20,10 @@ import torch
 
 from picker.config import BurnInSettings, CoTrainSettings, ModelSettings, TrainSettings
 from picker.formats.ome_zarr import open_volume, write_volume
+from picker.machine.device import choose_device
 from picker.memory import keep_freed_memory
 from picker.models import build_model
 from picker.patches import PatchDataset, PatchSource, batches
-from picker.predict import choose_device
 from picker.step import Stage
 from picker.train import run_stage
 

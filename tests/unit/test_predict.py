@@ -10,7 +10,6 @@ from picker.models import build_model
 from picker.predict import (
     Predictor,
     candidates_from_heatmap,
-    choose_device,
     spans,
 )
 
@@ -194,11 +193,3 @@ def test_candidates_are_in_angstrom_and_inside():
     np.testing.assert_allclose(picks.position_zyx[0], [45, 85, 125])
     np.testing.assert_allclose(picks.position_zyx[1], [100, 180, 280])
     np.testing.assert_allclose(picks.score, [0.9, 0.5])
-
-
-def test_asking_for_a_gpu_that_is_not_there_says_so():
-    if torch.cuda.is_available():
-        assert choose_device("cuda").type == "cuda"
-    else:
-        with pytest.raises(ValueError, match="torch sees no GPU; set device: auto"):
-            choose_device("cuda")

@@ -23,9 +23,9 @@ from picker.config import (
 from picker.interrupt import Interrupted, StopRequest
 from picker.models import build_model
 from picker.patches import PatchDataset, PatchSource
-from picker.predict import Predictor, wants_bfloat16
+from picker.predict import Predictor
 from picker.step import Stage, burn_in_step, learning_rate_at, unlabeled_weight_at
-from picker.train import run_stage, trains_in_bfloat16
+from picker.train import run_stage
 
 SHARED = TrainSettings(
     patch_zyx=(16, 24, 24),
@@ -187,7 +187,7 @@ def test_unlabeled_weight_ramps_up():
 def test_small_deep_maps_train_in_float32_on_a_cpu(
     tmp_path, monkeypatch, widths, precision, expected
 ):
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr("picker.machine.precision._has_amx", lambda: True)
     settings = ModelSettings(preset="small", widths=widths, blocks=(1,) * len(widths))
     model = build_model(settings, 1)
     seen = []
@@ -195,15 +195,6 @@ def test_small_deep_maps_train_in_float32_on_a_cpu(
     shared = SHARED.model_copy(update={"precision": precision})
     train(tmp_path, BurnInSettings(steps=1), shared, model)
     assert seen == [expected]
-
-
-def test_a_v_net_needs_wider_maps_for_its_wider_kernels():
-    model = build_model(ModelSettings(preset="small"), 1, "vnet")
-    cpu = torch.device("cpu")
-    assert not trains_in_bfloat16("auto", cpu, model, (80, 96, 96))
-    assert trains_in_bfloat16("auto", cpu, model, (96, 96, 96)) == wants_bfloat16(
-        "auto", cpu
-    )
 
 
 def test_burn_in_learns(tmp_path, monkeypatch):
