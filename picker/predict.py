@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from picker.heatmap import nms_kernel, peaks_from_heatmap
 from picker.machine.precision import choose_precision
+from picker.machine.progress import Progress
 from picker.memory import give_back_freed_memory
 from picker.models.folded import folded
 from picker.picks import Picks
@@ -200,8 +201,11 @@ class Predictor:
             spans(size, edge + edge % 2, self.settings.halo, self.model.alignment)
             for size, edge in zip(even, self.window_zyx, strict=True)
         ]
-        for window in product(*axes):
+        windows = list(product(*axes))
+        progress = Progress("heatmap", len(windows), "windows")
+        for number, window in enumerate(windows, 1):
             self._fill(heatmap, volume, window)
+            progress.update(number)
             if self.device.type == "cpu":
                 give_back_freed_memory()
         return heatmap

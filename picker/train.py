@@ -26,6 +26,7 @@ from picker.distributed import (
 )
 from picker.interrupt import Interrupted, StopRequest
 from picker.machine.precision import choose_precision
+from picker.machine.progress import Progress
 from picker.patches import PatchDataset, batches
 from picker.step import Stage, TrainingState, add_gradients, learning_rate_at
 from picker.teacher import update_teacher
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOG_EVERY = 25
-"""Steps between lines in the training log."""
+"""Steps between rows of the training log."""
 MAX_BAD_STEPS = 20
 """Steps in a row without a finite gradient after which training stops."""
 
@@ -141,6 +142,7 @@ def run_stage(
     )
     bad_steps, last_save = 0, time.monotonic()
     since, since_step = time.monotonic(), state.step
+    progress = Progress(stage.name, settings.steps, "steps", state.step)
     validate_if_due()
     for batch in batches(dataset, state.step, settings.steps, device):
         rate = learning_rate_at(state.step, settings)
@@ -176,7 +178,8 @@ def run_stage(
                 "steps_per_second": speed,
             }
             state.rows.append(row)
-            logger.info(_progress(stage, row, settings.steps))
+        # Rows are added up over all processes; the time of a line is each one's own.
+        progress.update(state.step, _loss(state.rows))
         if any_process(bool(stop), device) and not done:
             save()
             raise Interrupted(
@@ -189,6 +192,9 @@ def run_stage(
             save()
             last_save = time.monotonic()
         validate_if_due()
+    logger.info(
+        "%s %d/%d steps  %s", stage.name, state.step, settings.steps, _loss(state.rows)
+    )
     if is_first():
         write_log(log, state.rows)
     return result.eval().requires_grad_(requires_grad=False)
@@ -218,10 +224,6 @@ def _ema_decay(stage: Stage) -> float:
     return 1.0  # the teacher stays what burn-in made it
 
 
-def _progress(stage: Stage, row: dict[str, float], steps: int) -> str:
-    left = (steps - row["step"]) / max(row["steps_per_second"], 1e-9)
-    return (
-        f"{stage.name} {row['step']:.0f}/{steps}  loss {row['loss']:.4f}"
-        f"  lr {row['learning_rate']:.1e}  {row['steps_per_second']:.1f} steps/s"
-        f"  {left / 60:.1f} min left"
-    )
+def _loss(rows: list[dict[str, float]]) -> str:
+    """Return the last loss that was noted."""
+    return f"loss {rows[-1]['loss']:.4f}" if rows else ""
