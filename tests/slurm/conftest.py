@@ -40,13 +40,14 @@ METHOD = "semietpicker"
 class Project:
     """A folder made by `picker init`, in which the users' command is run."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, until=()):
         self.folder = folder
+        self.until = until
         self.process = None
 
     def command(self, *arguments):
         words = ("-m", "snakemake", "--profile", "slurm", *QUICK, *arguments)
-        return [sys.executable, *words]
+        return [sys.executable, *words, *self.until]
 
     def run(self, *arguments):
         """Return the finished process and its whole output."""
@@ -188,9 +189,13 @@ def undisturbed(cluster, tomograms, tmp_path_factory):
 
 @pytest.fixture
 def trained(undisturbed, cluster, tmp_path):
-    """A copy with its model trained and nothing predicted; no job is left behind."""
+    """A copy with its model trained and nothing predicted; no job is left behind.
+
+    It runs until there are picks, which are what is compared: the four jobs after that
+    would take a third of these tests' time.
+    """
     shutil.copytree(undisturbed.folder, tmp_path / "project", symlinks=True)
-    project = Project(tmp_path / "project")
+    project = Project(tmp_path / "project", until=("--until", "pick"))
     project.forget_predictions()
     yield project
     if project.process and project.process.poll() is None:
