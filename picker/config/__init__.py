@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from picker.config.base import (
     SPLITS,
+    Contours,
+    Outside,
     Settings,
     ShapeZYX,
     Split,
@@ -49,11 +51,13 @@ __all__ = [
     "CalibrateSettings",
     "CoTrainSettings",
     "Config",
+    "Contours",
     "CopickSettings",
     "EvaluateSettings",
     "ExportSettings",
     "LabelNextSettings",
     "ModelSettings",
+    "Outside",
     "Particle",
     "PickSettings",
     "PredictSettings",

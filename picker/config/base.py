@@ -23,6 +23,8 @@ Target = Literal[
     "cbox",
     "eman2",
 ]
+Contours = Literal["points", "middles"]
+Outside = Literal["drop_few", "drop", "error"]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -8,9 +8,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from picker.config.base import (
+    Contours,
     Count,
     Finite,
     Fraction,
+    Outside,
     Positive,
     Settings,
     ShapeZYX,
@@ -61,6 +63,10 @@ class TomogramRow(Settings):
     """z of the lamella's or the ice's lower face [Å]; picks below are dropped."""
     slab_z_high: Finite | None = None
     """z of its upper face [Å]."""
+    outside: Outside = "drop_few"
+    """What becomes of known picks outside of the tomogram."""
+    contours: Contours | None = None
+    """What is a pick in contours of several points."""
 
     _name = field_validator("tomogram")(checked_name)
 
@@ -121,6 +127,12 @@ class TomogramsSettings(Settings):
     """Read with source: copick."""
     voxel_size: Positive | None = None
     """Overrides the voxel size of every file [Å]; null trusts the files."""
+    outside: Outside = "drop_few"
+    """Known picks outside of a tomogram: drop_few leaves a few out that lie just
+    outside, drop all of them, error none."""
+    contours: Contours | None = None
+    """IMOD contours of several points that are not scattered: each of their points is a
+    pick, or each contour's middle; null refuses them."""
     shard_size: Count = 32
     """Tomograms preprocessed or predicted by one job."""
 

@@ -4,7 +4,8 @@ IMOD's x and y count from the corner of the first pixel and its z from the centr
 the first slice: voxel p is at p + (0.5, 0.5, 0).
 
 Source: IMOD, binary model file format,
-https://bio3d.colorado.edu/imod/doc/binspec.html
+https://bio3d.colorado.edu/imod/doc/binspec.html; libimod/imodel.c,
+`imodTransFromRefImage`, for models that were drawn on a flipped volume.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.records import Coordinates, coordinates_from_xyz
+from picker.formats.records import Coordinates, Drawn, coordinates_from_xyz
 from picker.formats.rows import each_class
+from picker.formats.units import PIXEL_SIZES
 from picker.whole import written_whole
 
 if TYPE_CHECKING:
@@ -37,10 +39,13 @@ MODEL = struct.Struct(">128s4iI4i6f5if2i3f")
 OBJECT = struct.Struct(">64s64siI2i3fi8B2i")
 CONTOUR = struct.Struct(">iI2i")
 MESH = struct.Struct(">2iI2h")
+# Scale, translation and rotation of the volume before last, and of the last; x, y, z.
+MINX = struct.Struct(">18f")
 LENGTH = struct.Struct(">i")
 POINT_BYTES, INDEX_BYTES = 12, 4
 SHIFT_XYZ = (0.5, 0.5, 0.0)
 SCATTERED = 1 << 9
+FLIPPED = 1 << 16  # of the model: y and z are swapped, as in 3dmod -Y
 MODEL_FLAGS = (1 << 12) | (1 << 13) | (1 << 15)  # what IMOD itself sets in new models
 NANOMETRE = -9
 NAME_BYTES = 64
@@ -51,8 +56,9 @@ REGIONS = "region-to-label"
 def read_model(path: Path) -> Coordinates:
     """Return the points of all objects, in voxels from the centre of voxel 0.
 
-    An object's name is its points' class if every object with points has one. Meshes
-    and everything else that a model can hold are passed over; `REGIONS` too, with a
+    Voxels are those of the volume that the model was drawn on; `drawn` says which. An
+    object's name is its points' class if every object with points has one. Meshes and
+    everything else that a model can hold are passed over; `REGIONS` too, with a
     warning, for a pick is easily set into the wrong object.
 
     Raises
@@ -70,15 +76,38 @@ def read_model(path: Path) -> Coordinates:
     names: list[str] = []
     parts: list[NDArray[np.float64]] = []
     particle: list[str] = []
-    num_regions = 0
-    for name, points in _contours(path, data):
-        if name == REGIONS:
-            num_regions += len(points)
-            continue
-        names += [] if name in names else [name]
-        parts.append(points)
-        particle += [name] * len(points)
-    xyz = np.concatenate([np.empty((0, 3)), *parts]) - SHIFT_XYZ
+    contour: list[int] = []
+    num_regions, num_contours = 0, 0
+    minx: bytes = b""
+    name, flags = "", 0
+    for chunk, place in _chunks(path, data):
+        match chunk:
+            case b"OBJT":
+                raw, _, _, flags = OBJECT.unpack_from(data, place)[:4]
+                name = raw.partition(b"\0")[0].decode("utf-8", "replace").strip()
+            case b"CONT":
+                points = _points(data, place)
+                if name == REGIONS:
+                    num_regions += len(points)
+                elif len(points):
+                    names += [] if name in names else [name]
+                    parts.append(points)
+                    particle += [name] * len(points)
+                    is_sure = bool(flags & SCATTERED) or len(points) == 1
+                    contour += [-1 if is_sure else num_contours] * len(points)
+                    num_contours += 1
+            case b"MINX":
+                minx = data[place : place + MINX.size]
+            case _:
+                pass
+    header = MODEL.unpack_from(data, len(MAGIC))
+    xyz = np.concatenate([np.empty((0, 3)), *parts])
+    size_xyz = header[1:4]
+    if header[5] & FLIPPED:
+        # IMOD's own programs swap y and z alike before they do anything else.
+        xyz = xyz[:, [0, 2, 1]]
+        size_xyz = (size_xyz[0], size_xyz[2], size_xyz[1])
+    xyz -= SHIFT_XYZ
     if not np.isfinite(xyz).all():
         row = int(np.flatnonzero(~np.isfinite(xyz).all(axis=1))[0])
         raise ValueError(
@@ -89,19 +118,46 @@ def read_model(path: Path) -> Coordinates:
         f"{path}: {num_regions} points of its object {REGIONS} are not taken as picks;"
         " if you set some there, move them into their particle's"
     )
+    x, y, z = size_xyz
     return coordinates_from_xyz(
         "IMOD model",
         "voxels",
         xyz,
         particle=particle if is_named else None,
+        drawn=Drawn(
+            shape_zyx=(z, y, x) if min(size_xyz) > 0 else None,
+            pixel_size=_pixel_size(header[21], header[22], minx),
+            contour=np.array(contour, np.int64),
+        ),
         warnings=(warning,) if num_regions else (),
     )
 
 
-def _contours(path: Path, data: bytes) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Yield object name and `(n, 3)` points x, y, z of each contour that has points."""
+def _points(data: bytes, place: int) -> NDArray[np.float64]:
+    """Return a contour's `(n, 3)` points x, y, z."""
+    num = CONTOUR.unpack_from(data, place)[0]
+    points = np.frombuffer(data, ">f4", 3 * num, place + CONTOUR.size)
+    # A signaling NaN would warn here; the caller refuses any.
+    with np.errstate(invalid="ignore"):
+        wide: NDArray[np.float64] = points.reshape(-1, 3).astype(np.float64)
+    return wide
+
+
+def _pixel_size(size: float, units: int, minx: bytes) -> float | None:
+    """Return the size [Å] of what points are counted in; None if it is not known.
+
+    IMOD's unit is a power of ten of the metre; 0 is pixels. What 3dmod keeps of the
+    volume itself comes first: its header's pixel size, 1 where there is none.
+    """
+    own = MINX.unpack(minx)[9:12] if len(minx) == MINX.size else (1.0,)
+    if len(set(own)) > 1 or own[0] == 1:
+        own = (size * 10.0 ** (units + 10),) if -12 <= units < 0 else ()
+    return next((s for s in own if PIXEL_SIZES[0] <= s <= PIXEL_SIZES[1]), None)
+
+
+def _chunks(path: Path, data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield name and place of each part's content, all of which is there."""
     place = len(MAGIC) + MODEL.size
-    name = ""
     while True:
         chunk = data[place : place + 4]
         place += 4
@@ -109,36 +165,27 @@ def _contours(path: Path, data: bytes) -> Iterator[tuple[str, NDArray[np.float64
             case b"IEOF":
                 return
             case b"OBJT":
-                _check_room(path, data, place, OBJECT.size, chunk)
-                raw = data[place : place + NAME_BYTES].partition(b"\0")[0]
-                name = raw.decode("utf-8", "replace").strip()
-                place += OBJECT.size
+                size = OBJECT.size
             case b"CONT":
                 _check_room(path, data, place, CONTOUR.size, chunk)
-                num = CONTOUR.unpack_from(data, place)[0]
-                place += CONTOUR.size
-                _check_room(path, data, place, num * POINT_BYTES, chunk)
-                points = np.frombuffer(data, ">f4", 3 * num, place)
-                if num:
-                    # A signaling NaN would warn here; the caller refuses any.
-                    with np.errstate(invalid="ignore"):
-                        wide = points.reshape(-1, 3).astype(np.float64)
-                    yield name, wide
-                place += num * POINT_BYTES
+                size = CONTOUR.unpack_from(data, place)[0] * POINT_BYTES
+                _check_room(path, data, place + CONTOUR.size, size, chunk)
+                size += CONTOUR.size
             case b"MESH":
                 _check_room(path, data, place, MESH.size, chunk)
                 vertices, indices = MESH.unpack_from(data, place)[:2]
-                place += MESH.size
-                _check_room(path, data, place, vertices * POINT_BYTES, chunk)
-                place += vertices * POINT_BYTES
-                _check_room(path, data, place, indices * INDEX_BYTES, chunk)
-                place += indices * INDEX_BYTES
+                inside = place + MESH.size
+                for part in (vertices * POINT_BYTES, indices * INDEX_BYTES):
+                    _check_room(path, data, inside, part, chunk)
+                    inside += part
+                size = inside - place
             case _:
                 _check_room(path, data, place, LENGTH.size, chunk)
-                length = LENGTH.unpack_from(data, place)[0]
+                size = LENGTH.unpack_from(data, place)[0]
                 place += LENGTH.size
-                _check_room(path, data, place, length, chunk)
-                place += length
+        _check_room(path, data, place, size, chunk)
+        yield chunk, place
+        place += size
 
 
 def _check_room(path: Path, data: bytes, place: int, size: int, chunk: bytes) -> None:

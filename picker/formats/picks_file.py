@@ -10,10 +10,9 @@ import numpy as np
 
 from picker.formats.copick import object_name
 from picker.formats.kinds import read_coordinates
-from picker.formats.plausible import check_positions
+from picker.formats.placed import Place, placed
 from picker.formats.records import one_if_equal
 from picker.formats.text import listed
-from picker.formats.units import pixel_size_warning, position_from_coordinates
 from picker.picks import Picks, concatenate, picks_from_arrays
 
 if TYPE_CHECKING:
@@ -22,13 +21,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from picker.config import Particle
+    from picker.config import Contours, Outside, Particle
     from picker.formats.records import Coordinates, Sizes
 
 logger = logging.getLogger(__name__)
-
-AGREES = 0.01
-"""Pixel sizes that differ by a smaller fraction are the same, rounded."""
 
 
 def read_given_picks(
@@ -38,6 +34,8 @@ def read_given_picks(
     voxel_size: float,
     shape_zyx: tuple[int, int, int],
     tilt_pixel_size: float | None = None,
+    outside: Outside = "drop_few",
+    contours: Contours | None = None,
 ) -> tuple[Picks, list[str]]:
     """Return a tomogram's known picks [Å], and warnings.
 
@@ -55,6 +53,10 @@ def read_given_picks(
         Of the tomogram, [Å] and voxels.
     tilt_pixel_size
         Pixel size of the tilt series [Å] for RELION 4 and 5; None: as the file says.
+    outside
+        What becomes of picks outside of the volume.
+    contours
+        What is a pick in contours of several points; None: unknown, and an error.
 
     Raises
     ------
@@ -63,6 +65,13 @@ def read_given_picks(
         outside of the volume, or no file knows this tomogram.
     """
     names = [particle.name for particle in particles]
+    place = Place(
+        voxel_size=voxel_size,
+        shape_zyx=shape_zyx,
+        tilt_pixel_size=tilt_pixel_size,
+        outside=outside,
+        contours=contours,
+    )
     warnings: list[str] = []
     parts, strangers = [], []
     for path in paths:
@@ -71,14 +80,10 @@ def read_given_picks(
         logger.info("%s: %d picks, read as %s", path, len(mine.value_zyx), found.kind)
         if others:
             strangers.append(f"{path} knows {listed(others)}")
-        position = position_from_coordinates(
-            path, mine, voxel_size, shape_zyx, tilt_pixel_size
-        )
+        mine, position, said = placed(path, mine, place)
         classes = _classes(path, mine, names)
         picks = picks_from_arrays(position, classes, mine.score)
-        warnings += [*found.warnings, *tilt_warning(path, mine, tilt_pixel_size)]
-        warnings += pixel_size_warning(path, mine, voxel_size)
-        warnings += check_positions(path, mine, position, voxel_size, shape_zyx)
+        warnings += [*found.warnings, *said]
         if len(picks) == 0:
             warnings.append(f"{path} has no picks of {tomogram}")
         parts.append(picks)
@@ -91,24 +96,6 @@ def read_given_picks(
     if num_twice:
         warnings.append(f"{tomogram} has {num_twice} picks twice; kept once")
     return picks, warnings
-
-
-def tilt_warning(path: Path, found: Coordinates, given: float | None) -> list[str]:
-    """Return a warning if a file of the tilt series' pixels knows another size."""
-    said = found.tilt_pixel_size
-    if isinstance(said, tuple):
-        said = next((t for t in said if given is None or t != given), said[0])
-    if (
-        found.unit != "pixels of the tilt series"
-        or given is None
-        or said is None
-        or abs(said - given) <= AGREES * given
-    ):
-        return []
-    return [
-        f"{path}: tilt_pixel_size {given:g} Å was set, the file says {said:g} Å; taken"
-        f" as {given:g} Å"
-    ]
 
 
 def of_tomogram(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from picker.config import Outside
     from picker.formats.records import Coordinates
 
 FEWEST_TO_WARN = 3
@@ -25,6 +26,10 @@ NEAR = 2.0
 """Voxels beyond a face within which a pick is a stray, not one of another unit."""
 FIRST_VOXELS = 2.0
 """Numbers that are all smaller are rather parts of the tomogram than voxels of it."""
+FEW = 0.1
+"""Fraction of a file's picks; so many, or one, that lie just outside are left out."""
+JUST_OUTSIDE = 0.1
+"""How far outside that is at most: a fraction of the tomogram's size on that axis."""
 EPSILON = 1e-6
 """Slack at the faces [voxels]: files hold six decimals."""
 
@@ -37,8 +42,9 @@ def check_positions(
     shape_zyx: tuple[int, int, int],
     *,
     is_certain: bool = False,
-) -> list[str]:
-    """Return warnings about positions whose unit may be another; refuse clear cases.
+    outside: Outside = "drop_few",
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Return which positions lie in the volume, and warnings; refuse clear mistakes.
 
     Parameters
     ----------
@@ -52,44 +58,96 @@ def check_positions(
         Of the tomogram, [Å] and voxels.
     is_certain
         The user named the unit: only the volume's faces are looked at.
+    outside
+        Of picks outside of the volume, drop "drop_few": a few that are just outside,
+        "drop": any, as long as some are inside, or "error": none.
 
     Raises
     ------
     ValueError
-        If picks lie outside of the volume, or the numbers make sense in another unit
-        alone: then both readings are shown.
+        If picks lie outside of the volume and are not dropped, or the numbers make
+        sense in another unit alone: then both readings are shown.
     """
     index = position_zyx / voxel_size
-    outside = ~np.all(inside(index, shape_zyx), axis=1)
-    others = _other_readings(found, voxel_size, shape_zyx)
-    if outside.any():
-        first = int(np.flatnonzero(outside)[0])
-        # One stray pick near a face is no other unit: most lie far outside then.
-        beyond = np.maximum(-index, index - (np.array(shape_zyx) - 1)).max(axis=1)
-        is_unit = 2 * outside.sum() >= len(outside) and beyond.max() > NEAR
-        for unit, other in others.items():
-            if is_unit and inside(other / voxel_size, shape_zyx).all():
-                raise ValueError(
-                    f"{path} ({found.kind}) has its numbers in another unit:"
-                    f" {_both(found, first, position_zyx, unit, other, voxel_size)};"
-                    f" read as {found.unit} {outside.sum()} of {len(outside)} picks lie"
-                    f" outside of the tomogram, read as {unit} none does;"
-                    f" {_advice(path, unit)}"
-                )
-        raise ValueError(
-            f"{path} ({found.kind}) has {outside.sum()} of {len(outside)} picks outside"
-            f" of the tomogram, the first, pick {first + 1}, at x, y, z"
-            f" {xyz(position_zyx[first])} Å, voxel {xyz(index[first])}; expected 0, 0,"
-            f" 0 to {xyz((np.array(shape_zyx) - 1) * voxel_size)} Å; remove picks that"
-            " lie outside, or check the voxel size, the tomogram and the file"
+    within = np.all(inside(index, shape_zyx), axis=1)
+    # A refinement's shifts hold in any unit: they are in Å.
+    shift = 0 if found.shift_zyx is None else found.shift_zyx
+    others = {
+        unit: other + shift
+        for unit, other in _other_readings(found, voxel_size, shape_zyx).items()
+    }
+    warnings = []
+    if not within.all():
+        _refuse_unit(path, found, position_zyx, within, others, voxel_size, shape_zyx)
+        first = int(np.flatnonzero(~within)[0])
+        told = (
+            f"{path} ({found.kind}) has {(~within).sum()} of {len(within)} picks"
+            f" outside of the tomogram, the first, pick {first + 1}, at x, y, z"
+            f" {xyz(position_zyx[first])} Å, voxel {xyz(index[first])}"
         )
-    if is_certain:
-        return []
+        if not _may_be_dropped(index, within, shape_zyx, outside):
+            raise ValueError(
+                f"{told}; expected 0, 0, 0 to"
+                f" {xyz((np.array(shape_zyx) - 1) * voxel_size)} Å; remove picks that"
+                " lie outside, or check the voxel size, the tomogram and the file; to"
+                " leave them out, set tomograms.outside (picker convert --outside) to"
+                " drop"
+            )
+        warnings.append(f"{told}; left out")
+    if is_certain or not within.any():
+        return within, warnings
     _refuse_first_voxels(path, found, position_zyx, voxel_size, shape_zyx)
     # Our own files say their unit; who wrote them knew it.
     if found.kind != OUR_KIND:
         _refuse_corner(path, found, position_zyx, others, voxel_size, shape_zyx)
-    return _warn_of_voxels(path, found, position_zyx, voxel_size, shape_zyx)
+    warnings += _warn_of_voxels(path, found, position_zyx, voxel_size, shape_zyx)
+    return within, warnings
+
+
+def _may_be_dropped(
+    index: NDArray[np.float64],
+    within: NDArray[np.bool_],
+    shape_zyx: tuple[int, int, int],
+    outside: Outside,
+) -> bool:
+    """Return whether the picks outside may be left out."""
+    if outside == "error" or not within.any():
+        return False
+    beyond = np.maximum(-index, index - (np.array(shape_zyx) - 1))
+    just = np.maximum(NEAR, JUST_OUTSIDE * np.array(shape_zyx))
+    is_few = (~within).sum() <= max(1, FEW * len(within))
+    return outside == "drop" or bool(is_few and (beyond <= just).all())
+
+
+def _refuse_unit(
+    path: Path,
+    found: Coordinates,
+    position: NDArray[np.float64],
+    within: NDArray[np.bool_],
+    others: dict[str, NDArray[np.float64]],
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+) -> None:
+    """Refuse picks of which many lie far outside if another unit puts all inside."""
+    index = position / voxel_size
+    if found.shift_zyx is not None:
+        unmoved = (position - found.shift_zyx) / voxel_size
+        if inside(unmoved, shape_zyx).all():
+            return  # a refinement moved them out, no unit
+    # One stray pick near a face is no other unit: most lie far outside then.
+    beyond = np.maximum(-index, index - (np.array(shape_zyx) - 1)).max()
+    if 2 * within.sum() > len(within) or beyond <= NEAR:
+        return
+    first = int(np.flatnonzero(~within)[0])
+    for unit, other in others.items():
+        if inside(other / voxel_size, shape_zyx).all():
+            raise ValueError(
+                f"{path} ({found.kind}) has its numbers in another unit:"
+                f" {_both(found, first, position, unit, other, voxel_size)};"
+                f" read as {found.unit} {(~within).sum()} of {len(within)} picks lie"
+                f" outside of the tomogram, read as {unit} none does;"
+                f" {_advice(path, unit)}"
+            )
 
 
 def _other_readings(

@@ -75,6 +75,25 @@ class TomogramPicks:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """What a model says of the volume that it was drawn on, and of its contours.
+
+    Attributes
+    ----------
+    shape_zyx
+        Number of voxels of that volume; None if the model does not say.
+    pixel_size
+        Its voxel size [Å]; None if the model does not say.
+    contour
+        `(n,)` number of each point's contour; -1 where points are certainly picks.
+    """
+
+    shape_zyx: tuple[int, int, int] | None
+    pixel_size: float | None
+    contour: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Coordinates:
     """What a file of picks says, in its own unit, before the tomogram is known.
 
@@ -106,6 +125,8 @@ class Coordinates:
         differ.
     shift_zyx
         `(n, 3)` shifts [Å] that are added to the positions; None: none.
+    drawn
+        What a model knows of its volume and contours; None: it is no model.
     warnings
         What was left out or guessed.
     """
@@ -120,6 +141,7 @@ class Coordinates:
     pixel_size: Sizes | None = None
     doubtful_sizes: Mapping[str, Sizes] = field(default_factory=dict)
     shift_zyx: NDArray[np.float64] | None = None
+    drawn: Drawn | None = None
     warnings: tuple[str, ...] = ()
 
 

@@ -21,16 +21,22 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from picker.config import ExportSettings, Particle, Target, checked_name
+from picker.config import (
+    Contours,
+    ExportSettings,
+    Outside,
+    Particle,
+    Target,
+    checked_name,
+)
 from picker.formats.kinds import read_coordinates
-from picker.formats.picks_file import of_tomogram, tilt_warning
-from picker.formats.plausible import check_positions
+from picker.formats.picks_file import of_tomogram
+from picker.formats.placed import Place, placed
 from picker.formats.records import TomogramPicks
 from picker.formats.star import VOLUME_SUFFIXES, write_picks
 from picker.formats.targets import FILES, files_of_target, write_target
 from picker.formats.text import READABLE, listed
 from picker.formats.tomograms_star import read_tilt_series
-from picker.formats.units import pixel_size_warning, position_from_coordinates
 from picker.formats.volume import read_geometry
 from picker.picks import Picks, concatenate, picks_from_arrays
 from picker.verbs.export import with_tilt_series
@@ -40,7 +46,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from picker.formats.records import Centre, Coordinates, TiltSeries, Unit
+    from picker.formats.records import Coordinates, TiltSeries, Unit
 
 logger = logging.getLogger("picker")
 
@@ -85,6 +91,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--unit",
         choices=(*UNITS,),
         help="what the inputs' numbers are, where their kind says otherwise",
+    )
+    add(
+        "--contours",
+        choices=get_args(Contours),
+        help="in IMOD contours of several points that are not scattered: each point is"
+        " a pick, or each contour's middle is",
+    )
+    add(
+        "--outside",
+        choices=get_args(Outside),
+        default="drop_few",
+        help="picks outside of the tomogram: leave out a few that lie just outside (the"
+        " default), all of them, or none",
     )
     add(
         "--flip",
@@ -214,12 +233,19 @@ def _picks(
     series: TiltSeries | None = None,
 ) -> Picks:
     """Return one tomogram's picks [Å], checked against its volume."""
-    centre: Centre = arguments.relion5_centre
-    t = series.pixel_size if series else arguments.tilt_pixel_size
-    size = series.size_zyx if series else None
-    position = position_from_coordinates(
-        path, found, voxel_size, shape_zyx, t, centre, size
+    place = Place(
+        voxel_size=voxel_size,
+        shape_zyx=shape_zyx,
+        tilt_pixel_size=series.pixel_size if series else arguments.tilt_pixel_size,
+        tilt_size_zyx=series.size_zyx if series else None,
+        centre=arguments.relion5_centre,
+        outside=arguments.outside,
+        contours=arguments.contours,
+        is_certain=bool(arguments.unit),
     )
+    found, position, warnings = placed(path, found, place)
+    for warning in warnings:
+        logger.warning("warning: %s", warning)
     particle = found.particle
     if particle is None and len(position):
         if not arguments.particle:
@@ -232,15 +258,7 @@ def _picks(
         checked_name(name)
     last = (np.array(shape_zyx) - 1) * voxel_size
     flipped = np.where([a in arguments.flip for a in "zyx"], last - position, position)
-    picks = picks_from_arrays(flipped, particle or [], found.score)
-    warnings = tilt_warning(path, found, t)
-    warnings += pixel_size_warning(path, found, voxel_size)
-    warnings += check_positions(
-        path, found, position, voxel_size, shape_zyx, is_certain=bool(arguments.unit)
-    )
-    for warning in warnings:
-        logger.warning("warning: %s", warning)
-    return picks
+    return picks_from_arrays(flipped, particle or [], found.score)
 
 
 def _particles(

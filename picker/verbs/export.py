@@ -13,7 +13,7 @@ import numpy as np
 
 from picker.claim import claimed
 from picker.config import ExportSettings, Target
-from picker.formats.picks_file import AGREES
+from picker.formats.placed import AGREES
 from picker.formats.records import TomogramPicks
 from picker.formats.star import read_picks
 from picker.formats.targets import write_target

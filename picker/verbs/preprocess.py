@@ -147,6 +147,8 @@ def _preprocess(
             tomogram.voxel_size,
             tomogram.shape_zyx,
             row.tilt_pixel_size,
+            row.outside,
+            row.contours,
         )
         warnings += said
         contrast = check_contrast(
@@ -224,10 +226,14 @@ def _key(
     about their contrast.
     """
     files = [row.path, *row.picks, *([row.mask] if row.mask else [])]
-    to_picks = (row.tilt_pixel_size, [particle.key() for particle in particles])
+    names = ("tilt_pixel_size", "outside", "contours")
+    to_picks = (
+        *(getattr(row, name) for name in names),
+        [particle.key() for particle in particles],
+    )
     return fingerprint(
         __version__,
-        row.model_dump_json(exclude={"split", "tilt_pixel_size"}),
+        row.model_dump_json(exclude={"split", *names}),
         settings.key(),
         to_picks if row.picks else "",
         *(_stamp(file) for file in files),

@@ -465,8 +465,13 @@ def test_a_stray_pick_is_no_other_unit(tmp_path, stray, num):
     xyz[-1, 0] = stray
     path = tmp_path / "ribosome"
     path.write_text("".join("{} {} {}\n".format(*row) for row in xyz))
+    if num > 1:
+        picks, (text,) = read(path)
+        assert len(picks) == num - 1
+        assert f"has 1 of {num} picks outside" in text
+        assert text.endswith("; left out")
     with pytest.raises(ValueError, match=f"has 1 of {num} picks outside") as caught:
-        read(path)
+        read(path, outside="error")
     text = str(caught.value)
     assert f"the first, pick {num}, at x, y, z ({stray * V:.4g}," in text
     assert f"voxel ({stray:.4g}," in text

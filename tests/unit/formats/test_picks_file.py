@@ -246,6 +246,47 @@ def test_picks_outside_are_counted_with_the_bounds(tmp_path):
     assert "expected 0, 0, 0 to (270, 190, 110) Å" in text
 
 
+@pytest.mark.parametrize(
+    ("outside", "num", "place", "kept"),
+    [
+        ("drop_few", 2, "20,-2,0", 18),  # 2 of 20, in y as far as its tenth
+        ("drop_few", 3, "20,-2,0", None),
+        ("drop_few", 1, "20,-2.2,0", None),  # too far
+        ("drop", 12, "900,900,900", 8),
+        ("drop", 20, "900,900,900", None),  # nothing would be left
+        ("error", 1, "20,-2,0", None),
+    ],
+)
+def test_picks_outside_are_left_out_aloud(tmp_path, outside, num, place, kept):
+    path = tmp_path / "ribosome.coords"
+    rows = [f"{i}.5 10 5" for i in range(20)]
+    rows[20 - num :] = [place.replace(",", " ")] * num
+    path.write_text("".join(f"{row}\n" for row in rows))
+    if kept is None:
+        with pytest.raises(ValueError, match=f"has {num} of 20 picks outside"):
+            read(path, outside=outside)
+        return
+    picks, (warning,) = read(path, outside=outside)
+    assert picks.position_zyx.tolist() == [[50, 100, 10 * i + 5] for i in range(kept)]
+    assert f"has {num} of 20 picks outside of the tomogram" in warning
+    assert warning.endswith("left out")
+
+
+def test_a_shift_that_moves_a_pick_out_is_no_other_unit(tmp_path):
+    names = [f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ"]
+    names += [f"rlnOrigin{axis}Angst" for axis in "XYZ"]
+    path = tmp_path / "ribosome.star"
+    header = "data_\nloop_\n" + "".join(f"_{name}\n" for name in names)
+    path.write_text(header + "100 50 0 0 0 0\n130 50 0 -25 0 0\n")
+    picks, (warning,) = read(path)
+    assert picks.position_zyx.tolist() == [[60, 150, 240]]
+    assert "has 1 of 2 picks outside" in warning
+    path.write_text(header + "130 50 0 -25 0 0\n")
+    with pytest.raises(ValueError, match="has 1 of 1 picks outside") as caught:
+        read(path)
+    assert "--unit" not in str(caught.value)
+
+
 def test_angstrom_in_a_file_of_voxels(tmp_path):
     header = "data_\nloop_\n" + "".join(f"_rlnCoordinate{a}\n" for a in "XYZ")
     path = tmp_path / "ribosome.star"

@@ -51,6 +51,8 @@ def test_rows(folder):
         "mask": Path("mask.mrc"),
         "slab_z_low": None,
         "slab_z_high": None,
+        "outside": "drop_few",
+        "contours": None,
     }
     assert second.path == folder / "b.mrc"
     assert (second.picks, second.voxel_size, second.mask) == ((), None, None)
@@ -145,6 +147,12 @@ def test_the_settings_voxel_size_fills_gaps(folder):
     rows = tomogram_rows(config(voxel_size=10))
     assert [row.voxel_size for row in rows] == [13.48, 10]
     assert [row.voxel_size for row in tomogram_rows(config())] == [13.48, None]
+
+
+def test_how_picks_are_read_is_set_for_all_rows(folder):
+    write(folder, "a\ta.mrc\ttest\ta.star\n")
+    (row,) = tomogram_rows(config(outside="error", contours="middles"))
+    assert (row.outside, row.contours) == ("error", "middles")
 
 
 def test_simulated_tomograms_are_still_to_be_made(folder):
