@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Split = Literal["labeled", "unlabeled", "validation", "test", "predict"]
 SPLITS: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test", "predict")
@@ -30,6 +31,17 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 ShapeZYX = tuple[Count, Count, Count]
+
+
+def _expanded(path: Path) -> Path:
+    """Return a path with `~` for the home folder, as a shell has it."""
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody of that name: the file is called so
+        return path
+
+
+UserPath = Annotated[Path, AfterValidator(_expanded)]
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -14,6 +13,7 @@ from picker.config.base import (
     Settings,
     ShapeZYX,
     Target,
+    UserPath,
     checked_name,
 )
 from picker.methods import METHODS, Method
@@ -102,7 +102,7 @@ class ExportSettings(Settings):
     tilt_series_pixel_size: Positive | None = None
     """Unbinned pixel size of the tilt series [Å], where the table has none; null: the
     tomogram's voxel size."""
-    tomograms_star: Path | None = None
+    tomograms_star: UserPath | None = None
     """RELION's tomograms.star: pixel size and unbinned size of every tilt series, in
     place of both the above and the table's, for RELION 4 and 5."""
     user_id: str = "picker"

@@ -17,6 +17,7 @@ from picker.config.base import (
     Settings,
     ShapeZYX,
     Split,
+    UserPath,
     checked_name,
 )
 
@@ -35,7 +36,7 @@ class Particle(Settings):
     """Weight in the Kaggle score, no unit; 0 leaves the class out of it."""
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#e6194b"
     """Color in pictures, #rrggbb; those of config.yaml without one get each its own."""
-    density: Path | None = None
+    density: UserPath | None = None
     """Density map of the particle, light on dark, that phantoms are made from."""
 
     _name = field_validator("name")(checked_name)
@@ -46,18 +47,18 @@ class TomogramRow(Settings):
 
     tomogram: str
     """Name of the tomogram."""
-    path: Path
+    path: UserPath
     """The volume: an MRC, EM or HDF5 file, or a Zarr folder."""
     split: Split
     """What the tomogram is used for."""
-    picks: tuple[Path, ...] = ()
+    picks: tuple[UserPath, ...] = ()
     """Files of known picks: for training, calibration or evaluation by split."""
     voxel_size: Positive | None = None
     """Overrides the file's own voxel size [Å]."""
     tilt_pixel_size: Positive | None = None
     """Unbinned pixel size of its tilt series [Å]: to read picks of RELION 4 and 5, and
     in place of export.tilt_series_pixel_size."""
-    mask: Path | None = None
+    mask: UserPath | None = None
     """Volume of the same shape; picks are kept where it is above 0."""
     slab_z_low: Finite | None = None
     """z of the lamella's or the ice's lower face [Å]; picks below are dropped."""
@@ -103,16 +104,22 @@ class TomogramRow(Settings):
 class CopickSettings(Settings):
     """A Kaggle/copick project folder."""
 
-    root: Path = Path("static")
+    root: UserPath = Path("static")
     """Folder that holds ExperimentRuns/<tomogram>/VoxelSpacing<v>/<type>.zarr."""
     voxel_spacing: str = "10.000"
     """Name of the VoxelSpacing folder; the true size is read from the volume [Å]."""
     tomogram_type: str = "denoised"
     """Name of the volume: <tomogram_type>.zarr."""
-    splits: Path = Path("splits.tsv")
+    splits: UserPath = Path("splits.tsv")
     """Table with the columns tomogram and split."""
-    picks: dict[Split, Path] = Field(default_factory=dict)
+    picks: dict[Split, UserPath] = Field(default_factory=dict)
     """Split: folder of ExperimentRuns/<tomogram>/Picks/*.json with its picks."""
+    user_id: str | None = None
+    """Whose picks are read where several users have some; null: there is but one."""
+    session_id: str | None = None
+    """Of which session; null: there is but one."""
+
+    _names = field_validator("voxel_spacing", "tomogram_type")(checked_name)
 
 
 class TomogramsSettings(Settings):
@@ -120,7 +127,7 @@ class TomogramsSettings(Settings):
 
     source: Literal["table", "copick", "simulate"] = "table"
     """A TSV table, a Kaggle/copick folder, or the simulator."""
-    table: Path = Path("tomograms.tsv")
+    table: UserPath = Path("tomograms.tsv")
     """TSV: tomogram, path, split, picks, optional voxel_size [Å], tilt_pixel_size [Å],
     mask, slab_z_low [Å] and slab_z_high [Å]."""
     copick: CopickSettings = CopickSettings()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from picker.config.base import Count, Fraction, Positive, Settings, ShapeZYX
+from picker.config.base import (
+    Count,
+    Fraction,
+    Positive,
+    Settings,
+    ShapeZYX,
+    UserPath,
+)
 
 if TYPE_CHECKING:
     from picker.methods import NetworkName
@@ -151,7 +157,7 @@ class BurnInSettings(Settings):
     # What counts is the model that lies there.
     NOT_IN_KEY = frozenset({"start_from"})
 
-    start_from: Path | None = None
+    start_from: UserPath | None = None
     """A model of the same network to begin from, of whatever particles and stage; null:
     random weights."""
     steps: Count = 2000

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from picker.config import CopickSettings, Particle, TomogramRow, explained
+from picker.formats.text import listed
 from picker.formats.tsv import read_tsv, refuse
 from picker.whole import written_whole
 
@@ -41,8 +42,8 @@ def find_tomograms(
     ------
     ValueError
         If the table is missing or has errors: a name that stands twice, a bad split, a
-        volume or the picks of a labeled tomogram that do not exist. Up to ten are told
-        at once.
+        volume or the picks of a labeled tomogram that do not exist, or several files of
+        picks of one object. Up to ten are told at once.
     """
     rows: list[TomogramRow] = []
     problems = []
@@ -52,7 +53,8 @@ def find_tomograms(
         table, ("tomogram", "split"), (), "tomograms.copick.splits"
     ):
         name, split = values["tomogram"], values["split"]
-        picks = _picks(settings, name, split, particles)
+        picks, several = _picks(settings, name, split, particles)
+        problems += [f"line {line}: tomogram {name} {text}" for text in several]
         if split in ("labeled", "validation") and not picks:
             problems.append(
                 f"line {line}: tomogram {name} is {split} but has no picks; check"
@@ -88,25 +90,59 @@ def find_tomograms(
 
 def _picks(
     settings: CopickSettings, name: str, split: str, particles: Sequence[str]
-) -> tuple[Path, ...]:
-    """Return a tomogram's files of picks in the folder of its split, if it has one."""
+) -> tuple[tuple[Path, ...], list[str]]:
+    """Return a tomogram's files of picks in the folder of its split, and problems.
+
+    Each object has one file: of the user and session that are set, if they are. The
+    names are enough to plan with; opening each file would take minutes for many
+    tomograms. The object inside is checked when the file is read.
+    """
     # A split that does not exist finds no folder; the row then refuses it.
     root = {str(key): value for key, value in settings.picks.items()}.get(split)
     if root is None:
-        return ()
-    files = (root / "ExperimentRuns" / name / "Picks").glob("*.json")
-    return tuple(sorted(file for file in files if _is_wanted(file.stem, particles)))
+        return (), []
+    objects: dict[str, list[tuple[str, str, Path]]] = {}
+    for file in sorted((root / "ExperimentRuns" / name / "Picks").glob("*.json")):
+        user, session, thing = _parts(file.stem, particles)
+        if thing:
+            objects.setdefault(thing, []).append((user, session, file))
+    chosen, problems = [], []
+    for thing, files in objects.items():
+        # A file that says no user, as Kaggle's, is anybody's.
+        mine = [
+            file
+            for user, session, file in files
+            if settings.user_id in (None, user)
+            and settings.session_id in (None, session)
+        ] or [file for user, _, file in files if not user]
+        if len(mine) > 1:
+            problems.append(
+                f"has {len(mine)} files of {thing}"
+                f" ({listed(file.name for file in mine)}); expected one, for its picks"
+                " would be there twice or be a program's: choose with"
+                " tomograms.copick.user_id and session_id"
+            )
+        elif not mine:
+            logger.warning(
+                "warning: tomogram %s has picks of %s, but none of the user and session"
+                " that are set (%s)",
+                *(name, thing, listed(file.name for _, _, file in files)),
+            )
+        chosen += mine
+    return tuple(sorted(chosen)), problems
 
 
-def _is_wanted(stem: str, particles: Sequence[str]) -> bool:
-    """Return whether a file `<object>` or `<user>_<session>_<object>` is of a class.
+def _parts(stem: str, particles: Sequence[str]) -> tuple[str, str, str]:
+    """Return user, session and object of a file's name; no object: it is not wanted.
 
-    The name is enough to plan with; opening each file would take minutes for many
-    tomograms. The object inside is checked when the file is read.
+    It is `<user>_<session>_<object>`, or `<object>` as in Kaggle's layout.
     """
     wanted = {*particles, *(object_name(name) for name in particles)}
     *ids, name = stem.split("_", 2)
-    return not wanted or stem in wanted or (len(ids) == 2 and name in wanted)
+    if stem in wanted or len(ids) < 2:
+        return "", "", object_name(stem) if not wanted or stem in wanted else ""
+    is_wanted = not wanted or name in wanted
+    return ids[0], ids[1], object_name(name) if is_wanted else ""
 
 
 def object_name(particle: str) -> str:

@@ -238,6 +238,67 @@ def test_only_files_of_known_particles_are_taken(project):
     assert [p.stem for p in rows[0].picks] == ["me_0_beta-amylase", "ribosome"]
 
 
+def add_picks(project, *stems):
+    folder = project.picks["labeled"] / "ExperimentRuns" / "TS_1" / "Picks"
+    for stem in stems:
+        (folder / f"{stem}.json").write_text("{}")
+
+
+def test_several_users_of_one_object_are_an_error_that_lists_them(project):
+    add_picks(project, "curation_0_virus", "octopi_1_virus", "octopi_2_virus")
+    with pytest.raises(ValueError, match=r"line 2: tomogram TS_1 has 3 files") as e:
+        find_tomograms(project, ["virus"])
+    assert (
+        "of virus (curation_0_virus.json, octopi_1_virus.json, octopi_2_virus.json)"
+    ) in str(e.value)
+    assert "tomograms.copick.user_id and session_id" in str(e.value)
+    # Of other objects there may be as many as there are.
+    assert len(find_tomograms(project, ["ribosome"])[0].picks) == 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "stem"),
+    [
+        ({"user_id": "curation"}, "curation_0_virus"),
+        ({"session_id": "1"}, "octopi_1_virus"),
+        ({"user_id": "octopi", "session_id": "2"}, "octopi_2_virus"),
+    ],
+)
+def test_a_user_and_a_session_choose(project, chosen, stem):
+    add_picks(project, "curation_0_virus", "octopi_1_virus", "octopi_2_virus")
+    settings = project.model_copy(update=chosen)
+    rows = find_tomograms(settings, ["virus", "ribosome"])
+    # Kaggle's layout names no user.
+    assert [p.stem for p in rows[0].picks] == [stem, "ribosome"]
+    if chosen == {"user_id": "curation"}:
+        both = settings.model_copy(update={"user_id": "octopi"})
+        with pytest.raises(ValueError, match="TS_1 has 2 files of virus"):
+            find_tomograms(both, ["virus"])
+
+
+def test_an_object_without_picks_of_the_chosen_user_is_told_of(project, caplog):
+    add_picks(project, "octopi_1_virus")
+    settings = project.model_copy(update={"user_id": "me"})
+    rows = find_tomograms(settings, ["virus", "ribosome"])
+    assert [p.stem for p in rows[0].picks] == ["ribosome"]
+    assert "TS_1 has picks of virus, but none of the user" in caplog.text
+    with pytest.raises(ValueError, match="TS_1 is labeled but has no picks"):
+        find_tomograms(settings, ["virus"])
+
+
+def test_two_spellings_of_one_object_are_two_files(project):
+    add_picks(project, "beta_amylase")
+    with pytest.raises(ValueError, match="TS_1 has 2 files of beta-amylase"):
+        find_tomograms(project, ["beta_amylase"])
+
+
+@pytest.mark.parametrize("key", ["tomogram_type", "voxel_spacing"])
+@pytest.mark.parametrize("value", ["../../x", "a/b", "", ".."])
+def test_a_volume_lies_in_its_project(key, value):
+    with pytest.raises(ValueError, match=f"{key}(.|\n)*cannot be used"):
+        CopickSettings.model_validate({key: value})
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

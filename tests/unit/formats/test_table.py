@@ -58,6 +58,24 @@ def test_rows(folder):
     assert (second.picks, second.voxel_size, second.mask) == ((), None, None)
 
 
+def test_a_tilde_is_the_home_folder(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    (folder / "home").mkdir()
+    for name in ("c.mrc", "c.star", "d.star", "mask.mrc"):
+        (folder / "home" / name).touch()
+    (folder / "~nobody-of-that-name.mrc").touch()
+    cells = "~/c.mrc\tlabeled\t~/c.star;~/d.star\t\t~/mask.mrc"
+    path = write(folder, f"a\t{cells}\nb\t~nobody-of-that-name.mrc\ttest\n")
+    row, other = read_table(path)
+    home = folder / "home"
+    assert row.path == home / "c.mrc"
+    assert row.picks == (home / "c.star", home / "d.star")
+    assert row.mask == home / "mask.mrc"
+    assert other.path == Path("~nobody-of-that-name.mrc")
+    found = config(table="~/tomograms.tsv", copick={"picks": {"test": "~"}}).tomograms
+    assert (found.table, found.copick.picks) == (home / "tomograms.tsv", {"test": home})
+
+
 def test_a_slab_is_z_of_two_faces(folder):
     header = "tomogram\tpath\tsplit\tslab_z_low\tslab_z_high\n"
     one, other = read_table(
