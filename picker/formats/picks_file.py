@@ -81,7 +81,7 @@ def read_given_picks(
         if others:
             strangers.append(f"{path} knows {listed(others)}")
         mine, position, said = placed(path, mine, place)
-        classes = _classes(path, mine, names)
+        classes = _classes(path, mine, names, tomogram)
         picks = picks_from_arrays(position, classes, mine.score)
         warnings += [*found.warnings, *said]
         if len(picks) == 0:
@@ -139,7 +139,9 @@ def _of_rows(sizes: Sizes | None, mine: NDArray[np.bool_]) -> Sizes | None:
     return one_if_equal(own or sizes[:1])
 
 
-def _classes(path: Path, found: Coordinates, names: list[str]) -> list[str]:
+def _classes(
+    path: Path, found: Coordinates, names: list[str], tomogram: str
+) -> list[str]:
     """Return each row's class, from the row or from the file's name.
 
     Raises
@@ -148,7 +150,7 @@ def _classes(path: Path, found: Coordinates, names: list[str]) -> list[str]:
         If it is none of those that may occur.
     """
     if found.particle is None:
-        return _class_of(path, names, len(found.value_zyx))
+        return _class_of(path, names, len(found.value_zyx), tomogram)
     # Copick has no underscores: a-b there may be our a_b.
     ours = {object_name(name): name for name in names} | {name: name for name in names}
     unknown = sorted(set(found.particle) - set(ours))
@@ -160,26 +162,52 @@ def _classes(path: Path, found: Coordinates, names: list[str]) -> list[str]:
     return [ours[name] for name in found.particle]
 
 
-def _class_of(path: Path, names: list[str], num: int) -> list[str]:
+def _class_of(path: Path, names: list[str], num: int, tomogram: str) -> list[str]:
     """Return the one class of a file whose rows do not say it, once for each row.
 
     The file's name says it, whole or between '_', '-' and '.', or the folder's name.
+    The tomogram's own name before it says nothing.
+
+    Raises
+    ------
+    ValueError
+        If no class or more than one is named.
     """
     if len(names) == 1 or num == 0:
         return names[:1] * num
-    padded = f"_{path.stem}_".replace("-", "_").replace(".", "_")
-    within = [
-        name
-        for name in names
-        if f"_{name}_".replace("-", "_").replace(".", "_") in padded
-    ]
+    padded, own = _padded(path.stem), _padded(tomogram)
+    within = _named_in(padded, names)
+    if padded.startswith(own):
+        within = _named_in(padded[len(own) - 1 :], names) or within
     within = within or [name for name in names if name == path.parent.name]
     if not within:
         raise ValueError(
             f"{path} does not say which particle its picks are; name the file after one"
             f" of {', '.join(names)}"
         )
-    return [max(within, key=len)] * num
+    if len(within) > 1:
+        raise ValueError(
+            f"{path} names several particles, {' and '.join(within)}, and its rows"
+            " none; expected one, rename the file (or a link to it), or convert it:"
+            f" picker convert {path.name} --particle NAME --to picker ..."
+        )
+    return within * num
+
+
+def _named_in(padded: str, names: list[str]) -> list[str]:
+    """Return the names that a padded text has, each where it is no part of a longer."""
+    within = []
+    for name in sorted(names, key=len, reverse=True):
+        if _padded(name) in padded:
+            within.append(name)
+            # Neighbours share their '_'.
+            while _padded(name) in padded:
+                padded = padded.replace(_padded(name), "_/_", 1)
+    return within
+
+
+def _padded(name: str) -> str:
+    return f"_{name}_".replace("-", "_").replace(".", "_")
 
 
 def _without_duplicates(picks: Picks) -> tuple[Picks, int]:

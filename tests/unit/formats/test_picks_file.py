@@ -147,6 +147,41 @@ def test_no_class_at_all(tmp_path):
     assert picks.particle.tolist() == ["beta_amylase"]
 
 
+ATP = ("ribosome", "ribosome_80s", "atp")
+
+
+@pytest.mark.parametrize(
+    ("name", "particle"),
+    [
+        ("ribosome_80s.csv", "ribosome_80s"),  # the one within it is no second one
+        ("TS_1-ribosome-80s.x.csv", "ribosome_80s"),
+        ("TS_1_ribosome_ribosome.csv", "ribosome"),
+        ("atp/ribosome.csv", "ribosome"),
+        ("ribosome_grid1_atp.csv", "atp"),  # behind the tomogram's name
+    ],
+)
+def test_a_files_name_says_one_class(tmp_path, name, particle):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x,y,z\n1.5,2,3\n")
+    particles = [Particle(name=n, radius=1) for n in ATP]
+    tomogram = "ribosome_grid1" if "grid" in name else "TS_1"
+    picks, _ = read(path, particles=particles, tomogram=tomogram)
+    assert picks.particle.tolist() == [particle]
+
+
+@pytest.mark.parametrize(
+    "name", ["ribosome_grid1_ts03_atp", "atp.ribosome_80s", "ribosome-ribosome_80s"]
+)
+def test_a_files_name_with_two_classes_is_refused(tmp_path, name):
+    path = tmp_path / f"{name}.csv"
+    path.write_text("x,y,z\n1.5,2,3\n")
+    particles = [Particle(name=n, radius=1) for n in ATP]
+    with pytest.raises(ValueError, match=r"names several particles, .* and ") as caught:
+        read(path, particles=particles)
+    assert f"picker convert {path.name} --particle NAME" in str(caught.value)
+
+
 def test_several_files_are_one_set(tmp_path):
     (tmp_path / "ribosome.csv").write_text("x,y,z\n1.5,2,3\n")
     (tmp_path / "beta_amylase.csv").write_text("x,y,z\n1.5,2,3\n4.5,5,6\n")
