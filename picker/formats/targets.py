@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from picker.formats import (
@@ -18,10 +21,11 @@ from picker.formats import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from picker.config import ExportSettings, Particle, Target
     from picker.formats.records import TomogramPicks
+
+logger = logging.getLogger(__name__)
 
 # Where a target's picks of a tomogram and class lie in its folder.
 FILES: dict[Target, str] = {
@@ -68,9 +72,13 @@ def write_target(
     Raises
     ------
     ValueError
-        If the target cannot tell particles apart by their names.
+        If the target cannot tell particles apart by their names, or two tomograms'
+        picks would get into one file.
     """
     names = [particle.name for particle in particles]
+    _check_files_differ(
+        target, folder, [one.tomogram for one in tomograms], names, settings
+    )
     t = settings.tilt_series_pixel_size
     match target:
         case "relion5":
@@ -99,6 +107,62 @@ def write_target(
             cbox.write_boxes(folder, tomograms, particles)
         case "eman2":
             eman2.write_info(folder, tomograms, particles, t)
+
+
+def _check_files_differ(
+    target: Target,
+    folder: Path,
+    tomograms: Sequence[str],
+    particles: Sequence[str],
+    settings: ExportSettings,
+) -> None:
+    """Refuse names that joined are the same: one file would replace the other.
+
+    Raises
+    ------
+    ValueError
+        If two pairs of tomogram and particle have one file; also if the files' names
+        differ by case alone and the folder's file system does not tell them apart.
+    """
+    by_name: dict[str, dict[str, tuple[str, str]]] = {}
+    template = FILES[target]
+    for tomogram in tomograms:
+        for particle in particles:
+            # What a file is not named after lies together in it, as it should.
+            pair = (
+                tomogram if "{tomogram}" in template else "",
+                particle if "{particle}" in template else "",
+            )
+            (file,) = files_of_target(target, [tomogram], [particle], settings)
+            there = by_name.setdefault(file.casefold(), {})
+            other = there.setdefault(file, pair)
+            if other != pair:
+                raise ValueError(
+                    f"{target} has one file {file} for tomogram {other[0]} with"
+                    f" particle {other[1]} and tomogram {pair[0]} with particle {pair[1]};"
+                    " expected one each, rename one of them"
+                )
+    for there in by_name.values():
+        if len(there) == 1:
+            continue
+        names = " and ".join(there)
+        if _ignores_case(folder):
+            raise ValueError(
+                f"{target} has the files {names}, which the file system of {folder}"
+                " does not tell apart; rename one, or write to another disk"
+            )
+        logger.warning(
+            "warning: %s differ by case alone; a file system that ignores it (macOS,"
+            " Windows) keeps one of them",
+            names,
+        )
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Return whether a file system takes names that differ by case for the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".Case", dir=folder) as name:
+        return Path(name).with_name(Path(name).name.swapcase()).exists()
 
 
 def files_of_target(

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from picker.config import ExportSettings, Particle
+from picker.formats import targets
 from picker.formats.imod import CONTOUR, MODEL
 from picker.formats.picks_file import read_given_picks
 from picker.formats.records import TomogramPicks
-from picker.formats.targets import write_target
+from picker.formats.targets import FILES, write_target
 from picker.picks import no_picks, picks_from_arrays
 from tests.unit.formats.examples import (
     KINDS,
@@ -138,6 +139,53 @@ def two_classes(folder, target):
     ]
     write_target(target, folder, tomograms, TWO, ExportSettings())
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def write_pairs(folder, target, tomograms, particles):
+    """Write as many picks as there are pairs; return the files that hold some."""
+    tomograms = [
+        TomogramPicks(
+            tomogram=name,
+            voxel_size=V,
+            shape_zyx=SHAPE,
+            picks=picks_from_arrays([[10, 20, 30.0]] * len(particles), particles),
+        )
+        for name in tomograms
+    ]
+    wanted = [Particle(name=name, radius=100) for name in particles]
+    write_target(target, folder, tomograms, wanted, ExportSettings())
+    return [p for p in folder.rglob("*") if p.is_file()]
+
+
+@pytest.mark.parametrize("target", ["warp", "portal", "tomotwin", "cbox"])
+def test_two_pairs_of_names_do_not_share_a_file(tmp_path, target):
+    names = (["a", "a_b"], ["b_c", "c"])
+    match = f"{target} has one file a_b_c.* for tomogram a with particle b_c and tomogr"
+    with pytest.raises(ValueError, match=match) as caught:
+        write_pairs(tmp_path, target, *names)
+    assert "tomogram a_b with particle c; expected one each" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "target", ["relion5", "relion4", "relion3", "copick", "kaggle", "imod", "dynamo"]
+)
+def test_pairs_of_names_that_other_targets_tell_apart(tmp_path, target):
+    assert write_pairs(tmp_path, target, ["a", "a_b"], ["b_c", "c"])
+
+
+@pytest.mark.parametrize("target", KINDS[1:])
+def test_names_that_differ_by_case_alone(tmp_path, target, caplog, monkeypatch):
+    names = (["TS_1", "ts_1"], ["Virus"])
+    write_pairs(tmp_path / "out", target, *names)
+    by_tomogram = "tomogram" in FILES[target]
+    assert ("differ by case alone" in caplog.text) == by_tomogram
+    monkeypatch.setattr(targets, "_ignores_case", lambda _: True)
+    if by_tomogram:
+        with pytest.raises(ValueError, match="does not tell apart; rename one"):
+            write_pairs(tmp_path / "again", target, *names)
+    else:
+        assert write_pairs(tmp_path / "again", target, *names)
 
 
 def by_class(suffix):
