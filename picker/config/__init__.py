@@ -16,6 +16,12 @@ from picker.config.base import (
     Target,
     checked_name,
 )
+from picker.config.names import (
+    known_as,
+    safe_name,
+    tomogram_name,
+    tomogram_of_file,
+)
 from picker.config.picking import (
     BenchmarkSettings,
     CalibrateSettings,
@@ -73,6 +79,10 @@ __all__ = [
     "TrainSettings",
     "checked_name",
     "explained",
+    "known_as",
+    "safe_name",
+    "tomogram_name",
+    "tomogram_of_file",
 ]
 
 

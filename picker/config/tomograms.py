@@ -20,16 +20,17 @@ from picker.config.base import (
     UserPath,
     checked_name,
 )
+from picker.config.names import with_safe_name
 
 
 class Particle(Settings):
     """One class of particles."""
 
     # A density map shapes phantoms; the volumes that come of it count where it matters.
-    NOT_IN_KEY = frozenset({"weight", "color", "density"})
+    NOT_IN_KEY = frozenset({"weight", "color", "density", "called"})
 
     name: str
-    """Written into every file of picks."""
+    """Written into every file of picks, and in the names of files."""
     radius: Positive
     """Radius of the particle [Å]: sets target width, peak distance and matching."""
     weight: Annotated[float, Field(ge=0)] = 1.0
@@ -39,7 +40,20 @@ class Particle(Settings):
     density: UserPath | None = None
     """Density map of the particle, light on dark, that phantoms are made from."""
 
+    called: str | None = None
+    """Its name in the files of other programs, where that is another."""
+
     _name = field_validator("name")(checked_name)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _safe(cls, values: object) -> object:
+        return with_safe_name(values, "name")
+
+    @property
+    def own_name(self) -> str:
+        """What other programs call it."""
+        return self.called or self.name
 
 
 class TomogramRow(Settings):
@@ -68,8 +82,15 @@ class TomogramRow(Settings):
     """What becomes of known picks outside of the tomogram."""
     contours: Contours | None = None
     """What is a pick in contours of several points."""
+    called: str | None = None
+    """Its name in the files of other programs, where that is another."""
 
     _name = field_validator("tomogram")(checked_name)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _safe(cls, values: object) -> object:
+        return with_safe_name(values, "tomogram")
 
     @model_validator(mode="after")
     def _no_braces(self) -> Self:
@@ -129,7 +150,7 @@ class TomogramsSettings(Settings):
     """A TSV table, a Kaggle/copick folder, or the simulator."""
     table: UserPath = Path("tomograms.tsv")
     """TSV: tomogram, path, split, picks, optional voxel_size [Å], tilt_pixel_size [Å],
-    mask, slab_z_low [Å] and slab_z_high [Å]."""
+    mask, slab_z_low [Å], slab_z_high [Å] and called."""
     copick: CopickSettings = CopickSettings()
     """Read with source: copick."""
     voxel_size: Positive | None = None

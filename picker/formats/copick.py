@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from picker.config import CopickSettings, Particle, TomogramRow, explained
 from picker.formats.text import listed
-from picker.formats.tsv import read_tsv, refuse
+from picker.formats.tsv import read_tsv, refuse, told_twice
 from picker.whole import written_whole
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def find_tomograms(
     """
     rows: list[TomogramRow] = []
     problems = []
-    lines: dict[str, int] = {}
+    lines: dict[str, tuple[int, str]] = {}
     table = settings.splits
     for line, values in read_tsv(
         table, ("tomogram", "split"), (), "tomograms.copick.splits"
@@ -72,12 +72,7 @@ def find_tomograms(
             text = "; ".join(part.strip() for part in explained(error).splitlines())
             problems.append(f"line {line}: {text}")
             continue
-        if name in lines:
-            problems.append(
-                f"line {line}: tomogram {name} stands in line {lines[name]} already;"
-                " name it once"
-            )
-        lines.setdefault(name, line)
+        problems += told_twice(lines, line, name, row.tomogram)
         if not row.path.is_dir():
             problems.append(
                 f"line {line}: {row.path} does not exist; check tomograms.copick.root,"

@@ -6,6 +6,7 @@ import logging
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
+from picker.config.names import VOLUME_ENDINGS
 from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.rows import each_class, rows_of, texts
 from picker.formats.text import finite, listed, number_rows, read_text, shown
@@ -28,7 +29,6 @@ ORIGIN_UNKNOWN = (
     "Dynamo's tables do not say whether the first voxel is 0 or 1; taken as 0, so that"
     " positions may be off by one voxel"
 )
-VOLUME_SUFFIXES = (".mrc", ".rec", ".em", ".map", ".mrcs", ".st")
 
 
 def read_table(path: Path) -> Coordinates:
@@ -104,7 +104,7 @@ def _names(path: Path, numbers: list[str]) -> list[str] | None:
 def _stem(volume: str) -> str:
     """Return a volume's name without its folder, of either system, and ending."""
     name = PurePosixPath(PureWindowsPath(volume).as_posix()).name
-    suffix = next((end for end in VOLUME_SUFFIXES if name.endswith(end)), "")
+    suffix = next((end for end in VOLUME_ENDINGS if name.endswith(end)), "")
     return name.removesuffix(suffix)
 
 

@@ -115,7 +115,10 @@ def write_info(
             if str(name) in numbers
         ]
         classes = {
-            str(numbers[p.name]): {"name": p.name, "boxsize": round(2 * p.radius / t)}
+            str(numbers[p.name]): {
+                "name": p.own_name,
+                "boxsize": round(2 * p.radius / t),
+            }
             for p in particles
         }
         content: dict[str, Any] = {

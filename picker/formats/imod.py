@@ -205,7 +205,7 @@ def write_models(
     Points are float32 pixels; spheres have the particle's radius. IMOD keeps no scores.
     """
     names = [particle.name for particle in particles]
-    _check_names(names)
+    _check_names([particle.own_name for particle in particles])
     for _ in each_class(names, tomograms):
         pass  # one model holds all classes; what is missing is said once
     for one in tomograms:
@@ -235,7 +235,7 @@ def _check_names(names: Sequence[str]) -> None:
 def _header(one: TomogramPicks, num_objects: int) -> bytes:
     z, y, x = one.shape_zyx
     return MAGIC + MODEL.pack(
-        one.tomogram.encode()[:127],
+        one.own_name.encode()[:127],
         *(x, y, z, num_objects),
         MODEL_FLAGS,
         *(1, 1, 0, 255),
@@ -251,7 +251,7 @@ def _object(particle: Particle, voxel_size: float, *, has_points: bool) -> bytes
     """Return the header of an object whose points are drawn as spheres."""
     color = [value / 255 for value in bytes.fromhex(particle.color[1:])]
     return b"OBJT" + OBJECT.pack(
-        particle.name.encode(),
+        particle.own_name.encode(),
         b"",
         int(has_points),
         SCATTERED,

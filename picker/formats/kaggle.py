@@ -10,7 +10,7 @@ from picker.picks import Picks, picks_from_arrays
 from picker.whole import written_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from picker.formats.records import TomogramPicks
@@ -20,10 +20,15 @@ logger = logging.getLogger(__name__)
 COLUMNS = ("id", "experiment", "particle_type", "x", "y", "z")
 
 
-def write_submission(folder: Path, tomograms: Sequence[TomogramPicks]) -> None:
+def write_submission(
+    folder: Path,
+    tomograms: Sequence[TomogramPicks],
+    called: Mapping[str, str] | None = None,
+) -> None:
     """Write `submission.csv` [Å] as Kaggle wants it, and the same rows with scores.
 
-    Kaggle takes no other columns, so scores go to `submission_scores.csv`.
+    Kaggle takes no other columns, so scores go to `submission_scores.csv`. `called` has
+    the names of particles that are others there.
     """
     rows: list[list[str]] = []
     for one in tomograms:
@@ -31,7 +36,8 @@ def write_submission(folder: Path, tomograms: Sequence[TomogramPicks]) -> None:
             one.picks.particle, one.picks.position_zyx, one.picks.score, strict=True
         ):
             place = [repr(float(value)) for value in position[::-1]]
-            rows.append([str(len(rows)), one.tomogram, particle, *place, str(score)])
+            name = (called or {}).get(str(particle), str(particle))
+            rows.append([str(len(rows)), one.own_name, name, *place, str(score)])
     if not rows:
         logger.warning("warning: no picks; submission.csv has a header alone")
     for name, columns in (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.config import known_as, safe_name
 from picker.formats.copick import object_name
 from picker.formats.kinds import read_coordinates
 from picker.formats.placed import Place, placed
@@ -36,6 +37,7 @@ def read_given_picks(
     tilt_pixel_size: float | None = None,
     outside: Outside = "drop_few",
     contours: Contours | None = None,
+    called: str | None = None,
 ) -> tuple[Picks, list[str]]:
     """Return a tomogram's known picks [Å], and warnings.
 
@@ -57,6 +59,8 @@ def read_given_picks(
         What becomes of picks outside of the volume.
     contours
         What is a pick in contours of several points; None: unknown, and an error.
+    called
+        The tomogram's name in the files, where that is another.
 
     Raises
     ------
@@ -64,7 +68,6 @@ def read_given_picks(
         If a file cannot be read, names another class, a row is not finite, picks lie
         outside of the volume, or no file knows this tomogram.
     """
-    names = [particle.name for particle in particles]
     place = Place(
         voxel_size=voxel_size,
         shape_zyx=shape_zyx,
@@ -75,22 +78,22 @@ def read_given_picks(
     warnings: list[str] = []
     parts, strangers = [], []
     for path in paths:
-        found = read_coordinates(path, tomogram)
-        mine, others = of_tomogram(found, tomogram)
+        found = read_coordinates(path, called or tomogram)
+        mine, others = of_tomogram(path, found, tomogram, called)
         logger.info("%s: %d picks, read as %s", path, len(mine.value_zyx), found.kind)
         if others:
             strangers.append(f"{path} knows {listed(others)}")
         mine, position, said = placed(path, mine, place)
-        classes = _classes(path, mine, names, tomogram)
+        classes, unlike = _classes(path, mine, particles, tomogram)
         picks = picks_from_arrays(position, classes, mine.score)
-        warnings += [*found.warnings, *said]
+        warnings += [*mine.warnings, *said, *unlike]
         if len(picks) == 0:
             warnings.append(f"{path} has no picks of {tomogram}")
         parts.append(picks)
     if strangers and len(strangers) == len(paths):
         raise ValueError(
-            f"no picks of tomogram {tomogram}: {'; '.join(strangers)}; names must be"
-            " the same, letter for letter"
+            f"no picks of tomogram {called or tomogram}: {'; '.join(strangers)}; names"
+            " must be the same, letter for letter"
         )
     picks, num_twice = _without_duplicates(concatenate(parts))
     if num_twice:
@@ -99,17 +102,30 @@ def read_given_picks(
 
 
 def of_tomogram(
-    found: Coordinates, tomogram: str
+    path: Path, found: Coordinates, tomogram: str, called: str | None = None
 ) -> tuple[Coordinates, tuple[str, ...]]:
     """Return what belongs to the tomogram; if nothing does, whom the rows belong to.
 
-    Rows without a tomogram's name are anybody's.
+    Rows without a tomogram's name are anybody's. Others have it letter for letter, or
+    with the endings and the voxel size that programs put behind it, or in signs that
+    names of files here cannot have; the last two with a warning.
+
+    Raises
+    ------
+    ValueError
+        If several names in the file may be the tomogram's.
     """
     if not found.tomogram:
         return found, ()
+    known = dict.fromkeys(found.tomogram)
+    names = [called, tomogram] if called else [tomogram]
+    own = known_as(names, known, path) or tomogram
+    if own not in names:
+        text = f"{path}: rows of {own!r} are taken as those of tomogram {names[0]!r}"
+        found = replace(found, warnings=(*found.warnings, text))
     # No array of the names: it would give each the room of the longest.
-    mine = np.array([name == tomogram for name in found.tomogram])
-    others = () if mine.any() else tuple(dict.fromkeys(found.tomogram))
+    mine = np.array([name == own for name in found.tomogram or ()])
+    others = () if mine.any() else tuple(known)
     particle, shift = found.particle, found.shift_zyx
     return replace(
         found,
@@ -140,26 +156,36 @@ def _of_rows(sizes: Sizes | None, mine: NDArray[np.bool_]) -> Sizes | None:
 
 
 def _classes(
-    path: Path, found: Coordinates, names: list[str], tomogram: str
-) -> list[str]:
-    """Return each row's class, from the row or from the file's name.
+    path: Path, found: Coordinates, particles: Sequence[Particle], tomogram: str
+) -> tuple[list[str], list[str]]:
+    """Return each row's class, from the row or from the file's name, and warnings.
 
     Raises
     ------
     ValueError
         If it is none of those that may occur.
     """
+    names = [particle.name for particle in particles]
     if found.particle is None:
-        return _class_of(path, names, len(found.value_zyx), tomogram)
+        return _class_of(path, names, len(found.value_zyx), tomogram), []
     # Copick has no underscores: a-b there may be our a_b.
     ours = {object_name(name): name for name in names} | {name: name for name in names}
-    unknown = sorted(set(found.particle) - set(ours))
+    ours |= {particle.own_name: particle.name for particle in particles}
+    warnings, unknown = [], []
+    for other in sorted(set(found.particle) - set(ours)):
+        try:
+            name = ours[safe_name(other)]
+        except (ValueError, KeyError):
+            unknown.append(other)
+            continue
+        ours[other] = name
+        warnings.append(f"{path}: picks of {other!r} are taken as those of {name}")
     if unknown:
         raise ValueError(
             f"{path} has picks of {listed(map(repr, unknown))}; expected"
             f" {', '.join(names)}, add the particle to config.yaml or mend the file"
         )
-    return [ours[name] for name in found.particle]
+    return [ours[name] for name in found.particle], warnings
 
 
 def _class_of(path: Path, names: list[str], num: int, tomogram: str) -> list[str]:

@@ -60,6 +60,9 @@ class TomogramPicks:
         t [Å] of its own tilt series; None: what is set for all, or v.
     tilt_size_zyx
         Size of the tomogram in pixels of t; None: its own size, rounded to such.
+    called
+        Its name within the files of other programs; None: as `tomogram`, which is in
+        the names of files.
     """
 
     tomogram: str
@@ -68,6 +71,12 @@ class TomogramPicks:
     picks: Picks
     tilt_pixel_size: float | None = None
     tilt_size_zyx: tuple[int, int, int] | None = None
+    called: str | None = None
+
+    @property
+    def own_name(self) -> str:
+        """What other programs call it."""
+        return self.called or self.tomogram
 
     def pixel_size(self, common: float | None) -> float:
         """Return t [Å]: its own, else the common one, else v."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.config.names import VOLUME_ENDINGS
 from picker.formats.records import (
     Coordinates,
     Sizes,
@@ -43,10 +44,6 @@ MAGNIFICATION = "rlnMagnification"
 PIXEL_SIZES = (MICROGRAPH_SIZE, "rlnImagePixelSize", "rlnPixelSize", TILT_SIZE)
 """Columns that may say what coordinates are counted in [Å]."""
 TILT_NOTE = "tilt_series_pixel_size"
-VOLUME_SUFFIXES = {
-    *(".tomostar", ".mrc", ".mrcs", ".map", ".rec", ".st", ".ali"),
-    *(".em", ".hdf", ".h5", ".hdf5"),
-}
 
 
 def write_picks(
@@ -200,7 +197,7 @@ def _tomograms(columns: dict[str, list[str]]) -> list[str] | None:
     if "rlnMicrographName" not in columns:
         return None
     paths = [Path(name) for name in columns["rlnMicrographName"]]
-    return [p.stem if p.suffix in VOLUME_SUFFIXES else p.name for p in paths]
+    return [p.stem if p.suffix in VOLUME_ENDINGS else p.name for p in paths]
 
 
 def _tilt_pixel_size(

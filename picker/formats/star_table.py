@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+WORDS = ("data_", "loop_", "_", "#")
+"""Values that begin so must be quoted."""
 NOTE = re.compile(r"#\s*(\w+): (.*)")
 
 
@@ -133,8 +135,9 @@ def write_block(
 
 
 def _word(value: str) -> str:
-    """Return a value that no reader takes for the start of a block."""
-    return f'"{value}"' if value.startswith(("data_", "loop_")) else value
+    """Return a value that no reader takes for several, or for the start of a block."""
+    is_plain = value.split() == [value] and not value.startswith(WORDS)
+    return value if is_plain else f'"{value}"'
 
 
 def read_comments(path: Path) -> dict[str, str]:

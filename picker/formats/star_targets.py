@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.config import tomogram_name
 from picker.formats.rows import each_class, rows_of, texts
 from picker.formats.star import CENTERED, CLASS, COORDINATE, SCORE, TILT_NOTE
 from picker.formats.star_table import write_block
@@ -71,12 +72,12 @@ def write_relion5(
                 [*texts(position - origin), score, str(number)]
                 for position, score in rows_of(one.picks, particle)
             ]
-            everything += [[one.tomogram, *row] for row in rows]
+            everything += [[one.own_name, *row] for row in rows]
             name = f"coordinates/{one.tomogram}.star"
             path = folder / "import" / particle / name
             write_block(path, "particles", columns, rows, notes)
             if rows:
-                index.append([one.tomogram, name])
+                index.append([one.own_name, name])
         path = folder / f"{particle}.star"
         write_block(path, "particles", ["rlnTomoName", *columns], everything, notes)
         path = folder / "import" / particle / "index.star"
@@ -99,7 +100,7 @@ def write_relion4(
         for one in tomograms:
             t = one.pixel_size(tilt_pixel_size)
             rows += [
-                [one.tomogram, *texts(position / t + 1), score, str(number)]
+                [one.own_name, *texts(position / t + 1), score, str(number)]
                 for position, score in rows_of(one.picks, particle)
             ]
         notes = _tilt_notes(tomograms, tilt_pixel_size)
@@ -131,17 +132,32 @@ def write_warp(
 ) -> None:
     """Write WarpTools coordinates, one file a tomogram and class: p in voxels.
 
-    Import with `--coords_angpix` v. `rlnMicrographName` is `<tomogram>.tomostar`.
+    Import with `--coords_angpix` v. `rlnMicrographName` is `<tomogram>.tomostar`,
+    without a voxel size that Warp put behind the tomogram's name.
+
+    Raises
+    ------
+    ValueError
+        If two tomograms have one `.tomostar`.
     """
+    series: dict[str, str] = {}
+    for one in tomograms:
+        name = f"{tomogram_name(one.own_name)}.tomostar"
+        other = series.setdefault(name, one.own_name)
+        if other != one.own_name:
+            raise ValueError(
+                f"tomograms {other} and {one.own_name} are both {name} for Warp;"
+                " expected one of them, export the other elsewhere"
+            )
     sizes = sorted({one.voxel_size for one in tomograms})
     if sizes and sizes[-1] > 1.001 * sizes[0]:
         text = "warning: voxels of %g to %g Å; run Warp once for each --coords_angpix"
         logger.warning(text, sizes[0], sizes[-1])
     columns = [*COORDINATE, "rlnMicrographName", SCORE]
     for _, particle in each_class(particles, tomograms):
-        for one in tomograms:
+        for one, name in zip(tomograms, series, strict=True):
             rows = [
-                [*texts(position / one.voxel_size), f"{one.tomogram}.tomostar", score]
+                [*texts(position / one.voxel_size), name, score]
                 for position, score in rows_of(one.picks, particle)
             ]
             write_block(folder / f"{one.tomogram}_{particle}.star", "", columns, rows)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from picker.config import Config, Split, TomogramRow, explained
 from picker.formats.copick import find_tomograms
-from picker.formats.tsv import read_tsv, refuse
+from picker.formats.tsv import read_tsv, refuse, told_twice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ OPTIONAL = (
     "mask",
     "slab_z_low",
     "slab_z_high",
+    "called",
 )
 SIMULATED: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test")
 
@@ -58,7 +59,7 @@ def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ..
     """Return the rows of a TSV table; relative paths count from the working folder.
 
     Columns: tomogram, path, split; optional picks (several apart by ';'),
-    voxel_size [Å], tilt_pixel_size [Å], mask, slab_z_low [Å], slab_z_high [Å].
+    voxel_size [Å], tilt_pixel_size [Å], mask, slab_z_low [Å], slab_z_high [Å], called.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ..
     """
     rows: list[TomogramRow] = []
     problems = []
-    lines: dict[str, int] = {}
+    lines: dict[str, tuple[int, str]] = {}
     for line, values in read_tsv(path, REQUIRED, OPTIONAL, "tomograms.table"):
         try:
             row = _row(values)
@@ -77,12 +78,7 @@ def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ..
             text = "; ".join(part.strip() for part in explained(error).splitlines())
             problems.append(f"line {line}: {text}")
             continue
-        if row.tomogram in lines:
-            problems.append(
-                f"line {line}: tomogram {row.tomogram} stands in line"
-                f" {lines[row.tomogram]} already; names must differ, rename one"
-            )
-        lines.setdefault(row.tomogram, line)
+        problems += told_twice(lines, line, values["tomogram"], row.tomogram)
         problems += [
             f"line {line}: {what} {file} does not exist; mend the path"
             for what, file in _files(row)

@@ -94,7 +94,8 @@ def write_target(
             user, session = settings.user_id, settings.session_id
             copick.write_project(folder, tomograms, particles, user, session, root)
         case "kaggle":
-            kaggle.write_submission(folder, tomograms)
+            called = {particle.name: particle.own_name for particle in particles}
+            kaggle.write_submission(folder, tomograms, called)
         case "portal":
             portal.write_points(folder, tomograms, names)
         case "imod":
@@ -139,8 +140,8 @@ def _check_files_differ(
             if other != pair:
                 raise ValueError(
                     f"{target} has one file {file} for tomogram {other[0]} with"
-                    f" particle {other[1]} and tomogram {pair[0]} with particle {pair[1]};"
-                    " expected one each, rename one of them"
+                    f" particle {other[1]} and tomogram {pair[0]} with particle"
+                    f" {pair[1]}; expected one each, rename one of them"
                 )
     for there in by_name.values():
         if len(there) == 1:

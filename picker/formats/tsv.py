@@ -74,6 +74,27 @@ def _check_columns(
         )
 
 
+def told_twice(
+    lines: dict[str, tuple[int, str]], line: int, given: str, name: str
+) -> list[str]:
+    """Return a problem if another line's tomogram has this name in files, else note it.
+
+    `given` is the name in the table; `lines` has line and given name of each name.
+    """
+    if name not in lines:
+        lines[name] = (line, given)
+        return []
+    first, other = lines[name]
+    if given == other:
+        text = f"tomogram {given} stands in line {first} already"
+    else:
+        text = (
+            f"tomogram {given!r} is called {name} in files, as {other!r} of line"
+            f" {first} is"
+        )
+    return [f"line {line}: {text}; names must differ, rename one"]
+
+
 def refuse(path: Path, problems: Sequence[str], num_rows: int) -> None:
     """Raise what is wrong with a table, the first ten problems at once.
 

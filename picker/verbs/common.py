@@ -55,6 +55,8 @@ class Entry(BaseModel):
     """Of the file as it came [voxels]."""
     tilt_pixel_size: float | None = None
     """Unbinned pixel size of its own tilt series [Å]."""
+    called: str | None = None
+    """Its name in the files of other programs, where that is another."""
     labels: Path | None = None
     """Given picks in the program's own format."""
     mask: Path | None = None

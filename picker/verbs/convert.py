@@ -27,15 +27,16 @@ from picker.config import (
     Outside,
     Particle,
     Target,
-    checked_name,
+    known_as,
+    safe_name,
 )
 from picker.formats.kinds import read_coordinates
-from picker.formats.picks_file import of_tomogram
+from picker.formats.owners import by_tomogram, safe_names
 from picker.formats.placed import Place, placed
 from picker.formats.records import TomogramPicks
-from picker.formats.star import VOLUME_SUFFIXES, write_picks
+from picker.formats.star import write_picks
 from picker.formats.targets import FILES, files_of_target, write_target
-from picker.formats.text import READABLE, listed
+from picker.formats.text import READABLE
 from picker.formats.tomograms_star import read_tilt_series
 from picker.formats.volume import read_geometry
 from picker.picks import Picks, concatenate, picks_from_arrays
@@ -75,7 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tomogram", type=Path, help="volume; its voxel size and shape are read")
     add("--voxel-size", type=float, metavar="Å", help="overrides the volume's own")
     add("--shape", type=int, nargs=3, metavar=("Z", "Y", "X"), help="in voxels")
-    add("--name", help="the tomogram's name; of several in a file this one is taken")
+    add(
+        "--name",
+        help="the tomogram's name; of several in a file this one is taken, the only one"
+        " is called so",
+    )
     add("--particle", help="class of picks that their file does not name")
     add("--radius", type=float, default=100.0, metavar="Å", help="of boxes; 100")
     add(
@@ -130,20 +135,28 @@ def run(arguments: argparse.Namespace) -> None:
     star = arguments.tomograms_star
     series = read_tilt_series(star) if star else {}
     tomograms: dict[str, list[Picks]] = {}
-    for path in arguments.inputs:
-        found = read_coordinates(path, arguments.name)
-        if arguments.unit:
-            # Of the tomogram: whatever pixel size the file names.
-            unit = UNITS[arguments.unit]
-            found = replace(found, unit=unit, pixel_size=None, doubtful_sizes={})
-        for warning in found.warnings:
-            logger.warning("warning: %s", warning)
-        for name, mine in _by_tomogram(path, found, arguments):
-            picks = _picks(path, mine, arguments, shape, voxel_size, series.get(name))
-            tomograms.setdefault(name, []).append(picks)
-            logger.info(
-                "%s: %d picks of %s, read as %s", path, len(picks), name, found.kind
+    called: dict[str, str] = {}
+    classes: dict[str, str] = {}
+    unusable: list[str] = []
+    inputs = [_read(path, arguments) for path in arguments.inputs]
+    for path, own, mine in by_tomogram(inputs, arguments.name, arguments.tomogram):
+        try:
+            safe_name(own)
+        except ValueError as error:
+            # Of many tomograms, one with a strange name does not cost the others.
+            unusable.append(
+                f"{path}: {len(mine.value_zyx)} picks are left out: {error}"
             )
+            continue
+        name = safe_names(called, own, "tomogram")
+        theirs = series.get(known_as([own, name], series, star) or "")
+        picks = _picks(path, mine, arguments, shape, voxel_size, classes, theirs)
+        tomograms.setdefault(name, []).append(picks)
+        logger.info("%s: %d picks of %s, read as %s", path, len(picks), own, mine.kind)
+    if unusable and not tomograms:
+        raise ValueError("; ".join(unusable))
+    for text in unusable:
+        logger.warning("warning: %s", text)
     if len(tomograms) > 1:
         logger.warning(
             "warning: all of %d tomograms are taken to have %d x %d x %d voxels (z, y,"
@@ -157,14 +170,27 @@ def run(arguments: argparse.Namespace) -> None:
             shape_zyx=shape,
             picks=concatenate(parts),
             tilt_pixel_size=tilt_pixel_size,
+            called=called[name] if called[name] != name else None,
         )
         for name, parts in tomograms.items()
     ]
     if star:
         everything = with_tilt_series(star, everything)
-    _write(arguments, everything, _particles(arguments, everything))
+    _write(arguments, everything, _particles(arguments, everything, classes))
     num = sum(len(one.picks) for one in everything)
     logger.info("%s: %d picks as %s", arguments.output, num, arguments.to)
+
+
+def _read(path: Path, arguments: argparse.Namespace) -> tuple[Path, Coordinates]:
+    """Return a file and what it says, in the unit that the user named, if any."""
+    found = read_coordinates(path, arguments.name)
+    if arguments.unit:
+        # Of the tomogram: whatever pixel size the file names.
+        unit = UNITS[arguments.unit]
+        found = replace(found, unit=unit, pixel_size=None, doubtful_sizes={})
+    for warning in found.warnings:
+        logger.warning("warning: %s", warning)
+    return path, replace(found, warnings=())
 
 
 def _geometry(
@@ -201,38 +227,19 @@ def _positive(option: str, value: float | None) -> float | None:
     return value
 
 
-def _by_tomogram(
-    path: Path, found: Coordinates, arguments: argparse.Namespace
-) -> list[tuple[str, Coordinates]]:
-    """Return name and coordinates of each tomogram that is wanted from a file."""
-    if found.tomogram and not arguments.name:
-        names = dict.fromkeys(found.tomogram)
-        return [(checked_name(name), of_tomogram(found, name)[0]) for name in names]
-    name = arguments.name or _stem(arguments.tomogram or path)
-    mine, others = of_tomogram(found, name)
-    if others:
-        raise ValueError(
-            f"{path} has no picks of tomogram {name}, it knows {listed(others)};"
-            " give --name letter for letter"
-        )
-    return [(checked_name(name), mine)]
-
-
-def _stem(path: Path) -> str:
-    """Return a file's name without the ending of a volume or of picks."""
-    suffixes = {*VOLUME_SUFFIXES, *(Path(f).suffix for f in FILES.values()), ".zarr"}
-    return path.stem if path.suffix in suffixes else path.name
-
-
 def _picks(
     path: Path,
     found: Coordinates,
     arguments: argparse.Namespace,
     shape_zyx: tuple[int, int, int],
     voxel_size: float,
+    classes: dict[str, str],
     series: TiltSeries | None = None,
 ) -> Picks:
-    """Return one tomogram's picks [Å], checked against its volume."""
+    """Return one tomogram's picks [Å], checked against its volume.
+
+    `classes` has each particle's name for files and its own, and grows.
+    """
     place = Place(
         voxel_size=voxel_size,
         shape_zyx=shape_zyx,
@@ -244,7 +251,7 @@ def _picks(
         is_certain=bool(arguments.unit),
     )
     found, position, warnings = placed(path, found, place)
-    for warning in warnings:
+    for warning in [*found.warnings, *warnings]:
         logger.warning("warning: %s", warning)
     particle = found.particle
     if particle is None and len(position):
@@ -254,21 +261,27 @@ def _picks(
                 " --particle NAME"
             )
         particle = [arguments.particle] * len(position)
-    for name in set(particle or []):
-        checked_name(name)
+    ours = {
+        n: safe_names(classes, n, "particle") for n in dict.fromkeys(particle or [])
+    }
     last = (np.array(shape_zyx) - 1) * voxel_size
     flipped = np.where([a in arguments.flip for a in "zyx"], last - position, position)
-    return picks_from_arrays(flipped, particle or [], found.score)
+    names = [ours[name] for name in particle or []]
+    return picks_from_arrays(flipped, names, found.score)
 
 
 def _particles(
-    arguments: argparse.Namespace, tomograms: Sequence[TomogramPicks]
+    arguments: argparse.Namespace,
+    tomograms: Sequence[TomogramPicks],
+    classes: dict[str, str],
 ) -> list[Particle]:
     """Return the classes that occur, or the one that was named."""
     radius = _positive("--radius", arguments.radius)
     names = {str(name) for one in tomograms for name in one.picks.particle}
-    wanted = sorted(names) or ([arguments.particle] if arguments.particle else [])
+    wanted = [classes[name] for name in sorted(names)]
+    wanted = wanted or ([arguments.particle] if arguments.particle else [])
     return [
+        # A name that is not safe is its `called`.
         Particle(
             name=name,
             radius=radius or 0,

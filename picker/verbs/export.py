@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from picker.claim import claimed
-from picker.config import ExportSettings, Target
+from picker.config import ExportSettings, Target, known_as
 from picker.formats.placed import AGREES
 from picker.formats.records import TomogramPicks
 from picker.formats.star import read_picks
@@ -97,6 +97,7 @@ def _tomogram_picks(entry: Entry) -> TomogramPicks:
             score=picks.score,
         ),
         tilt_pixel_size=entry.tilt_pixel_size,
+        called=entry.called,
     )
 
 
@@ -111,7 +112,11 @@ def with_tilt_series(
         If it cannot be read or does not know one of them.
     """
     known = read_tilt_series(path)
-    unknown = [one.tomogram for one in tomograms if one.tomogram not in known]
+    names = {
+        one.tomogram: known_as([one.own_name, one.tomogram], known, path)
+        for one in tomograms
+    }
+    unknown = [name for name, theirs in names.items() if theirs is None]
     if unknown:
         raise ValueError(
             f"{path} has no tomogram {listed(unknown)}, it has {listed(known)};"
@@ -119,7 +124,7 @@ def with_tilt_series(
         )
     result = []
     for one in tomograms:
-        series = known[one.tomogram]
+        series = known[names[one.tomogram] or ""]
         t = one.tilt_pixel_size
         if t is not None and abs(t - series.pixel_size) > AGREES * t:
             logger.warning(

@@ -133,11 +133,14 @@ def _preprocess(
             update={
                 "split": row.split,
                 "tilt_pixel_size": row.tilt_pixel_size,
+                "called": row.called,
                 "stamps": stamps,
                 "fingerprint": key,
             }
         )
     tomogram, warnings = read_tomogram(row.path, row.tomogram, row.voxel_size)
+    if row.called:
+        warnings.append(f"tomogram {row.called!r} is called {row.tomogram} here")
     picks = None
     if labels_path:
         picks, said = read_given_picks(
@@ -149,6 +152,7 @@ def _preprocess(
             row.tilt_pixel_size,
             row.outside,
             row.contours,
+            row.called,
         )
         warnings += said
         contrast = check_contrast(
@@ -202,6 +206,7 @@ def _preprocess(
         source_voxel_size=tomogram.voxel_size,
         source_shape_zyx=tomogram.shape_zyx,
         tilt_pixel_size=row.tilt_pixel_size,
+        called=row.called,
         labels=labels_path,
         mask=None if region is None else mask_path,
         counts=_counts(picks.particle, particles) if picks is not None else {},
@@ -226,10 +231,10 @@ def _key(
     about their contrast.
     """
     files = [row.path, *row.picks, *([row.mask] if row.mask else [])]
-    names = ("tilt_pixel_size", "outside", "contours")
+    names = ("tilt_pixel_size", "outside", "contours", "called")
     to_picks = (
         *(getattr(row, name) for name in names),
-        [particle.key() for particle in particles],
+        [(particle.key(), particle.called) for particle in particles],
     )
     return fingerprint(
         __version__,

@@ -105,6 +105,43 @@ def test_relions_own_sizes_go_into_what_is_written(manifest, tmp_path):
     exported(tmp_path, manifest, "kaggle", settings)
 
 
+def test_other_programs_get_the_users_own_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    volume = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+    mrc.write_volume(tmp_path / "a.mrc", volume, 10.0)
+    (tmp_path / "p.csv").write_text(
+        "tomogram,particle,x,y,z\nPosition 4,Viral RNP,55.5,66,77\n"
+    )
+    (tmp_path / "tomograms.tsv").write_text(
+        "tomogram\tpath\tsplit\tpicks\nPosition 4\ta.mrc\tlabeled\tp.csv\n"
+    )
+    particles = [{"name": "Viral RNP", "radius": 30}]
+    (tmp_path / "particles.json").write_text(json.dumps(particles))
+    words = "--tomograms tomograms.tsv --settings particles.json --volumes v --labels l"
+    assert main(["preprocess", *words.split(), "--output", "manifest.json"]) == 0
+    manifest = read_manifest(tmp_path / "manifest.json")
+    (entry,) = manifest.tomograms
+    assert (entry.error, entry.counts) == (None, {"Viral_RNP": 1})
+    assert "tomogram 'Position 4' is called Position_4 here" in entry.warnings
+    (tmp_path / "tomograms.star").write_text(STAR.replace("\na ", '\n"Position 4" '))
+    settings = {"tomograms_star": "tomograms.star"}
+    for target, file, told in (
+        ("relion5", "Viral_RNP.star", '\n"Position 4" '),
+        ("relion4", "Viral_RNP.star", '\n"Position 4" '),
+        (
+            "relion5",
+            "import/Viral_RNP/index.star",
+            '"Position 4" coordinates/Position_4',
+        ),
+        ("warp", "Position_4_Viral_RNP.star", ' "Position 4.tomostar" '),
+        ("kaggle", "submission.csv", "0,Position 4,Viral RNP,55.5,"),
+        ("eman2", "Position_4_info.json", '"name": "Viral RNP"'),
+        ("relion3", "Viral_RNP/Position_4_pick.star", "\n6 7 8 "),
+    ):
+        folder = exported(tmp_path, manifest, target, settings)
+        assert told in (folder / file).read_text()
+
+
 @pytest.mark.parametrize("target", ["relion3", "warp", "tomotwin", "portal", "relion5"])
 def test_a_rescaled_volume_changes_nothing_that_is_written(manifest, tmp_path, target):
     """Other programs open the file that came, and count its voxels."""

@@ -235,6 +235,59 @@ def test_another_tomogram(tmp_path):
         read(tmp_path / "a.json")
 
 
+@pytest.mark.parametrize(
+    ("tomogram", "called", "row", "told"),
+    [
+        ("TS_01", None, "TS_01_10.00Apx", True),
+        ("TS_01_10.00Apx", None, "TS_01_10.00Apx", False),
+        ("TS_01", None, "TS_01.mrc.tomostar", True),
+        ("Position_4", None, "Position 4", True),
+        ("Position_4", "Position 4", "Position 4", False),
+        ("rec1", None, "_rec1", True),
+        ("a", "tomo 7", "tomo 7", False),
+    ],
+)
+def test_names_of_one_tomogram(tmp_path, tomogram, called, row, told):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        f"tomogram,particle,x,y,z\n{row},ribosome,1.5,2,3\nTS_1,ribosome,1,1,1.5\n"
+    )
+    picks, warnings = read(path, tomogram=tomogram, called=called)
+    assert picks.position_zyx.tolist() == [[3, 2, 1.5]]
+    name = called or tomogram
+    text = f"{path}: rows of {row!r} are taken as those of tomogram {name!r}"
+    assert warnings == ([text] if told else [])
+
+
+def test_the_exact_name_comes_first_and_several_others_are_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    names = ("TS_1", "TS_1_10.00Apx", "TS_1_5.00Apx")
+    rows = "".join(f"{name},ribosome,{i},2,3.5\n" for i, name in enumerate(names))
+    path.write_text("tomogram,particle,x,y,z\n" + rows)
+    for i, name in enumerate(names):
+        assert read(path, tomogram=name)[0].position_zyx[:, 2].tolist() == [i]
+    path.write_text(path.read_text().replace("TS_1,", "TS_2,"))
+    with pytest.raises(ValueError, match=r"a.csv: tomogram TS_1 may be TS_1_10.00Apx"):
+        read(path, tomogram="TS_1")
+
+
+def test_particles_that_the_file_calls_otherwise(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("particle,x,y,z\nViral RNP,1.5,2,3\ngold #2,1,1,1.5\n")
+    particles = [
+        Particle.model_validate({"name": "Viral_RNP", "radius": 1}),
+        Particle.model_validate({"name": "bead", "radius": 1, "called": "gold #2"}),
+    ]
+    picks, (warning,) = read(path, particles=particles)
+    assert picks.particle.tolist() == ["Viral_RNP", "bead"]
+    assert warning == f"{path}: picks of 'Viral RNP' are taken as those of Viral_RNP"
+    named = Particle.model_validate({"name": "Viral RNP", "radius": 1})
+    assert (named.name, named.called, named.own_name) == (
+        *("Viral_RNP", "Viral RNP", "Viral RNP"),
+    )
+    assert read(path, particles=[named, particles[1]])[1] == []
+
+
 def test_one_file_of_two_may_be_without_the_tomogram(tmp_path):
     (tmp_path / "ribosome.csv").write_text("tomogram,x,y,z\nTS_1,1.5,2,3\n")
     (tmp_path / "beta_amylase.csv").write_text("tomogram,x,y,z\nTS_2,1,2,3\n")

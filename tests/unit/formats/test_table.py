@@ -53,9 +53,21 @@ def test_rows(folder):
         "slab_z_high": None,
         "outside": "drop_few",
         "contours": None,
+        "called": None,
     }
     assert second.path == folder / "b.mrc"
     assert (second.picks, second.voxel_size, second.mask) == ((), None, None)
+
+
+def test_strange_names_become_safe_and_are_remembered(folder):
+    header = "tomogram\tpath\tsplit\tcalled\n"
+    text = "Position 4\ta.mrc\ttest\n_rec1\ta.mrc\ttest\nc\ta.mrc\ttest\tC (2)\n"
+    found = read_table(write(folder, text, header))
+    assert [(row.tomogram, row.called) for row in found] == [
+        *(("Position_4", "Position 4"), ("rec1", "_rec1"), ("c", "C (2)"))
+    ]
+    again = type(found[0]).model_validate_json(found[0].model_dump_json())
+    assert again == found[0]
 
 
 def test_a_tilde_is_the_home_folder(folder, monkeypatch):
@@ -131,7 +143,11 @@ def test_tables_that_are_none(folder, header, text, message):
         ("a\ta.mrc\ttest\t\t\tc.mrc\n", r"line 2: mask c.mrc does not exist"),
         ("a\ta.mrc\tlabeled\n", "line 2: .*a is labeled but has no picks"),
         ("a\t\ttest\n", "line 2: path: Field required"),
-        ("a b\ta.mrc\ttest\n", "line 2: tomogram: name 'a b' cannot be used"),
+        (
+            "a b\ta.mrc\ttest\n_a_b\ta.mrc\ttest\n",
+            "line 3: tomogram '_a_b' is called a_b in files, as 'a b' of line 2 is",
+        ),
+        ("..\ta.mrc\ttest\n", "line 2: tomogram: name '..' cannot be used"),
         ("a\ta.mrc\ttest\t\t-3\n", "line 2: voxel_size: Input should be greater"),
         ("a\ta.mrc\ttest\t\tx\n", "line 2: voxel_size: .*got 'x'"),
         (

@@ -167,6 +167,15 @@ def test_two_pairs_of_names_do_not_share_a_file(tmp_path, target):
     assert not list(tmp_path.iterdir())
 
 
+def test_warp_gets_one_tomogram_of_a_tilt_series(tmp_path):
+    names = ["TS_1_10.00Apx", "TS_2_5.00Apx"]
+    write_pairs(tmp_path / "a", "warp", names, ["virus"])
+    text = (tmp_path / "a" / "TS_1_10.00Apx_virus.star").read_text()
+    assert " TS_1.tomostar " in text
+    with pytest.raises(ValueError, match=r"TS_1 and TS_1_10.00Apx are both TS_1.tomos"):
+        write_pairs(tmp_path / "b", "warp", ["TS_1", names[0]], ["virus"])
+
+
 @pytest.mark.parametrize(
     "target", ["relion5", "relion4", "relion3", "copick", "kaggle", "imod", "dynamo"]
 )

@@ -164,3 +164,25 @@ def test_what_disagrees_is_warned_of(tmp_path, caplog):
     assert "TS_01 is (2700, 2701, 1351) Å (x, y, z) there and (2700, 1350, 2700)" in (
         caplog.text
     )
+
+
+@pytest.mark.parametrize("ours", ["TS_01", "TS_01.mrc", "TS_01_10.00Apx"])
+def test_warps_names_are_found(tmp_path, ours):
+    path = tmp_path / "tomograms.star"
+    path.write_text(
+        "data_global\nloop_\n_rlnTomoName\n_rlnTomoTiltSeriesPixelSize\n"
+        "TS_01.tomostar 2.5\nTS_011.tomostar 1.5\n\n"
+        "data_TS_01.tomostar\nloop_\n_rlnTomoProjX\n[1,0,0,0]\n"
+    )
+    one = TomogramPicks(
+        tomogram=ours,
+        voxel_size=10.0,
+        shape_zyx=(10, 10, 10),
+        picks=random_picks(np.random.default_rng(0), 1),
+    )
+    assert with_tilt_series(path, [one])[0].tilt_pixel_size == 2.5
+    other = TomogramPicks(
+        tomogram="TS_0", voxel_size=10.0, shape_zyx=(9, 9, 9), picks=one.picks
+    )
+    with pytest.raises(ValueError, match=r"has no tomogram TS_0, it has TS_01\.tomost"):
+        with_tilt_series(path, [other])
