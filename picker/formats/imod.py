@@ -44,6 +44,8 @@ MINX = struct.Struct(">18f")
 LENGTH = struct.Struct(">i")
 POINT_BYTES, INDEX_BYTES = 12, 4
 SHIFT_XYZ = (0.5, 0.5, 0.0)
+EXTENT_XYZ = (10.0, 10.0, 1.0)
+"""What point2model adds to the largest coordinates where no image tells the size."""
 SCATTERED = 1 << 9
 FLIPPED = 1 << 16  # of the model: y and z are swapped, as in 3dmod -Y
 MODEL_FLAGS = (1 << 12) | (1 << 13) | (1 << 15)  # what IMOD itself sets in new models
@@ -103,6 +105,8 @@ def read_model(path: Path) -> Coordinates:
     header = MODEL.unpack_from(data, len(MAGIC))
     xyz = np.concatenate([np.empty((0, 3)), *parts])
     size_xyz = header[1:4]
+    if _is_extent(size_xyz, xyz):
+        size_xyz = (0, 0, 0)
     if header[5] & FLIPPED:
         # IMOD's own programs swap y and z alike before they do anything else.
         xyz = xyz[:, [0, 2, 1]]
@@ -141,6 +145,16 @@ def _points(data: bytes, place: int) -> NDArray[np.float64]:
     with np.errstate(invalid="ignore"):
         wide: NDArray[np.float64] = points.reshape(-1, 3).astype(np.float64)
     return wide
+
+
+def _is_extent(size_xyz: tuple[int, ...], xyz: NDArray[np.float64]) -> bool:
+    """Return whether a model's size is its points', as without an image to go by.
+
+    Source: IMOD, imodutil/point2model.c.
+    """
+    if not len(xyz) or not np.isfinite(xyz).all():
+        return False
+    return bool((np.floor(xyz.max(axis=0) + EXTENT_XYZ + 0.5) == size_xyz).all())
 
 
 def _pixel_size(size: float, units: int, minx: bytes) -> float | None:

@@ -92,6 +92,16 @@ def test_an_unknown_size_is_taken_as_the_tomograms(tmp_path, told):
     assert read(scattered(path, size=(0, 0, 0)))[1] == []
 
 
+def test_a_size_that_is_the_points_own_says_nothing(tmp_path):
+    """As point2model writes it without an image."""
+    path = scattered(tmp_path / "a.mod", size=(81, 61, 26))
+    places, warnings = read(path)
+    assert places.tolist() == PLACES
+    assert warnings == []
+    with pytest.raises(ValueError, match="was drawn on 82 x 61 x 26 voxels"):
+        read(scattered(path, size=(82, 61, 26)))
+
+
 def test_a_model_drawn_on_a_flipped_volume(tmp_path):
     swapped = [(x, z, y) for x, y, z in POINTS]
     for size in ((160, 60, 120), (80, 30, 60)):
