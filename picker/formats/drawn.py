@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.units import SIZES_AGREE, xyz
+from picker.formats.units import xyz
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from picker.config import Contours
     from picker.formats.records import Coordinates, Drawn
+
+SIZES_AGREE = 0.05
+"""How far, as a fraction, a model's pixel size may be from the tomogram's."""
 
 
 def picks_of_contours(

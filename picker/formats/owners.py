@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from picker.config import safe_name, tomogram_name, tomogram_of_file
-from picker.formats.picks_file import of_tomogram
+from picker.config import known_as, safe_name, tomogram_name, tomogram_of_file
+from picker.formats.by_tomogram import each_tomogram, of_tomogram
 from picker.formats.text import listed
 
 if TYPE_CHECKING:
@@ -16,6 +17,30 @@ if TYPE_CHECKING:
     from picker.formats.records import Coordinates
 
 logger = logging.getLogger(__name__)
+
+
+def owned_by(
+    path: Path, found: Coordinates, tomogram: str, called: str | None = None
+) -> tuple[Coordinates, tuple[str, ...]]:
+    """Return what belongs to the tomogram; if nothing does, whom the rows belong to.
+
+    Rows without a tomogram's name are anybody's. Others have it letter for letter, or
+    with the endings and the voxel size that programs put behind it, or in signs that
+    names of files here cannot have; the last two with a warning.
+
+    Raises
+    ------
+    ValueError
+        If several names in the file may be the tomogram's.
+    """
+    if not found.tomogram:
+        return found, ()
+    names = [called, tomogram] if called else [tomogram]
+    own = known_as(names, found.tomogram, path) or tomogram
+    if own not in names:
+        text = f"{path}: rows of {own!r} are taken as those of tomogram {names[0]!r}"
+        found = replace(found, warnings=(*found.warnings, text))
+    return of_tomogram(found, own)
 
 
 def by_tomogram(
@@ -44,11 +69,12 @@ def by_tomogram(
         _check_nameless([path for path, found in inputs if not found.tomogram], volume)
     for path, found in inputs:
         if name is None and found.tomogram:
-            for own, raw in _bare_names(path, found.tomogram).items():
-                yield path, own, of_tomogram(path, found, raw)[0]
+            _check_bare_names(path, found.tomogram)
+            for raw, mine in each_tomogram(found):
+                yield path, tomogram_name(raw), mine
             continue
         wanted = name or tomogram_of_file((volume or path).name)
-        mine, others = of_tomogram(path, found, wanted)
+        mine, others = owned_by(path, found, wanted)
         if others and len(known) > 1:
             raise ValueError(
                 f"{path} has no picks of tomogram {wanted}, it knows {listed(others)};"
@@ -59,12 +85,12 @@ def by_tomogram(
                 "warning: %s: picks of tomogram %s are called %s, as --name says",
                 *(path, others[0], wanted),
             )
-            mine, _ = of_tomogram(path, found, others[0])
+            mine, _ = of_tomogram(found, others[0])
         yield path, wanted, mine
 
 
-def _bare_names(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Return each tomogram's name without endings, and with them as in the file."""
+def _check_bare_names(path: Path, names: Sequence[str]) -> None:
+    """Refuse a file that has a tomogram with several endings or voxel sizes."""
     bare: dict[str, str] = {}
     for raw in dict.fromkeys(names):
         other = bare.setdefault(tomogram_name(raw), raw)
@@ -73,7 +99,6 @@ def _bare_names(path: Path, names: Sequence[str]) -> dict[str, str]:
                 f"{path} has picks of {other} and of {raw}, which are one tomogram's"
                 f" names, {tomogram_name(raw)}; expected one, choose with --name"
             )
-    return bare
 
 
 def _check_nameless(paths: Sequence[Path], volume: Path | None) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.config import known_as, safe_name
+from picker.config import safe_name
 from picker.formats.copick import object_name
 from picker.formats.kinds import read_coordinates
+from picker.formats.owners import owned_by
 from picker.formats.placed import Place, placed
-from picker.formats.records import one_if_equal
 from picker.formats.text import listed
 from picker.picks import Picks, concatenate, picks_from_arrays
 
@@ -20,10 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from picker.config import Contours, Outside, Particle
-    from picker.formats.records import Coordinates, Sizes
+    from picker.formats.records import Coordinates
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +76,7 @@ def read_given_picks(
     parts, strangers = [], []
     for path in paths:
         found = read_coordinates(path, called or tomogram)
-        mine, others = of_tomogram(path, found, tomogram, called)
+        mine, others = owned_by(path, found, tomogram, called)
         logger.info("%s: %d picks, read as %s", path, len(mine.value_zyx), found.kind)
         if others:
             strangers.append(f"{path} knows {listed(others)}")
@@ -99,60 +96,6 @@ def read_given_picks(
     if num_twice:
         warnings.append(f"{tomogram} has {num_twice} picks twice; kept once")
     return picks, warnings
-
-
-def of_tomogram(
-    path: Path, found: Coordinates, tomogram: str, called: str | None = None
-) -> tuple[Coordinates, tuple[str, ...]]:
-    """Return what belongs to the tomogram; if nothing does, whom the rows belong to.
-
-    Rows without a tomogram's name are anybody's. Others have it letter for letter, or
-    with the endings and the voxel size that programs put behind it, or in signs that
-    names of files here cannot have; the last two with a warning.
-
-    Raises
-    ------
-    ValueError
-        If several names in the file may be the tomogram's.
-    """
-    if not found.tomogram:
-        return found, ()
-    known = dict.fromkeys(found.tomogram)
-    names = [called, tomogram] if called else [tomogram]
-    own = known_as(names, known, path) or tomogram
-    if own not in names:
-        text = f"{path}: rows of {own!r} are taken as those of tomogram {names[0]!r}"
-        found = replace(found, warnings=(*found.warnings, text))
-    # No array of the names: it would give each the room of the longest.
-    mine = np.array([name == own for name in found.tomogram or ()])
-    others = () if mine.any() else tuple(known)
-    particle, shift = found.particle, found.shift_zyx
-    return replace(
-        found,
-        tilt_pixel_size=_of_rows(found.tilt_pixel_size, mine),
-        pixel_size=_of_rows(found.pixel_size, mine),
-        doubtful_sizes={
-            name: size
-            for name, sizes in found.doubtful_sizes.items()
-            if (size := _of_rows(sizes, mine)) is not None
-        },
-        shift_zyx=None if shift is None else shift[mine],
-        value_zyx=found.value_zyx[mine],
-        score=found.score[mine],
-        tomogram=[tomogram] * int(mine.sum()),
-        particle=None
-        if particle is None
-        else [name for name, keep in zip(particle, mine, strict=True) if keep],
-    ), others
-
-
-def _of_rows(sizes: Sizes | None, mine: NDArray[np.bool_]) -> Sizes | None:
-    """Return the sizes [Å] of these rows alone."""
-    if not isinstance(sizes, tuple):
-        return sizes
-    # Without rows of its own, any is as good.
-    own = [size for size, keep in zip(sizes, mine, strict=True) if keep]
-    return one_if_equal(own or sizes[:1])
 
 
 def _classes(
