@@ -157,6 +157,13 @@ class Config(Settings):
         names = [p.name for p in self.particles]
         if len(set(names)) < len(names):
             raise ValueError(f"particles have a name twice: {', '.join(names)}")
+        for p in self.particles:
+            for other in self.particles:
+                if p is not other and p.own_name in (other.name, other.called):
+                    raise ValueError(
+                        f"particles {p.name} and {other.name} are both {p.own_name} in"
+                        " the files of other programs; call one otherwise"
+                    )
         for taken, file in (
             ("mean", "metrics.json"),
             ("all", "by_tomogram.tsv"),

@@ -75,7 +75,9 @@ def with_safe_name(values: object, key: str) -> object:
         safe = safe_name(own)
     except ValueError:
         return values
-    return values if safe == own else {"called": own, **values, key: safe}
+    if safe == own:
+        return values
+    return {**values, key: safe, "called": values.get("called") or own}
 
 
 def known_as(names: Iterable[str], known: Iterable[str], source: object) -> str | None:

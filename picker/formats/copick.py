@@ -107,8 +107,8 @@ def _picks(
         mine = [
             file
             for user, session, file in files
-            if settings.user_id in (None, user)
-            and settings.session_id in (None, session)
+            if _is_chosen(user, settings.user_id)
+            and _is_chosen(session, settings.session_id)
         ] or [file for user, _, file in files if not user]
         if len(mine) > 1:
             problems.append(
@@ -125,6 +125,11 @@ def _picks(
             )
         chosen += mine
     return tuple(sorted(chosen)), problems
+
+
+def _is_chosen(there: str, wanted: str | None) -> bool:
+    # Copick writes names without underscores.
+    return wanted is None or there in (wanted, object_name(wanted))
 
 
 def _parts(stem: str, particles: Sequence[str]) -> tuple[str, str, str]:

@@ -24,6 +24,9 @@ from picker.config import (
     TrainSettings,
     checked_name,
     explained,
+    safe_name,
+    tomogram_name,
+    tomogram_of_file,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -228,6 +231,65 @@ def test_dropblock_size_is_odd() -> None:
 def test_no_particle_has_a_name_twice() -> None:
     with pytest.raises(ValidationError, match="a name twice: ribosome, ribosome"):
         Config.model_validate({"particles": [RIBOSOME, RIBOSOME]})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"name": "a", "called": "x"}, {"name": "b", "called": "x"}),
+        ({"name": "a", "called": "b"}, {"name": "b"}),
+        ({"name": "a"}, {"name": "b", "called": "a"}),
+    ],
+)
+def test_no_two_particles_are_called_the_same(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    particles = [{**one, "radius": 1}, {**other, "radius": 1}]
+    with pytest.raises(ValidationError, match=r"a and b are both \w in the files of"):
+        Config.model_validate({"particles": particles})
+
+
+@pytest.mark.parametrize("called", [{}, {"called": None}])
+def test_a_name_that_is_not_safe_is_what_others_call_it(called: dict[str, Any]) -> None:
+    particle = Particle.model_validate({"name": "Viral (RNP)", "radius": 1, **called})
+    assert (particle.name, particle.own_name) == ("Viral__RNP_", "Viral (RNP)")
+    assert Particle(name="a", radius=1, called="x").own_name == "x"
+    # What was trained for a particle holds, whatever others call it.
+    assert Particle(name="a", radius=1, called="x").key() == (
+        Particle(name="a", radius=1).key()
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("TS_01", "TS_01"),
+        ("TS_01.tomostar", "TS_01"),
+        ("TS_01.mrc.tomostar", "TS_01"),
+        ("TS_01_10.00Apx.mrc", "TS_01"),
+        ("TS_01_7.5Apx", "TS_01"),
+        ("TS_01_8Apx.rec", "TS_01"),
+        ("TS_01_10.00Apx_particles.star", "TS_01"),
+        ("TS_01_particles.star", "TS_01"),
+        ("TS_01.mrc.coords", "TS_01"),
+        ("TS.01", "TS.01"),
+        ("_8Apx", "_8Apx"),
+        (".mrc", ".mrc"),
+        ("TS_01_Apx", "TS_01_Apx"),
+    ],
+)
+def test_the_tomogram_that_a_name_means(text: str, name: str) -> None:
+    assert tomogram_of_file(text) == name
+    if not text.endswith((".star", ".coords")):
+        assert tomogram_name(text) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["../up", "a/b", "a\\b", "a;b", "a\n", "$a", "a'", ".."]
+)
+def test_a_name_that_no_file_may_have(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be used"):
+        safe_name(name)
 
 
 def test_there_is_a_particle() -> None:
