@@ -167,6 +167,13 @@ def _misfit(
     size = drawn.pixel_size
     ratio = np.array(shape_zyx) / (z, y, x) if size is None else size / voxel_size
     known = "" if size is None else f" of {size:g} Å"
+    if drawn.is_part:
+        return (
+            f"{path} ({found.kind}) was drawn on a part of a volume, {x} x {y} x {z}"
+            f" voxels{known} (x, y, z), from whose corner it counts; expected a model"
+            f" of the whole tomogram, {_size(shape_zyx)} of {voxel_size:g} Å: open it"
+            " in 3dmod with all of that, and save it again"
+        )
     return (
         f"{path} ({found.kind}) was drawn on {x} x {y} x {z} voxels{known} (x, y, z),"
         f" the tomogram has {_size(shape_zyx)} of {voxel_size:g} Å; expected the same,"

@@ -47,6 +47,7 @@ SHIFT_XYZ = (0.5, 0.5, 0.0)
 EXTENT_XYZ = (10.0, 10.0, 1.0)
 """What point2model adds to the largest coordinates where no image tells the size."""
 SCATTERED = 1 << 9
+HAS_ORIGIN = 1 << 14  # of the model: the old translation is the image's origin
 FLIPPED = 1 << 16  # of the model: y and z are swapped, as in 3dmod -Y
 MODEL_FLAGS = (1 << 12) | (1 << 13) | (1 << 15)  # what IMOD itself sets in new models
 NANOMETRE = -9
@@ -132,6 +133,7 @@ def read_model(path: Path) -> Coordinates:
             shape_zyx=(z, y, x) if min(size_xyz) > 0 else None,
             pixel_size=_pixel_size(header[21], header[22], minx),
             contour=np.array(contour, np.int64),
+            is_part=bool(header[5] & HAS_ORIGIN) and _is_part(minx),
         ),
         warnings=(warning,) if num_regions else (),
     )
@@ -167,6 +169,18 @@ def _pixel_size(size: float, units: int, minx: bytes) -> float | None:
     if len(set(own)) > 1 or own[0] == 1:
         own = (size * 10.0 ** (units + 10),) if -12 <= units < 0 else ()
     return next((s for s in own if PIXEL_SIZES[0] <= s <= PIXEL_SIZES[1]), None)
+
+
+def _is_part(minx: bytes) -> bool:
+    """Return whether the volume was loaded in part: its corner is not the image's.
+
+    Source: IMOD, ASCII model file format, `refoldtrans` and `refcurtrans`.
+    """
+    if len(minx) != MINX.size:
+        return False
+    image, size, corner = np.reshape(MINX.unpack(minx), (6, 3))[[1, 3, 4]]
+    with np.errstate(invalid="ignore"):
+        return bool((np.abs(image - corner) > np.abs(size) / 2).any())
 
 
 def _chunks(path: Path, data: bytes) -> Iterator[tuple[bytes, int]]:

@@ -95,11 +95,14 @@ class Drawn:
         Its voxel size [Å]; None if the model does not say.
     contour
         `(n,)` number of each point's contour; -1 where points are certainly picks.
+    is_part
+        That volume is a part of a larger one, from whose corner points are counted.
     """
 
     shape_zyx: tuple[int, int, int] | None
     pixel_size: float | None
     contour: NDArray[np.int64]
+    is_part: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,7 +19,7 @@ PLACES = [[5, 12, 10], [25, 50, 70]]
 
 
 def write_model(
-    path, *objects, size=(160, 120, 60), pixel=(1.0, 0), flags=0, minx=None
+    path, *objects, size=(160, 120, 60), pixel=(1.0, 0), flags=0, minx=None, corner=0.0
 ):
     """Write objects (flags, contours); size x, y, z; pixel size and its unit."""
     raw = b"IMODV1.2" + struct.pack(">128s4iI4i", b"", *size, 1, flags, 1, 1, 0, 255)
@@ -33,7 +33,7 @@ def write_model(
             raw += np.array(points, ">f4").tobytes()
     if minx:
         # Old scale, shift and rotation, then the current ones.
-        numbers = [0] * 9 + [minx] * 3 + [0] * 6
+        numbers = [0] * 9 + [minx] * 3 + [corner] * 3 + [0] * 3
         raw += b"MINX" + struct.pack(">i18f", 72, *numbers)
     path.write_bytes(raw + b"IEOF")
     return path
@@ -79,6 +79,18 @@ def test_a_size_that_no_factor_fits_is_an_error_with_both_readings(tmp_path):
     assert "a voxel of the tomogram is (10, 12, 5), read as one of that" in str(e.value)
     assert "volume (20, 24, 10)" in str(e.value)
     assert "picker convert a.mod --unit voxels --to picker" in str(e.value)
+
+
+def test_a_model_of_a_part_is_told_from_another_binning(tmp_path):
+    part = {"size": (100, 100, 60), "minx": 10.0}
+    path = scattered(tmp_path / "a.mod", flags=1 << 14, corner=-300.0, **part)
+    with pytest.raises(ValueError, match="on a part of a volume, 100 x 100 x 60") as e:
+        read(path)
+    assert "open it in 3dmod with all of that" in str(e.value)
+    assert "--unit" not in str(e.value)
+    for more in ({"flags": 1 << 14}, {"corner": -300.0}):
+        with pytest.raises(ValueError, match="or one factor between them on all axes"):
+            read(scattered(path, **part, **more))
 
 
 @pytest.mark.parametrize("told", [{"pixel": (2.0, -9)}, {"minx": 20.0}])
