@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.formats.by_tomogram import of_tomogram
 from picker.formats.copick import object_name
 from picker.formats.kinds import read_coordinates
 from picker.formats.plausible import check_positions
-from picker.formats.records import one_if_equal
+from picker.formats.sizes import settled
 from picker.formats.text import listed
-from picker.formats.units import pixel_size_warning, position_from_coordinates
+from picker.formats.units import position_from_coordinates
 from picker.picks import Picks, concatenate, picks_from_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from picker.config import Particle
-    from picker.formats.records import Coordinates, Sizes
+    from picker.formats.records import Coordinates
 
 logger = logging.getLogger(__name__)
 
@@ -71,13 +69,14 @@ def read_given_picks(
         logger.info("%s: %d picks, read as %s", path, len(mine.value_zyx), found.kind)
         if others:
             strangers.append(f"{path} knows {listed(others)}")
+        mine, said = settled(path, mine, voxel_size, shape_zyx)
         position = position_from_coordinates(
             path, mine, voxel_size, shape_zyx, tilt_pixel_size
         )
         classes = _classes(path, mine, names)
         picks = picks_from_arrays(position, classes, mine.score)
         warnings += [*found.warnings, *tilt_warning(path, mine, tilt_pixel_size)]
-        warnings += pixel_size_warning(path, mine, voxel_size)
+        warnings += said
         warnings += check_positions(path, mine, position, voxel_size, shape_zyx)
         if len(picks) == 0:
             warnings.append(f"{path} has no picks of {tomogram}")
@@ -109,47 +108,6 @@ def tilt_warning(path: Path, found: Coordinates, given: float | None) -> list[st
         f"{path}: tilt_pixel_size {given:g} Å was set, the file says {said:g} Å; taken"
         f" as {given:g} Å"
     ]
-
-
-def of_tomogram(
-    found: Coordinates, tomogram: str
-) -> tuple[Coordinates, tuple[str, ...]]:
-    """Return what belongs to the tomogram; if nothing does, whom the rows belong to.
-
-    Rows without a tomogram's name are anybody's.
-    """
-    if not found.tomogram:
-        return found, ()
-    # No array of the names: it would give each the room of the longest.
-    mine = np.array([name == tomogram for name in found.tomogram])
-    others = () if mine.any() else tuple(dict.fromkeys(found.tomogram))
-    particle, shift = found.particle, found.shift_zyx
-    return replace(
-        found,
-        tilt_pixel_size=_of_rows(found.tilt_pixel_size, mine),
-        pixel_size=_of_rows(found.pixel_size, mine),
-        doubtful_sizes={
-            name: size
-            for name, sizes in found.doubtful_sizes.items()
-            if (size := _of_rows(sizes, mine)) is not None
-        },
-        shift_zyx=None if shift is None else shift[mine],
-        value_zyx=found.value_zyx[mine],
-        score=found.score[mine],
-        tomogram=[tomogram] * int(mine.sum()),
-        particle=None
-        if particle is None
-        else [name for name, keep in zip(particle, mine, strict=True) if keep],
-    ), others
-
-
-def _of_rows(sizes: Sizes | None, mine: NDArray[np.bool_]) -> Sizes | None:
-    """Return the sizes [Å] of these rows alone."""
-    if not isinstance(sizes, tuple):
-        return sizes
-    # Without rows of its own, any is as good.
-    own = [size for size, keep in zip(sizes, mine, strict=True) if keep]
-    return one_if_equal(own or sizes[:1])
 
 
 def _classes(path: Path, found: Coordinates, names: list[str]) -> list[str]:

@@ -22,15 +22,17 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from picker.config import ExportSettings, Particle, Target, checked_name
+from picker.formats.by_tomogram import each_tomogram, of_tomogram
 from picker.formats.kinds import read_coordinates
-from picker.formats.picks_file import of_tomogram, tilt_warning
+from picker.formats.picks_file import tilt_warning
 from picker.formats.plausible import check_positions
 from picker.formats.records import TomogramPicks
+from picker.formats.sizes import settled
 from picker.formats.star import VOLUME_SUFFIXES, write_picks
 from picker.formats.targets import FILES, files_of_target, write_target
 from picker.formats.text import READABLE, listed
 from picker.formats.tomograms_star import read_tilt_series
-from picker.formats.units import pixel_size_warning, position_from_coordinates
+from picker.formats.units import position_from_coordinates
 from picker.formats.volume import read_geometry
 from picker.picks import Picks, concatenate, picks_from_arrays
 from picker.verbs.export import with_tilt_series
@@ -187,8 +189,7 @@ def _by_tomogram(
 ) -> list[tuple[str, Coordinates]]:
     """Return name and coordinates of each tomogram that is wanted from a file."""
     if found.tomogram and not arguments.name:
-        names = dict.fromkeys(found.tomogram)
-        return [(checked_name(name), of_tomogram(found, name)[0]) for name in names]
+        return [(checked_name(name), mine) for name, mine in each_tomogram(found)]
     name = arguments.name or _stem(arguments.tomogram or path)
     mine, others = of_tomogram(found, name)
     if others:
@@ -217,6 +218,7 @@ def _picks(
     centre: Centre = arguments.relion5_centre
     t = series.pixel_size if series else arguments.tilt_pixel_size
     size = series.size_zyx if series else None
+    found, warnings = settled(path, found, voxel_size, shape_zyx)
     position = position_from_coordinates(
         path, found, voxel_size, shape_zyx, t, centre, size
     )
@@ -228,13 +230,18 @@ def _picks(
                 " --particle NAME"
             )
         particle = [arguments.particle] * len(position)
+    others = set(found.particle or []) - {arguments.particle}
+    if arguments.particle and others:
+        warnings.append(
+            f"{path} says itself that its picks are {listed(sorted(others))};"
+            f" --particle {arguments.particle} is not taken for those"
+        )
     for name in set(particle or []):
         checked_name(name)
     last = (np.array(shape_zyx) - 1) * voxel_size
     flipped = np.where([a in arguments.flip for a in "zyx"], last - position, position)
     picks = picks_from_arrays(flipped, particle or [], found.score)
-    warnings = tilt_warning(path, found, t)
-    warnings += pixel_size_warning(path, found, voxel_size)
+    warnings += tilt_warning(path, found, t)
     warnings += check_positions(
         path, found, position, voxel_size, shape_zyx, is_certain=bool(arguments.unit)
     )
