@@ -64,9 +64,9 @@ class Table:
             return
         self._places.append(places)
         cells = list(zip(*rows, strict=True))
-        for name, values in self._texts.items():
+        for name, texts in self._texts.items():
             # A name that stands in a million rows is kept once.
-            values += [self._seen.setdefault(v, v) for v in cells[self.index[name]]]
+            texts += [self._seen.setdefault(v, v) for v in cells[self.index[name]]]
         for name, parts in self._numbers.items():
             column = cells[self.index[name]]
             try:
@@ -94,7 +94,7 @@ class Table:
         """
         self._require(name)
         values = self._texts[name]
-        if lacking := {text for text in values if is_missing(text)}:
+        if lacking := {text for text in set(values) if is_missing(text)}:
             row = next(i for i, text in enumerate(values) if text in lacking)
             places = (place for part in self._places for place in part)
             raise self._nothing(name, next(p for i, p in enumerate(places) if i == row))

@@ -92,7 +92,8 @@ def _coordinates(path: Path, file: TextIO) -> Coordinates:
     unique = [name or f" {number}" for number, name in enumerate(header)]
     numbers = {*AXES, *SHIFT, *LAST_ROW, *([score] if score else [])}
     table = new_table(path, "", unique, {*owners, *particles}, numbers, "line")
-    for rows, places in _batches(path, reader, len(header)):
+    numbered = ((reader.line_num, row) for row in reader)
+    for rows, places in _batches(path, numbered, len(header)):
         table.add(rows, places)
     tomogram, told = _chosen(table, owners, "tomogram", _is_name)
     particle, more = _chosen(table, particles, "particle", _is_class)
@@ -100,21 +101,9 @@ def _coordinates(path: Path, file: TextIO) -> Coordinates:
     if names is not None and _plain(tomogram or "") in FILE_COLUMNS:
         names = tomogram_names(names, of_files="micrograph" in _plain(tomogram or ""))
     told |= more
-    read = {
-        *AXES,
-        score,
-        tomogram,
-        particle,
-        *told,
-        *(name for row in TRANSFORM for name in row),
-    }
-    unread = [
-        name
-        for name in header
-        if name not in read and not UNREAD.fullmatch(_plain(name))
-    ]
     warnings = [f"{path}: {text}" for text in told.values() if text]
-    if unread:
+    read = {score, tomogram, particle, *told}
+    if unread := [name for name in header if name not in read and not _is_known(name)]:
         warnings.append(f"{path}: columns {listed(unread)} are not read")
     return coordinates_from_xyz(
         "CSV" if delimiter == "," else "TSV",
@@ -126,6 +115,12 @@ def _coordinates(path: Path, file: TextIO) -> Coordinates:
         particle=_cells(table, particle),
         warnings=tuple(warnings),
     )
+
+
+def _is_known(column: str) -> bool:
+    """Return whether it is no loss, or none to tell of, that a column is not read."""
+    known = {*AXES, *(name for row in TRANSFORM for name in row)}
+    return column in known or UNREAD.fullmatch(_plain(column)) is not None
 
 
 def _called(header: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -140,23 +135,23 @@ def _plain(column: str) -> str:
 
 
 def _batches(
-    path: Path, reader: csv.Reader, width: int
+    path: Path, numbered: Iterator[tuple[int, list[str]]], width: int
 ) -> Iterator[tuple[list[list[str]], list[int]]]:
     """Yield rows as long as the header, and their lines, some thousand at a time."""
     rows: list[list[str]] = []
     lines: list[int] = []
-    for row in reader:
+    for line, row in numbered:
         if not any(row):
             continue
         if len(row) != width:
             if any(row[width:]):
                 raise ValueError(
-                    f"{path}, line {reader.line_num} has {len(row)} values for {width}"
+                    f"{path}, line {line} has {len(row)} values for {width}"
                     " columns; expected as many values as the header has, mend the line"
                 )
             row = [*row, *[""] * (width - len(row))][:width]
         rows.append(row)
-        lines.append(reader.line_num)
+        lines.append(line)
         if len(rows) == BATCH:
             yield rows, lines
             rows, lines = [], []
