@@ -162,6 +162,8 @@ def _coordinates(path: Path, tables: Sequence[Table]) -> Coordinates:
     # RELION counts in pixels of the micrograph; Warp, by its --coords_angpix alone.
     own = sizes.get(MICROGRAPH_SIZE) if kind == "RELION 3.1" else None
     shift_xyz, warnings = shifts(table)
+    if kind == "Ais" and TOMOGRAM in table:
+        warnings += (f"{path} is of Ais; read as voxels, not as unbinned pixels",)
     return coordinates_from_xyz(
         kind,
         unit,

@@ -121,6 +121,13 @@ def run(arguments: argparse.Namespace) -> None:
             found = replace(found, unit=unit, pixel_size=None, doubtful_sizes={})
         for warning in found.warnings:
             logger.warning("warning: %s", warning)
+        others = set(found.particle or []) - {arguments.particle}
+        if arguments.particle and others:
+            logger.warning(
+                "warning: %s says itself that its picks are %s; --particle %s is not"
+                " taken for those",
+                *(path, listed(sorted(others)), arguments.particle),
+            )
         for name, mine in _by_tomogram(path, found, arguments):
             picks = _picks(path, mine, arguments, shape, voxel_size, series.get(name))
             tomograms.setdefault(name, []).append(picks)
@@ -230,12 +237,6 @@ def _picks(
                 " --particle NAME"
             )
         particle = [arguments.particle] * len(position)
-    others = set(found.particle or []) - {arguments.particle}
-    if arguments.particle and others:
-        warnings.append(
-            f"{path} says itself that its picks are {listed(sorted(others))};"
-            f" --particle {arguments.particle} is not taken for those"
-        )
     for name in set(particle or []):
         checked_name(name)
     last = (np.array(shape_zyx) - 1) * voxel_size
