@@ -95,10 +95,16 @@ def test_a_value_that_is_read_must_be_there(tmp_path, value):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEAD + "a 1\nb\n", r"row 2 has no x \(short row in line 7\); expected a value"),
+        (
+            HEAD + "a 1\nb\n",
+            r"row 2 has no x \(short row in line 7\); expected a value",
+        ),
         (HEAD + "a 1\nb 2 3\n", r"read as STAR \(line 7 has 3 values for 2 columns"),
         ("data_\nloop_\na 1\n", r"read as STAR \(line 3 has 2 values for 0 columns"),
-        ("data_\n_name #1\n_x #2\na 1\n", r"\(line 2 is _name\); expected data_, loop_"),
+        (
+            "data_\n_name #1\n_x #2\na 1\n",
+            r"\(line 2 is _name\); expected data_, loop_",
+        ),
         ("data_\na 1\n", r"\(line 2 is a 1\); expected data_, loop_ or _name value"),
         (HEAD + "_x #3\na 1 2\n", "has the column x twice; expected it once"),
         (HEAD + "a 1\n" + HEAD, "several tables called data_a; expected each name"),

@@ -39,7 +39,7 @@ def test_rows_of_the_named_tomogram_alone(tmp_path, column):
     )
     assert picks_of(path) == ([[200, 400, 300.5]], ["ribosome"], [])
     assert picks_of(path, "TS_03") == ([[100, 100, 100]], ["ribosome"], [])
-    with pytest.raises(ValueError, match="no picks of tomogram TS_1: .* TS_01, TS_02"):
+    with pytest.raises(ValueError, match=r"no picks of tomogram TS_1: .* TS_01, TS_02"):
         picks_of(path, "TS_1")
 
 
@@ -138,10 +138,18 @@ def test_copicks_transforms_move_picks_as_in_its_json(tmp_path):
     [
         (COPICK, transform(1, 2, 3, "0,0,0,2"), r"transform_33 2.0; expected 1, as in"),
         (COPICK, transform(1, 2, 3, "0,5,0,1"), r"transform_31 5.0; expected 0, as in"),
-        (COPICK, transform("a", 2, 3), "line 2 has transform_03 'a'; expected a finite"),
+        (
+            COPICK,
+            transform("a", 2, 3),
+            "line 2 has transform_03 'a'; expected a finite",
+        ),
         ("run_name,x,y,z,transform_03", "1", "columns transform_03; expected all of"),
         ("run_name,x,y,z,x", "1", "has the column x twice"),
-        ("run_name,x,y,z", "4,1", "line 2 has 6 values for 4 columns; expected as many"),
+        (
+            "run_name,x,y,z",
+            "4,1",
+            "line 2 has 6 values for 4 columns; expected as many",
+        ),
         ("run_name,x,y,z,score", "high", "line 2 has score 'high'; expected a finite"),
     ],
 )
