@@ -114,8 +114,9 @@ def _part(index: Path, name: str, owner: str, found: Coordinates) -> Coordinates
     own = set(found.tomogram or ())
     if owner not in own and len(own) > 1:
         raise ValueError(
-            f"{index} names {name} for tomogram {owner}, but it holds {listed(sorted(own))};"
-            " expected rows of that tomogram, mend the index or the file"
+            f"{index} names {name} for tomogram {owner}, but it holds"
+            f" {listed(sorted(own))}; expected rows of that tomogram, mend the index or"
+            " the file"
         )
     return of_tomogram(found, owner)[0] if owner in own else found
 

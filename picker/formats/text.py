@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READABLE = (
-    "STAR (picker, RELION, Warp, pytom-match-pick), copick JSON, CryoET portal ndjson,"
-    " EMAN2 json, CBOX, IMOD model, Dynamo table, TomoTwin coords, or CSV or TSV with"
+    "STAR (picker, RELION, Warp, pytom-match-pick, Ais), copick JSON, CryoET portal"
+    " ndjson, EMAN2 json, CBOX, IMOD model, Dynamo table, TomoTwin coords, or CSV or TSV with"
     " x, y, z in Å"
 )
 LISTED = 5

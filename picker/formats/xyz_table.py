@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 TOMOGRAM_COLUMNS = (
     *("tomogram", "tomogramname", "tomo", "tomoname", "rlntomoname", "runname", "run"),
     *("experiment", "experimentname", "micrograph", "micrographname"),
-    *("rlnmicrographname", "tiltseries", "tiltseriesname", "ts", "tsname", "series"),
-    *("seriesname", "volume", "volumename", "imagename", "tomogramid", "tomoid"),
-    *("runid", "experimentid", "micrographid", "tiltseriesid", "tsid"),
+    *("rlnmicrographname", "tiltseries", "tiltseriesname", "tsname", "volumename"),
+    *("imagename", "tomogramid", "tomoid", "runid", "experimentid", "micrographid"),
+    *("tiltseriesid", "tsid"),
 )
 """What programs call the tomogram's column, in any case and without blanks, `_`, `-`.
 
@@ -36,12 +36,12 @@ FILE_COLUMNS = {"micrograph", "micrographname", "rlnmicrographname", "rlntomonam
 PARTICLE_COLUMNS = (
     *("particle", "particletype", "particlename", "particleclass", "pickableobject"),
     *("pickableobjectname", "object", "objectname", "objecttype", "protein"),
-    *("proteinname", "proteintype", "molecule", "species", "class", "classname"),
-    *("label", "labelname", "type", "classid", "labelid", "objectid"),
+    *("proteinname", "molecule", "species", "class", "classname", "label", "labelname"),
+    *("classid", "labelid", "objectid"),
 )
 """What programs call the column of the class, likewise."""
-SURE_PARTICLES = {"particle", "particletype"}
-"""Numbers in these are names of classes, in others they count something."""
+SURE = {"tomogram", "experiment", "particle", "particletype"}
+"""Numbers in these are names; in others they may count something."""
 UNREAD = re.compile(r"(|id|index|unnamed\d*|instanceid|pickid|userid|sessionid)")
 """Columns whose loss nobody needs to be told of."""
 AXES = ("x", "y", "z")
@@ -191,14 +191,14 @@ def _chosen(
 
 def _is_name(column: str, cells: set[str]) -> str | None:
     """Return why a column does not name tomograms."""
-    if _plain(column).endswith("id") and len(cells) == 1:
-        return f"has {cut(*cells)} in all rows, and may not be the tomogram's name"
-    return None
+    if _plain(column) in SURE or len(cells) > 1 or not all(map(_is_number, cells)):
+        return None
+    return f"has {cut(*cells)} in all rows, which may not be the tomogram's name"
 
 
 def _is_class(column: str, cells: set[str]) -> str | None:
     """Return why a column does not name classes."""
-    if _plain(column) in SURE_PARTICLES or not all(map(_is_number, cells)):
+    if _plain(column) in SURE or not all(map(_is_number, cells)):
         return None
     return "holds numbers, not names of particles"
 

@@ -102,7 +102,9 @@ def test_one_number_in_all_rows_may_be_no_name(tmp_path):
     path = written(tmp_path / "virus.csv", "tomo_id,x,y,z", "1,1.5,2,3", "1,4.5,5,6")
     position, _, (warning,) = picks_of(path)
     assert position == [[3, 2, 1.5], [6, 5, 4.5]]
-    assert "column tomo_id has 1 in all rows, and may not be the tomogram's" in warning
+    assert (
+        "column tomo_id has 1 in all rows, which may not be the tomogram's" in warning
+    )
 
 
 def test_a_row_must_say_whose_it_is_where_others_do(tmp_path):
@@ -157,3 +159,17 @@ def test_what_cannot_be_is_said(tmp_path, header, row, message):
     path = written(tmp_path / "ribosome.csv", header, f"TS_01,1,2,3,{row}")
     with pytest.raises(ValueError, match=message):
         picks_of(path)
+
+
+def test_what_measures_particles_is_no_name(tmp_path):
+    """Before there were names to look for such a file was read, and still is."""
+    path = written(
+        tmp_path / "virus.csv", "x,y,z,volume,type,run", "1.5,2,3,900,point,1"
+    )
+    position, particle, warnings = picks_of(path)
+    assert (position, particle) == ([[3, 2, 1.5]], ["virus"])
+    assert [text.removeprefix(f"{path}: ") for text in warnings] == [
+        "column run has 1 in all rows, which may not be the tomogram's name; it is not"
+        " read",
+        "columns volume, type are not read",
+    ]
