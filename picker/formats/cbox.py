@@ -14,7 +14,7 @@ import numpy as np
 
 from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.rows import each_class, rows_of, texts
-from picker.formats.star_table import numbers, read_blocks
+from picker.formats.star_table import read_tables
 from picker.whole import written_whole
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ COLUMNS = (
     "NumBoxes",
     "Angle",
 )
-UNUSED = ("Depth", "EstWidth", "EstHeight", "NumBoxes", "Angle")
+READ = frozenset({*CORNER, CENTRE, *SIZE, SCORE})
 
 
 def read_boxes(path: Path) -> Coordinates:
@@ -51,23 +51,24 @@ def read_boxes(path: Path) -> Coordinates:
     ValueError
         If the table is missing or damaged, or its boxes have no z.
     """
-    columns = read_blocks(path, unused=UNUSED).get(BLOCK)
-    if columns is None:
+    tables = read_tables(path, (), READ)
+    table = next((table for table in tables if table.name == BLOCK), None)
+    if table is None:
         raise ValueError(f"{path} has no table data_{BLOCK}; expected one, mend it")
-    if CENTRE not in columns:
+    if CENTRE not in table:
         raise ValueError(
             f"{path} has no column {CENTRE}: its boxes are of single images; expected"
             " boxes traced through a tomogram"
         )
     x, y = (
-        numbers(path, columns, corner) + numbers(path, columns, size) / 2
+        table.numbers(corner) + table.numbers(size) / 2
         for corner, size in zip(CORNER, SIZE, strict=True)
     )
     return coordinates_from_xyz(
         "CBOX",
         "voxels",
-        np.stack([x, y, numbers(path, columns, CENTRE)], axis=1),
-        score=numbers(path, columns, SCORE) if SCORE in columns else None,
+        np.stack([x, y, table.numbers(CENTRE)], axis=1),
+        score=table.numbers(SCORE, may_lack=True) if SCORE in table else None,
     )
 
 

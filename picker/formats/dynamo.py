@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from picker.config.names import VOLUME_ENDINGS
 from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.rows import each_class, rows_of, texts
-from picker.formats.text import finite, listed, number_rows, read_text, shown
+from picker.formats.text import (
+    finite,
+    finite_or_nan,
+    listed,
+    number_rows,
+    read_text,
+    shown,
+)
 from picker.whole import written_whole
 
 if TYPE_CHECKING:
@@ -58,9 +65,9 @@ def read_table(path: Path) -> Coordinates:
         place = finite(path, where, words[X - 1 : X + 2])
         shift = finite(path, where, words[SHIFT - 1 : SHIFT + 2])
         xyz.append([x + dx for x, dx in zip(place, shift, strict=True)])
-        more = finite(path, where, (words[SCORE - 1], words[TOMOGRAM - 1]))
-        score.append(more[0])
-        numbers.append(f"{more[1]:g}")
+        score.append(finite_or_nan(path, where, words[SCORE - 1]))
+        (tomogram,) = finite(path, where, [words[TOMOGRAM - 1]])
+        numbers.append(f"{tomogram:g}")
     return coordinates_from_xyz(
         "Dynamo table",
         "voxels",
@@ -72,16 +79,20 @@ def read_table(path: Path) -> Coordinates:
     )
 
 
+def maps(path: Path) -> tuple[Path, ...]:
+    """Return the files that may name a table's tomograms, the first that is there."""
+    return (path.with_suffix(".doc"), *(path.with_name(name) for name in MAPS))
+
+
 def _names(path: Path, numbers: list[str]) -> list[str] | None:
     """Return each row's tomogram; None if there is one number and no name for it."""
-    maps = (path.with_suffix(".doc"), *(path.with_name(name) for name in MAPS))
-    file = next((file for file in maps if file.is_file()), None)
+    file = next((file for file in maps(path) if file.is_file()), None)
     if file is None:
         if len(set(numbers)) > 1:
             raise ValueError(
                 f"{path} holds tomograms {listed(sorted(set(numbers)))} (column"
-                f" {TOMOGRAM}) and no {maps[0].name} beside it says which they are;"
-                " expected lines such as '1 TS_01.mrc' there"
+                f" {TOMOGRAM}) and no {maps(path)[0].name} beside it says which they"
+                " are; expected lines such as '1 TS_01.mrc' there"
             )
         return None
     names = {}

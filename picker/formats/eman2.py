@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.rows import each_class, rounded
-from picker.formats.text import finite, json_object, read_text, shown
+from picker.formats.text import finite, finite_or_nan, json_object, read_text, shown
 from picker.formats.units import middle
 from picker.whole import written_whole
 
@@ -47,7 +47,7 @@ def read_info(path: Path) -> Coordinates:
                 f"{path}, box {number} is {shown(box)}; expected {EXPECTED}"
             )
         xyz.append(finite(path, f"box {number}", box[:3]))
-        score.append(finite(path, f"box {number}", box[4:5] or [1])[0])
+        score.append(finite_or_nan(path, f"box {number}", (box[4:5] or [1])[0]))
         label = str(box[5]) if len(box) > 5 else "0"
         if names and label not in names:
             raise ValueError(

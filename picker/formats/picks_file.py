@@ -75,7 +75,7 @@ def read_given_picks(
     warnings: list[str] = []
     parts, strangers = [], []
     for path in paths:
-        found = read_coordinates(path, called or tomogram)
+        found = read_coordinates(path, tomogram, called)
         mine, others = owned_by(path, found, tomogram, called)
         logger.info("%s: %d picks, read as %s", path, len(mine.value_zyx), found.kind)
         if others:

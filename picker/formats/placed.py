@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from picker.formats.drawn import in_voxels_of, picks_of_contours
 from picker.formats.plausible import check_positions
-from picker.formats.units import pixel_size_warning, position_from_coordinates
+from picker.formats.sizes import settled
+from picker.formats.units import position_from_coordinates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +79,8 @@ def placed(
     warnings: list[str] = []
     if not place.is_certain:
         found, warnings = in_voxels_of(path, found, place.voxel_size, place.shape_zyx)
+        found, said = settled(path, found, place.voxel_size, place.shape_zyx)
+        warnings += said
     position = position_from_coordinates(
         path,
         found,
@@ -88,7 +91,6 @@ def placed(
         place.tilt_size_zyx,
     )
     warnings += _tilt_warning(path, found, place.tilt_pixel_size)
-    warnings += pixel_size_warning(path, found, place.voxel_size)
     within, said = check_positions(
         path,
         found,

@@ -100,6 +100,11 @@ def check_positions(
     # Our own files say their unit; who wrote them knew it.
     if found.kind != OUR_KIND:
         _refuse_corner(path, found, position_zyx, others, voxel_size, shape_zyx)
+    if found.unit == "pixels of the tilt series":
+        voxels = others["voxels"]
+        warnings += _warn_of_both(
+            path, found, position_zyx, voxels, voxel_size, shape_zyx
+        )
     warnings += _warn_of_voxels(path, found, position_zyx, voxel_size, shape_zyx)
     return within, warnings
 
@@ -254,6 +259,26 @@ def _warn_of_voxels(
         f" {xyz(position[0] / voxel_size)}, read as voxels it would be at"
         f" {xyz(position[0] * voxel_size)} Å; if they are voxels, multiply them by"
         f" {voxel_size:g}"
+    ]
+
+
+def _warn_of_both(
+    path: Path,
+    found: Coordinates,
+    position: NDArray[np.float64],
+    voxels: NDArray[np.float64],
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+) -> list[str]:
+    """Return a warning if pixels of the tilt series may be voxels as well."""
+    apart = np.abs(voxels - position) > NEAR * voxel_size
+    if not apart.any() or not inside(voxels / voxel_size, shape_zyx).all():
+        return []
+    row = int(np.flatnonzero(apart.any(axis=1))[0])
+    return [
+        f"{path} ({found.kind}):"
+        f" {_both(found, row, position, 'voxels', voxels, voxel_size)}; read as"
+        f" {found.unit}; if they are voxels, {_advice(path, 'voxels')}"
     ]
 
 

@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READABLE = (
-    "STAR (picker, RELION, Warp, pytom-match-pick), copick JSON, CryoET portal ndjson,"
-    " EMAN2 json, CBOX, IMOD model, Dynamo table, TomoTwin coords, or CSV or TSV with"
-    " x, y, z in Å"
+    "STAR (picker, RELION, Warp, pytom-match-pick, Ais), copick JSON, CryoET portal"
+    " ndjson, EMAN2 json, CBOX, IMOD model, Dynamo table, TomoTwin coords, or CSV or"
+    " TSV with x, y, z in Å"
 )
 LISTED = 5
 """Names that a message lists."""
+MISSING = frozenset({"", "nan", "<na>"})
+"""What programs write, in any case, where they have no value."""
 SHOWN = 80
 """Characters of a bad value that a message shows."""
 
@@ -82,6 +84,18 @@ def finite(path: Path, where: str, values: Iterable[Any]) -> list[float]:
             )
         numbers.append(number)
     return numbers
+
+
+def is_missing(text: str) -> bool:
+    """Return whether a cell says that there is no value."""
+    return text.strip().lower() in MISSING
+
+
+def finite_or_nan(path: Path, where: str, value: object) -> float:
+    """Return a value as `finite` does; NaN where the file says that there is none."""
+    if value is None or is_missing(str(value)):
+        return math.nan
+    return finite(path, where, [value])[0]
 
 
 def cut(value: object) -> str:

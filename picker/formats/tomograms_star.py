@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from picker.formats.records import TiltSeries
-from picker.formats.star_table import numbers, read_blocks
+from picker.formats.star_table import read_tables
 from picker.formats.text import cut
 
 if TYPE_CHECKING:
@@ -40,35 +41,32 @@ def read_tilt_series(path: Path) -> dict[str, TiltSeries]:
         raise ValueError(
             f"{path} does not exist; expected RELION's tomograms.star, mend its path"
         )
-    blocks = read_blocks(path)
-    columns = next(
-        (c for c in blocks.values() if NAME in c and PIXEL_SIZE in c),
-        None,
-    )
-    if columns is None:
+    tables = read_tables(path, {NAME}, {PIXEL_SIZE, *SIZE})
+    table = next((t for t in tables if NAME in t and PIXEL_SIZE in t), None)
+    if table is None:
         raise ValueError(
             f"{path} has no table with {NAME} and {PIXEL_SIZE}; expected RELION's"
             " tomograms.star (of a job Import, Reconstruct tomograms or later)"
         )
-    names = columns[NAME]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+    names = table.texts(NAME)
+    name, count = next(iter(Counter(names).most_common(1)), ("", 0))
+    if count > 1:
         raise ValueError(
-            f"{path} has tomogram {cut(twice)} twice; expected each once, mend it"
+            f"{path} has tomogram {cut(name)} twice; expected each once, mend it"
         )
-    pixel_sizes = numbers(path, columns, PIXEL_SIZE).tolist()
+    pixel_sizes = table.numbers(PIXEL_SIZE).tolist()
     for name, size in zip(names, pixel_sizes, strict=True):
         if not SIZES[0] <= size <= SIZES[1]:
             raise ValueError(
                 f"{path} gives tomogram {cut(name)} pixels of {size:g} Å"
                 f" ({PIXEL_SIZE}); expected {SIZES[0]:g} to {SIZES[1]:g} Å, mend it"
             )
-    if not any(name in columns for name in SIZE):
+    if not any(name in table for name in SIZE):
         return {
             name: TiltSeries(pixel_size=size)
             for name, size in zip(names, pixel_sizes, strict=True)
         }
-    axes = [numbers(path, columns, name).tolist() for name in SIZE]
+    axes = [table.numbers(name).tolist() for name in SIZE]
     shapes = list(zip(*axes, strict=True))
     for name, shape in zip(names, shapes, strict=True):
         if not all(0 < n <= LONGEST_AXIS and n == round(n) for n in shape):

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 PIXEL_SIZES = (0.01, 1000.0)
 """Pixel sizes [Å] that a tilt series can have."""
-SIZES_AGREE = 0.05
-"""How far, as a fraction, a file's voxel size may be from the tomogram's."""
 
 
 def position_from_coordinates(
@@ -40,7 +38,7 @@ def position_from_coordinates(
     path
         The file, for messages.
     found
-        Its coordinates.
+        Its coordinates; what voxels count in is settled (`sizes.settled`).
     voxel_size, shape_zyx
         Of the tomogram, [Å] and voxels.
     tilt_pixel_size
@@ -53,8 +51,7 @@ def position_from_coordinates(
     Raises
     ------
     ValueError
-        If pixels of the tilt series come without t, t cannot be believed, or the file
-        may count voxels of another size.
+        If pixels of the tilt series come without t, or t cannot be believed.
 
     Source: RELION 5 tomography documentation; 3dem/relion#1137; for EMAN2,
     https://github.com/cryoem/eman2, programs/e2spt_tempmatch.py.
@@ -95,7 +92,10 @@ def _unshifted(
         case "Å":
             return value
         case "voxels":
-            return value * _counted_in(path, found, voxel_size, shape_zyx)
+            counted_in = found.pixel_size
+            if isinstance(counted_in, tuple) or found.doubtful_sizes:
+                raise TypeError("what voxels count in is not settled; see sizes.py")
+            return value * (voxel_size if counted_in is None else counted_in)
         case "fractions of the tomogram":
             return value * size
         case "Å from the centre":
@@ -106,11 +106,15 @@ def _unshifted(
             return value * (voxel_size if t is None else t) + size / 2
         case "pixels of the tilt series":
             if t is None:
+                first = value[:1] if len(value) else np.zeros((1, 3))
                 raise ValueError(
                     f"{path} counts in pixels of the tilt series (rlnTomoName with"
                     " rlnCoordinateX/Y/Z) and does not say their size; fill in the"
                     " column tilt_pixel_size of the table, or add"
-                    " rlnTomoTiltSeriesPixelSize to its data_optics"
+                    " rlnTomoTiltSeriesPixelSize to its data_optics. If they are voxels"
+                    f" of the tomogram, as some programs write, {xyz(first[0])} is at"
+                    f" {xyz(first[0] * voxel_size)} Å: picker convert {path.name}"
+                    " --unit voxels --to picker ..."
                 )
             return (value - 1) * t
 
@@ -140,71 +144,6 @@ def centre_position(
 def middle(shape_zyx: tuple[int, int, int], voxel_size: float) -> NDArray[np.float64]:
     """Return the position [Å, zyx] that EMAN2 calls 0: half the size, unrounded."""
     return np.array(shape_zyx) * (voxel_size / 2)
-
-
-def _counted_in(
-    path: Path,
-    found: Coordinates,
-    voxel_size: float,
-    shape_zyx: tuple[int, int, int],
-) -> float:
-    """Return the size [Å] of what a file of voxels counts in.
-
-    Raises
-    ------
-    ValueError
-        If a pixel size in the file is another than the tomogram's, and it is not sure
-        that the coordinates are counted in it: then both readings are shown.
-    """
-    own = found.pixel_size
-    for name, sizes in (("rlnMicrographPixelSize", own), *found.doubtful_sizes.items()):
-        each = sizes if isinstance(sizes, tuple) else (sizes,)
-        for size in each:
-            if size is not None and not PIXEL_SIZES[0] <= size <= PIXEL_SIZES[1]:
-                raise ValueError(
-                    f"{path}: {name} is {size:g} Å; expected {PIXEL_SIZES[0]:g} to"
-                    f" {PIXEL_SIZES[1]:g} Å, mend it or remove the column"
-                )
-    for name, sizes in found.doubtful_sizes.items():
-        for size in sizes if isinstance(sizes, tuple) else (sizes,):
-            if not _agree(size, voxel_size) and len(found.value_zyx):
-                first = found.value_zyx[0]
-                z, y, x = np.round(np.array(shape_zyx) * voxel_size / size).astype(int)
-                raise ValueError(
-                    f"{path} ({found.kind}) counts voxels of {size:g} Å ({name});"
-                    f" expected the tomogram's, {voxel_size:g} Å: {xyz(first)} read as"
-                    f" pixels of {size:g} Å is at {xyz(first * size)} Å, read as voxels"
-                    f" of the tomogram at {xyz(first * voxel_size)} Å; convert it as"
-                    f" the first: picker convert {path.name} --voxel-size {size:g}"
-                    f" --shape {z} {y} {x} --unit voxels --to picker ..., or as the"
-                    " second: --tomogram FILE --unit voxels"
-                )
-    if isinstance(own, tuple):
-        raise ValueError(
-            f"{path} counts one tomogram in pixels of several sizes"
-            f" ({listed(f'{s:g}' for s in sorted(set(own)))} Å); expected one, split"
-            " the file"
-        )
-    # One that agrees is the tomogram's, rounded.
-    return voxel_size if own is None or _agree(own, voxel_size) else own
-
-
-def pixel_size_warning(path: Path, found: Coordinates, voxel_size: float) -> list[str]:
-    """Return a warning if a file counts in pixels that are not the tomogram's voxels.
-
-    `found` holds one tomogram alone.
-    """
-    size = found.pixel_size
-    if not isinstance(size, float) or _agree(size, voxel_size):
-        return []
-    return [
-        f"{path} counts pixels of {size:g} Å (rlnMicrographPixelSize), the tomogram's"
-        f" voxels are {voxel_size:g} Å; read as pixels of {size:g} Å"
-    ]
-
-
-def _agree(size: float, voxel_size: float) -> bool:
-    return abs(size - voxel_size) <= SIZES_AGREE * voxel_size
 
 
 def xyz(value_zyx: NDArray[np.float64]) -> str:

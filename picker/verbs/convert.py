@@ -36,7 +36,7 @@ from picker.formats.placed import Place, placed
 from picker.formats.records import TomogramPicks
 from picker.formats.star import write_picks
 from picker.formats.targets import FILES, files_of_target, write_target
-from picker.formats.text import READABLE
+from picker.formats.text import READABLE, listed
 from picker.formats.tomograms_star import read_tilt_series
 from picker.formats.volume import read_geometry
 from picker.picks import Picks, concatenate, picks_from_arrays
@@ -190,6 +190,13 @@ def _read(path: Path, arguments: argparse.Namespace) -> tuple[Path, Coordinates]
         found = replace(found, unit=unit, pixel_size=None, doubtful_sizes={})
     for warning in found.warnings:
         logger.warning("warning: %s", warning)
+    others = set(found.particle or []) - {arguments.particle}
+    if arguments.particle and others:
+        logger.warning(
+            "warning: %s says itself that its picks are %s; --particle %s is not taken"
+            " for those",
+            *(path, listed(sorted(others)), arguments.particle),
+        )
     return path, replace(found, warnings=())
 
 

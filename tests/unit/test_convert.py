@@ -113,6 +113,19 @@ def test_several_tomograms_in_one_file(tmp_path, capsys):
     assert one.is_file()
 
 
+def test_a_files_own_class_is_told_where_it_is_another(tmp_path, capsys):
+    path = tmp_path / "ribosome.csv"
+    path.write_text("run_name,object,x,y,z\nT,virus,100.5,200,300\n")
+    words = (path, "--to", "picker", "--output", tmp_path / "a.star")
+    assert convert(*words, "--particle", "ribosome") == 0
+    assert (
+        f"{path} says itself that its picks are virus; --particle ribosome is not taken"
+    ) in capsys.readouterr().err
+    assert read_picks(tmp_path / "a.star").particle.tolist() == ["virus"]
+    assert convert(*words, "--particle", "virus") == 0
+    assert "says itself" not in capsys.readouterr().err
+
+
 def test_the_user_may_know_the_unit_better(tmp_path):
     path = tmp_path / "ribosome.csv"
     place = np.random.default_rng(0).uniform(0.05, 0.95, (20, 3)) * SHAPE[::-1]

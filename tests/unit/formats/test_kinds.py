@@ -525,3 +525,30 @@ def test_relion_5s_other_centre_is_told_by_the_caller(tmp_path):
     one = centre_position(SHAPE, V, 2.5)
     other = centre_position(SHAPE, V, 2.5, "size/2-1")
     assert (one - other).tolist() == [2.5, 2.5, 2.5]
+
+
+def test_pixels_that_may_be_voxels_are_told(tmp_path):
+    path = tmp_path / "ribosome"
+    path.write_text(WARP + "_rlnTomoName\n30 40 20 TS_1\n")
+    with pytest.raises(
+        ValueError, match=r"\(30, 40, 20\) is at \(300, 400, 200\) Å: p"
+    ):
+        read(path)
+    picks, (warning,) = read(path, tilt_pixel_size=2.5)
+    assert picks.position_zyx.tolist() == [[47.5, 97.5, 72.5]]
+    assert "is voxel (7.25, 9.75, 4.75), read as voxels it is voxel (30" in warning
+    # Only one of them is inside, or they are nearly the same.
+    for row, t in (("500 300 200", 2.5), ("30 40 20", 10.0)):
+        path.write_text(WARP + f"_rlnTomoName\n{row} TS_1\n")
+        assert read(path, tilt_pixel_size=t)[1] == []
+
+
+def test_ais_writes_voxels_beside_relions_names(tmp_path, caplog):
+    path = tmp_path / "ribosome"
+    path.write_text(WARP + "_rlnTomoName\n_aisParticleSize\n30 40 20 TS_1 9\n")
+    (warning,) = check(path, caplog, "Ais STAR")
+    assert "is of Ais; read as voxels, not as unbinned pixels" in warning
+    path.write_text(
+        WARP + "_rlnMicrographName\n_aisParticleSize\n30 40 20 TS_1.mrc 9\n"
+    )
+    assert check(path, caplog, "Ais STAR") == []

@@ -9,6 +9,7 @@ import pytest
 import starfile
 
 from picker.formats import star, star_targets
+from picker.formats.kinds import read_coordinates
 from picker.formats.picks_file import read_given_picks
 from picker.formats.units import position_from_coordinates
 from picker.picks import no_picks, picks_from_arrays
@@ -45,8 +46,8 @@ def rows(path):
     ]
 
 
-def read_back(path, tomogram, **more):
-    found = star.read_coordinates(path)
+def read_back(path, tomogram, read=star.read_coordinates, **more):
+    found = read(path)
     return found, position_from_coordinates(
         path, found, tomogram.voxel_size, tomogram.shape_zyx, **more
     )
@@ -208,20 +209,20 @@ def test_relion5_index_names_one_file_for_each_tomogram_with_picks(tmp_path):
     assert list(starfile.read(folder / "index.star", always_dict=True)) == ["particles"]
     assert rows(folder / "coordinates" / "01.star") == ["130.0 -100.0 50.0 1e-07 1"]
     assert rows(folder / "coordinates" / "02.star") == []
-    found, position = read_back(folder / "index.star", tomograms[0])
-    assert (found.kind, found.tomogram) == ("RELION 5", ["01"])
+    found, position = read_back(folder / "index.star", tomograms[0], read_coordinates)
+    assert (found.kind, found.tomogram) == ("RELION 5 STAR", ["01"])
     np.testing.assert_allclose(position, [[110, 0, 270]])
 
 
 def test_an_index_of_nothing_and_of_missing_files(tmp_path):
     star_targets.write_relion5(tmp_path, [make_tomogram("01", no_picks())], ["a"])
     index = tmp_path / "import" / "a" / "index.star"
-    assert len(star.read_coordinates(index).value_zyx) == 0
+    assert len(read_coordinates(index).value_zyx) == 0
     index.write_text(
         "data_\nloop_\n_rlnTomoName\n_rlnTomoImportParticleFile\nTS_1 no.star\n"
     )
     with pytest.raises(ValueError, match=r"index.star names no.star, which does not"):
-        star.read_coordinates(index)
+        read_coordinates(index)
 
 
 # RELION 4, 3.1 and Warp
@@ -329,9 +330,8 @@ def test_shifts_in_angstrom_are_subtracted(tmp_path):
     found, position = read_back(path, make_tomogram())
     assert found.warnings == ()
     np.testing.assert_array_equal(position, [[110, 0, 266.5]])
-    centred = "".join(f"_rlnCenteredCoordinate{a}Angst\n" for a in "XYZ")
-    origin = "".join(f"_rlnOrigin{a}Angst\n" for a in "XYZ")
-    names = f"data_\nloop_\n_rlnTomoName\n{centred}{origin}"
+    origin = "".join(f"_{name}\n" for name in ORIGIN)
+    names = centred(*ORIGIN)
     path.write_text(names + "TS_1 0 0 0 0 0 0\nTS_2 0 0 0 9 9 9\nTS_1 0 0 0 1 2 -4\n")
     # The centre of 28 x 20 x 12 voxels of 10 Å lies at 140, 100, 60 Å.
     assert of(path, "TS_1") == [[60, 100, 140], [64, 98, 139]]
@@ -340,15 +340,55 @@ def test_shifts_in_angstrom_are_subtracted(tmp_path):
     assert of(path, "TS_1") == [[25, 70, 90]]
 
 
-@pytest.mark.parametrize("column", ["rlnOriginX", "rlnTomoSubtomogramRot"])
-def test_shifts_that_are_not_along_our_axes_are_told(tmp_path, column):
-    """Pixels of an unknown size, or a subtomogram that was turned before."""
+def test_shifts_in_pixels_are_told_and_left_out(tmp_path):
     path = tmp_path / "a.star"
-    text = FOUR.format(shift="3.5 7").replace("Angst\n", f"Angst\n_{column}\n")
+    text = FOUR.format(shift="3.5").replace("_rlnOriginXAngst", "_rlnOriginX")
     path.write_text(OPTICS + "1 2.5\n" + text)
     found, position = read_back(path, make_tomogram())
-    assert "rlnOriginXAngst is not applied" in found.warnings[0]
+    assert "rlnOriginX is not applied, its pixels have no size" in found.warnings[0]
     np.testing.assert_array_equal(position, [[110, 0, 270]])
+
+
+def centred(*columns):
+    """Return the header of RELION 5's table with more columns."""
+    names = [f"rlnCenteredCoordinate{a}Angst" for a in "XYZ"]
+    lines = [f"_{name}" for name in ("rlnTomoName", *names, *columns)]
+    return "\n".join(["data_particles", "loop_", *lines, ""])
+
+
+ORIGIN = [f"rlnOrigin{a}Angst" for a in "XYZ"]
+
+
+def test_what_was_expected_of_a_shift_is_none(tmp_path):
+    path = tmp_path / "a.star"
+    prior = [f"rlnOrigin{a}PriorAngst" for a in "XYZ"]
+    path.write_text(centred(*ORIGIN, *prior) + "TS_1 0 0 0 10 20 30 9 <NA> nan\n")
+    picks, warnings = read_given_picks([path], "TS_1", [PARTICLE], V, SHAPE)
+    assert (picks.position_zyx.tolist(), warnings) == ([[30, 80, 130]], [])
+    # Nor is it one where there is no other.
+    path.write_text(centred(*prior) + "TS_1 0 0 0 9 9 9\n")
+    assert of(path, "TS_1") == [[60, 100, 140]]
+
+
+@pytest.mark.parametrize(
+    ("angles", "turned_xyz"),
+    [
+        ("0 0 0", (10, 20, 30)),
+        # RELION's matrix takes x to -y at rot 90, and x to z at tilt 90.
+        ("90 0 0", (20, -10, 30)),
+        ("0 0 90", (20, -10, 30)),
+        ("0 90 0", (-30, 20, 10)),
+        # psi after tilt after rot: rot 90 gives 20 -10 30, tilt 90 then -30 -10 20.
+        ("90 90 0", (-30, -10, 20)),
+        ("90 90 90", (-10, 30, 20)),
+    ],
+)
+def test_shifts_of_turned_subtomograms_are_turned(tmp_path, angles, turned_xyz):
+    path = tmp_path / "a.star"
+    turned = [f"rlnTomoSubtomogram{a}" for a in ("Rot", "Tilt", "Psi")]
+    path.write_text(centred(*ORIGIN, *turned) + f"TS_1 0 0 0 10 20 30 {angles}\n")
+    x, y, z = turned_xyz
+    np.testing.assert_allclose(of(path, "TS_1"), [[60 - z, 100 - y, 140 - x]])
 
 
 def test_shifts_of_an_index(tmp_path):
