@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from picker.formats import em, hdf5, mrc, ome_zarr
-from picker.formats.files import READABLE
+from picker.formats.files import READABLE, too_large
 from picker.tomogram import Tomogram
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def read_tomogram(
     try:
         volume = np.array(stored, dtype=np.float32, order="C")
     except MemoryError as error:
-        raise MemoryError(_too_large(path, stored.shape)) from error
+        raise MemoryError(too_large(path, stored.shape)) from error
     # Slice by slice: a mask of the whole would take a quarter more memory.
     bad = sum(s.size - np.count_nonzero(np.isfinite(s)) for s in volume)
     if bad:
@@ -129,21 +128,13 @@ def read_mask(
     try:
         mask: NDArray[np.bool_] = np.asarray(stored > 0)
     except MemoryError as error:
-        raise MemoryError(_too_large(path, stored.shape)) from error
+        raise MemoryError(too_large(path, stored.shape)) from error
     if not mask.any():
         raise ValueError(
             f"mask {path} is 0 everywhere; expected values above 0 where picks are"
             " wanted"
         )
     return mask
-
-
-def _too_large(path: Path, shape: tuple[int, ...]) -> str:
-    size = math.prod(shape) * 4 / 1e9
-    return (
-        f"{path} has {' x '.join(map(str, shape))} voxels (z, y, x), {size:.3g} GB in"
-        " memory, more than there is; bin it, or find a larger machine"
-    )
 
 
 def _read(
