@@ -18,6 +18,8 @@ from picker.config.base import (
     checked_name,
 )
 
+MissingChunks = Literal["error", "fill"]
+
 
 class Particle(Settings):
     """One class of particles."""
@@ -61,6 +63,10 @@ class TomogramRow(Settings):
     """z of the lamella's or the ice's lower face [Å]; picks below are dropped."""
     slab_z_high: Finite | None = None
     """z of its upper face [Å]."""
+    missing_chunks: MissingChunks = "error"
+    """As tomograms.missing_chunks; no column of the table."""
+    stacks_are_volumes: bool = False
+    """As tomograms.stacks_are_volumes; no column of the table."""
 
     _name = field_validator("tomogram")(checked_name)
 
@@ -121,6 +127,10 @@ class TomogramsSettings(Settings):
     """Read with source: copick."""
     voxel_size: Positive | None = None
     """Overrides the voxel size of every file [Å]; null trusts the files."""
+    missing_chunks: MissingChunks = "error"
+    """Chunks that a Zarr or HDF5 volume lacks: damage, or the store's fill value."""
+    stacks_are_volumes: bool = False
+    """Read MRC files whose header or name calls them stacks of images."""
     shard_size: Count = 32
     """Tomograms preprocessed or predicted by one job."""
 

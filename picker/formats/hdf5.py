@@ -70,14 +70,20 @@ def read_volume(
 
     Source: EMAN2, Eman2Metadata, https://blake.bcm.edu/emanwiki/EMAN2.
     """
+    warnings: list[str] = []
     try:
         # Reading needs no lock, and shared disks often cannot give one.
         with h5py.File(path, "r", locking=False) as file:
             dataset, sizes = _volume(path, file)
             for part in _stored(path, file, dataset):
                 _check_size(path, part)
-                if not may_be_sparse:
-                    _check_written(path, part)
+                if unwritten := _unwritten(part):
+                    if not may_be_sparse:
+                        raise ValueError(
+                            f"{path}: {unwritten}; write or copy it again, or if that"
+                            f" is meant, {MISSING_CHUNKS}"
+                        )
+                    warnings.append(f"{path}: {unwritten}, as was accepted")
                 _check_chunks(path, part)
             check_memory(path, dataset.shape, dataset.dtype.itemsize)
             volume = np.asarray(dataset[...])
@@ -97,8 +103,8 @@ def read_volume(
             f"{path} cannot be read as HDF5 ({cut(error)}); expected a whole file with"
             " a volume, copy it again or convert it to MRC"
         ) from error
-    chosen, warnings = checked_voxel_size(path, sizes, voxel_size)
-    return volume, chosen, warnings
+    chosen, said = checked_voxel_size(path, sizes, voxel_size)
+    return volume, chosen, warnings + said
 
 
 def _volume(path: Path, file: h5py.File) -> tuple[h5py.Dataset, list[float]]:
@@ -209,26 +215,22 @@ def _check_size(path: Path, dataset: h5py.Dataset) -> None:
         )
 
 
-def _check_written(path: Path, dataset: h5py.Dataset) -> None:
-    """Refuse what would read as the fill value."""
+def _unwritten(dataset: h5py.Dataset) -> str:
+    """Return what would read as the fill value, or nothing."""
     if dataset.chunks is None:
         missing = dataset.nbytes - dataset.id.get_storage_size()
-        if missing > 0:
-            raise ValueError(
-                f"{path}: {missing} of {dataset.nbytes} bytes of {dataset.name} were"
-                f" never written and would read as {dataset.fillvalue}; write or copy"
-                f" it again, or if that is meant, {MISSING_CHUNKS}"
-            )
-        return
-    counts = zip(dataset.shape, dataset.chunks, strict=True)
-    expected = math.prod(math.ceil(n / m) for n, m in counts)
-    written = dataset.id.get_num_chunks()
-    if written < expected:
-        raise ValueError(
-            f"{path}: {expected - written} of {expected} chunks of {dataset.name} were"
-            f" never written and would read as {dataset.fillvalue}; write or copy it"
-            f" again, or if that is meant, {MISSING_CHUNKS}"
-        )
+        what = f"{missing} of {dataset.nbytes} bytes"
+    else:
+        counts = zip(dataset.shape, dataset.chunks, strict=True)
+        expected = math.prod(math.ceil(n / m) for n, m in counts)
+        missing = expected - dataset.id.get_num_chunks()
+        what = f"{missing} of {expected} chunks"
+    if missing <= 0:
+        return ""
+    return (
+        f"{what} of {dataset.name} were never written and would read as"
+        f" {dataset.fillvalue}"
+    )
 
 
 def _check_chunks(path: Path, dataset: h5py.Dataset) -> None:

@@ -243,7 +243,8 @@ def _open(
         array, sizes, warnings = _highest_resolution(path, node, voxel_size)
     # Ours are written with all their chunks.
     sparse = may_be_sparse and "picker" not in attributes
-    stored = check_chunks(array, _folder(array), may_be_sparse=sparse)
+    stored, said = check_chunks(array, _folder(array), may_be_sparse=sparse)
+    warnings += said
     size, said = checked_voxel_size(path, sizes, voxel_size)
     return array, stored, size, warnings + said
 

@@ -45,11 +45,12 @@ def tomogram_rows(
         rows = read_table(settings.table, check_files=check_files)
     else:
         rows = find_tomograms(settings.copick, [p.name for p in config.particles])
-    if settings.voxel_size is None:
-        return rows
-    update = {"voxel_size": settings.voxel_size}
+    update = settings.model_dump(include={"missing_chunks", "stacks_are_volumes"})
     return tuple(
-        row if row.voxel_size else row.model_copy(update=update) for row in rows
+        row.model_copy(
+            update={**update, "voxel_size": row.voxel_size or settings.voxel_size}
+        )
+        for row in rows
     )
 
 

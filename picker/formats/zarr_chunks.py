@@ -41,8 +41,8 @@ AT_A_TIME = 4
 
 def check_chunks(
     array: zarr.Array[Any], folder: Path, *, may_be_sparse: bool = False
-) -> Pipeline:
-    """Return how chunks are stored; refuse missing ones and those of a wrong size.
+) -> tuple[Pipeline, list[str]]:
+    """Return how chunks are stored, and warnings; refuse what is missing or damaged.
 
     Parameters
     ----------
@@ -98,14 +98,19 @@ def check_chunks(
                 break
         elif problem := _problem(file, stored):
             raise ValueError(f"chunk {file} is damaged: {problem}; copy it again")
-    if missing and not may_be_sparse:
-        more = " or more" if missing == MANY else ""
+    if not missing:
+        return stored, []
+    more = " or more" if missing == MANY and not may_be_sparse else ""
+    told = (
+        f"{folder}: {missing}{more} of {math.prod(counts)} chunks are missing and would"
+        f" read as {array.fill_value}"
+    )
+    if not may_be_sparse:
         raise ValueError(
-            f"{folder}: {missing}{more} of {math.prod(counts)} chunks are missing and"
-            f" would read as {array.fill_value}; copy it again, or if they were left"
-            f" out because they are empty, {MISSING_CHUNKS}"
+            f"{told}; copy it again, or if they were left out because they are empty,"
+            f" {MISSING_CHUNKS}"
         )
-    return stored
+    return stored, [f"{told}, as was accepted"]
 
 
 def read_chunks(array: zarr.Array[Any], folder: Path, stored: Pipeline) -> NDArray[Any]:

@@ -33,6 +33,7 @@ from picker.formats.tomograms_star import read_tilt_series
 from picker.formats.units import pixel_size_warning, position_from_coordinates
 from picker.formats.volume import read_geometry
 from picker.picks import Picks, concatenate, picks_from_arrays
+from picker.verbs.common import add_leave, leave
 from picker.verbs.export import with_tilt_series
 from picker.whole import written_whole
 
@@ -68,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, required=True, help="file or folder to write")
     add("--tomogram", type=Path, help="volume; its voxel size and shape are read")
     add("--voxel-size", type=float, metavar="Å", help="overrides the volume's own")
+    add_leave(parser)
     add("--shape", type=int, nargs=3, metavar=("Z", "Y", "X"), help="in voxels")
     add("--name", help="the tomogram's name; of several in a file this one is taken")
     add("--particle", help="class of picks that their file does not name")
@@ -154,7 +156,9 @@ def _geometry(
     """Return the tomogram's shape (z, y, x) and voxel size [Å]."""
     voxel_size = _positive("--voxel-size", arguments.voxel_size)
     if arguments.tomogram:
-        shape, voxel_size, warnings = read_geometry(arguments.tomogram, voxel_size)
+        shape, voxel_size, warnings = read_geometry(
+            arguments.tomogram, voxel_size, **leave(arguments)
+        )
         for warning in warnings:
             logger.warning("warning: %s", warning)
         if arguments.shape and tuple(arguments.shape) != shape:

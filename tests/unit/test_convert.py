@@ -292,7 +292,7 @@ def test_no_picks_become_no_picks(tmp_path):
 def test_a_volume_larger_than_the_memory_is_one_line(
     tmp_path, coords, capsys, monkeypatch
 ):
-    def read(*_):
+    def read(*_, **__):
         raise MemoryError("a.hdf has 9.72e+03 GB")
 
     monkeypatch.setattr("picker.verbs.convert.read_geometry", read)

@@ -144,7 +144,7 @@ def test_picks_beyond_the_last_small_voxel_are_brought_back(manifest, tmp_path):
 def test_a_volume_larger_than_the_memory_fails_alone(manifest, tmp_path, monkeypatch):
     """The others go on, and the next run tries again."""
 
-    def read(path, *_):
+    def read(path, *_, **__):
         if path.name == "a.mrc":
             raise MemoryError("a.mrc is too large")
         return read_tomogram(path, "b")

@@ -51,6 +51,8 @@ def test_rows(folder):
         "mask": Path("mask.mrc"),
         "slab_z_low": None,
         "slab_z_high": None,
+        "missing_chunks": "error",
+        "stacks_are_volumes": False,
     }
     assert second.path == folder / "b.mrc"
     assert (second.picks, second.voxel_size, second.mask) == ((), None, None)
