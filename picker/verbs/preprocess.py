@@ -22,7 +22,7 @@ from picker import __version__
 from picker.claim import claimed
 from picker.config import Particle, PreprocessSettings, TomogramRow
 from picker.exclude import allowed_region
-from picker.formats.ome_zarr import read_attributes, write_volume
+from picker.formats.ome_zarr import open_volume, read_attributes, write_volume
 from picker.formats.picks_file import read_given_picks
 from picker.formats.star import write_picks
 from picker.formats.table import read_table
@@ -267,11 +267,14 @@ def _finished_entry(
 
 
 def _is_made_of(volume: Path, key: str) -> bool:
-    """Return whether a volume of ours was made from this input and these settings."""
+    """Return whether a volume of ours was made from this input, and is whole."""
     try:
-        return bool(read_attributes(volume).get("fingerprint") == key)
+        if read_attributes(volume).get("fingerprint") != key:
+            return False
+        open_volume(volume)
     except (ValueError, FileNotFoundError):
         return False
+    return True
 
 
 def _left_out(picks: Picks, tomogram: Tomogram, region: NDArray[np.bool_]) -> list[str]:
