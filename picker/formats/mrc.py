@@ -206,20 +206,31 @@ def _tilts(path: Path, header: np.void, order: Order) -> NDArray[np.float64]:
     format, https://bio3d.colorado.edu/imod/doc/mrc_format.txt
     """
     sections, kind = int(header["nz"]), bytes(header["exttyp"])
+    if kind in (b"FEI1", b"FEI2"):
+        dtype = get_ext_header_dtype(kind, order)
+    elif kind == b"SERI":
+        # The first of what is noted of each section, in hundredths of a degree.
+        size, flags = np.frombuffer(bytes(header["extra2"])[16:20], f"{order}i2")
+        if not int(flags) & 1 or size < 2:
+            return np.zeros(0)
+        dtype = np.dtype(
+            {
+                "names": ["Alpha tilt"],
+                "formats": [f"{order}i2"],
+                "itemsize": int(size),
+            }
+        )
+    else:
+        return np.zeros(0)
     with path.open("rb") as file:
         file.seek(HEADER_BYTES)
         raw = file.read(int(header["nsymbt"]))
-    if kind in (b"FEI1", b"FEI2"):
-        dtype = get_ext_header_dtype(kind, order)
-        if len(raw) < sections * dtype.itemsize:
-            return np.zeros(0)
-        return np.frombuffer(raw, dtype, sections)["Alpha tilt"].astype(np.float64)
-    size, flags = np.frombuffer(bytes(header["extra2"])[16:20], f"{order}i2").tolist()
-    if kind != b"SERI" or not flags & 1 or size < 2 or len(raw) < sections * size:
+    # Notes of more sections came along from the series that a volume was made from.
+    size = sections * dtype.itemsize
+    if len(raw) < size or any(raw[size:]):
         return np.zeros(0)
-    # A hundredth of a degree, the first of what is noted of each section.
-    table = np.frombuffer(raw[: sections * size], np.uint8).reshape(sections, size)
-    return table[:, :2].copy().view(f"{order}i2")[:, 0] / 100
+    tilts = np.frombuffer(raw, dtype, sections)["Alpha tilt"].astype(np.float64)
+    return tilts / 100 if kind == b"SERI" else tilts
 
 
 def _dtype(path: Path, header: np.void) -> np.dtype[Any]:

@@ -106,6 +106,10 @@ class Pipeline:
         return size
 
     @property
+    def _stored_shape(self) -> tuple[int, ...]:
+        return tuple(self.shape[axis] for axis in self.axes)
+
+    @property
     def _index_size(self) -> int:
         """Bytes of a shard's index: where each chunk begins, and how long it is."""
         if not self.inner:
@@ -164,8 +168,9 @@ class Pipeline:
         ValueError
             If it is of another size than announced. The decoders raise others.
         """
+        turn = np.argsort(self.axes)
         if self.inner:
-            return self._shard(raw, self.inner, fill)
+            return self._shard(raw, self.inner, fill).transpose(turn)
         if problem := self.problem(raw[:HEAD_BYTES], raw[-8:], len(raw)):
             raise ValueError(problem)
         if self.has_checksum:
@@ -175,8 +180,7 @@ class Pipeline:
             codec = numcodecs.get_codec({"id": name, **options})
             content = np.asarray(codec.decode(content)).reshape(-1).view(np.uint8)
         stored = content.view(self.dtype)
-        stored = stored.reshape([self.shape[axis] for axis in self.axes])
-        return stored.transpose(np.argsort(self.axes))
+        return stored.reshape(self._stored_shape).transpose(turn)
 
     def _decompressed(self, raw: bytes) -> Any:
         """Return the bytes that were compressed; no more than expected are made."""
@@ -211,14 +215,15 @@ class Pipeline:
 
         Source: Zarr, sharding codec 1.0, https://zarr-specs.readthedocs.io.
         """
-        counts = [n // m for n, m in zip(self.shape, inner.shape, strict=True)]
+        shape = self._stored_shape
+        counts = [n // m for n, m in zip(shape, inner.shape, strict=True)]
         length = self._index_size
         if len(raw) < length:
             raise ValueError(f"it has {len(raw)} bytes, its index alone {length}")
         index = raw[:length] if self.index_first else raw[len(raw) - length :]
         if self.index_has_checksum:
             index = _checked(index)
-        shard = np.full(self.shape, fill, self.dtype)
+        shard = np.full(shape, fill, self.dtype)
         places = np.frombuffer(index, "<u8").reshape(*counts, 2)
         for place in np.ndindex(*counts):
             start, size = (int(number) for number in places[place])
@@ -284,7 +289,7 @@ def _of_version_3(
                 is_big = options.get("endian") == "big"
                 dtype = dtype.newbyteorder(">" if is_big else "<")
             case "sharding_indexed":
-                found |= _sharding(dtype, options)
+                found |= _sharding([shape[i] for i in axes], dtype, options)
             case "crc32c":
                 found["has_checksum"] = True
                 found.setdefault("compressor", "none")
@@ -292,6 +297,8 @@ def _of_version_3(
                 filters.append((name, options))
             case _:
                 found |= {"compressor": name, "options": options}
+    if "inner" in found and filters:
+        raise ValueError(_refusal(f"{filters[0][0]} before sharding_indexed"))
     if filters and (is_turned or dtype.byteorder == ">"):
         raise ValueError(_refusal(f"{filters[0][0]} of turned or big-endian numbers"))
     return _known(
@@ -299,9 +306,15 @@ def _of_version_3(
     )
 
 
-def _sharding(dtype: np.dtype[Any], options: dict[str, Any]) -> dict[str, Any]:
+def _sharding(
+    shape: Sequence[int], dtype: np.dtype[Any], options: dict[str, Any]
+) -> dict[str, Any]:
     """Return what a shard's codec says, as fields of its pipeline."""
-    inner = _of_version_3(tuple(options["chunk_shape"]), dtype, options["codecs"])
+    edges = tuple(int(edge) for edge in options["chunk_shape"])
+    fit = len(edges) == len(shape) and min(edges) > 0
+    if not fit or any(n % m for n, m in zip(shape, edges, strict=True)):
+        raise ValueError(f"packs chunks of {edges} into shards of {shape}: copy it")
+    inner = _of_version_3(edges, dtype, options["codecs"])
     index = [codec["name"] for codec in options["index_codecs"]]
     if inner.inner or index not in (["bytes"], ["bytes", "crc32c"]):
         raise ValueError(_refusal("shards in shards, or their index"))

@@ -248,14 +248,14 @@ def fei1(tilts, order="<"):
     return {"extended": table.tobytes(), "exttyp": b"FEI1"}
 
 
-def seri(tilts, order="<"):
+def seri(tilts, order="<", size=0):
     """Return an extended header as SerialEM writes it: a tilt and a magnification."""
     table = np.zeros((len(tilts), 2), f"{order}i2")
     table[:, 0] = np.round(np.array(tilts) * 100)
     extra = np.zeros(84, np.uint8)
     extra[16:20] = np.frombuffer(np.array([4, 1 | 8], f"{order}i2").tobytes(), "u1")
     return {
-        "extended": table.tobytes(),
+        "extended": table.tobytes().ljust(size, b"\0"),
         "exttyp": b"SERI",
         "extra2": extra.view("V84")[0],
     }
@@ -276,7 +276,8 @@ TILTS = np.linspace(-60, 60, len(marked()))
             "extended header has a tilt for each of them, from -60° to 60°",
         ),
         (
-            lambda order: {"ispg": 0, **seri(TILTS, order)},
+            # It is padded.
+            lambda order: {"ispg": 0, **seri(TILTS, order, 1024)},
             "extended header has a tilt for each of them, from -60° to 60°",
         ),
     ],
@@ -304,7 +305,9 @@ def test_a_tilt_series_is_no_volume_unless_the_user_says_so(
         {"ispg": 1, "mz": 1, "cella_z": 10},
         {"ispg": 0, **fei1(np.zeros(18))},  # one tilt: a volume that kept its header
         {"ispg": 0, **fei1(TILTS[:9])},  # of the series that it was made from
+        {"ispg": 0, **fei1(np.linspace(-60, 60, 41))},
         {"ispg": 0, **seri(TILTS[:9])},
+        {"ispg": 0, **seri(np.linspace(-60, 60, 41))},
         {"ispg": 1, **seri(TILTS)},
     ],
 )

@@ -175,6 +175,18 @@ def test_filters_that_could_make_anything_are_refused(tmp_path, changes, named):
             ],
             "lzma after bz2",
         ),
+        (
+            [
+                coded("numcodecs.delta", dtype="<f4"),
+                coded(
+                    "sharding_indexed",
+                    chunk_shape=[2, 2, 2],
+                    codecs=[PLAIN],
+                    index_codecs=[PLAIN],
+                ),
+            ],
+            "delta before sharding_indexed",
+        ),
         ([coded("numcodecs.pcodec")], "pcodec"),
         ([PLAIN, coded("numcodecs.fletcher32")], "fletcher32"),
     ],
@@ -325,6 +337,12 @@ def test_version_2_is_read_as_zarr_reads_it(tmp_path, order, dtype):
             "shards": (16, 18, 28),
             "filters": TransposeCodec(order=(1, 2, 0)),
             "serializer": BytesCodec(endian="big"),
+        },
+        {
+            "chunks": (16, 16, 24),
+            "filters": TransposeCodec(order=(1, 2, 0)),
+            "compressors": None,
+            "serializer": ShardingCodec(chunk_shape=(8, 8, 4)),
         },
         {
             "chunks": (16, 18, 28),
