@@ -31,6 +31,10 @@ NEARLY_SAME_VOXEL_SIZE = 1e-2
 """Voxel sizes this close, relative, are not worth rescaling."""
 MAX_QUANTILE_VOXELS = 4_000_000
 """Percentiles of larger volumes are taken from this many voxels, evenly spread."""
+LARGEST = float(np.finfo(np.float16).max)
+"""Of the normalised values, which are stored as float16 [standard deviations]."""
+USUAL = (1e-15, 1e15)
+"""Between these a volume's largest value lets float32 hold its squares and sums."""
 MIN_CONTRAST_PICKS = 5
 """With fewer picks than this nothing can be said about contrast."""
 MIN_CONTRAST_Z = 3.0
@@ -69,7 +73,8 @@ def preprocess_volume(
     ------
     ValueError
         If the volume is not three-dimensional, has voxels that are not finite or all
-        equal, or would have to be rescaled to smaller voxels.
+        equal, is normalised to more than float16 holds, or would have to be rescaled to
+        smaller voxels.
 
     Source: clip at 3 standard deviations, then normalise again: M. R. Uddin et al.,
     TomoPicker: Annotation-Efficient Particle Picking in cryo-electron Tomograms.
@@ -93,6 +98,7 @@ def preprocess_volume(
             " give a single volume, not a stack or an image"
         )
     _check_finite(result)
+    result = _in_range(result)
     result = fourier_crop(result, ratio)
     if settings.whiten:
         _standardise(result, None, sign=1)  # refuses a constant volume
@@ -103,6 +109,13 @@ def preprocess_volume(
     _clip(result, settings, region)
     sign = -1 if settings.particles_are == "light" else 1
     _standardise(result, region, sign=sign)
+    largest = max(float(result.max()), -float(result.min()))
+    if not largest <= LARGEST:
+        raise ValueError(
+            f"normalised values reach {largest:.3g} standard deviations, expected at"
+            f" most {LARGEST:g}, which the stored numbers hold; set preprocess.clip:"
+            " sigma, or mend what is so far from all else in the volume"
+        )
     return result, voxel_size, warnings
 
 
@@ -185,6 +198,17 @@ def _check_finite(volume: Volume) -> None:
             f"volume has {bad} of {volume.size} voxels that are not finite numbers,"
             " expected none; reconstruct it again or replace them by the mean"
         )
+
+
+def _in_range(volume: Volume) -> Volume:
+    """Return the volume, or a multiple if float32 could not hold what is made of it.
+
+    A volume of some 1e-38 would become NaN. A power of two loses no digit.
+    """
+    largest = max(abs(float(volume.max())), abs(float(volume.min())))
+    if largest == 0 or USUAL[0] <= largest <= USUAL[1]:
+        return volume
+    return np.ldexp(volume, -math.frexp(largest)[1])
 
 
 def _resampled(

@@ -22,6 +22,8 @@ from picker.config.base import (
 )
 from picker.config.names import with_safe_name
 
+MissingChunks = Literal["error", "fill"]
+
 
 class Particle(Settings):
     """One class of particles."""
@@ -84,6 +86,10 @@ class TomogramRow(Settings):
     """What is a pick in contours of several points."""
     called: str | None = None
     """Its name in the files of other programs, where that is another."""
+    missing_chunks: MissingChunks = "error"
+    """As tomograms.missing_chunks; no column of the table."""
+    stacks_are_volumes: bool = False
+    """As tomograms.stacks_are_volumes; no column of the table."""
 
     _name = field_validator("tomogram")(checked_name)
 
@@ -161,6 +167,10 @@ class TomogramsSettings(Settings):
     contours: Contours | None = None
     """IMOD contours of several points that are not scattered: each of their points is a
     pick, or each contour's middle; null refuses them."""
+    missing_chunks: MissingChunks = "error"
+    """Chunks that a Zarr or HDF5 volume lacks: damage, or the store's fill value."""
+    stacks_are_volumes: bool = False
+    """Read MRC files whose header or name calls them stacks of images."""
     shard_size: Count = 32
     """Tomograms preprocessed or predicted by one job."""
 

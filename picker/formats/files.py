@@ -1,8 +1,9 @@
-"""What every reader of volumes shares: believable sizes."""
+"""What every reader of volumes shares: believable sizes, ways to insist."""
 
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,9 +11,40 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READABLE = "an MRC, EM or HDF5 file or a Zarr folder"
+MISSING_CHUNKS = (
+    "set tomograms.missing_chunks: fill (picker predict and convert: --missing-chunks"
+    " fill)"
+)
+STACKS = (
+    "set tomograms.stacks_are_volumes: true (picker predict and convert:"
+    " --stacks-are-volumes)"
+)
 SET_VOXEL_SIZE = "set voxel_size in the table or tomograms.voxel_size"
 LEAST, MOST = 0.1, 1000.0
 """Voxel sizes that an electron microscope's tomograms can have [Å]."""
+
+
+def check_memory(path: Path, shape: Sequence[int], bytes_each: int) -> None:
+    """Refuse a volume that no memory here can hold, before any of it is read.
+
+    Raises
+    ------
+    ValueError
+        If it is larger than this machine's memory.
+    """
+    size = math.prod(shape) * bytes_each
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size > there:
+        raise ValueError(too_large(path, shape, bytes_each))
+
+
+def too_large(path: Path, shape: Sequence[int], bytes_each: int = 4) -> str:
+    """Return what to tell of a volume that does not fit into the memory."""
+    size = math.prod(shape) * bytes_each / 1e9
+    return (
+        f"{path} has {' x '.join(map(str, shape))} voxels (z, y, x), {size:.3g} GB in"
+        " memory, more than there is; bin it, or find a larger machine"
+    )
 
 
 def checked_voxel_size(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import mrcfile
 import numpy as np
-from mrcfile.dtypes import HEADER_DTYPE
+from mrcfile.dtypes import HEADER_DTYPE, get_ext_header_dtype
 
-from picker.formats.files import READABLE, checked_voxel_size
+from picker.formats.files import READABLE, STACKS, checked_voxel_size
 from picker.whole import written_whole
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ REFUSED = {3: "complex numbers", 4: "complex numbers", 101: "4-bit numbers"}
 STAMPS: dict[bytes, Order] = {b"\x44\x44": "<", b"\x44\x41": "<", b"\x11\x11": ">"}
 IMOD_STAMP = 1146047817
 LONGEST_AXIS = 100_000
+STACK_NAMES = (".st", ".ali", ".preali", ".mrcs")
+"""How programs call files of images, aligned or not."""
 # What files of other kinds begin with, and what to do about them.
 OTHER_KINDS = {
     b"\x1f\x8b": ("compressed with gzip", "unpack it with gunzip"),
@@ -36,7 +38,7 @@ OTHER_KINDS = {
 
 
 def read_volume(
-    path: Path, voxel_size: float | None = None
+    path: Path, voxel_size: float | None = None, *, may_be_stack: bool = False
 ) -> tuple[NDArray[Any], float, list[str]]:
     """Return the mapped volume, its voxel size [Å] and warnings.
 
@@ -48,6 +50,8 @@ def read_volume(
         MRC file of mode 0, 1, 2, 6 or 12, of either byte order.
     voxel_size
         Edge of a voxel [Å]; overrides the header's.
+    may_be_stack
+        What the header or the name calls a stack of images is a volume all the same.
 
     Returns
     -------
@@ -58,7 +62,8 @@ def read_volume(
     ------
     ValueError
         If the file is no MRC, compressed, truncated, complex or 4-bit, a stack of
-        volumes, or its voxel size cannot be believed.
+        volumes or of images such as a tilt series, or its voxel size cannot be
+        believed.
 
     Source: Cheng et al. 2015, MRC2014: Extensions to the MRC format header,
     https://doi.org/10.1016/j.jsb.2015.04.002
@@ -82,6 +87,11 @@ def read_volume(
             f"{path} is truncated: its header announces {expected} bytes"
             f" ({shape[2]} x {shape[1]} x {shape[0]} voxels), the file has {size};"
             " copy or reconstruct it again"
+        )
+    if not may_be_stack and (sign := _sign_of_a_stack(path, header, order)):
+        raise ValueError(
+            f"{path} is {shape[0]} images and no volume: {sign}; expected a"
+            f" reconstructed tomogram. If it is one, {STACKS}"
         )
     if size > expected:
         warnings.append(
@@ -165,6 +175,62 @@ def _makes_sense(raw: bytes, order: Order) -> bool:
         and int(header["mode"]) in {*DTYPES, *REFUSED}
         and int(header["nsymbt"]) >= 0
     )
+
+
+def _sign_of_a_stack(path: Path, header: np.void, order: Order) -> str:
+    """Return what says that the sections are images, such as a tilt series; or nothing.
+
+    Space group 0 alone says nothing: IMOD writes it into volumes too, with as many
+    intervals as sections, which MRC2014 keeps for volumes.
+    """
+    sections = int(header["nz"])
+    if sections == 1 or int(header["ispg"]) != 0:
+        return ""
+    if int(header["mz"]) == 1 and int(header["maps"]) in (0, 3):
+        return "its header has space group 0 and MZ 1, as stacks of images have"
+    if path.suffix.lower() in STACK_NAMES:
+        return f"its header has space group 0, and its name ends with {path.suffix}"
+    tilts = _tilts(path, header, order)
+    if len(tilts) == sections and np.ptp(tilts) > 1:
+        return (
+            "its extended header has a tilt for each of them, from"
+            f" {tilts.min():.4g}° to {tilts.max():.4g}°"
+        )
+    return ""
+
+
+def _tilts(path: Path, header: np.void, order: Order) -> NDArray[np.float64]:
+    """Return the tilt of each section in the extended header [degrees], or none.
+
+    Source: MRC2014's extended headers FEI1 and FEI2; SERI of SerialEM, IMOD, MRC file
+    format, https://bio3d.colorado.edu/imod/doc/mrc_format.txt
+    """
+    sections, kind = int(header["nz"]), bytes(header["exttyp"])
+    if kind in (b"FEI1", b"FEI2"):
+        dtype = get_ext_header_dtype(kind, order)
+    elif kind == b"SERI":
+        # The first of what is noted of each section, in hundredths of a degree.
+        size, flags = np.frombuffer(bytes(header["extra2"])[16:20], f"{order}i2")
+        if not int(flags) & 1 or size < 2:
+            return np.zeros(0)
+        dtype = np.dtype(
+            {
+                "names": ["Alpha tilt"],
+                "formats": [f"{order}i2"],
+                "itemsize": int(size),
+            }
+        )
+    else:
+        return np.zeros(0)
+    with path.open("rb") as file:
+        file.seek(HEADER_BYTES)
+        raw = file.read(int(header["nsymbt"]))
+    # Notes of more sections came along from the series that a volume was made from.
+    size = sections * dtype.itemsize
+    if len(raw) < size or any(raw[size:]):
+        return np.zeros(0)
+    tilts = np.frombuffer(raw, dtype, sections)["Alpha tilt"].astype(np.float64)
+    return tilts / 100 if kind == b"SERI" else tilts
 
 
 def _dtype(path: Path, header: np.void) -> np.dtype[Any]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import lzma
-import zlib
 from typing import TYPE_CHECKING, Any, Literal
 
 import zarr
 from pydantic import BaseModel, Field, ValidationError
 from zarr.codecs import ZstdCodec
+from zarr.storage import LocalStore
 
 from picker.config import explained
-from picker.formats.files import SET_VOXEL_SIZE, checked_voxel_size
+from picker.formats.files import (
+    SET_VOXEL_SIZE,
+    check_memory,
+    checked_voxel_size,
+    too_large,
+)
+from picker.formats.text import listed
 from picker.formats.zarr_chunks import check_chunks, read_chunks
+from picker.formats.zarr_codecs import DAMAGE
 from picker.whole import written_whole
 
 if TYPE_CHECKING:
@@ -23,24 +28,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from picker.formats.zarr_codecs import Pipeline
+
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+ALL_METADATA = (*METADATA, ".zmetadata")
 ANGSTROM = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 1e4, "picometer": 1e-2}
 CHUNK = 64
 """Edge of a chunk [voxels]: a patch touches few of them and reads little in vain."""
-# What zarr and its decoders raise at damaged content; a disk that fails is none of it.
-DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    FileNotFoundError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    lzma.LZMAError,
-    zlib.error,
-)
+
+
+class WholeStore(LocalStore):
+    """A folder whose chunks are all there; zarr reads a missing one as zeros."""
+
+    async def get(self, key: str, *arguments: Any, **keywords: Any) -> Any:
+        """Return a file's content, None if there are no such metadata."""
+        found = await super().get(key, *arguments, **keywords)
+        if found is None and key.rpartition("/")[2] not in ALL_METADATA:
+            raise ValueError(
+                f"chunk {self.root / key} is missing, which was there; run again, so"
+                " that its volume is made anew"
+            )
+        return found
 
 
 class Axis(BaseModel):
@@ -104,13 +112,25 @@ def open_volume(
         If metadata are missing or not understood, axes are not z, y, x, chunks are
         missing or truncated, or the voxel size cannot be believed.
     """
-    array, size, warnings = _open(path, voxel_size)
+    array, _, size, warnings = _open(path, voxel_size)
     if array.ndim != 3:
         raise ValueError(
             f"{path} has shape {array.shape}; expected z, y, x, rewrite it without"
             " the axes before them"
         )
     return array, size, warnings
+
+
+def read_geometry(
+    path: Path, voxel_size: float | None = None, *, may_be_sparse: bool = False
+) -> tuple[tuple[int, int, int], float, list[str]]:
+    """Return the volume's shape (z, y, x), voxel size [Å] and warnings.
+
+    Arguments and errors as for `read_volume`; chunks are not decoded.
+    """
+    array, _, size, warnings = _open(path, voxel_size, may_be_sparse=may_be_sparse)
+    z, y, x = array.shape[-3:]
+    return (z, y, x), size, warnings
 
 
 def read_volume(
@@ -120,23 +140,14 @@ def read_volume(
 
     Axes c and t of length 1 before z, y, x are dropped. Arguments and errors as for
     `open_volume`; besides, a chunk that cannot be decoded is a ValueError. Missing
-    chunks are empty if the volume `may_be_sparse`.
+    chunks are the fill value if the volume `may_be_sparse`, unless we wrote it.
     """
-    array, size, warnings = _open(path, voxel_size, may_be_sparse=may_be_sparse)
+    array, stored, size, warnings = _open(path, voxel_size, may_be_sparse=may_be_sparse)
+    check_memory(path, array.shape, array.dtype.itemsize)
     try:
-        volume = read_chunks(array, path / array.path)
+        volume = read_chunks(array, _folder(array), stored)
     except MemoryError as error:
-        raise ValueError(
-            f"{path} has {array.shape} voxels of {array.dtype}, more than fit into the"
-            " memory; bin it, or find a larger machine"
-        ) from error
-    except (*DAMAGE, OSError) as error:
-        # Decoders raise it without a number; with one it is the disk's, which may pass.
-        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
-            raise
-        raise ValueError(
-            f"{path} cannot be decoded ({error}); copy it again"
-        ) from error
+        raise ValueError(too_large(path, array.shape, array.dtype.itemsize)) from error
     return volume.reshape(volume.shape[-3:]), size, warnings
 
 
@@ -207,7 +218,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
 
 def _open(
     path: Path, voxel_size: float | None, *, may_be_sparse: bool = False
-) -> tuple[zarr.Array[Any], float, list[str]]:
+) -> tuple[zarr.Array[Any], Pipeline, float, list[str]]:
     if not is_zarr(path):
         raise ValueError(
             f"{path} is not a Zarr folder: expected {', '.join(METADATA[:3])} in it;"
@@ -215,20 +226,67 @@ def _open(
         )
     sizes: list[float] = []
     warnings: list[str] = []
-    node = _metadata(path, lambda: zarr.open(path, mode="r"))
+    _check_plain(path)
+    node = _metadata(path, lambda: zarr.open(WholeStore(path), mode="r"))
+    attributes: dict[str, Any] = node.attrs.asdict()
     if isinstance(node, zarr.Array):
         array = node
         if array.ndim != 3:
             raise ValueError(
                 f"{path} is a Zarr array of shape {array.shape}; expected z, y, x"
             )
+    elif image := _only_image(path, attributes):
+        return _open(image, voxel_size, may_be_sparse=may_be_sparse)
     elif voxel_size is not None and (only := _only_array(path, node)) is not None:
         array = only
     else:
         array, sizes, warnings = _highest_resolution(path, node, voxel_size)
-    check_chunks(array, path / array.path, may_be_sparse=may_be_sparse)
+    # Ours are written with all their chunks.
+    sparse = may_be_sparse and "picker" not in attributes
+    stored, said = check_chunks(array, _folder(array), may_be_sparse=sparse)
+    warnings += said
     size, said = checked_voxel_size(path, sizes, voxel_size)
-    return array, size, warnings + said
+    return array, stored, size, warnings + said
+
+
+def _folder(array: zarr.Array[Any]) -> Path:
+    store = array.store_path.store
+    assert isinstance(store, LocalStore)
+    return store.root / array.path
+
+
+def _check_plain(folder: Path) -> None:
+    """Refuse metadata that are no files: reading a pipe would wait for ever."""
+    for file in (folder / name for name in ALL_METADATA):
+        if file.exists() and not file.is_file():
+            raise ValueError(f"{file} is not a file; expected Zarr metadata, mend it")
+
+
+def _only_image(path: Path, attributes: Mapping[str, Any]) -> Path | None:
+    """Return the folder of the image, if the metadata say that they lie in folders.
+
+    Raises
+    ------
+    ValueError
+        If there are several.
+
+    Source: OME-NGFF 0.4 and 0.5, bioformats2raw.layout, https://ngff.openmicroscopy.org
+    """
+    ome = attributes.get("ome")
+    every = {**attributes, **(ome if isinstance(ome, dict) else {})}
+    if "bioformats2raw.layout" not in every or "multiscales" in every:
+        return None
+    images = sorted(
+        (one for one in path.iterdir() if one.name.isdecimal() and is_zarr(one)),
+        key=lambda one: int(one.name),
+    )
+    if len(images) != 1:
+        raise ValueError(
+            f"{path} is a collection of {len(images)} images, as bioformats2raw writes"
+            f" it ({listed([image.name for image in images])}); expected one volume,"
+            f" give the folder of the one that is meant, such as {path / '0'}"
+        )
+    return images[0]
 
 
 def _metadata(path: Path, read: Callable[[], Any]) -> Any:
@@ -246,6 +304,8 @@ def _only_array(path: Path, group: zarr.Group) -> zarr.Array[Any] | None:
     attributes: dict[str, Any] = group.attrs.asdict()
     if "multiscales" in attributes or "ome" in attributes:
         return None
+    for folder in path.iterdir():
+        _check_plain(folder)
     arrays = _metadata(path, lambda: [array for _, array in group.arrays()])
     return arrays[0] if len(arrays) == 1 and arrays[0].ndim == 3 else None
 
@@ -268,6 +328,7 @@ def _highest_resolution(
     axes = [a if isinstance(a, Axis) else Axis(name=a) for a in multiscale.axes]
     names = [axis.name for axis in axes]
     dataset = multiscale.datasets[0]
+    _check_plain(path / dataset.path)
     array = _metadata(path, lambda: group.get(dataset.path))
     if not isinstance(array, zarr.Array):
         raise ValueError(

@@ -46,7 +46,9 @@ def tomogram_rows(
         rows = read_table(settings.table, check_files=check_files)
     else:
         rows = find_tomograms(settings.copick, [p.name for p in config.particles])
-    update = {"outside": settings.outside, "contours": settings.contours}
+    update = settings.model_dump(
+        include={"outside", "contours", "missing_chunks", "stacks_are_volumes"}
+    )
     return tuple(
         row.model_copy(
             update={**update, "voxel_size": row.voxel_size or settings.voxel_size}

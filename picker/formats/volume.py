@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from picker.formats import em, hdf5, mrc, ome_zarr
-from picker.formats.files import READABLE
+from picker.formats.files import READABLE, check_memory, too_large
 from picker.tomogram import Tomogram
 
 if TYPE_CHECKING:
@@ -21,7 +20,12 @@ SHORTEST_AXIS = 16
 
 
 def read_tomogram(
-    path: Path, name: str, voxel_size: float | None = None
+    path: Path,
+    name: str,
+    voxel_size: float | None = None,
+    *,
+    may_be_stack: bool = False,
+    may_be_sparse: bool = False,
 ) -> tuple[Tomogram, list[str]]:
     """Return the tomogram in memory, as float32, and warnings.
 
@@ -33,16 +37,23 @@ def read_tomogram(
         Name of the tomogram.
     voxel_size
         Edge of a voxel [Å]; overrides the file's.
+    may_be_stack
+        What a header calls a stack of images is a volume all the same.
+    may_be_sparse
+        Chunks that are missing are the fill value, not damage.
 
     Raises
     ------
     ValueError
-        If it cannot be read, is not 3-D, has an axis of fewer than 16 voxels, voxels
-        that are not finite, or the same value in every voxel.
+        If it cannot be read, is larger than the memory, is not 3-D, has an axis of
+        fewer than 16 voxels, voxels that are not finite, or the same value in every
+        voxel.
     MemoryError
         If it does not fit into the memory.
     """
-    stored, size, warnings = _read(path, voxel_size)
+    stored, size, warnings = _read(
+        path, voxel_size, may_be_stack=may_be_stack, may_be_sparse=may_be_sparse
+    )
     if stored.dtype.kind not in "iuf":
         raise ValueError(f"{path} holds {stored.dtype}; expected real numbers")
     if stored.ndim != 3 or min(stored.shape) < SHORTEST_AXIS:
@@ -56,10 +67,11 @@ def read_tomogram(
             f"{path}: z is not the thinnest axis (x {x}, y {y}, z {z}); if the"
             " reconstruction was not rotated, rotate it about x"
         )
+    check_memory(path, stored.shape, 4)
     try:
         volume = np.array(stored, dtype=np.float32, order="C")
     except MemoryError as error:
-        raise MemoryError(_too_large(path, stored.shape)) from error
+        raise MemoryError(too_large(path, stored.shape)) from error
     # Slice by slice: a mask of the whole would take a quarter more memory.
     bad = sum(s.size - np.count_nonzero(np.isfinite(s)) for s in volume)
     if bad:
@@ -76,9 +88,15 @@ def read_tomogram(
 
 
 def read_geometry(
-    path: Path, voxel_size: float | None = None
+    path: Path,
+    voxel_size: float | None = None,
+    *,
+    may_be_stack: bool = False,
+    may_be_sparse: bool = False,
 ) -> tuple[tuple[int, int, int], float, list[str]]:
     """Return a volume's shape (z, y, x), voxel size [Å] and warnings, not its voxels.
+
+    Arguments as for `read_tomogram`, so that both take and refuse the same.
 
     Raises
     ------
@@ -88,10 +106,10 @@ def read_geometry(
         If it cannot be read, is not 3-D, or its voxel size cannot be believed.
     """
     if path.is_dir() and ome_zarr.is_zarr(path):
-        array, size, warnings = ome_zarr.open_volume(path, voxel_size)
-        z, y, x = array.shape
-        return (z, y, x), size, warnings
-    stored, size, warnings = _read(path, voxel_size)
+        return ome_zarr.read_geometry(path, voxel_size, may_be_sparse=may_be_sparse)
+    stored, size, warnings = _read(
+        path, voxel_size, may_be_stack=may_be_stack, may_be_sparse=may_be_sparse
+    )
     if stored.ndim != 3:
         raise ValueError(
             f"{path} has shape {stored.shape}; expected a volume with three axes (z, y,"
@@ -119,8 +137,9 @@ def read_mask(
         If its shape is not the tomogram's, or nothing is above 0.
     """
     # Masks often have no voxel size; any number keeps the reader from refusing them.
-    # They are saved without the chunks that are empty.
-    stored, _, _ = _read(path, 1.0, may_be_sparse=True)
+    # They are saved without the chunks that are empty. That they fit the tomogram
+    # says more than what a header calls them.
+    stored, _, _ = _read(path, 1.0, may_be_stack=True, may_be_sparse=True)
     if shape_zyx is not None and stored.shape != tuple(shape_zyx):
         raise ValueError(
             f"mask {path} has shape {stored.shape} (z, y, x); expected the tomogram's,"
@@ -129,7 +148,7 @@ def read_mask(
     try:
         mask: NDArray[np.bool_] = np.asarray(stored > 0)
     except MemoryError as error:
-        raise MemoryError(_too_large(path, stored.shape)) from error
+        raise MemoryError(too_large(path, stored.shape)) from error
     if not mask.any():
         raise ValueError(
             f"mask {path} is 0 everywhere; expected values above 0 where picks are"
@@ -138,37 +157,33 @@ def read_mask(
     return mask
 
 
-def _too_large(path: Path, shape: tuple[int, ...]) -> str:
-    size = math.prod(shape) * 4 / 1e9
-    return (
-        f"{path} has {' x '.join(map(str, shape))} voxels (z, y, x), {size:.3g} GB in"
-        " memory, more than there is; bin it, or find a larger machine"
-    )
-
-
 def _read(
-    path: Path, voxel_size: float | None, *, may_be_sparse: bool = False
+    path: Path,
+    voxel_size: float | None,
+    *,
+    may_be_stack: bool,
+    may_be_sparse: bool,
 ) -> tuple[NDArray[Any], float, list[str]]:
+    """Return what the first reader that knows a file's beginning makes of it."""
     if not path.exists():
         raise FileNotFoundError(f"volume {path} does not exist; mend its path")
-    if not path.is_dir():
-        return _read_file(path, voxel_size, may_be_sparse=may_be_sparse)
-    if not ome_zarr.is_zarr(path):
+    if path.is_dir():
+        if not ome_zarr.is_zarr(path):
+            raise ValueError(
+                f"{path} is a folder without Zarr metadata (zarr.json or .zattrs);"
+                f" expected {READABLE}"
+            )
+        return ome_zarr.read_volume(path, voxel_size, may_be_sparse=may_be_sparse)
+    if not path.is_file():
+        # Opening a pipe would wait for ever.
         raise ValueError(
-            f"{path} is a folder without Zarr metadata (zarr.json or .zattrs);"
-            f" expected {READABLE}"
+            f"{path} is a pipe, a socket or a device; expected {READABLE}, write the"
+            " volume to a file"
         )
-    return ome_zarr.read_volume(path, voxel_size, may_be_sparse=may_be_sparse)
-
-
-def _read_file(
-    path: Path, voxel_size: float | None, *, may_be_sparse: bool
-) -> tuple[NDArray[Any], float, list[str]]:
-    """Return what the first reader that knows the file's beginning makes of it."""
     with path.open("rb") as file:
         raw = file.read(mrc.HEADER_BYTES)
     if raw.startswith(hdf5.MAGIC):
         return hdf5.read_volume(path, voxel_size, may_be_sparse=may_be_sparse)
     if em.is_em(raw) and not mrc.is_mrc(raw):
         return em.read_volume(path, voxel_size)
-    return mrc.read_volume(path, voxel_size)
+    return mrc.read_volume(path, voxel_size, may_be_stack=may_be_stack)

@@ -7,12 +7,16 @@ fill the memory. So every chunk's size and head are looked at before it is decod
 
 from __future__ import annotations
 
+import errno
 import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from zarr.codecs import BloscCodec, BytesCodec, GzipCodec, ZstdCodec
+
+from picker.formats.files import MISSING_CHUNKS
+from picker.formats.zarr_codecs import DAMAGE, HEAD_BYTES, pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,20 +25,24 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
 
+    from picker.formats.zarr_codecs import Pipeline
+
 LONGEST_AXIS = 100_000
 """Most voxels along an axis [voxels]; more is damage, and would fill the memory."""
+LARGEST_CHUNK = 2**30
+"""Of an array that is smaller than its chunks [bytes]."""
 MANY = 1000
 """Missing chunks after which the others are not counted."""
 MOST_CHUNKS = 1_000_000
 """Of an array that may be sparse, whose missing chunks do not end the search."""
-HEAD_BYTES = 18
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+AT_A_TIME = 4
+"""Chunks that are decoded at a time."""
 
 
 def check_chunks(
     array: zarr.Array[Any], folder: Path, *, may_be_sparse: bool = False
-) -> None:
-    """Refuse missing chunks, and those that are truncated or of a wrong size.
+) -> tuple[Pipeline, list[str]]:
+    """Return how chunks are stored, and warnings; refuse what is missing or damaged.
 
     Parameters
     ----------
@@ -44,24 +52,37 @@ def check_chunks(
         Where it lies.
     may_be_sparse
         A missing chunk is one that was not written because it is empty. Zarr allows
-        that, and saves masks so. Of a tomogram it is an error: no part of a
-        reconstruction is the fill value in every voxel, and what an interrupted copy
-        left out would be taken for empty ice.
+        that, and saves masks so. Of a tomogram it is an error unless the user says
+        otherwise: what an interrupted copy left out would be taken for empty ice.
 
     Raises
     ------
     ValueError
-        If a chunk is missing or damaged, or the array is too large to be true.
+        If it holds no numbers or went through an unknown codec, a chunk is missing or
+        damaged, or the array is too large to be true.
     """
     if max(array.shape, default=0) > LONGEST_AXIS:
         raise ValueError(
             f"{folder} announces {array.shape} voxels; expected at most"
             f" {LONGEST_AXIS} along each axis, its metadata are damaged: copy it again"
         )
-    codec = _only_codec(array)
-    decoded = math.prod(array.chunks) * array.dtype.itemsize
     lengths = array.shards or array.chunks
-    counts = [math.ceil(n / m) for n, m in zip(array.shape, lengths, strict=True)]
+    if len(lengths) != array.ndim or min(*lengths, *array.chunks, *array.shape) < 1:
+        raise ValueError(
+            f"{folder} announces chunks of {lengths} for {array.shape} voxels; expected"
+            " 1 or more along each axis, its metadata are damaged: copy it again"
+        )
+    if math.prod(lengths) * array.dtype.itemsize > max(array.nbytes, LARGEST_CHUNK):
+        raise ValueError(
+            f"{folder} announces chunks of {lengths} for {array.shape} voxels; expected"
+            " them to be no larger than the array, its metadata are damaged: copy it"
+            " again, or write it anew with smaller ones"
+        )
+    try:
+        stored = pipeline(array)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{folder} {error}") from error
+    counts = _counts(array)
     if may_be_sparse and math.prod(counts) > MOST_CHUNKS:
         raise ValueError(
             f"{folder} announces {math.prod(counts)} chunks; expected at most"
@@ -69,107 +90,82 @@ def check_chunks(
             " it again"
         )
     missing = 0
-    for file in _chunk_files(array, folder, counts):
+    for index in itertools.product(*map(range, counts)):
+        file = folder / array.metadata.encode_chunk_key(index)
         if not file.is_file():
             missing += 1
             if missing == MANY and not may_be_sparse:
                 break
-        elif problem := _problem(file, codec, decoded):
+        elif problem := _problem(file, stored):
             raise ValueError(f"chunk {file} is damaged: {problem}; copy it again")
-    if missing and not may_be_sparse:
-        more = " or more" if missing == MANY else ""
+    if not missing:
+        return stored, []
+    more = " or more" if missing == MANY and not may_be_sparse else ""
+    told = (
+        f"{folder}: {missing}{more} of {math.prod(counts)} chunks are missing and would"
+        f" read as {array.fill_value}"
+    )
+    if not may_be_sparse:
         raise ValueError(
-            f"{folder}: {missing}{more} of {math.prod(counts)} chunks are missing and"
-            f" would read as {array.fill_value}; copy it again (if they are meant to"
-            " be empty, rewrite it with empty chunks)"
+            f"{told}; copy it again, or if they were left out because they are empty,"
+            f" {MISSING_CHUNKS}"
         )
+    return stored, [f"{told}, as was accepted"]
 
 
-def read_chunks(array: zarr.Array[Any], folder: Path) -> NDArray[Any]:
+def read_chunks(array: zarr.Array[Any], folder: Path, stored: Pipeline) -> NDArray[Any]:
     """Return all voxels of an array whose chunks were checked; missing ones are empty.
 
-    Chunks that are plain numbers are read as they lie on the disk: in less than half of
-    zarr's time, and without keeping other threads from their work meanwhile.
+    No chunk decodes to more than the array announces, and plain numbers are read in
+    less than half of zarr's time.
     """
-    plain = BytesCodec(endian="little")
-    if _only_codec(array) != "none" or array.serializer != plain:
-        return np.asarray(array[...])
     volume = np.empty(array.shape, array.dtype)
-    counts = [math.ceil(n / m) for n, m in zip(array.shape, array.chunks, strict=True)]
-    for index in itertools.product(*map(range, counts)):
+    fill = array.fill_value if array.fill_value is not None else 0
+    lengths = stored.shape
+
+    def read(index: tuple[int, ...]) -> None:
         place = tuple(
             slice(i * edge, min((i + 1) * edge, size))
-            for i, edge, size in zip(index, array.chunks, array.shape, strict=True)
+            for i, edge, size in zip(index, lengths, array.shape, strict=True)
         )
         file = folder / array.metadata.encode_chunk_key(index)
         if not file.is_file():
-            volume[place] = array.fill_value
-            continue
-        chunk = np.frombuffer(file.read_bytes(), array.dtype).reshape(array.chunks)
+            volume[place] = fill
+            return
+        try:
+            chunk = stored.decoded(file.read_bytes(), fill)
+        except (*DAMAGE, OSError) as error:
+            # Decoders raise it without a number; with one it is the disk's.
+            if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+                raise
+            raise ValueError(
+                f"chunk {file} cannot be decoded: {error}; copy it again"
+            ) from error
         volume[place] = chunk[tuple(slice(0, p.stop - p.start) for p in place)]
+
+    indices: Iterator[tuple[int, ...]] = itertools.product(*map(range, _counts(array)))
+    if stored.compressor == "none":
+        for index in indices:
+            read(index)
+    else:
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            for _ in pool.map(read, indices):
+                pass
     return volume
 
 
-def _chunk_files(
-    array: zarr.Array[Any], folder: Path, counts: list[int]
-) -> Iterator[Path]:
-    """Yield the file of each chunk, or of each shard where chunks are packed."""
-    for index in itertools.product(*map(range, counts)):
-        yield folder / array.metadata.encode_chunk_key(index)
+def _counts(array: zarr.Array[Any]) -> list[int]:
+    """Return the number of files along each axis."""
+    lengths = array.shards or array.chunks
+    return [math.ceil(n / m) for n, m in zip(array.shape, lengths, strict=True)]
 
 
-def _only_codec(array: zarr.Array[Any]) -> str:
-    """Return what a file's bytes went through: none, a codec's name, or other."""
-    if array.shards is not None or array.filters or len(array.compressors) > 1:
-        return "other"
-    if not array.compressors:
-        return "none"
-    (codec,) = array.compressors
-    kinds = ((BloscCodec, "blosc"), (ZstdCodec, "zstd"), (GzipCodec, "gzip"))
-    named: str = getattr(codec, "codec_id", "other")
-    return next((name for kind, name in kinds if isinstance(codec, kind)), named)
-
-
-def _problem(file: Path, codec: str, decoded: int) -> str:
-    """Return what is wrong with a chunk of so many decoded bytes, or nothing.
-
-    Source: C-Blosc, README_CHUNK_FORMAT.rst; RFC 1952, gzip; RFC 8878, Zstandard;
-    numcodecs, lz4, which puts the size before LZ4's own bytes.
-    """
+def _problem(file: Path, stored: Pipeline) -> str:
+    """Return what is wrong with a chunk at first sight, or nothing."""
     size = file.stat().st_size
-    if codec == "none":
-        return (
-            "" if size == decoded else f"expected {decoded} bytes, the file has {size}"
-        )
+    if stored.compressor in ("none", "shards"):
+        return stored.problem(b"", b"", size)
     with file.open("rb") as chunk:
         head = chunk.read(HEAD_BYTES)
-        chunk.seek(max(size - 4, 0))
-        tail = chunk.read(4)
-    content: int | None = None
-    if codec == "blosc":
-        announced = int.from_bytes(head[12:16], "little")
-        if size < 16 or announced != size:
-            return f"it announces {announced} bytes, the file has {size}"
-        content = int.from_bytes(head[4:8], "little")
-    elif codec == "gzip":
-        content = int.from_bytes(tail, "little")
-    elif codec == "lz4":
-        content = int.from_bytes(head[:4], "little")
-    elif codec == "zstd":
-        content = _zstd_content(head)
-    if content is not None and content != decoded:
-        return f"it announces {content} decoded bytes, expected {decoded}"
-    return ""
-
-
-def _zstd_content(head: bytes) -> int | None:
-    """Return the decoded size that a Zstandard frame announces, None if it does not."""
-    if len(head) < HEAD_BYTES or head[:4] != ZSTD_MAGIC:
-        return None
-    flag, is_single, dictionary = head[4] >> 6, head[4] >> 5 & 1, head[4] & 3
-    start = 5 + (1 - is_single) + (0, 1, 2, 4)[dictionary]
-    length = (is_single, 2, 4, 8)[flag]
-    if length == 0:
-        return None
-    # Two bytes count from 256, as one would do for less.
-    return int.from_bytes(head[start : start + length], "little") + 256 * (flag == 1)
+        chunk.seek(max(size - 8, 0))
+        return stored.problem(head, chunk.read(8), size)

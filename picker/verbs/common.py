@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
+    from picker.config import TomogramRow
+
 logger = logging.getLogger("picker")
 
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -137,6 +139,52 @@ def stop_if_disk_is_full(error: Exception) -> None:
     """Raise the error again if every other tomogram would meet it too."""
     if isinstance(error, OSError) and error.errno in DISK_IS_FULL:
         raise error
+
+
+def told_failure(name: object, path: Path, error: Exception) -> str:
+    """Return why one tomogram failed, which is logged, an unknown kind with its trace.
+
+    Raises
+    ------
+    Exception
+        The error itself if every other tomogram would meet it too: the disk is full or
+        the work was asked to stop.
+    """
+    if isinstance(error, Interrupted):
+        raise error
+    stop_if_disk_is_full(error)
+    text = str(error) or f"{path}: the memory is too small for it"
+    known = isinstance(error, (ValueError, OSError, MemoryError))
+    if not known:
+        text = (
+            f"{path}: unexpected {type(error).__name__} ({error}), a fault of this"
+            " program; its log has the trace, please report it"
+        )
+    logger.error("%s cannot be used: %s", name, text, exc_info=not known)
+    return text
+
+
+def add_leave(parser: argparse.ArgumentParser) -> None:
+    """Add the options by which doubtful volumes are read all the same."""
+    parser.add_argument(
+        "--missing-chunks",
+        choices=("error", "fill"),
+        default="error",
+        help="of Zarr and HDF5 volumes: refuse, or read as their fill value; error",
+    )
+    parser.add_argument(
+        "--stacks-are-volumes",
+        action="store_true",
+        help="read MRC files that their header or name calls stacks of images",
+    )
+
+
+def leave(given: argparse.Namespace | TomogramRow) -> dict[str, bool]:
+    """Return what the readers of volumes are to accept, as their arguments."""
+    return {
+        "may_be_stack": given.stacks_are_volumes,
+        "may_be_sparse": given.missing_chunks == "fill",
+    }
 
 
 def read_section(paths: Iterable[Path], section: str, kind: type[Section]) -> Section:

@@ -40,6 +40,7 @@ from picker.formats.text import READABLE, listed
 from picker.formats.tomograms_star import read_tilt_series
 from picker.formats.volume import read_geometry
 from picker.picks import Picks, concatenate, picks_from_arrays
+from picker.verbs.common import add_leave, leave
 from picker.verbs.export import with_tilt_series
 from picker.whole import written_whole
 
@@ -75,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, required=True, help="file or folder to write")
     add("--tomogram", type=Path, help="volume; its voxel size and shape are read")
     add("--voxel-size", type=float, metavar="Å", help="overrides the volume's own")
+    add_leave(parser)
     add("--shape", type=int, nargs=3, metavar=("Z", "Y", "X"), help="in voxels")
     add(
         "--name",
@@ -206,7 +208,9 @@ def _geometry(
     """Return the tomogram's shape (z, y, x) and voxel size [Å]."""
     voxel_size = _positive("--voxel-size", arguments.voxel_size)
     if arguments.tomogram:
-        shape, voxel_size, warnings = read_geometry(arguments.tomogram, voxel_size)
+        shape, voxel_size, warnings = read_geometry(
+            arguments.tomogram, voxel_size, **leave(arguments)
+        )
         for warning in warnings:
             logger.warning("warning: %s", warning)
         if arguments.shape and tuple(arguments.shape) != shape:

@@ -28,9 +28,12 @@ from picker.predict import Predictor
 from picker.preprocess import preprocess_volume
 from picker.select import select_picks
 from picker.verbs.common import (
+    add_leave,
     add_settings,
+    leave,
     read_manifests,
     read_section,
+    told_failure,
     write_text,
 )
 from picker.verbs.model_card import ModelCard, read_model
@@ -59,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--voxel-size", type=float, help="overrides the files' voxel size [Å]"
     )
+    add_leave(parser)
     parser.add_argument(
         "--thresholds", type=Path, help="thresholds.json; default: beside the model"
     )
@@ -121,15 +125,9 @@ def _predict_files(
     thresholds = _thresholds(arguments.thresholds, arguments.model, card)
     picking = read_section(arguments.settings, "pick", PickSettings)
     bad: list[str] = []
-    for path, target in _targets(arguments.tomograms, arguments.output).items():
-        try:
-            volume, voxel_size, region = _prepared(path, arguments.voxel_size, card)
-        except (ValueError, OSError, MemoryError) as error:
-            if len(arguments.tomograms) == 1:
-                raise
-            logger.error("%s cannot be used: %s", path, error)
-            bad.append(f"{path}: {error}")
-            continue
+
+    def predict(path: Path, target: Path) -> None:
+        volume, voxel_size, region = _prepared(path, arguments, card)
         candidates = predictor.candidates(volume, voxel_size)
         picks = select_picks(
             candidates,
@@ -142,6 +140,14 @@ def _predict_files(
         )
         write_picks(target, picks, {"tomogram": path.name})
         logger.info("%s: %d picks in %s", path, len(picks), target)
+
+    for path, target in _targets(arguments.tomograms, arguments.output).items():
+        try:
+            predict(path, target)
+        except Exception as error:
+            if len(arguments.tomograms) == 1:
+                raise
+            bad.append(f"{path}: {told_failure(path, path, error)}")
     if bad:
         raise ValueError(
             f"{len(bad)} of {len(arguments.tomograms)} tomograms cannot be used, the"
@@ -166,14 +172,16 @@ def _targets(tomograms: list[Path], output: Path) -> dict[Path, Path]:
 
 
 def _prepared(
-    path: Path, given: float | None, card: ModelCard
+    path: Path, arguments: argparse.Namespace, card: ModelCard
 ) -> tuple[NDArray[np.float16], float, NDArray[np.bool_] | None]:
     """Return a volume as the model was trained on, its voxel size [Å], what counts.
 
     In float16, as the pipeline stores it. The volume as it came is gone on return, so
     that only one is in memory.
     """
-    tomogram, warnings = read_tomogram(path, path.stem, given)
+    tomogram, warnings = read_tomogram(
+        path, path.stem, arguments.voxel_size, **leave(arguments)
+    )
     warnings += _voxel_size_warning(tomogram, card)
     region, said = allowed_region(tomogram.volume, tomogram.voxel_size, card.preprocess)
     warnings += said

@@ -15,7 +15,7 @@ import numpy as np
 from picker.formats.ome_zarr import read_attributes, read_volume
 from picker.formats.star import read_comments, read_picks, write_picks
 from picker.picks import score_histogram
-from picker.verbs.common import Entry, Manifest, fingerprint
+from picker.verbs.common import Entry, Manifest, fingerprint, told_failure
 from picker.verbs.model_card import model_fingerprint
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def predict_shard(
     """Write the candidates of every usable tomogram of a shard and return its manifest.
 
     The next tomograms are read and the last one written while one is computed. One
-    that cannot be read is recorded and the others go on; what cannot be computed or
-    written is no tomogram's fault and fails the job.
+    that cannot be used is recorded and the others go on; what the device cannot
+    compute or the disk not take is no tomogram's fault and fails the job.
 
     Parameters
     ----------
@@ -88,14 +88,22 @@ def predict_shard(
             except DeviceError:
                 raise
             except Exception as error:
-                logger.error("%s cannot be read: %s", task.entry.tomogram, error)
-                done.append(task.entry.failed(task.path, _explained(task, error)))
+                told = told_failure(task.entry.tomogram, task.entry.volume, error)
+                done.append(task.entry.failed(task.path, _explained(task, told)))
                 continue
             started = time.monotonic()
             candidates = given.candidates
             if candidates is None:
                 assert given.volume is not None
-                candidates = predictor.candidates(given.volume, given.voxel_size)
+                try:
+                    candidates = predictor.candidates(given.volume, given.voxel_size)
+                except RuntimeError:
+                    # Of the device, which has no better luck with the others.
+                    raise
+                except Exception as error:
+                    told = told_failure(task.entry.tomogram, task.entry.volume, error)
+                    done.append(task.entry.failed(task.path, ValueError(told)))
+                    continue
                 if writing:
                     writing.result()
                 writing = writer.submit(
@@ -179,9 +187,9 @@ def _read(task: Task, model_key: str, settings: PredictSettings) -> Given:
     return Given(key=key, volume=volume, voxel_size=voxel_size)
 
 
-def _explained(task: Task, error: Exception) -> ValueError:
+def _explained(task: Task, told: str) -> ValueError:
     return ValueError(
-        f"preprocessed volume {task.entry.volume} cannot be read: {error}; run again,"
+        f"preprocessed volume {task.entry.volume} cannot be read: {told}; run again,"
         " and if that does not help delete it, so that it is made anew"
     )
 

@@ -10,6 +10,7 @@ Jobs that fill the same folders know of each other if their manifests lie in one
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from picker import __version__
 from picker.claim import claimed
 from picker.config import Particle, PreprocessSettings, TomogramRow
 from picker.exclude import allowed_region
-from picker.formats.ome_zarr import read_attributes, write_volume
+from picker.formats.ome_zarr import open_volume, read_attributes, write_volume
 from picker.formats.picks_file import read_given_picks
 from picker.formats.star import write_picks
 from picker.formats.table import read_table
@@ -34,9 +35,10 @@ from picker.verbs.common import (
     Entry,
     add_settings,
     fingerprint,
+    leave,
     read_particles,
     read_section,
-    stop_if_disk_is_full,
+    told_failure,
     write_manifest,
 )
 
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
     from picker.tomogram import Tomogram
 
 logger = logging.getLogger("picker")
+
+NOT_IN_KEY = {"split", "tilt_pixel_size", "missing_chunks", "stacks_are_volumes"}
+"""Of a row: what changes no result, or only makes one where there was none."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,17 +93,16 @@ def _preprocess_all(
         mask = masks / f"{row.tomogram}.zarr"
         try:
             entry = _preprocess(row, volume, labels, mask, particles, settings)
-        except (ValueError, OSError, MemoryError) as error:
-            stop_if_disk_is_full(error)
+        except Exception as error:
             # Recorded, not hidden: `finish` ends the run with this text.
-            logger.error("%s cannot be used: %s", row.tomogram, error)
+            told = told_failure(row.tomogram, row.path, error)
             entry = Entry(
                 tomogram=row.tomogram,
                 split=row.split,
                 path=volume,
                 volume=volume,
                 stamps=_stamps(row),
-                error=str(error) or f"{row.path}: the memory is too small for it",
+                error=told,
                 # A file server that did not answer may do so next time, and memory
                 # may be free.
                 retry=isinstance(error, (OSError, MemoryError)),
@@ -138,7 +142,9 @@ def _preprocess(
                 "fingerprint": key,
             }
         )
-    tomogram, warnings = read_tomogram(row.path, row.tomogram, row.voxel_size)
+    tomogram, warnings = read_tomogram(
+        row.path, row.tomogram, row.voxel_size, **leave(row)
+    )
     if row.called:
         warnings.append(f"tomogram {row.called!r} is called {row.tomogram} here")
     picks = None
@@ -238,7 +244,7 @@ def _key(
     )
     return fingerprint(
         __version__,
-        row.model_dump_json(exclude={"split", *names}),
+        row.model_dump_json(exclude={*NOT_IN_KEY, *names}),
         settings.key(),
         to_picks if row.picks else "",
         *(_stamp(file) for file in files),
@@ -248,7 +254,12 @@ def _key(
 def _stamps(row: TomogramRow) -> dict[str, tuple[int, int]]:
     """Return the stamps of the files there are that a tomogram is read from."""
     files = [row.path, *row.picks, *([row.mask] if row.mask else [])]
-    return {str(file): file_stamp(file) for file in files if file.exists()}
+    stamps = {}
+    for file in files:
+        # A folder may be there and not open to us.
+        with contextlib.suppress(OSError):
+            stamps[str(file)] = file_stamp(file)
+    return stamps
 
 
 def _finished_entry(
@@ -267,11 +278,14 @@ def _finished_entry(
 
 
 def _is_made_of(volume: Path, key: str) -> bool:
-    """Return whether a volume of ours was made from this input and these settings."""
+    """Return whether a volume of ours was made from this input, and is whole."""
     try:
-        return bool(read_attributes(volume).get("fingerprint") == key)
+        if read_attributes(volume).get("fingerprint") != key:
+            return False
+        open_volume(volume)
     except (ValueError, FileNotFoundError):
         return False
+    return True
 
 
 def _left_out(picks: Picks, tomogram: Tomogram, region: NDArray[np.bool_]) -> list[str]:

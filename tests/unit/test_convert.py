@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mrcfile
 import numpy as np
 import pytest
 
@@ -436,10 +437,34 @@ def test_no_picks_become_no_picks(tmp_path):
 def test_a_volume_larger_than_the_memory_is_one_line(
     tmp_path, coords, capsys, monkeypatch
 ):
-    def read(*_):
+    def read(*_, **__):
         raise MemoryError("a.hdf has 9.72e+03 GB")
 
     monkeypatch.setattr("picker.verbs.convert.read_geometry", read)
     words = (coords, "--to", "picker", "--output", tmp_path / "o.star")
     assert convert(*words, "--tomogram", "a.hdf", geometry=()) == 1
     assert capsys.readouterr().err.endswith("error: a.hdf has 9.72e+03 GB\n")
+
+
+def test_convert_takes_and_refuses_the_volumes_that_predict_does(
+    tmp_path, coords, capsys
+):
+    path = tmp_path / "TS_1.mrc"
+    mrc.write_volume(path, np.zeros((20, 60, 50), np.float32), 10.0)
+    with mrcfile.open(path, "r+") as file:
+        file.set_image_stack()
+    words = (
+        coords,
+        "--to",
+        "picker",
+        "--particle",
+        "a",
+        "--output",
+        tmp_path / "o.star",
+    )
+    more = ("--tomogram", path, "--voxel-size", 10)
+    coords.write_text("30 40 12\n")
+    assert convert(*words, *more, geometry=()) == 1
+    assert "is 20 images and no volume" in capsys.readouterr().err
+    assert convert(*words, *more, "--stacks-are-volumes", geometry=()) == 0
+    assert read_picks(tmp_path / "o.star").position_zyx.tolist() == [[120, 400, 300]]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
+import mrcfile
 import numpy as np
 import pytest
 
 from picker.__main__ import main
 from picker.formats import mrc, star
+from picker.formats.table import read_table
 from picker.formats.volume import read_tomogram
+from picker.interrupt import Interrupted
 from picker.picks import picks_from_arrays
 from picker.verbs.common import read_manifest
 
@@ -181,7 +184,7 @@ def test_picks_beyond_the_last_small_voxel_are_brought_back(manifest, tmp_path):
 def test_a_volume_larger_than_the_memory_fails_alone(manifest, tmp_path, monkeypatch):
     """The others go on, and the next run tries again."""
 
-    def read(path, *_):
+    def read(path, *_, **__):
         if path.name == "a.mrc":
             raise MemoryError("a.mrc is too large")
         return read_tomogram(path, "b")
@@ -192,3 +195,66 @@ def test_a_volume_larger_than_the_memory_fails_alone(manifest, tmp_path, monkeyp
     one, other = read_manifest(tmp_path / "again.json").tomograms
     assert (one.error, one.retry) == ("a.mrc is too large", True)
     assert "tilt_pixel_size" in other.error
+
+
+WORDS = "preprocess --tomograms tomograms.tsv --settings particles.json --volumes v"
+
+
+def test_any_error_of_a_tomogram_is_its_own(manifest, tmp_path, monkeypatch, capsys):
+    def read(path, *_, **__):
+        if path.name == "a.mrc":
+            raise ZeroDivisionError("division by zero")
+        return read_tomogram(path, "b")
+
+    monkeypatch.setattr("picker.verbs.preprocess.read_tomogram", read)
+    words = "--labels m --output again.json"
+    assert main([*WORDS.replace("volumes v", "volumes w").split(), *words.split()]) == 0
+    one, other = read_manifest(tmp_path / "again.json").tomograms
+    told = (
+        "a.mrc: unexpected ZeroDivisionError (division by zero), a fault of this prog"
+    )
+    assert one.error.startswith(told)
+    assert "tilt_pixel_size" in other.error
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_request_to_stop_is_no_error_of_a_tomogram(manifest, tmp_path, monkeypatch):
+    def read(*_, **__):
+        raise Interrupted("stopped by SIGTERM", 15)
+
+    monkeypatch.setattr("picker.verbs.preprocess.read_tomogram", read)
+    words = "--labels m --output again.json"
+    assert (
+        main([*WORDS.replace("volumes v", "volumes w").split(), *words.split()]) == 143
+    )
+    assert not (tmp_path / "again.json").exists()
+
+
+def test_a_volume_that_lost_a_chunk_is_made_anew(manifest, tmp_path):
+    words = [*WORDS.split(), *"--labels l --output manifest.json".split()]
+    chunk = tmp_path / "v" / "a.zarr" / "0" / "c" / "0" / "0" / "0"
+    before, time = chunk.read_bytes(), chunk.stat().st_mtime_ns
+    assert main(words) == 0
+    assert chunk.stat().st_mtime_ns == time
+    chunk.unlink()
+    assert main(words) == 0
+    assert chunk.read_bytes() == before
+
+
+def test_what_a_row_accepts_is_read_and_changes_no_other_result(manifest, tmp_path):
+    with mrcfile.open(tmp_path / "b.mrc", "r+") as file:
+        file.set_image_stack()
+    rows = read_table(tmp_path / "tomograms.tsv")
+    accept = {"stacks_are_volumes": True, "missing_chunks": "fill", "voxel_size": 10.0}
+    words = [*WORDS.replace("tsv", "json").split(), "--labels", "l", "--output", "o"]
+    times = []
+    for update, error in (({}, "16 images and no volume"), (accept, "tilt_pixel_size")):
+        shard = [row.model_copy(update=update).model_dump(mode="json") for row in rows]
+        shard[0]["voxel_size"] = None
+        (tmp_path / "tomograms.json").write_text(json.dumps(shard))
+        assert main(words) == 0
+        one, other = read_manifest(tmp_path / "o").tomograms
+        assert one.error is None
+        assert error in other.error
+        times.append((tmp_path / "v" / "a.zarr").stat().st_mtime_ns)
+    assert times[0] == times[1]

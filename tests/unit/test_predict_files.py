@@ -3,6 +3,7 @@ import tracemalloc
 import mrcfile
 import numpy as np
 import pytest
+import zarr
 
 from picker.__main__ import main
 from picker.config import ModelSettings, Particle, PreprocessSettings
@@ -80,3 +81,44 @@ def test_two_files_of_one_name_are_not_written_as_one(project, capsys):
     assert main(words.split()) == 1
     assert "picks of other/b.mrc would replace" in capsys.readouterr().err
     assert not (project / "found").exists()
+
+
+def test_an_error_that_nobody_thought_of_takes_no_other_down(
+    project, capsys, monkeypatch
+):
+    candidates = Predictor.candidates
+
+    def unlucky(self, volume, voxel_size):
+        if volume[0, 0, 0] == first:
+            raise ZeroDivisionError("division by zero")
+        return candidates(self, volume, voxel_size)
+
+    with mrcfile.open(project / "a.mrc") as file:
+        values = file.data.astype(np.float64).clip(-3, 3)
+    first = np.float16((values[0, 0, 0] - values.mean()) / values.std())
+    monkeypatch.setattr(Predictor, "candidates", unlucky)
+    words = "predict --model model.safetensors a.mrc b.mrc --output found"
+    assert main(words.split()) == 1
+    assert {p.name for p in (project / "found").iterdir()} == {"b.star"}
+    said = capsys.readouterr().err
+    assert "a.mrc: unexpected ZeroDivisionError (division by zero)" in said
+    assert "Traceback" in said
+
+
+def test_a_stack_and_missing_chunks_are_taken_if_the_user_says_so(project, capsys):
+    with mrcfile.open(project / "a.mrc", "r+") as file:
+        file.set_image_stack()
+    words = "predict --model model.safetensors a.mrc --voxel-size 10 --output a.star"
+    assert main(words.split()) == 1
+    assert "is 64 images and no volume" in capsys.readouterr().err
+    assert main([*words.split(), "--stacks-are-volumes"]) == 0
+    assert (project / "a.star").exists()
+    (project / "a.mrc").unlink()
+    array = zarr.create_array("a.mrc", shape=SHAPE, dtype="f4", chunks=(32, 48, 48))
+    array[...] = np.random.default_rng(1).standard_normal(SHAPE)
+    array[:32, :48, :48] = 0  # left out
+    assert main(words.split()) == 1
+    assert "1 of 8 chunks are missing" in capsys.readouterr().err
+    assert main([*words.split(), "--missing-chunks", "fill"]) == 0
+    said = "1 of 8 chunks are missing and would read as 0.0, as was accepted"
+    assert said in capsys.readouterr().err

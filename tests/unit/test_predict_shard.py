@@ -11,6 +11,7 @@ from picker.config import (
 )
 from picker.formats.ome_zarr import write_volume
 from picker.formats.star import read_picks
+from picker.interrupt import Interrupted
 from picker.models import build_model
 from picker.predict import Predictor
 from picker.verbs import predict_shard as module
@@ -77,17 +78,57 @@ def test_one_that_cannot_be_read_is_recorded_and_the_others_go_on(shard):
     assert sum(manifest.histograms["ribosome"]) == sum(counts)
 
 
+def test_one_that_cannot_be_computed_is_recorded_and_the_others_go_on(
+    shard, monkeypatch, caplog
+):
+    candidates = Predictor.candidates
+
+    def unlucky(self, volume, voxel_size):
+        if unlucky.calls == 0:
+            unlucky.calls += 1
+            raise ZeroDivisionError("division by zero")
+        return candidates(self, volume, voxel_size)
+
+    unlucky.calls = 0
+    monkeypatch.setattr(Predictor, "candidates", unlucky)
+    manifest = shard()
+    assert [bool(e.error) for e in manifest.tomograms] == [True, True, False]
+    told = "TS_0.zarr: unexpected ZeroDivisionError (division by zero), a fault of this"
+    assert told in manifest.tomograms[0].error
+    assert "Traceback" in caplog.text
+
+
+def test_a_request_to_stop_is_no_error_of_a_tomogram(shard, monkeypatch):
+    def stopped(*arguments):
+        raise Interrupted("stopped by SIGTERM", 15)
+
+    monkeypatch.setattr(module, "read_volume", stopped)
+    with pytest.raises(Interrupted):
+        shard()
+    monkeypatch.undo()
+    monkeypatch.setattr(Predictor, "candidates", stopped)
+    with pytest.raises(Interrupted):
+        shard()
+
+
+def test_a_chunk_that_is_gone_is_noticed(shard):
+    (shard.folder / "TS_0.zarr" / "0" / "c" / "0" / "0" / "0").unlink()
+    first = shard().tomograms[0]
+    assert "1 of 1 chunks are missing" in first.error
+    assert "delete it, so that it is made anew" in first.error
+
+
 def test_what_is_valid_is_not_computed_again(shard, monkeypatch):
     first = shard()
 
     def forbidden(*arguments):
-        raise AssertionError
+        raise RuntimeError("computed again")
 
     monkeypatch.setattr(Predictor, "candidates", forbidden)
     assert shard() == first
     elsewhere = SETTINGS.model_copy(update={"device": "cuda"})
     assert shard(settings=elsewhere, color="#ffffff") == first
-    with pytest.raises(AssertionError):
+    with pytest.raises(RuntimeError, match="computed again"):
         shard(settings=SETTINGS.model_copy(update={"min_score": 0.1}))
 
 

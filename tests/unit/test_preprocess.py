@@ -397,3 +397,31 @@ def test_a_region_follows_the_volume_to_larger_voxels():
 def test_an_empty_region_is_an_error():
     with pytest.raises(ValueError, match=r"region has no voxel; .* check the mask"):
         preprocess_volume(noise(), 10.0, PLAIN, np.zeros(SHAPE, bool))
+
+
+@pytest.mark.parametrize("exponent", [-130, -126, -60, 60, 120])
+@pytest.mark.parametrize("clip", ["sigma", "percentile", "none"])
+@pytest.mark.parametrize("more", [{}, {"whiten": True}, {"target_voxel_size": 15.0}])
+def test_the_unit_of_the_densities_does_not_matter(exponent, clip, more):
+    """Of 1e-38 one became NaN throughout, without a word."""
+    # Few digits, as numbers near the smallest have few.
+    volume = np.round(noise() * 64).astype(np.float32)
+    settings = PreprocessSettings(clip=clip, **more)
+    expected, _, _ = preprocess_volume(volume, 10.0, settings)
+    scaled = np.ldexp(volume, exponent - 6)
+    before = scaled.copy()
+    found, _, _ = preprocess_volume(scaled, 10.0, settings)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_array_equal(scaled, before)
+
+
+def test_what_float16_does_not_hold_is_an_error():
+    volume = noise((20, 20, 20))
+    region = np.zeros(volume.shape, bool)
+    region[5:15] = True
+    volume[0, 0, 0] = 1e6
+    match = r"values reach .*e\+05 standard deviations, .*set preprocess\.clip: sigma"
+    with pytest.raises(ValueError, match=match):
+        preprocess_volume(volume, 10.0, PreprocessSettings(clip="none"), region)
+    found, _, _ = preprocess_volume(volume, 10.0, PreprocessSettings(), region)
+    assert np.isfinite(found.astype(np.float16)).all()

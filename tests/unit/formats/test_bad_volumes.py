@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from datetime import timedelta
+from pathlib import Path
 
 import mrcfile
 import numcodecs
@@ -207,7 +208,7 @@ def test_a_volume_beyond_the_memory_is_refused(tmp_path):
     """One chunk, whose codec does not say how large it becomes."""
     path = write_store(tmp_path / "a.zarr", codec="bz2")
     change_array(path, shape=[99_999] * 3, chunks=[99_999] * 3)
-    with pytest.raises(ValueError, match="voxels of float32, more than fit into the m"):
+    with pytest.raises(ValueError, match=r"voxels \(z, y, x\), 4e\+06 GB in mem"):
         ome_zarr.read_volume(path)
 
 
@@ -257,7 +258,7 @@ def test_a_disk_that_fails_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch
     def fail(*_):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(zarr.Array, "__getitem__", fail)
+    monkeypatch.setattr(Path, "read_bytes", fail)
     with pytest.raises(OSError, match="Input/output error"):
         ome_zarr.read_volume(path)
 

@@ -1,8 +1,12 @@
+import math
+import zlib
+
 import h5py
 import numpy as np
 import pytest
 
 from picker.formats.volume import read_geometry, read_mask, read_tomogram
+from tests.unit.formats.memory import little_memory
 
 SHAPE = (18, 20, 28)
 
@@ -134,3 +138,135 @@ def test_a_number_format_that_there_is_not_is_damage(tmp_path):
     path.write_bytes(raw.replace(ieee, ieee[:-4] + bytes([127, 0, 1, 0])))
     with pytest.raises(ValueError, match=r"a\.hdf cannot be read as HDF5 \(Insuff"):
         read_tomogram(path, "a")
+
+
+def test_what_was_left_out_on_purpose_can_be_accepted(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("v", SHAPE, np.float32, chunks=(9, 20, 28))
+        dataset[:9] = marked()[:9]
+    match = "if that is meant, set tomograms.missing_chunks: fill .*--missing-chunks f"
+    with pytest.raises(ValueError, match=match):
+        read_tomogram(path, "a", 10.0)
+    tomogram, _ = read_tomogram(path, "a", 10.0, may_be_sparse=True)
+    np.testing.assert_array_equal(tomogram.volume[:9], marked()[:9])
+    assert not tomogram.volume[9:].any()
+    assert read_geometry(path, 10.0, may_be_sparse=True)[0] == SHAPE
+
+
+def elsewhere(tmp_path):
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["v"] = marked()
+        file.create_dataset("MDF/images/0/image", data=marked())
+    return tmp_path / "secret.h5"
+
+
+@pytest.mark.parametrize("place", ["MDF", "MDF/images", "MDF/images/0/image"])
+@pytest.mark.parametrize("is_soft", [False, True])
+def test_links_into_other_files_are_not_followed(tmp_path, place, is_soft):
+    elsewhere(tmp_path)
+    path = tmp_path / "a.hdf"
+    with h5py.File(path, "w") as file:
+        link = h5py.ExternalLink("secret.h5", place)
+        if is_soft:
+            file["door"], link = link, h5py.SoftLink("/door")
+        file[place] = link
+    match = r"a\.hdf: .* lies in another file, .*secret\.h5.*; expected it in the file"
+    with pytest.raises(ValueError, match=match):
+        read_tomogram(path, "a", 10.0)
+
+
+def test_links_within_the_file_are_followed(tmp_path):
+    path = tmp_path / "a.hdf"
+    with h5py.File(path, "w") as file:
+        file["kept/here"] = marked()
+        file["MDF/images/0/image"] = h5py.SoftLink("/kept/here")
+    np.testing.assert_array_equal(read_tomogram(path, "a", 10.0)[0].volume, marked())
+    with h5py.File(path, "w") as file:
+        file["MDF/images"] = h5py.SoftLink("/MDF/images")  # to itself
+    with pytest.raises(ValueError, match="has 0 three-dimensional datasets"):
+        read_tomogram(path, "a", 10.0)
+
+
+def test_voxels_in_other_files_are_refused(tmp_path):
+    (tmp_path / "raw").write_bytes(marked().tobytes())
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        raw = [(str(tmp_path / "raw"), 0, marked().nbytes)]
+        file.create_dataset("v", SHAPE, np.float32, external=raw)
+    match = r"a\.h5: the voxels of /v lie in another file, .*raw"
+    with pytest.raises(ValueError, match=match):
+        read_tomogram(path, "a", 10.0)
+
+
+@pytest.mark.parametrize("is_within", [False, True])
+def test_a_volume_put_together_of_parts_must_lie_in_one_file(tmp_path, is_within):
+    other = elsewhere(tmp_path)
+    path = tmp_path / "a.h5"
+    layout = h5py.VirtualLayout(SHAPE, np.float32)
+    with h5py.File(path, "w") as file:
+        if is_within:
+            file["halves"] = marked().reshape(2, 9, 20, 28)
+            source = h5py.VirtualSource(file["halves"])
+            layout[:9], layout[9:] = source[0], source[1]
+        else:
+            layout[:] = h5py.VirtualSource(other, "v", SHAPE)
+        file.create_virtual_dataset("v", layout)
+    if is_within:
+        found = read_tomogram(path, "a", 10.0)[0].volume
+        np.testing.assert_array_equal(found, marked())
+        return
+    match = r"a\.h5: /v is put together of other files .*secret\.h5"
+    with pytest.raises(ValueError, match=match):
+        read_tomogram(path, "a", 10.0)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"compression": "gzip", "shuffle": True, "fletcher32": True},
+        {"compression": "lzf"},
+        {"fletcher32": True},
+        {"compression": "gzip", "chunks": (18, 20, 30), "maxshape": (None,) * 3},
+    ],
+)
+def test_filters_that_cannot_do_harm_are_read(tmp_path, how):
+    path = write_eman2(tmp_path / "a.hdf", **({"chunks": (9, 9, 9)} | how))
+    np.testing.assert_array_equal(read_tomogram(path, "a")[0].volume, marked())
+
+
+def test_a_few_bytes_do_not_decode_to_more_than_a_chunk(tmp_path):
+    path = tmp_path / "a.h5"
+    large = 2**26
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset(
+            "v", SHAPE, np.float32, chunks=SHAPE, compression="gzip"
+        )
+        dataset.id.write_direct_chunk((0, 0, 0), zlib.compress(b"\0" * large))
+    match = rf"a\.h5: the chunk of /v at .* than its {4 * math.prod(SHAPE)}; it is dam"
+    with little_memory(large // 2), pytest.raises(ValueError, match=match):
+        read_tomogram(path, "a", 10.0)
+
+
+def test_other_filters_are_refused(tmp_path):
+    path = write_eman2(tmp_path / "a.hdf", chunks=(9, 9, 9), scaleoffset=2)
+    match = r"went through the filters number 6; expected deflate, shuffle, fletcher32"
+    with pytest.raises(ValueError, match=match):
+        read_tomogram(path, "a")
+
+
+def test_a_chunk_much_larger_than_the_volume_is_refused(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("v", SHAPE, "f4", chunks=(900,) * 3, maxshape=(None,) * 3)
+    with pytest.raises(ValueError, match=r"has chunks of \(900, 900, 900\) for \(18, "):
+        read_tomogram(path, "a", 10.0, may_be_sparse=True)
+
+
+def test_a_volume_that_no_memory_holds_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("v", (90_000,) * 3, "f4", chunks=(900, 900, 900))
+    match = r"a\.h5 has 90000 x 90000 x 90000 voxels .*2.92e\+06 GB in memory"
+    with pytest.raises(ValueError, match=match):
+        read_tomogram(path, "a", 10.0, may_be_sparse=True)

@@ -1,5 +1,6 @@
 import errno
 import json
+import pickle
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
+from picker.chunks import ChunkCache
 from picker.formats.ome_zarr import (
     is_zarr,
     open_volume,
@@ -15,6 +17,8 @@ from picker.formats.ome_zarr import (
     read_volume,
     write_volume,
 )
+from picker.formats.volume import read_geometry as volume_geometry
+from picker.formats.volume import read_mask, read_tomogram
 
 SHAPE = (18, 20, 28)
 CHUNKS = (9, 10, 14)
@@ -45,7 +49,7 @@ def store(
         "0",
         shape=volume.shape,
         dtype=volume.dtype,
-        chunks=CHUNKS if volume.ndim == 3 else (1, *CHUNKS),
+        chunks=(1,) * (volume.ndim - 3) + CHUNKS,
         compressors=codec,
         **keywords,
     )
@@ -266,6 +270,91 @@ def test_four_axes_are_refused_unless_the_first_has_length_one(tmp_path):
         open_volume(path)
     with pytest.raises(ValueError, match="is a Zarr array of shape"):
         open_volume(path / "0", 10.0)
+
+
+@pytest.mark.parametrize(
+    ("axes", "scale"), [("czyx", (1, 10, 10, 10)), ("tczyx", (1, 1, 10, 10, 10))]
+)
+def test_an_image_with_one_channel_has_the_geometry_of_its_volume(
+    tmp_path, axes, scale
+):
+    volume = marked().reshape((1,) * (len(axes) - 3) + SHAPE)
+    path = tmp_path / "a.zarr"
+    store(path, axes=axes, volume=volume, scale=scale, version=3)
+    assert volume_geometry(path) == (SHAPE, 10.0, [])
+    np.testing.assert_array_equal(read_volume(path)[0], marked())
+    two = np.concatenate([volume, volume])
+    store(path, axes=axes, volume=two, scale=scale, version=3)
+    for reader in (volume_geometry, lambda path: read_tomogram(path, "a")):
+        with pytest.raises(ValueError, match="at most with c and t of length 1 before"):
+            reader(path)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_the_only_image_of_a_collection_is_read(tmp_path, version):
+    path = tmp_path / "a.zarr"
+    group = zarr.create_group(path, zarr_format=version)
+    layout = {"bioformats2raw.layout": 3}
+    group.attrs.update(
+        layout if version == 2 else {"ome": {"version": "0.5", **layout}}
+    )
+    group.create_group("OME")
+    store(path / "0", version)
+    np.testing.assert_array_equal(read_volume(path)[0], marked())
+    assert volume_geometry(path)[:2] == (SHAPE, 10.012)
+    store(path / "1", version)
+    store(path / "10", version)
+    match = rf"a\.zarr is a collection of 3 images, .*\(0, 1, 10\).*such as {path}/0$"
+    for reader in (volume_geometry, read_volume):
+        with pytest.raises(ValueError, match=match):
+            reader(path)
+    np.testing.assert_array_equal(read_volume(path / "1")[0], marked())
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_chunks_left_out_are_the_fill_value_if_the_user_says_so(tmp_path, version):
+    volume = marked()
+    volume[:9, :10, :14] = 0
+    path = store(tmp_path / "a.zarr", version, volume=volume, fill_value=0)
+    match = (
+        "1 of 8 chunks are missing and would read as 0.0; copy it again, or if they"
+        r" were left .* set tomograms\.missing_chunks: fill .*--missing-chunks fill"
+    )
+    for reader in (volume_geometry, lambda path: read_tomogram(path, "a")):
+        with pytest.raises(ValueError, match=match):
+            reader(path)
+    tomogram, (warning,) = read_tomogram(path, "a", may_be_sparse=True)
+    np.testing.assert_array_equal(tomogram.volume, volume)
+    assert "1 of 8 chunks are missing and would read as 0.0, as was acc" in warning
+    assert volume_geometry(path, may_be_sparse=True)[0] == SHAPE
+
+
+def test_a_chunk_of_our_own_that_is_missing_is_damage_even_of_a_mask(tmp_path):
+    mask = np.zeros((100, 70, 40), np.uint8)
+    mask[3, 5, 7] = 1
+    path = tmp_path / "mask.zarr"
+    write_volume(path, mask, 10.0, {}, "zstd")
+    assert np.argwhere(read_mask(path)).tolist() == [[3, 5, 7]]
+    files = chunk_files(path)
+    assert len(files) == 4
+    files[2].unlink()
+    with pytest.raises(ValueError, match="1 of 4 chunks are missing"):
+        read_mask(path)
+
+
+def test_a_chunk_that_goes_while_a_volume_is_open_does_not_read_as_zeros(tmp_path):
+    path = tmp_path / "a.zarr"
+    volume = np.ones((100, 70, 40), np.float16)
+    write_volume(path, volume, 10.0, {})
+    lazy, _, _ = open_volume(path)
+    lazy = pickle.loads(pickle.dumps(lazy))  # as loading processes get it
+    chunk_files(path)[2].unlink()
+    assert lazy[:64].all()
+    match = r"chunk .*a\.zarr/0/c/1/0/0 is missing, which was there"
+    with pytest.raises(ValueError, match=match):
+        lazy[60:70, :5, :5]
+    with pytest.raises(ValueError, match=match):
+        ChunkCache(2**20).box(lazy, np.array([60, 0, 0]), (8, 8, 8))
 
 
 @pytest.mark.parametrize("version", [2, 3])

@@ -54,6 +54,8 @@ def test_rows(folder):
         "outside": "drop_few",
         "contours": None,
         "called": None,
+        "missing_chunks": "error",
+        "stacks_are_volumes": False,
     }
     assert second.path == folder / "b.mrc"
     assert (second.picks, second.voxel_size, second.mask) == ((), None, None)
@@ -221,3 +223,16 @@ def test_planning_loads_nothing_heavy():
     )
     root = Path(__file__).parents[3]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+
+def test_what_the_settings_accept_holds_for_every_row(folder):
+    write(folder, "01\ta.mrc\tpredict\t\t13.48\n02\tb.mrc\tpredict\n")
+    rows = tomogram_rows(config())
+    assert [r.voxel_size for r in rows] == [13.48, None]
+    assert {(r.missing_chunks, r.stacks_are_volumes) for r in rows} == {
+        ("error", False)
+    }
+    accept = {"missing_chunks": "fill", "stacks_are_volumes": True}
+    rows = tomogram_rows(config(voxel_size=10, **accept))
+    assert [r.voxel_size for r in rows] == [13.48, 10]
+    assert {(r.missing_chunks, r.stacks_are_volumes) for r in rows} == {("fill", True)}

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import zarr
@@ -150,3 +152,22 @@ def test_a_volume_larger_than_the_memory_is_named_with_its_size(tmp_path):
             with pytest.raises(MemoryError, match=message):
                 reader()
     assert read_geometry(path, 10.0)[0] == (60, 9000, 9000)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.mrc")
+    for reader in (read_geometry, read_mask, lambda path: read_tomogram(path, "a")):
+        with pytest.raises(ValueError, match=r"a\.mrc is a pipe, a socket or a device"):
+            reader(tmp_path / "a.mrc")
+
+
+@pytest.mark.parametrize("inside", [".zattrs", ".zmetadata", "0/.zarray", "0/0.0.0"])
+def test_a_pipe_in_a_zarr_folder_is_not_waited_for(tmp_path, inside):
+    path = tmp_path / "a.zarr"
+    group = zarr.create_group(path, zarr_format=2)
+    array = group.create_array("0", shape=SHAPE, dtype="f4", chunks=SHAPE)
+    array[...] = marked()
+    (path / inside).unlink(missing_ok=True)
+    os.mkfifo(path / inside)
+    with pytest.raises(ValueError, match=r"is not a file; expected|chunks are missing"):
+        read_tomogram(path, "a", 10.0)
