@@ -18,6 +18,9 @@ from picker.config.base import (
     checked_name,
 )
 
+MISSING = ("nan", "na", "null", "none")
+"""What pandas, which reads STAR files here and elsewhere, takes for no value."""
+
 
 class Particle(Settings):
     """One class of particles."""
@@ -37,6 +40,16 @@ class Particle(Settings):
     """Density map of the particle, light on dark, that phantoms are made from."""
 
     _name = field_validator("name")(checked_name)
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_missing_value(cls, name: str) -> str:
+        if name.lower() in MISSING:
+            raise ValueError(
+                f"no particle can be called {name}: readers of tables take that word"
+                " for a missing value; rename it"
+            )
+        return name
 
 
 class TomogramRow(Settings):

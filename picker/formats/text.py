@@ -6,6 +6,10 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+# The formats' messages take them from here.
+from picker.config.said import cut as cut
+from picker.config.said import shown as shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
@@ -17,8 +21,6 @@ READABLE = (
 )
 LISTED = 5
 """Names that a message lists."""
-SHOWN = 80
-"""Characters of a bad value that a message shows."""
 
 
 def read_text(path: Path, expected: str) -> str:
@@ -82,17 +84,6 @@ def finite(path: Path, where: str, values: Iterable[Any]) -> list[float]:
             )
         numbers.append(number)
     return numbers
-
-
-def cut(value: object) -> str:
-    """Return a text for a message, cut short."""
-    text = str(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-def shown(value: object) -> str:
-    """Return a value for a message, in quotes if it is text, cut short."""
-    return cut(repr(value))
 
 
 def listed(names: Iterable[str]) -> str:
