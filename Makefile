@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, make and git; the rest is installed into .venv.
 # `make PYTHON=/some/python ...` uses that environment instead.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lint unit fuzz workflow slurm soak relion interop bench bench-predict clean
+.PHONY: help setup demo check test lint unit fuzz workflow slurm soak soak-night soak-slurm relion interop bench bench-predict clean
 
 ifndef PYTHON
 PYTHON := $(CURDIR)/.venv/bin/python
@@ -53,7 +53,13 @@ workflow: $(READY) ## the pipeline end to end on small simulated data
 slurm: $(READY) ## a real Slurm on this machine: root, Debian's slurm-wlm and munge
 	$(BIN)/python -m pytest tests/slurm -m slurm
 
-soak: $(READY) ## one pipeline killed 100 times at random; an hour
+soak: $(READY) ## a tiny pipeline killed 100 times at random, half an hour
+	$(BIN)/python -m tests.workflow.soak 100
+
+soak-night: $(READY) ## the same 1,000 times, other ones each night
+	$(BIN)/python -m tests.workflow.soak 1000 --seed $$(date +%Y%m%d)
+
+soak-slurm: $(READY) ## one pipeline in a real Slurm killed 100 times; an hour
 	$(BIN)/python -m tests.slurm.soak 100
 
 relion: $(READY) ## the export against Debian's relion (3.1.3), which must be installed

@@ -8,6 +8,10 @@ min_version("9.0")
 sys.path.insert(0, str(workflow.current_basedir))
 
 
+# Before it is loaded: aliases in it can stand for more than the memory holds.
+include: "workflow/config_files.smk"
+
+
 configfile: "config.yaml"
 
 

@@ -7,15 +7,19 @@ import hashlib
 import json
 import logging
 import pickle
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from picker.config.said import cut, shown
+from picker.config.strict import json_of
 from picker.whole import written_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from io import BufferedReader
     from pathlib import Path
 
@@ -185,17 +189,54 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     ValueError
         If the file is missing, damaged, or not a model of this program.
     """
+    with _opened(path) as file:
+        weights = {name: file.get_tensor(name) for name in file.keys()}
+        return weights, _metadata(path, file)
+
+
+def read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
+    """Return the shape of each of a model file's tensors, and its metadata.
+
+    Nothing that the file claims to hold is loaded.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, damaged, or not a model of this program.
+    """
+    with _opened(path) as file:
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+        return shapes, _metadata(path, file)
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[Any]:
     if not path.is_file():
         raise ValueError(f"model {path} does not exist; train one or mend the path")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = (file.metadata() or {}).get("picker")
-            weights = {name: file.get_tensor(name) for name in file.keys()}
+            yield file
     except SafetensorError as error:
         raise ValueError(
-            f"model {path} cannot be read: expected safetensors, got {error};"
+            f"model {path} cannot be read: expected safetensors, got {cut(error)};"
             " delete it and run again"
         ) from error
-    if metadata is None:
+
+
+def _metadata(path: Path, file: Any) -> dict[str, Any]:
+    text = (file.metadata() or {}).get("picker")
+    if text is None:
         raise ValueError(f"model {path} was not written by this program; train one")
-    return weights, json.loads(metadata)
+    try:
+        metadata = json_of(text)
+    except ValueError as error:
+        raise ValueError(
+            f"model {path} does not say what it is: expected JSON, got {error}; train"
+            " one"
+        ) from error
+    if not isinstance(metadata, dict):
+        raise ValueError(
+            f"model {path} does not say what it is: expected a JSON object, got"
+            f" {shown(metadata)}; train one"
+        )
+    return metadata

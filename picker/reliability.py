@@ -98,9 +98,7 @@ def held_out(thresholds: Mapping[str, Mapping[str, Any]]) -> dict[str, Reliabili
     curves = {
         name: value["reliability"]
         for name, value in thresholds.items()
-        if value.get("source") == "validation"
-        and "reliability" in value  # earlier files have none
-        and value["num_truth"] > 0
+        if value["source"] == "validation" and value["num_truth"] > 0
     }
     return {
         name: Reliability(

@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 from picker import __version__
 from picker.config import Config, explained
+from picker.config.said import printable
 from picker.formats.table import tomogram_rows
 from picker.methods import METHODS
 from picker.shards import forget_untrue_manifests, shards_from_rows
@@ -24,7 +25,7 @@ ROOT = Path(str(workflow.current_basedir)).parent
 try:
     rows = tomogram_rows(settings, check_files=IS_MAIN)
 except (ValueError, FileNotFoundError) as error:
-    raise WorkflowError(str(error))
+    raise WorkflowError(printable(str(error)))
 
 if settings.tomograms.source == "simulate":
     # The truth of phantoms is known; of unlabeled ones `supervised_full` alone reads it.

@@ -32,6 +32,7 @@ from picker.config.picking import (
     PredictSettings,
     ReportSettings,
 )
+from picker.config.said import cut, printable, shown
 from picker.config.tomograms import (
     CopickSettings,
     Particle,
@@ -180,15 +181,27 @@ class Config(Settings):
         return self
 
 
+TOLD = 10
+"""Problems that are told at once."""
+REASON = 1000
+"""Characters of the reason of one."""
+
+
 def explained(error: Any) -> str:
     """Return a pydantic error as lines a user can act on: key, reason, value."""
+    problems = error.errors()
+    if len(problems) > 1:
+        # Without its bad items a list is too short, which is none of its own faults.
+        problems = [p for p in problems if p["type"] != "too_short" or not p["input"]]
     lines = []
-    for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or "config"
-        reason = problem["msg"].removeprefix("Value error, ")
+    for problem in problems[:TOLD]:
+        key = ".".join(cut(part) for part in problem["loc"]) or "config"
+        reason = printable(problem["msg"].removeprefix("Value error, "), REASON)
         if problem["type"] == "extra_forbidden":
             reason = "unknown setting; see config.yaml for those there are"
         got = problem.get("input")
-        shown = "" if isinstance(got, dict | BaseModel) else f" (got {got!r})"
-        lines.append(f"  {key}: {reason}{shown}")
+        told = "" if isinstance(got, dict | BaseModel) else f" (got {shown(got)})"
+        lines.append(f"  {key}: {reason}{told}")
+    if problems[TOLD:]:
+        lines.append(f"  and {len(problems) - TOLD} more")
     return "\n".join(lines)

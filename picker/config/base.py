@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+
+from picker.config.said import printable, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Split = Literal["labeled", "unlabeled", "validation", "test", "predict"]
 SPLITS: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test", "predict")
@@ -57,21 +69,85 @@ def checked_name(name: str) -> str:
     """
     if not NAME_PATTERN.fullmatch(name) or len(name) > 200:
         raise ValueError(
-            f"name {name!r} cannot be used: expected letters, digits, '.', '_' and"
+            f"name {shown(name)} cannot be used: expected letters, digits, '.', '_' and"
             " '-', beginning with a letter or digit, at most 200; rename it"
         )
     return name
 
 
+def checked_path(path: Path) -> None:
+    """Refuse a path that no file system or terminal can bear.
+
+    Raises
+    ------
+    ValueError
+        If a name in it has more than 255 bytes, all of it more than 4,095, or it has
+        control characters.
+    """
+    text = str(path)
+    longest = max((len(part.encode()) for part in path.parts), default=0)
+    if longest > 255 or len(text.encode()) > 4095:
+        raise ValueError(
+            f"a path of {len(text)} characters cannot exist; expected 4095 bytes at"
+            " most, and 255 in each name"
+        )
+    if printable(text) != text or {"\n", "\t"} & set(text):
+        raise ValueError(
+            f"path {shown(text)} has characters that cannot be printed; rename it"
+        )
+
+
+def _each(value: Any) -> Iterable[Any]:
+    """Return what a list or the values of a dict are, or the value itself."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else (value,)
+
+
 class Settings(BaseModel):
-    """A section of config.yaml: unknown keys are errors, values do not change."""
+    """A section of config.yaml: unknown keys are errors, values do not change.
+
+    No number is infinite or nan.
+    """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
     NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset()
     """Fields that change how or where a result is made, or shown, but not the result:
     whoever changes them keeps hours of training and prediction."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _yes_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false, which Python takes for 1 and 0, as numbers.
+
+        YAML reads yes, no, on and off as such.
+        """
+        assert info.field_name is not None
+        takes = cls.model_fields[info.field_name].annotation
+        is_section = isinstance(takes, type) and issubclass(takes, BaseModel)
+        if takes in (bool, bool | None) or is_section:
+            return value
+        if any(isinstance(one, bool) for one in _each(value)):
+            raise ValueError(
+                "expected a number or text, came yes or no (true, false, on, off), as"
+                " which YAML takes these words; text needs quotes"
+            )
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _can_be_used(cls, value: Any) -> Any:
+        for one in _each(value):
+            if isinstance(one, Path):
+                checked_path(one)
+            if isinstance(one, int) and abs(one) >= 2**63:
+                raise ValueError("expected an integer of less than 19 digits")
+        return value
 
     def key(self) -> str:
         """Return what results depend on, as text, to tell whether one still holds."""

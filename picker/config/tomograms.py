@@ -24,6 +24,9 @@ from picker.config.names import with_safe_name
 
 MissingChunks = Literal["error", "fill"]
 
+MISSING = ("nan", "na", "null", "none")
+"""What pandas, which reads STAR files here and elsewhere, takes for no value."""
+
 
 class Particle(Settings):
     """One class of particles."""
@@ -56,6 +59,16 @@ class Particle(Settings):
     def own_name(self) -> str:
         """What other programs call it."""
         return self.called or self.name
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_missing_value(cls, name: str) -> str:
+        if name.lower() in MISSING:
+            raise ValueError(
+                f"no particle can be called {name}: readers of tables take that word"
+                " for a missing value; rename it"
+            )
+        return name
 
 
 class TomogramRow(Settings):

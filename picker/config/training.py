@@ -19,15 +19,21 @@ if TYPE_CHECKING:
     from picker.methods import NetworkName
 
 
+# No network is that large. A file can say anything, and naming layers alone costs time.
+Width = Annotated[int, Field(ge=1, le=4096)]
+Blocks = Annotated[int, Field(ge=1, le=100)]
+Stages = Field(max_length=8)
+
+
 class ModelSettings(Settings):
     """The network; the methods vnet and deepfindet take preset and dropout alone."""
 
     preset: Literal["small", "full"] = "full"
     """full: as published (ResNet-34 widths, about 73 M parameters, unless the method
     has a network of its own); small: trains on a CPU."""
-    widths: tuple[Count, ...] | None = None
+    widths: Annotated[tuple[Width, ...], Stages] | None = None
     """Channels of each encoder stage; null takes the preset's."""
-    blocks: tuple[Count, ...] | None = None
+    blocks: Annotated[tuple[Blocks, ...], Stages] | None = None
     """Residual blocks of each encoder stage; null takes the preset's."""
     stem_pool: bool | None = None
     """Max-pool after the stem, as ResNet does; null takes the preset's."""

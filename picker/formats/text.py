@@ -6,6 +6,10 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+# The formats' messages take them from here.
+from picker.config.said import cut as cut
+from picker.config.said import shown as shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
@@ -19,8 +23,6 @@ LISTED = 5
 """Names that a message lists."""
 MISSING = frozenset({"", "nan", "<na>"})
 """What programs write, in any case, where they have no value."""
-SHOWN = 80
-"""Characters of a bad value that a message shows."""
 
 
 def read_text(path: Path, expected: str) -> str:
@@ -96,17 +98,6 @@ def finite_or_nan(path: Path, where: str, value: object) -> float:
     if value is None or is_missing(str(value)):
         return math.nan
     return finite(path, where, [value])[0]
-
-
-def cut(value: object) -> str:
-    """Return a text for a message, cut short."""
-    text = str(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-def shown(value: object) -> str:
-    """Return a value for a message, in quotes if it is text, cut short."""
-    return cut(repr(value))
 
 
 def listed(names: Iterable[str]) -> str:

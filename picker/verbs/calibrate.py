@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from picker.calibrate import calibrate
 from picker.config import CalibrateSettings, PickSettings
 from picker.formats.star import read_picks
+from picker.formats.thresholds import Calibrated, Thresholds
 from picker.verbs.common import (
     add_settings,
     logger,
-    read_manifests,
     read_particles,
+    read_predicted,
     read_section,
-    write_json,
+    write_text,
 )
 from picker.verbs.region import where_picks_may_be
 
@@ -49,9 +50,11 @@ def run(arguments: argparse.Namespace) -> None:
     Raises
     ------
     ValueError
-        If a tomogram is a test tomogram, or none has labels.
+        If a tomogram is a test tomogram, or none has labels, or several models
+        predicted.
     """
-    given = read_manifests(arguments.manifests)
+    manifests, model = read_predicted(arguments.manifests)
+    given = [entry for manifest in manifests for entry in manifest.tomograms]
     for entry in given:
         if entry.error:  # thresholds from what is left would be other thresholds
             raise ValueError(f"{entry.tomogram} cannot be used: {entry.error}")
@@ -86,10 +89,11 @@ def run(arguments: argparse.Namespace) -> None:
             value.num_truth,
             known[0].split,
         )
-    write_json(
-        arguments.output,
-        {
-            name: {**dataclasses.asdict(value), "source": known[0].split}
+    thresholds = Thresholds(
+        model=model,
+        particles={
+            name: Calibrated(**dataclasses.asdict(value), source=known[0].split)
             for name, value in chosen.items()
         },
     )
+    write_text(arguments.output, thresholds.model_dump_json(indent=1) + "\n")

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from picker.config import Particle, Split, explained
+from picker.config.said import printable
+from picker.config.strict import json_of
 from picker.formats.text import cut
 from picker.interrupt import Interrupted
 from picker.whole import written_whole
@@ -107,6 +109,8 @@ class Manifest(BaseModel):
     tomograms: tuple[Entry, ...]
     histograms: dict[str, tuple[int, ...]] = {}
     """Particle: how many scores fall into each bin, over all tomograms."""
+    model: str = ""
+    """Fingerprint of the model that predicted, to whose scores thresholds belong."""
 
 
 def read_manifests(paths: Iterable[Path]) -> list[Entry]:
@@ -117,6 +121,30 @@ def read_manifests(paths: Iterable[Path]) -> list[Entry]:
 def read_manifest(path: Path) -> Manifest:
     """Return one shard's manifest."""
     return Manifest.model_validate_json(path.read_text())
+
+
+def read_predicted(paths: Iterable[Path]) -> tuple[list[Manifest], str]:
+    """Return the manifests of predicted shards, and their model's fingerprint.
+
+    Raises
+    ------
+    ValueError
+        If they are of several models, or do not say of which.
+    """
+    manifests = {path: read_manifest(path) for path in paths}
+    models = {manifest.model: path for path, manifest in manifests.items()}
+    if "" in models:
+        raise ValueError(
+            f"{models['']} does not say which model predicted; delete it and predict"
+            " again, candidates that are there are kept"
+        )
+    if len(models) > 1:
+        several = ", ".join(f"{path} by {key[:12]}" for key, path in models.items())
+        raise ValueError(
+            f"predicted by several models, whose scores do not compare: {several};"
+            " predict them all with one"
+        )
+    return list(manifests.values()), next(iter(models), "")
 
 
 def write_manifest(path: Path, entries: Iterable[Entry]) -> None:
@@ -198,10 +226,7 @@ def read_section(paths: Iterable[Path], section: str, kind: type[Section]) -> Se
     """
     for path in paths:
         if path.stem == section:
-            try:
-                return TypeAdapter(kind).validate_json(path.read_text())
-            except ValidationError as error:
-                raise ValueError(f"settings {path}:\n{explained(error)}") from error
+            return _validated(path, TypeAdapter(kind))
     return TypeAdapter(kind).validate_python({})
 
 
@@ -209,14 +234,19 @@ def read_particles(paths: Iterable[Path]) -> tuple[Particle, ...]:
     """Return the particles from `particles.json`."""
     for path in paths:
         if path.stem == "particles":
-            return TypeAdapter(tuple[Particle, ...]).validate_json(path.read_text())
+            return _validated(path, TypeAdapter(tuple[Particle, ...]))
     raise ValueError("expected a particles.json among --settings; add it")
 
 
-def read_thresholds(path: Path) -> dict[str, float]:
-    """Return each particle's threshold from the calibration's JSON."""
-    saved = json.loads(path.read_text())
-    return {name: values["threshold"] for name, values in saved.items()}
+def _validated(path: Path, kind: TypeAdapter[Section]) -> Section:
+    text = path.read_text()
+    try:
+        json_of(text)
+        return kind.validate_json(text)
+    except ValidationError as error:
+        raise ValueError(f"settings {path}:\n{explained(error)}") from error
+    except ValueError as error:
+        raise ValueError(f"settings {path} are no JSON: {error}; mend them") from error
 
 
 def add_settings(parser: argparse.ArgumentParser, sections: str) -> None:
@@ -245,16 +275,22 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
     raise Interrupted(f"stopped by {signal.Signals(number).name}", number)
 
 
+class _Printable(logging.Formatter):
+    """Lines that a terminal shows as they are: what files say is among them."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Return the line, its control characters written out."""
+        return printable(super().formatMessage(record))
+
+
 def run_logged(arguments: argparse.Namespace) -> int:
     """Run a verb with progress on the terminal; a user's mistake gives one line."""
     # Of several processes that train as one, the first tells.
     first = os.environ.get("RANK", "0") == "0"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(
-        level=logging.INFO if first else logging.ERROR,
-        format="%(asctime)s %(message)s",
-        datefmt="%H:%M:%S",
-        stream=sys.stderr,
-        force=True,
+        level=logging.INFO if first else logging.ERROR, handlers=[handler], force=True
     )
     logging.captureWarnings(capture=True)
     # An exception rather than an end: what is half written is tidied up.

@@ -6,13 +6,13 @@ precision-recall curves as TSV; the file says which split it is about.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import SPLITS, EvaluateSettings, PickSettings
 from picker.evaluate import curve_rows, curves, metrics, tomogram_rows
 from picker.formats.star import read_picks
+from picker.formats.thresholds import read_thresholds
 from picker.picks import concatenate
 from picker.select import picks_apart
 from picker.verbs.common import (
@@ -20,6 +20,7 @@ from picker.verbs.common import (
     logger,
     read_manifests,
     read_particles,
+    read_predicted,
     read_section,
     write_json,
     write_text,
@@ -64,6 +65,9 @@ def run(arguments: argparse.Namespace) -> None:
     particles = read_particles(arguments.settings)
     settings = read_section(arguments.settings, "evaluate", EvaluateSettings)
     split = arguments.split
+    manifests, model = read_predicted(arguments.candidates)
+    names = [particle.name for particle in particles]
+    thresholds = read_thresholds(arguments.thresholds, model, names)
     known = [
         e
         for e in read_manifests(arguments.picks)
@@ -81,17 +85,17 @@ def run(arguments: argparse.Namespace) -> None:
             particles,
             pick.min_distance_per_radius,
         )
-        for e in read_manifests(arguments.candidates)
+        for manifest in manifests
+        for e in manifest.tomograms
         if e.tomogram in truth
     }
-    saved = json.loads(arguments.thresholds.read_text())
     picks = {e.tomogram: read_picks(e.path) for e in known}
     result = metrics(
         picks,
         truth,
         particles,
         settings,
-        {name: values["threshold"] for name, values in saved.items()},
+        thresholds.lowest,
         split=split,
     )
     write_json(arguments.output, result)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from picker import __version__
-from picker.checkpoint import load_weights, save_model
-from picker.config import ModelSettings, Particle, PreprocessSettings
+from picker.checkpoint import load_weights, read_header, save_model
+from picker.config import ModelSettings, Particle, PreprocessSettings, explained
+from picker.config.base import Positive
+from picker.config.said import cut
+from picker.formats.text import listed
 from picker.methods import METHODS, Method
 from picker.models import build_model
 from picker.verbs.common import fingerprint
@@ -16,7 +20,6 @@ from picker.verbs.common import fingerprint
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
     from torch import nn
 
     from picker.models.network import Network
@@ -25,21 +28,66 @@ if TYPE_CHECKING:
 class ModelCard(BaseModel):
     """What is needed to use a model on a new tomogram."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     version: str = __version__
     stage: str
     method: Method
-    particles: tuple[Particle, ...]
+    particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
     model: ModelSettings
     preprocess: PreprocessSettings
-    training_voxel_size: float
+    training_voxel_size: Positive
     """Voxel size of the labeled tomograms [Å]."""
 
 
 def write_model(path: Path, model: nn.Module, card: ModelCard) -> None:
     """Write weights and card as one safetensors file."""
     save_model(path, model, card.model_dump(mode="json"))
+
+
+def read_card(path: Path) -> ModelCard:
+    """Return what a model file says of itself, once its weights are seen to agree.
+
+    The network is laid out without memory and compared with the file's header: a card
+    can name any width.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, damaged or of another kind, or its weights are not those
+        of the network that it names.
+    """
+    shapes, metadata = read_header(path)
+    try:
+        card = ModelCard.model_validate(metadata)
+    except ValidationError as error:
+        raise ValueError(
+            f"model {path} does not say what it is, expected what this version writes;"
+            f" train one anew:\n{explained(error)}"
+        ) from error
+    names = [particle.name for particle in card.particles]
+    if len(set(names)) < len(names):
+        raise ValueError(f"model {path} has a particle twice: {listed(names)}")
+    with torch.device("meta"):
+        described = _untrained(card).state_dict()
+    expected = {name: tuple(tensor.shape) for name, tensor in described.items()}
+    unlike = [
+        name
+        for name in sorted(expected.keys() | shapes.keys())
+        if expected.get(name) != shapes.get(name)
+    ]
+    if unlike:
+        name = unlike[0]
+        raise ValueError(
+            f"model {path} has other weights than its settings describe: {len(unlike)}"
+            f" of {len(expected)} differ, {cut(name)} for one, expected"
+            f" {expected.get(name, 'none')}, got {shapes.get(name, 'none')}; train one"
+        )
+    return card
+
+
+def _untrained(card: ModelCard) -> Network:
+    return build_model(card.model, len(card.particles), METHODS[card.method].network)
 
 
 def read_model(path: Path, device: torch.device) -> tuple[Network, ModelCard]:
@@ -50,11 +98,9 @@ def read_model(path: Path, device: torch.device) -> tuple[Network, ModelCard]:
     ValueError
         If the file is missing, damaged or of another kind.
     """
-    weights, metadata = load_weights(path)
-    card = ModelCard.model_validate(metadata)
-    network = METHODS[card.method].network
-    model = build_model(card.model, len(card.particles), network)
-    model.load_state_dict(weights)
+    card = read_card(path)
+    model = _untrained(card)
+    model.load_state_dict(load_weights(path)[0])
     return model.to(device).eval(), card
 
 
@@ -66,8 +112,8 @@ def model_fingerprint(path: Path) -> str:
     ValueError
         If the file is missing, damaged or of another kind.
     """
-    weights, metadata = load_weights(path)
-    card = ModelCard.model_validate(metadata)
+    card = read_card(path)
+    weights, _ = load_weights(path)
     return fingerprint(
         card.version,
         card.method,

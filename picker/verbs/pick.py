@@ -6,7 +6,6 @@ One job picks all tomograms, in several processes.
 
 from __future__ import annotations
 
-import json
 import logging
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from picker.claim import claimed
 from picker.config import Particle, PickSettings
 from picker.formats.star import read_comments, read_picks, write_picks
+from picker.formats.thresholds import read_thresholds
 from picker.formats.volume import read_mask
 from picker.reliability import expected, held_out
 from picker.select import select_picks
@@ -24,8 +24,8 @@ from picker.verbs.common import (
     Entry,
     add_settings,
     fingerprint,
-    read_manifests,
     read_particles,
+    read_predicted,
     read_section,
     stop_if_disk_is_full,
     write_manifest,
@@ -79,16 +79,17 @@ def run(arguments: argparse.Namespace) -> None:
 def _pick_all(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "pick", PickSettings)
     particles = read_particles(arguments.settings)
-    saved = json.loads(arguments.thresholds.read_text())
-    thresholds = {name: values["threshold"] for name, values in saved.items()}
-    given = read_manifests(arguments.manifests)
+    manifests, model = read_predicted(arguments.manifests)
+    names = [particle.name for particle in particles]
+    saved = read_thresholds(arguments.thresholds, model, names)
+    given = [entry for manifest in manifests for entry in manifest.tomograms]
     pick = partial(
         _pick,
         folder=arguments.picks,
         particles=particles,
-        thresholds=thresholds,
+        thresholds=saved.lowest,
         settings=settings,
-        known=held_out(saved),
+        known=held_out(saved.model_dump()["particles"]),
     )
     entries = []
     for number, entry in enumerate(_mapped(pick, given, arguments.processes), 1):

@@ -11,7 +11,6 @@ candidates are valid for this model, these settings and this input are left alon
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,8 @@ from picker.claim import claimed
 from picker.config import CalibrateSettings, PickSettings, PredictSettings
 from picker.exclude import allowed_region
 from picker.formats.star import write_picks
+from picker.formats.text import listed
+from picker.formats.thresholds import OtherModelError, read_thresholds
 from picker.formats.volume import read_tomogram
 from picker.machine.device import choose_device
 from picker.predict import Predictor
@@ -36,7 +37,7 @@ from picker.verbs.common import (
     told_failure,
     write_text,
 )
-from picker.verbs.model_card import ModelCard, read_model
+from picker.verbs.model_card import ModelCard, model_fingerprint, read_model
 from picker.verbs.predict_shard import predict_shard
 
 if TYPE_CHECKING:
@@ -122,8 +123,8 @@ def _predict_files(
         If two would be written as one, or, once the others are written, if one or more
         of the volumes cannot be used.
     """
-    thresholds = _thresholds(arguments.thresholds, arguments.model, card)
     picking = read_section(arguments.settings, "pick", PickSettings)
+    thresholds = _thresholds(arguments.thresholds, arguments.model, card, picking)
     bad: list[str] = []
 
     def predict(path: Path, target: Path) -> None:
@@ -193,16 +194,44 @@ def _prepared(
     return volume.astype(np.float16), voxel_size, region
 
 
-def _thresholds(path: Path | None, model: Path, card: ModelCard) -> dict[str, float]:
-    """Return each particle's threshold; 0 where nothing says."""
-    chosen = path or model.with_name("thresholds.json")
-    if not chosen.exists():
-        if path:
-            raise ValueError(f"thresholds {path} do not exist; mend --thresholds")
-        logger.warning("warning: no %s; all candidates are written", chosen)
-        return {p.name: 0.0 for p in card.particles}
-    saved = json.loads(chosen.read_text())
-    return {p.name: saved[p.name]["threshold"] for p in card.particles}
+def _thresholds(
+    given: Path | None, model: Path, card: ModelCard, picking: PickSettings
+) -> dict[str, float]:
+    """Return each particle's threshold; 0 where nothing says.
+
+    The file beside a model may be another's, as beside a burn-in's: then it is passed
+    over aloud. One that a user names must be this model's.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be used, or `pick.thresholds` names an unknown particle.
+    """
+    names = [particle.name for particle in card.particles]
+    if unknown := picking.thresholds.keys() - set(names):
+        raise ValueError(
+            f"pick.thresholds names {listed(sorted(unknown))}; the model knows"
+            f" {listed(names)}"
+        )
+    if not given and picking.thresholds.keys() == set(names):
+        return picking.thresholds
+    chosen = given or model.with_name("thresholds.json")
+    if not given and not chosen.exists():
+        reason = f"no {chosen}"
+    else:
+        try:
+            return read_thresholds(chosen, model_fingerprint(model), names).lowest
+        except OtherModelError as error:
+            if given:
+                raise
+            reason = str(error)
+    everything = listed(name for name in names if name not in picking.thresholds)
+    logger.warning(
+        "warning: %s. All candidates of %s are written; pick.thresholds would cut them",
+        reason,
+        everything,
+    )
+    return dict.fromkeys(names, 0.0)
 
 
 def _voxel_size_warning(tomogram: Tomogram, card: ModelCard) -> list[str]:

@@ -127,7 +127,7 @@ def predict_shard(
         if writing:
             writing.result()
     histograms = {name: tuple(total.tolist()) for name, total in totals.items()}
-    return Manifest(tomograms=tuple(done), histograms=histograms)
+    return Manifest(tomograms=tuple(done), histograms=histograms, model=model_key)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from picker.config import ReportSettings, TomogramsSettings
 from picker.draw import Picture, make_picture
 from picker.formats.ome_zarr import open_volume
 from picker.formats.star import read_picks
+from picker.formats.thresholds import Thresholds, read_thresholds
 from picker.picks import score_histogram
 from picker.reliability import held_out
 from picker.report import (
@@ -31,10 +32,11 @@ from picker.report import (
 from picker.tomogram import Tomogram
 from picker.verbs.common import (
     Entry,
+    Manifest,
     add_settings,
-    read_manifest,
     read_manifests,
     read_particles,
+    read_predicted,
     read_section,
     write_text,
 )
@@ -104,8 +106,16 @@ def run(arguments: argparse.Namespace) -> None:
     tomograms = read_section(arguments.settings, "tomograms", TomogramsSettings)
     simulated = tomograms.source == "simulate"
     entries = read_manifests(arguments.picks)
+    if arguments.thresholds and not arguments.candidates:
+        raise ValueError(
+            "--thresholds needs --candidates, which say whose scores they cut"
+        )
+    manifests, model = read_predicted(arguments.candidates)
+    names = [particle.name for particle in particles]
     thresholds = (
-        json.loads(arguments.thresholds.read_text()) if (arguments.thresholds) else {}
+        read_thresholds(arguments.thresholds, model, names)
+        if arguments.thresholds
+        else Thresholds(model=model, particles={})
     )
     evaluation = {path.stem: path for path in arguments.evaluation}
     data = ReportData(
@@ -114,8 +124,8 @@ def run(arguments: argparse.Namespace) -> None:
         tomograms=[_record(entry, particles) for entry in entries],
         settings={p.stem: _section(p) for p in arguments.settings},
         training={p.stem: training_columns(_rows(p)) for p in arguments.tables},
-        histograms=_histograms(arguments.candidates, particles),
-        thresholds={name: value["threshold"] for name, value in thresholds.items()},
+        histograms=_histograms(manifests, particles),
+        thresholds=thresholds.lowest,
         metrics=(
             json.loads(evaluation["metrics"].read_text())
             if "metrics" in evaluation
@@ -129,7 +139,7 @@ def run(arguments: argparse.Namespace) -> None:
             if "by_tomogram" in evaluation
             else {}
         ),
-        reliability=held_out(thresholds),
+        reliability=held_out(thresholds.model_dump()["particles"]),
         estimate=_rows(arguments.estimate) if arguments.estimate else [],
         label_next=(
             [row["tomogram"] for row in _rows(arguments.label_next)]
@@ -202,12 +212,12 @@ def _costs(
 
 
 def _histograms(
-    manifests: Iterable[Path], particles: Sequence[Particle]
+    manifests: Iterable[Manifest], particles: Sequence[Particle]
 ) -> dict[str, NDArray[np.int64]]:
     """Return each class's score histogram, summed over shards."""
     total = {p.name: score_histogram(np.zeros(0)) for p in particles}
-    for path in manifests:
-        for name, counts in read_manifest(path).histograms.items():
+    for manifest in manifests:
+        for name, counts in manifest.histograms.items():
             total[name] += np.array(counts, np.int64)
     return total
 

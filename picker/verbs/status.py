@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.claim import claim_path, is_alive, owner_of
+from picker.config.said import printable
 from picker.verbs.common import read_manifest
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
             " with --results"
         )
     plan = json.loads((results / "run.json").read_text())
-    sys.stdout.writelines(f"{line}\n" for line in _lines(results, plan))
+    sys.stdout.writelines(f"{printable(line)}\n" for line in _lines(results, plan))
 
 
 def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from picker.predict import Predictor
 from picker.teacher import PseudoPicks
 from picker.tomogram import index_from_position
 from picker.verbs.common import fingerprint
-from picker.verbs.model_card import ModelCard, model_fingerprint
+from picker.verbs.model_card import model_fingerprint, read_card
 from picker.verbs.region import where_picks_may_be
 
 if TYPE_CHECKING:
@@ -184,8 +184,8 @@ def begin_from(
     """
     if path is None:
         return ""
-    weights, metadata = load_weights(path)
-    card = ModelCard.model_validate(metadata)
+    card = read_card(path)
+    weights, _ = load_weights(path)
     try:
         shared = take_over(
             model,

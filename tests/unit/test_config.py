@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 import yaml
@@ -28,6 +28,11 @@ from picker.config import (
     tomogram_name,
     tomogram_of_file,
 )
+from picker.formats.star import read_picks, write_picks
+from picker.picks import picks_from_arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "config.yaml"
@@ -394,3 +399,136 @@ def test_particles_without_a_color_get_each_its_own() -> None:
     assert len(set(colors)) == 6
     many = [{"name": f"p{i}", "radius": 50} for i in range(30)]
     assert len(Config.model_validate({"particles": many}).particles) == 30
+
+
+BAD_NUMBERS = (True, False, float("inf"), float("-inf"), float("nan"))
+
+
+def repeated(count: int) -> Callable[[Any], Any]:
+    return lambda number: [number] * count
+
+
+def numbers_of(model: type[BaseModel]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+    """Yield each setting that is a number or holds some, and how a number is given."""
+
+    def is_number(kind: Any) -> bool:
+        return isinstance(kind, dict) and kind.get("type") in ("number", "integer")
+
+    for key, setting in model.model_json_schema()["properties"].items():
+        for kind in setting.get("anyOf", [setting]):
+            places = kind.get("prefixItems", [kind.get("items")])
+            if is_number(kind):
+                yield key, lambda number: number
+            elif is_number(places[0]):
+                yield key, repeated(len(places))
+            elif is_number(kind.get("additionalProperties")):
+                yield key, lambda number: {"a": number}
+
+
+@pytest.mark.parametrize("model", [*all_models(), Particle, TomogramRow])
+def test_no_number_is_infinite_nan_or_yes(model: type[Settings]) -> None:
+    for key, given in numbers_of(model):
+        for bad in BAD_NUMBERS:
+            with pytest.raises(ValidationError) as caught:
+                model.model_validate({key: given(bad)})
+            said = explained(caught.value).splitlines()
+            assert any(line.startswith(f"  {key}") for line in said), (key, bad, said)
+
+
+def test_numbers_of_all_kinds_are_looked_at() -> None:
+    found = {
+        f"{model.__name__}.{key}"
+        for model in [*all_models(), Particle, TomogramRow]
+        for key, *_ in numbers_of(model)
+    }
+    assert found >= {
+        "Particle.radius",
+        "BurnInSettings.learning_rate",
+        "TrainSettings.seed",
+        "TrainSettings.patch_zyx",
+        "PickSettings.thresholds",
+        "TomogramRow.slab_z_low",
+        "BenchmarkSettings.seeds",
+        "SimulateSettings.snr",
+    }
+
+
+def test_a_word_that_yaml_takes_for_yes_is_explained() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Config.model_validate(yaml.safe_load("particles: [{name: no, radius: yes}]"))
+    assert explained(caught.value).splitlines() == [
+        f"  particles.0.{key}: expected a number or text, came yes or no (true, false,"
+        f" on, off), as which YAML takes these words; text needs quotes (got {value})"
+        for key, value in (("name", False), ("radius", True))
+    ]
+    assert config_of(predict={"flips": False}, model={"stem_pool": True})
+
+
+@pytest.mark.parametrize("name", ["nan", "NaN", "NA", "null", "NULL", "None"])
+def test_no_particle_has_a_name_that_tables_take_for_no_value(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"no particle can be called {name}"):
+        Particle(name=name, radius=50)
+
+
+@pytest.mark.parametrize(
+    "name", ["true", "yes", "inf", "70", "1e5", "0x1F", "data_", "loop_", "1.0", "n.a"]
+)
+def test_names_of_particles_come_back_from_our_own_picks(
+    name: str, tmp_path: Path
+) -> None:
+    Particle(name=name, radius=50)
+    write_picks(tmp_path / "a.star", picks_from_arrays([[1, 2, 3]], [name], [0.5]))
+    assert read_picks(tmp_path / "a.star").particle.tolist() == [name]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("x" * 5000, "a path of 5000 characters cannot exist"),
+        ("/".join(["abc"] * 2000), "a path of 7999 characters cannot exist"),
+        ("Å" * 200, "a path of 200 characters cannot exist"),
+        ("a\x1b[31m.mrc", "has characters that cannot be printed"),
+        ("a\n.mrc", "has characters that cannot be printed"),
+        ("a\0.mrc", "has characters that cannot be printed"),
+    ],
+)
+def test_a_path_that_cannot_be_is_refused(path: str, message: str) -> None:
+    row = {"tomogram": "a", "path": "a.mrc", "split": "test"}
+    for bad in ({"path": path}, {"picks": [path]}, {"mask": path}):
+        with pytest.raises(ValidationError, match=message):
+            TomogramRow.model_validate(row | bad)
+    with pytest.raises(ValidationError, match=message):
+        config_of(tomograms={"copick": {"picks": {"test": path}}})
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [
+        ({"seeds": ["x" * 1000] * 100_000}, 99_990),
+        ({"x" * 1000 + str(i): 1 for i in range(1000)}, 990),
+        ({"unlabeled": [[["x" * 1000] * 1000] * 1000] * 1000}, None),
+        ({"unlabeled": 10**5000}, None),
+    ],
+)
+def test_messages_are_short_whatever_came(given: dict[str, Any], count: int) -> None:
+    with pytest.raises(ValidationError) as caught:
+        config_of(benchmark=given)
+    said = explained(caught.value)
+    assert len(said) < 4000
+    assert (f"  and {count} more" in said) == (count is not None)
+
+
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    with pytest.raises(ValidationError) as caught:
+        config_of(**{"\x1b[31mred\u202e": "\x1b]0;x\x07"})
+    said = explained(caught.value)
+    assert said.isprintable()
+    assert said.startswith("  \\x1b[31mred\\u202e: unknown setting")
+
+
+@pytest.mark.parametrize(
+    "given", [{"widths": [100_000] * 3}, {"blocks": [10**9, 1, 1]}, {"widths": [4] * 9}]
+)
+def test_no_network_is_larger_than_any_is(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r"less than or equal to|at most 8 items"):
+        ModelSettings.model_validate(given)

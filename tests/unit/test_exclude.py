@@ -25,9 +25,10 @@ from picker.formats.volume import read_mask
 from picker.models import build_model
 from picker.patches import PatchDataset
 from picker.picks import picks_from_arrays
-from picker.verbs.common import read_manifest, write_manifest
+from picker.verbs.common import read_manifest
 from picker.verbs.model_card import ModelCard, write_model
 from picker.verbs.training import patch_source
+from tests.unit.predicted import MODEL, calibrated, thresholds_of, write_predicted
 
 SHAPE = (24, 40, 56)
 V = 10.0
@@ -184,7 +185,7 @@ def project(tmp_path, monkeypatch):
     mask[:, :10] = 0
     mrc.write_volume(tmp_path / "carbon.mrc", mask, V)
     (tmp_path / "particles.json").write_text('[{"name": "ribosome", "radius": 30}]')
-    (tmp_path / "thresholds.json").write_text('{"ribosome": {"threshold": 0.5}}')
+    (tmp_path / "thresholds.json").write_text(thresholds_of({"ribosome": calibrated()}))
     return tmp_path
 
 
@@ -219,7 +220,7 @@ def test_all_exclusions_travel_as_one_mask_to_the_picks(project, target):
     candidates = entry.model_copy(update={"path": entry.labels})
     (project / "predicted.json").write_text(
         read_manifest(project / "manifest.json")
-        .model_copy(update={"tomograms": (candidates,)})
+        .model_copy(update={"tomograms": (candidates,), "model": MODEL})
         .model_dump_json()
     )
     words = "--manifests predicted.json --thresholds thresholds.json --settings"
@@ -274,10 +275,12 @@ def test_nothing_outside_of_the_mask_is_learned_or_calibrated_on(project):
     truth = picks_from_arrays(found[:2], ["ribosome"] * 2)
     star.write_picks(entry.labels, truth)
     found = entry.model_copy(update={"path": project / "found.star"})
-    write_manifest(project / "predicted.json", [found])
+    write_predicted(project / "predicted.json", [found])
     words = "--manifests predicted.json --settings particles.json --output t.json"
     assert main(["calibrate", *words.split()]) == 0
-    chosen = json.loads((project / "t.json").read_text())["ribosome"]
+    saved = json.loads((project / "t.json").read_text())
+    assert saved["model"] == MODEL
+    chosen = saved["particles"]["ribosome"]
     assert (chosen["f"], chosen["num_truth"]) == (1.0, 2)
     assert chosen["threshold"] == pytest.approx(0.75)
     words = "--picks predicted.json --candidates predicted.json --split labeled"

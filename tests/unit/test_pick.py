@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from picker.__main__ import main
 from picker.formats import star
 from picker.picks import picks_from_arrays
-from picker.verbs.common import Entry, read_manifests, write_manifest
+from picker.verbs.common import Entry, read_manifests
+from tests.unit.predicted import calibrated, thresholds_of, write_predicted
 
 SPLITS = {
     "TS_a": ("unlabeled", [0.9, 0.7]),
@@ -39,9 +38,11 @@ def project(tmp_path, monkeypatch):
             )
         )
     entries.append(entries[0].model_copy(update={"tomogram": "TS_f", "error": "bad"}))
-    write_manifest(tmp_path / "predicted.json", entries)
+    write_predicted(tmp_path / "predicted.json", entries)
     (tmp_path / "particles.json").write_text('[{"name": "ribosome", "radius": 30}]')
-    (tmp_path / "t.json").write_text(json.dumps({"ribosome": {"threshold": 0.5}}))
+    (tmp_path / "t.json").write_text(
+        thresholds_of({"ribosome": calibrated(source="labeled")})
+    )
     words = "--manifests predicted.json --thresholds t.json --settings particles.json"
     words += " --picks picks --output picked.json --label-next next.tsv"
     return words.split()
@@ -81,10 +82,8 @@ def test_picks_that_are_there_are_kept_and_ranked_the_same(project, tmp_path):
 def test_what_to_expect_is_told_where_held_out_tomograms_tell(
     project, tmp_path, source
 ):
-    straight = {"score": [0.0, 1.0], "right": [0.0, 1.0], "found": 0.8}
-    known = {"threshold": 0.5, "source": source, "num_truth": 7}
-    known |= {"reliability": straight}
-    (tmp_path / "t.json").write_text(json.dumps({"ribosome": known}))
+    known = calibrated(source=source)
+    (tmp_path / "t.json").write_text(thresholds_of({"ribosome": known}))
     for _ in range(2):  # again with the picks that are there
         assert main(["pick", *project, "--estimate", "estimate.tsv"]) == 0
         lines = (tmp_path / "estimate.tsv").read_text().splitlines()
@@ -98,3 +97,26 @@ def test_what_to_expect_is_told_where_held_out_tomograms_tell(
             "predict\tribosome\t1\t3\t0.633\t0.724",
             "test\tribosome\t1\t1\t0.600\t0.800",
         ]
+
+
+def test_thresholds_cut_the_scores_of_their_own_model_alone(project, tmp_path, capsys):
+    path = tmp_path / "t.json"
+    path.write_text(thresholds_of({"ribosome": calibrated()}, model="f" * 16))
+    assert main(["pick", *project]) == 1
+    assert (
+        "thresholds t.json are of another model (fingerprint ffffffffffff, expected"
+        " 0123456789ab)"
+    ) in capsys.readouterr().err
+    assert not (tmp_path / "picked.json").exists()
+
+
+def test_candidates_of_two_models_are_not_picked_as_one(project, tmp_path, capsys):
+    entries = read_manifests([tmp_path / "predicted.json"])
+    write_predicted(tmp_path / "other.json", entries, model="f" * 16)
+    both = [project[0], "other.json", *project[1:]]
+    assert main(["pick", *both]) == 1
+    said = capsys.readouterr().err
+    assert "predicted by several models, whose scores do not compare" in said
+    write_predicted(tmp_path / "other.json", entries, model="")
+    assert main(["pick", *both]) == 1
+    assert "other.json does not say which model predicted" in capsys.readouterr().err

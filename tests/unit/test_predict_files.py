@@ -7,10 +7,12 @@ import zarr
 
 from picker.__main__ import main
 from picker.config import ModelSettings, Particle, PreprocessSettings
+from picker.formats.star import read_picks
 from picker.models import build_model
 from picker.picks import picks_from_arrays
 from picker.predict import Predictor
-from picker.verbs.model_card import ModelCard, write_model
+from picker.verbs.model_card import ModelCard, model_fingerprint, write_model
+from tests.unit.predicted import calibrated, thresholds_of
 
 SHAPE = (64, 96, 96)
 
@@ -29,7 +31,8 @@ def project(tmp_path, monkeypatch):
         preprocess=PreprocessSettings(),
         training_voxel_size=10.0,
     )
-    write_model(tmp_path / "model.safetensors", build_model(model, 1), card)
+    for name in ("model", "burn_in"):
+        write_model(tmp_path / f"{name}.safetensors", build_model(model, 1), card)
     rng = np.random.default_rng(0)
     for name in "ab":
         with mrcfile.new(tmp_path / f"{name}.mrc") as file:
@@ -122,3 +125,61 @@ def test_a_stack_and_missing_chunks_are_taken_if_the_user_says_so(project, capsy
     assert main([*words.split(), "--missing-chunks", "fill"]) == 0
     said = "1 of 8 chunks are missing and would read as 0.0, as was accepted"
     assert said in capsys.readouterr().err
+
+
+def scores(project, monkeypatch, capsys, *words):
+    """Return exit status, the scores of a's picks, and what was said."""
+
+    def candidates(_, volume, voxel_size):
+        places = [[300, 400, 500], [300, 700, 500]]
+        return picks_from_arrays(places, ["ribosome"] * 2, [0.5, 0.2])
+
+    monkeypatch.setattr(Predictor, "candidates", candidates)
+    status = main(["predict", "a.mrc", "--output", "a.star", *words])
+    path = project / "a.star"
+    picks = read_picks(path).score.tolist() if path.exists() else ()
+    return status, [round(score, 3) for score in picks], capsys.readouterr().err
+
+
+def test_thresholds_beside_a_model_are_its_own_or_passed_over_aloud(
+    project, monkeypatch, capsys
+):
+    own = model_fingerprint(project / "model.safetensors")
+    text = thresholds_of({"ribosome": calibrated(0.4)}, model=own)
+    (project / "thresholds.json").write_text(text)
+    tried = (project, monkeypatch, capsys, "--model")
+    status, found, said = scores(*tried, "model.safetensors")
+    assert (status, found) == (0, [0.5])
+    assert "thresholds" not in said
+    status, found, said = scores(*tried, "burn_in.safetensors")
+    assert (status, found) == (0, [0.5, 0.2])
+    assert "thresholds.json are of another model" in said
+    assert "All candidates of ribosome are written" in said
+    (project / "a.star").unlink()
+    words = ("burn_in.safetensors", "--thresholds", "thresholds.json")
+    status, found, said = scores(*tried, *words)
+    assert (status, found) == (1, [])
+    assert "thresholds.json are of another model" in said
+
+
+def test_bad_thresholds_stop_before_anything_is_predicted(project, monkeypatch, capsys):
+    def candidates(_, volume, voxel_size):
+        raise AssertionError("predicted")
+
+    monkeypatch.setattr(Predictor, "candidates", candidates)
+    (project / "thresholds.json").write_text('{"ribosome": {"threshold": null}}')
+    words = "predict --model model.safetensors a.mrc --output a.star"
+    assert main(words.split()) == 1
+    assert "thresholds thresholds.json do not say" in capsys.readouterr().err
+
+
+def test_thresholds_of_ones_own_need_no_file(project, monkeypatch, capsys):
+    tried = (project, monkeypatch, capsys, "--model", "model.safetensors")
+    (project / "pick.json").write_text('{"thresholds": {"ribosome": 0.3}}')
+    status, found, said = scores(*tried, "--settings", "pick.json")
+    assert (status, found) == (0, [0.5])
+    assert "warning: no " not in said
+    (project / "pick.json").write_text('{"thresholds": {"tric": 0.3}}')
+    status, _, said = scores(*tried, "--settings", "pick.json")
+    assert status == 1
+    assert "pick.thresholds names tric; the model knows ribosome" in said

@@ -70,7 +70,6 @@ def test_only_known_particles_that_were_held_out_tell():
             "ribosome": {**saved, "reliability": asdict(one)},
             "trained on": {**saved, "source": "labeled", "reliability": asdict(one)},
             "nowhere": {**saved, "num_truth": 0, "reliability": asdict(one)},
-            "of an earlier run": saved,
         }
     )
     assert found == {"ribosome": one}

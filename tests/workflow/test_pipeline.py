@@ -94,7 +94,7 @@ def test_thresholds_rest_on_noisy_copies_too(finished):
     assert names == [f"sim_{i:03d}_{copy}" for i in (0, 1) for copy in (0, 1, 2)]
     labels = [read_picks(finished.path("labels", f"sim_{i:03d}.star")) for i in (0, 1)]
     thresholds = json.loads((method / "models" / "thresholds.json").read_text())
-    for name, value in thresholds.items():
+    for name, value in thresholds["particles"].items():
         assert value["num_truth"] == 4 * sum(len(p.of(name)) for p in labels)
     files = [*method.glob("noisy/*"), *method.glob("candidates/sim_00[01].star")]
     assert len({read_comments(path)["fingerprint"] for path in files}) == 8
@@ -312,7 +312,8 @@ def test_test_labels_do_not_reach_the_models(finished, tmp_path):
     thresholds = json.loads(
         mine.path("semietpicker", "models", "thresholds.json").read_text()
     )
-    assert {value["source"] for value in thresholds.values()} == {"labeled"}
+    known = thresholds["particles"].values()
+    assert {value["source"] for value in known} == {"labeled"}
     again = own_project(tmp_path / "again", finished, bad="sim_002")
     again.run()
     models = [

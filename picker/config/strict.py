@@ -1,0 +1,153 @@
+"""Files of settings that can be read in one way only.
+
+Parsers take the last of two equal keys without a word, and an alias (`*name`) for all
+that it stands for: ten lines can name a thousand million values.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from picker.config.said import cut, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MOST_BYTES = 1_000_000
+"""Of a file of settings; the manual has 16,000."""
+MOST_VALUES = 100_000
+"""In a file of settings, every alias counted as what it stands for."""
+LONGEST_VALUE = 4096
+"""Characters of one value, or name of a setting; no path may have more."""
+MERGE = "tag:yaml.org,2002:merge"
+"""The key `<<`, which may stand several times, and whose keys others override."""
+
+
+def json_of(text: str) -> Any:
+    """Return the value that a JSON text has.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, nested too deeply, or an object has a key twice.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except RecursionError as error:
+        raise ValueError("brackets nested too deeply") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {shown(twice)} twice")
+    return found
+
+
+def check_settings_file(path: Path) -> None:
+    """See that a YAML or JSON file of settings says one thing.
+
+    Raises
+    ------
+    ValueError
+        If it is too large or no YAML, if a key stands twice in one section, or if its
+        aliases stand for too much, or for themselves.
+    """
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(
+            f"{path} has more than {MOST_BYTES} bytes; expected a file of settings"
+        )
+    try:
+        root = yaml.compose(content, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        try:
+            json_of(content.decode())  # may have tabs where YAML may not
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise ValueError(f"{path} is no YAML: {_why(error)}; mend it") from error
+        except ValueError as reason:
+            raise ValueError(f"{path} has {reason}; mend it") from error
+        return
+    except RecursionError as error:
+        raise ValueError(
+            f"{path} has brackets nested too deeply; expected a file of settings"
+        ) from error
+    if root is not None:
+        _check_node(path, root)
+
+
+def _why(error: yaml.YAMLError) -> str:
+    """Return where a text is no YAML, and why."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return cut(" ".join(str(error).split()))
+    return f"line {mark.line + 1}, {cut(getattr(error, 'problem', ''))}"
+
+
+def _check_node(path: Path, root: yaml.Node) -> None:
+    """Check every part once, the innermost first, and count what it stands for."""
+    sizes: dict[int, int] = {}
+    above: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting[-1]
+        if id(node) in sizes:
+            waiting.pop()
+            continue
+        below = list(_parts(node))
+        if id(node) not in above:
+            above.add(id(node))
+            _check_itself(path, node)
+            if any(id(part) in above and id(part) not in sizes for part in below):
+                raise ValueError(
+                    f"{path}, line {node.start_mark.line + 1}: an alias stands for"
+                    " itself; write out what it is to be"
+                )
+            waiting += [part for part in below if id(part) not in sizes]
+            continue
+        above.discard(id(node))
+        sizes[id(node)] = 1 + sum(sizes[id(part)] for part in below)
+        waiting.pop()
+        if sizes[id(node)] > MOST_VALUES:
+            raise ValueError(
+                f"{path}, line {node.start_mark.line + 1} has more than {MOST_VALUES}"
+                " values, with aliases (*name) counted as what they stand for; expected"
+                " fewer, write them out"
+            )
+
+
+def _parts(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            yield from pair
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def _check_itself(path: Path, node: yaml.Node) -> None:
+    """Refuse a section with a key twice, and a value that no setting can have."""
+    if isinstance(node, yaml.ScalarNode) and len(node.value) > LONGEST_VALUE:
+        raise ValueError(
+            f"{path}, line {node.start_mark.line + 1} has a value of"
+            f" {len(node.value)} characters; expected {LONGEST_VALUE} at most"
+        )
+    if not isinstance(node, yaml.MappingNode):
+        return
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
+            continue
+        line = key.start_mark.line + 1
+        if (key.tag, key.value) in lines:
+            raise ValueError(
+                f"{path} names {cut(key.value)} twice in one section, in lines"
+                f" {lines[key.tag, key.value]} and {line}; expected it once, delete one"
+            )
+        lines[key.tag, key.value] = line

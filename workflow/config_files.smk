@@ -1,0 +1,16 @@
+# Files of settings must say one thing: Snakemake's parsers take the last of two equal keys.
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from picker.config.said import printable
+from picker.config.strict import check_settings_file
+
+if workflow.is_main_process:
+    # Those of `--configfile`, of a project's own Snakefile, and the one loaded next.
+    for path in {*workflow.configfiles, *workflow.overwrite_configfiles, "config.yaml"}:
+        try:
+            if Path(path).is_file():
+                check_settings_file(Path(path))
+        except ValueError as error:
+            raise WorkflowError(printable(str(error)))
