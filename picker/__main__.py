@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
+from functools import partial
 
 from picker import __version__
 from picker.memory import keep_freed_memory
@@ -40,6 +42,13 @@ LARGE = ("burn-in", "co-train", "predict", "measure")
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; return 0, or 1 after an error the user can mend."""
+    if argv is None:
+        # To the Python that this one starts a user's json.py is not Python's own.
+        os.environ["PYTHONSAFEPATH"] = "1"
+    return run_logged(partial(_run, argv))
+
+
+def _run(argv: list[str] | None) -> None:
     parser = argparse.ArgumentParser(
         prog="picker",
         description="Find particles in cryo-electron tomograms from few labels.",
@@ -60,7 +69,8 @@ def main(argv: list[str] | None = None) -> int:
             sub.description = module.__doc__
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)
-    return run_logged(parser.parse_args(arguments))
+    parsed = parser.parse_args(arguments)
+    parsed.run(parsed)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 # Validated settings, the tomograms in their shards, and what the rules ask about them.
 import json
+import os
 import shlex
 import sys
 import zlib
@@ -47,14 +48,18 @@ CELL = "results/benchmark/cells/{labeled}_labeled/seed_{seed}/{method}"
 BURN_IN = "results/benchmark/burn_in/{labeled}_labeled/seed_{seed}"
 
 # Jobs may start in any folder and any environment; the package stands beside the
-# Snakefile, and its Python is the one that runs Snakemake.
+# Snakefile, and its Python is the one that runs Snakemake. An empty part of PYTHONPATH,
+# as a colon at its end leaves it, would be the project's folder.
+others = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+exports = {
+    "PYTHONSAFEPATH": "1",
+    "PYTHONPATH": shlex.quote(os.pathsep.join([str(ROOT), *others])),
+}
+if not workflow.deployment_settings.deployment_method:
+    exports["PATH"] = f"{shlex.quote(str(Path(sys.executable).parent))}:$PATH"
+exports = " ".join(f"{name}={value}" for name, value in exports.items())
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT))}:${{{{PYTHONPATH:-}}}}; "
-    + (
-        ""
-        if workflow.deployment_settings.deployment_method
-        else f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
-    )
+    f"set -euo pipefail; export {exports}; ".replace("{", "{{").replace("}", "}}")
 )
 
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import mrcfile
 import numpy as np
@@ -19,6 +20,7 @@ from picker.formats.mrc import write_volume
 from picker.formats.star import read_comments, read_picks, write_picks
 from picker.formats.volume import read_mask
 from picker.picks import picks_from_arrays
+from picker.verbs.init import SNAKEFILE
 from tests.workflow.project import ROOT, SMALL, Project
 
 TARGETS = ["copick", "kaggle", "relion3", "relion4", "relion5", "warp"]
@@ -190,6 +192,33 @@ def test_a_typo_is_caught_before_anything_runs(project):
     assert done.returncode != 0
     assert "train.sed: unknown setting" in done.stdout
     assert not project.path().exists()
+
+
+def test_a_users_own_modules_never_stand_for_pythons(project, monkeypatch):
+    """Neither in Snakemake, which puts the project's folder first, nor in the jobs."""
+    snakefile = SNAKEFILE.format(root=json.dumps(str(ROOT / "Snakefile")))
+    (project.folder / "Snakefile").write_text(snakefile)
+    for name in ("json", "argparse", "csv", "random", "socket", "psutil", "zarr"):
+        (project.folder / f"{name}.py").write_text("raise SystemExit('hijacked')")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    snakemake = Path(sys.executable).with_name("snakemake")
+    done = subprocess.run(
+        [snakemake, "--profile", ROOT / "profiles/local", "--until", "preprocess"],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list(project.path("tomograms").iterdir())) == 5
+
+
+def test_an_empty_part_of_pythonpath_is_not_the_projects_folder(project, monkeypatch):
+    """As `export PYTHONPATH=lib:$PYTHONPATH` leaves it."""
+    (project.folder / "argparse.py").write_text("raise SystemExit('hijacked')")
+    monkeypatch.setenv("PYTHONPATH", f"{project.folder / 'lib'}:")
+    project.succeed("--until", "simulate")
+    assert len(list(project.path("simulated").glob("*.mrc"))) == 5
 
 
 def test_one_file_is_picked_without_the_pipeline(finished, tmp_path):
