@@ -7,26 +7,29 @@ import hashlib
 import json
 import logging
 import os
-import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from picker.config import Particle, Split, explained
 from picker.formats.text import cut
-from picker.interrupt import Interrupted
+from picker.interrupt import Interrupted, leaving_when_asked
 from picker.whole import written_whole
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
-    from types import FrameType
+    from collections.abc import Callable, Iterable
 
 logger = logging.getLogger("picker")
 
-DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+DISK_ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or ask for more",
+    errno.EROFS: "nothing can be written there: name another folder, or have it mended",
+}
+"""What to do about a disk that takes nothing, whichever tomogram is next."""
 
 Section = TypeVar("Section")
 
@@ -133,7 +136,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def stop_if_disk_is_full(error: Exception) -> None:
     """Raise the error again if every other tomogram would meet it too."""
-    if isinstance(error, OSError) and error.errno in DISK_IS_FULL:
+    if isinstance(error, OSError) and error.errno in DISK_ADVICE:
         raise error
 
 
@@ -190,12 +193,7 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()[:32]
 
 
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    del frame
-    raise Interrupted(f"stopped by {signal.Signals(number).name}", number)
-
-
-def run_logged(arguments: argparse.Namespace) -> int:
+def run_logged(verb: Callable[[], object]) -> int:
     """Run a verb with progress on the terminal; a user's mistake gives one line."""
     # Of several processes that train as one, the first tells.
     first = os.environ.get("RANK", "0") == "0"
@@ -207,10 +205,9 @@ def run_logged(arguments: argparse.Namespace) -> int:
         force=True,
     )
     logging.captureWarnings(capture=True)
-    # An exception rather than an end: what is half written is tidied up.
-    signal.signal(signal.SIGTERM, _leave)
     try:
-        arguments.run(arguments)
+        with leaving_when_asked():
+            verb()
     except (ValueError, FileNotFoundError) as error:
         logger.error("error: %s", error)
         return 1
@@ -221,8 +218,9 @@ def run_logged(arguments: argparse.Namespace) -> int:
         logger.error("error: %s", str(error) or "the memory is too small for this")
         return 1
     except OSError as error:
-        if error.errno in DISK_IS_FULL:
-            logger.error("error: %s; free some space, then run again", error)
+        advice = DISK_ADVICE.get(error.errno or 0)
+        if advice:
+            logger.error("error: %s; %s, then run again", error, advice)
         elif error.filename is not None:
             # A path that a user gave, not a slip of ours.
             name = cut(os.fsdecode(error.filename))

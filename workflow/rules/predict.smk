@@ -22,7 +22,7 @@ rule predict:
         r"""
         python -m picker predict --model {input.model} --manifests {input.manifest} \
             --settings {input.settings} --candidates {params.candidates} \
-            --output {output} 2>&1 | tee {log}
+            --output {output} 2>&1 | tee -i {log}
         """
 
 
@@ -51,5 +51,5 @@ rule predict_noisy:
         r"""
         python -m picker predict --noisy --model {input.model} \
             --manifests {input.manifests} --settings {input.settings} \
-            --candidates {params.candidates} --output {output} 2>&1 | tee {log}
+            --candidates {params.candidates} --output {output} 2>&1 | tee -i {log}
         """

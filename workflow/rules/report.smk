@@ -73,5 +73,5 @@ rule finish:
     shell:
         r"""
         python -m picker finish --picks {input.picks} {params.metrics} \
-            --report {input.report} --output {output} 2>&1 | tee {log}
+            --report {input.report} --output {output} 2>&1 | tee -i {log}
         """
