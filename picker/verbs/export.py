@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -28,6 +26,7 @@ from picker.verbs.common import (
     read_particles,
     read_section,
 )
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -66,14 +65,11 @@ def _export(arguments: argparse.Namespace) -> None:
     ]
     if settings.tomograms_star and arguments.target in OF_RELION:
         tomograms = with_tilt_series(settings.tomograms_star, tomograms)
-    folder = arguments.output.with_name(f".{arguments.output.name}.{os.getpid()}")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    write_target(
-        arguments.target, folder, tomograms, particles, settings, arguments.output
-    )
-    shutil.rmtree(arguments.output, ignore_errors=True)
-    folder.rename(arguments.output)
+    with written_whole(arguments.output) as folder:
+        folder.mkdir()
+        write_target(
+            arguments.target, folder, tomograms, particles, settings, arguments.output
+        )
     logger.info("%s: picks of %d tomograms", arguments.output, len(tomograms))
 
 

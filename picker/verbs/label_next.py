@@ -9,8 +9,6 @@ mask, which says that nobody looked elsewhere.
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +32,7 @@ from picker.verbs.common import (
     read_section,
     write_text,
 )
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -58,13 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the regions; the folder is there whole or not at all."""
-    with claimed(arguments.output):
-        folder = arguments.output.with_name(f".{arguments.output.name}.{os.getpid()}")
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+    with claimed(arguments.output), written_whole(arguments.output) as folder:
+        folder.mkdir()
         _write_regions(arguments, folder)
-        shutil.rmtree(arguments.output, ignore_errors=True)
-        folder.rename(arguments.output)
 
 
 def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.claim import claimed
+from picker.claim import claimed, forget_remains_of_the_dead
 from picker.config import CalibrateSettings, PickSettings, PredictSettings
 from picker.exclude import allowed_region
 from picker.formats.star import write_picks
@@ -118,7 +118,10 @@ def _predict_files(
     thresholds = _thresholds(arguments.thresholds, arguments.model, card)
     picking = read_section(arguments.settings, "pick", PickSettings)
     bad: list[str] = []
-    for path, target in _targets(arguments.tomograms, arguments.output).items():
+    targets = _targets(arguments.tomograms, arguments.output)
+    for folder in {target.parent for target in targets.values()}:
+        forget_remains_of_the_dead(folder)
+    for path, target in targets.items():
         try:
             volume, voxel_size, region = _prepared(path, arguments.voxel_size, card)
         except (ValueError, OSError, MemoryError) as error:

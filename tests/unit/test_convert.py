@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from picker.formats import mrc
 from picker.formats.ome_zarr import write_volume
 from picker.formats.star import read_picks, write_picks
 from picker.picks import no_picks, picks_from_arrays
+from picker.whole import writer
 from tests.unit.formats.examples import (
     KINDS,
     PARTICLE,
@@ -299,3 +303,17 @@ def test_a_volume_larger_than_the_memory_is_one_line(
     words = (coords, "--to", "picker", "--output", tmp_path / "o.star")
     assert convert(*words, "--tomogram", "a.hdf", geometry=()) == 1
     assert capsys.readouterr().err.endswith("error: a.hdf has 9.72e+03 GB\n")
+
+
+@pytest.mark.parametrize("output", ["out", "out.star"])
+def test_what_a_killed_one_left_is_deleted_by_the_next(tmp_path, coords, output):
+    (tmp_path / f".out.{writer(socket.gethostname(), 2**22 + 1)}.picker-tmp").mkdir()
+    kept = tmp_path / f".b.{writer(socket.gethostname(), os.getpid())}.picker-tmp"
+    kept.touch()  # a `picker predict` at work in the same folder
+    words = ("--to", "picker", "--output", tmp_path / output, "--particle", "ribosome")
+    assert convert(coords, *words) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {
+        coords.name,
+        kept.name,
+        output,
+    }

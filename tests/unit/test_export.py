@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import numpy as np
@@ -155,3 +156,26 @@ def test_a_volume_larger_than_the_memory_fails_alone(manifest, tmp_path, monkeyp
     one, other = read_manifest(tmp_path / "again.json").tomograms
     assert (one.error, one.retry) == ("a.mrc is too large", True)
     assert "tilt_pixel_size" in other.error
+
+
+def test_an_export_that_fails_or_is_killed_leaves_nothing_for_long(
+    manifest, tmp_path, monkeypatch
+):
+    """Of a full disk nothing, not one folder more with each try."""
+    folder = exported(tmp_path, manifest, "warp")
+    before = sorted(tmp_path.iterdir())
+
+    def full(target, folder, *_):
+        (folder / "half").touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("picker.verbs.export.write_target", full)
+        words = "--manifests picked.json --settings particles.json --target warp"
+        assert main(["export", *words.split(), "--output", "warp"]) == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert [path.name for path in folder.iterdir()] == ["a_ribosome.star"]
+    killed = tmp_path / ".warp.elsewhere.7.picker-tmp"
+    killed.mkdir()
+    exported(tmp_path, manifest, "warp")
+    assert sorted(tmp_path.iterdir()) == before

@@ -1,5 +1,6 @@
 """The verb label-next: picks in, things to open in other programs out."""
 
+import errno
 import json
 
 import numpy as np
@@ -207,3 +208,22 @@ def test_tomograms_without_a_pick_have_no_region(project, tmp_path):
     assert main(project) == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["regions.tsv"]
     assert regions(tmp_path) == []
+
+
+def test_what_a_killed_one_left_is_deleted_and_a_full_disk_leaves_nothing(
+    project, tmp_path, monkeypatch
+):
+    assert main(project) == 0
+    before = sorted(tmp_path.iterdir())
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("picker.verbs.label_next.write_volume", full)
+        assert main(project) == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "out" / "TS_a_mask.zarr").is_dir()
+    (tmp_path / ".out.elsewhere.7.picker-tmp").mkdir()
+    assert main(project) == 0
+    assert sorted(tmp_path.iterdir()) == before
