@@ -13,7 +13,7 @@ from picker import __version__
 from picker.config import Config, explained
 from picker.formats.table import tomogram_rows
 from picker.methods import METHODS
-from picker.shards import forget_untrue_manifests, shards_from_rows
+from picker.shards import shards_from_rows, untrue_manifests
 
 try:
     settings = Config.model_validate(config)
@@ -90,6 +90,22 @@ def every_manifest():
     noisy = [NOISY.format(method=METHOD)] if FEEDBACK == "labeled" else []
     picked = PICKED.format(method=METHOD)
     return [*manifests(PREPROCESSED), *predicted, *noisy, picked]
+
+
+# Manifests that a run which is no dry run would delete.
+UNTRUE = set()
+
+
+def version_of(manifest):
+    """Return the param by which a stage runs again if the program has another version.
+
+    A dry run deletes no manifest; it shows by this what a real one would do.
+    """
+    return lambda wildcards: (
+        f"{__version__}, to be made again"
+        if manifest.format(**wildcards) in UNTRUE
+        else __version__
+    )
 
 
 def shard_files(wildcards):

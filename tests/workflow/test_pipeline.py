@@ -127,6 +127,47 @@ def test_deleting_one_tomograms_picks_remakes_those_alone(copy):
     assert "rule predict" not in output
 
 
+def state(project):
+    """Return size and time of every file and folder; of Snakemake's own, of locks."""
+    own = (project.folder / ".snakemake" / name for name in ("started", "locks"))
+    paths = [path for one in (project.path(), *own) for path in one.rglob("*")]
+    return {path: (path.lstat().st_size, path.lstat().st_mtime_ns) for path in paths}
+
+
+def test_a_dry_run_plans_what_the_next_run_does_and_changes_nothing(copy):
+    copy.path("semietpicker", "picks", "sim_003.star").unlink()
+    shutil.rmtree(copy.path("tomograms", "sim_002.zarr"))
+    before = state(copy)
+    planned = copy.succeed("--dry-run", "--quiet", "host")
+    copy.succeed("--summary")
+    assert state(copy) == before
+    done = copy.succeed()
+    plan, jobs = (
+        sorted(re.findall(r"(?m)^(?:local)?rule (\w+):", text))
+        for text in (planned, done)
+    )
+    assert "2 manifests name files that are gone or were changed" in planned
+    assert plan == jobs
+    assert {"preprocess", "predict", "pick", "finish"} <= set(jobs)
+    assert "burn_in" not in jobs
+    assert copy.jobs() == set()
+
+
+def test_without_the_volumes_folder_nothing_is_planned_nor_forgotten(copy):
+    """As when its disk is away for a moment."""
+    volumes = copy.path("tomograms")
+    volumes.rename(copy.folder / "away")
+    before = state(copy)
+    for arguments in (["--dry-run"], []):
+        done = copy.run(*arguments)
+        assert done.returncode != 0
+        assert "the folder results/tomograms is gone" in done.stdout
+        assert "mkdir -p results/tomograms" in done.stdout
+        assert state(copy) == before
+    (copy.folder / "away").rename(volumes)
+    assert copy.jobs() == set()
+
+
 def test_deleting_one_tomograms_candidates_predicts_it_alone(copy):
     copy.path("semietpicker", "candidates", "sim_003.star").unlink()
     output = copy.succeed()

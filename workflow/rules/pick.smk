@@ -41,7 +41,7 @@ rule pick:
         "../../envs/picker-cpu.yaml"
     threads: 8
     params:
-        version=__version__,
+        version=version_of(PICKED),
         picks="results/{method}/picks",
     shell:
         r"""

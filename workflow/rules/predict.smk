@@ -16,7 +16,7 @@ rule predict:
     resources:
         gpu=1,
     params:
-        version=__version__,
+        version=version_of("results/{method}/manifests/predict/{shard}.json"),
         candidates="results/{method}/candidates",
     shell:
         r"""
@@ -45,7 +45,7 @@ rule predict_noisy:
     resources:
         gpu=1,
     params:
-        version=__version__,
+        version=version_of(NOISY),
         candidates="results/{method}/noisy",
     shell:
         r"""

@@ -14,7 +14,7 @@ rule preprocess:
     conda:
         "../../envs/picker-cpu.yaml"
     params:
-        version=__version__,
+        version=version_of(PREPROCESSED),
     shell:
         r"""
         python -m picker preprocess --tomograms {input.tomograms} \
