@@ -37,11 +37,12 @@ onstart:
     record_run()
 
 
-# One page to look at, and one line to read. The shards' manifests are named too, or
-# a tomogram's deleted file would not be missed while the report still stands.
+# One page to look at, and one line to read. The shards' manifests and the other results
+# are named too, or a deleted file would not be missed while the report still stands.
 rule all:
     default_target: True
     input:
         every_manifest(),
+        every_result(),
         "results/report.html",
         "results/summary.txt",

@@ -9,11 +9,12 @@ import argparse
 import importlib
 import os
 import sys
+import time
 from functools import partial
 
 from picker import __version__
 from picker.memory import keep_freed_memory
-from picker.verbs.common import run_logged
+from picker.verbs.common import DONE, logger, run_logged
 
 VERBS = {
     "init": "make a folder for a project of your own",
@@ -70,7 +71,11 @@ def _run(argv: list[str] | None) -> None:
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)
     parsed = parser.parse_args(arguments)
+    began = time.monotonic()
     parsed.run(parsed)
+    if "output" in parsed:
+        # By this `picker status` knows a result that was deleted from one not made.
+        logger.info("%s: %s %.1f s", parsed.verb, DONE, time.monotonic() - began)
 
 
 if __name__ == "__main__":

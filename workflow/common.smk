@@ -129,6 +129,23 @@ def regions_to_label():
     return [f"results/{METHOD}/label_next"] if left else []
 
 
+def evaluation_files():
+    """Return how the picks were held against the truth, if there is any."""
+    names = ("metrics.json", "curves.tsv", "by_tomogram.tsv")
+    return [f"results/{METHOD}/evaluation/{name}" for name in names if truth_is_known()]
+
+
+def every_result():
+    """Return what is promised besides, so that each is missed if it is deleted alone.
+
+    But for the models, which are made again when something needs them.
+    """
+    names = ["models/thresholds.json", "label_next.tsv", "estimate.tsv"]
+    names += [f"export/{target}" for target in settings.export.targets]
+    ours = [f"results/{METHOD}/{name}" for name in names]
+    return [*ours, *evaluation_files(), *regions_to_label()]
+
+
 def names_digest(split):
     """Return a short text that changes when a split's list of tomograms does."""
     return "{:08x}".format(

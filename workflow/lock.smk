@@ -10,6 +10,8 @@ import psutil
 
 from picker.claim import is_alive
 from picker.orphans import cancel_idle_orphans
+from picker.verbs.common import read_as
+from picker.verbs.status import Plan
 from picker.whole import written_whole
 
 RUN = Path("results/run.json")
@@ -76,13 +78,16 @@ def record_run():
 
 
 def last_run():
-    """Return what the last run wrote of itself, if there was one."""
-    return json.loads(RUN.read_text()) if RUN.exists() else None
+    """Return what the last run wrote of itself, if there was one and it can be read."""
+    try:
+        return read_as(RUN, Plan, "what a run says of itself").model_dump()
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def is_over(run):
     """Return whether a run is known to have ended; one on another host never is."""
-    here = run["host"] == ME["host"]
+    here = run["host"] == ME["host"] and run["pid"] is not None
     return here and not is_alive(run["pid"], run.get("started"))
 
 
@@ -109,6 +114,7 @@ def is_in_use():
             f"The run before ({who}) was killed: its lock is removed."
             if not LOOKS_ON
             else f"The run before ({who}) was killed: the next removes its lock."
+            " What Snakemake says of it below holds for this dry run alone."
         )
     if not LOOKS_ON:
         for path in [*locks, *(path for path, run in runs.items() if is_over(run))]:

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
+DONE = "done in"
+"""Of the last line of a log whose result is whole."""
 DISK_ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, or ask for more",
@@ -32,6 +34,7 @@ DISK_ADVICE = {
 """What to do about a disk that takes nothing, whichever tomogram is next."""
 
 Section = TypeVar("Section")
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class Entry(BaseModel):
@@ -114,8 +117,74 @@ def read_manifests(paths: Iterable[Path]) -> list[Entry]:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Return one shard's manifest."""
-    return Manifest.model_validate_json(path.read_text())
+    """Return one shard's manifest.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or no manifest.
+    """
+    return read_as(path, Manifest, "the manifest of a stage")
+
+
+def read_as(path: Path, kind: type[Kind], expected: str) -> Kind:
+    """Return a record that the program wrote; `expected` names it.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or something else.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise _damaged(path, expected, error) from error
+
+
+def read_json(path: Path) -> Any:
+    """Return what a stage wrote as JSON.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "JSON that a stage wrote", error) from error
+
+
+def read_calibration(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what the calibration says of each particle: its threshold, and why.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or something else.
+    """
+    saved = read_json(path)
+    parts = saved.values() if isinstance(saved, dict) else [saved]
+    for part in parts:
+        threshold = part.get("threshold") if isinstance(part, dict) else None
+        if not isinstance(threshold, int | float):
+            error = ValueError(f"{cut(part)} has no threshold")
+            raise _damaged(path, "thresholds.json of the calibration", error)
+    return cast("dict[str, dict[str, Any]]", saved)
+
+
+def read_thresholds(path: Path) -> dict[str, float]:
+    """Return each particle's threshold from the calibration's JSON."""
+    return {name: value["threshold"] for name, value in read_calibration(path).items()}
+
+
+def _damaged(path: Path, expected: str, error: Exception) -> ValueError:
+    said = explained(error) if isinstance(error, ValidationError) else f"  {error}"
+    said = "\n".join(cut(line) for line in said.splitlines()[:3])
+    return ValueError(
+        f"{path} is damaged; expected {expected}. Delete it and run again, so that it"
+        f" is made anew:\n{said}"
+    )
 
 
 def write_manifest(path: Path, entries: Iterable[Entry]) -> None:
@@ -151,10 +220,7 @@ def read_section(paths: Iterable[Path], section: str, kind: type[Section]) -> Se
     """
     for path in paths:
         if path.stem == section:
-            try:
-                return TypeAdapter(kind).validate_json(path.read_text())
-            except ValidationError as error:
-                raise ValueError(f"settings {path}:\n{explained(error)}") from error
+            return _settings(path, kind)
     return TypeAdapter(kind).validate_python({})
 
 
@@ -162,14 +228,15 @@ def read_particles(paths: Iterable[Path]) -> tuple[Particle, ...]:
     """Return the particles from `particles.json`."""
     for path in paths:
         if path.stem == "particles":
-            return TypeAdapter(tuple[Particle, ...]).validate_json(path.read_text())
+            return _settings(path, tuple[Particle, ...])
     raise ValueError("expected a particles.json among --settings; add it")
 
 
-def read_thresholds(path: Path) -> dict[str, float]:
-    """Return each particle's threshold from the calibration's JSON."""
-    saved = json.loads(path.read_text())
-    return {name: values["threshold"] for name, values in saved.items()}
+def _settings(path: Path, kind: type[Section]) -> Section:
+    try:
+        return TypeAdapter(kind).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ValueError(f"settings {path}:\n{explained(error)}") from error
 
 
 def add_settings(parser: argparse.ArgumentParser, sections: str) -> None:

@@ -6,7 +6,6 @@ precision-recall curves as TSV; the file says which split it is about.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from picker.verbs.common import (
     read_manifests,
     read_particles,
     read_section,
+    read_thresholds,
     write_json,
     write_text,
 )
@@ -84,14 +84,13 @@ def run(arguments: argparse.Namespace) -> None:
         for e in read_manifests(arguments.candidates)
         if e.tomogram in truth
     }
-    saved = json.loads(arguments.thresholds.read_text())
     picks = {e.tomogram: read_picks(e.path) for e in known}
     result = metrics(
         picks,
         truth,
         particles,
         settings,
-        {name: values["threshold"] for name, values in saved.items()},
+        read_thresholds(arguments.thresholds),
         split=split,
     )
     write_json(arguments.output, result)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.verbs.common import logger, read_manifests, write_text
+from picker.verbs.common import logger, read_json, read_manifests, write_text
 
 if TYPE_CHECKING:
     import argparse
@@ -37,8 +36,11 @@ def run(arguments: argparse.Namespace) -> None:
     num_picks = sum(sum(entry.counts.values()) for entry in entries)
     f1 = ""
     if arguments.metrics:
-        metrics = json.loads(arguments.metrics.read_text())
-        f1 = f"mean F1@0.5 {metrics['f1@0.5']['mean']:.3f} on {metrics['split']}; "
+        metrics = read_json(arguments.metrics)
+        first = next(key for key in metrics if key.startswith("f1@"))
+        mean = metrics[first]["mean"]  # null without a particle and without a pick
+        value = "none" if mean is None else f"{mean:.3f}"
+        f1 = f"mean F{first[1:]} {value} on {metrics['split']}; "
     folder = next((e.path.parent for e in entries), Path())
     if failed:
         reasons = "".join(f"\n  {e.tomogram}: {e.error}" for e in failed)

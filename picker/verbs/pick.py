@@ -6,7 +6,6 @@ One job picks all tomograms, in several processes.
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 from concurrent.futures import ProcessPoolExecutor
@@ -25,6 +24,7 @@ from picker.verbs.common import (
     Entry,
     add_settings,
     fingerprint,
+    read_calibration,
     read_manifests,
     read_particles,
     read_section,
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _pick_all(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "pick", PickSettings)
     particles = read_particles(arguments.settings)
-    saved = json.loads(arguments.thresholds.read_text())
+    saved = read_calibration(arguments.thresholds)
     thresholds = {name: values["threshold"] for name, values in saved.items()}
     given = read_manifests(arguments.manifests)
     pick = partial(

@@ -11,7 +11,6 @@ candidates are valid for this model, these settings and this input are left alon
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from picker.claim import claimed, forget_remains_of_the_dead
 from picker.config import CalibrateSettings, PickSettings, PredictSettings
 from picker.exclude import allowed_region
 from picker.formats.star import write_picks
+from picker.formats.text import listed
 from picker.formats.volume import read_tomogram
 from picker.predict import Predictor, choose_device
 from picker.preprocess import preprocess_volume
@@ -30,6 +30,7 @@ from picker.verbs.common import (
     add_settings,
     read_manifests,
     read_section,
+    read_thresholds,
     write_text,
 )
 from picker.verbs.model_card import ModelCard, read_model
@@ -193,8 +194,14 @@ def _thresholds(path: Path | None, model: Path, card: ModelCard) -> dict[str, fl
             raise ValueError(f"thresholds {path} do not exist; mend --thresholds")
         logger.warning("warning: no %s; all candidates are written", chosen)
         return {p.name: 0.0 for p in card.particles}
-    saved = json.loads(chosen.read_text())
-    return {p.name: saved[p.name]["threshold"] for p in card.particles}
+    saved = read_thresholds(chosen)
+    missing = [p.name for p in card.particles if p.name not in saved]
+    if missing:
+        raise ValueError(
+            f"{chosen} has no threshold of {listed(missing)}, which {model} finds; it"
+            f" has {listed(saved)}. Name the model's own with --thresholds"
+        )
+    return {p.name: saved[p.name] for p in card.particles}
 
 
 def _voxel_size_warning(tomogram: Tomogram, card: ModelCard) -> list[str]:

@@ -6,7 +6,6 @@ The page holds its pictures and loads nothing from anywhere.
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,6 +31,8 @@ from picker.tomogram import Tomogram
 from picker.verbs.common import (
     Entry,
     add_settings,
+    read_calibration,
+    read_json,
     read_manifest,
     read_manifests,
     read_particles,
@@ -104,9 +105,7 @@ def run(arguments: argparse.Namespace) -> None:
     tomograms = read_section(arguments.settings, "tomograms", TomogramsSettings)
     simulated = tomograms.source == "simulate"
     entries = read_manifests(arguments.picks)
-    thresholds = (
-        json.loads(arguments.thresholds.read_text()) if (arguments.thresholds) else {}
-    )
+    thresholds = read_calibration(arguments.thresholds) if arguments.thresholds else {}
     evaluation = {path.stem: path for path in arguments.evaluation}
     data = ReportData(
         method=arguments.method,
@@ -116,11 +115,7 @@ def run(arguments: argparse.Namespace) -> None:
         training={p.stem: training_columns(_rows(p)) for p in arguments.tables},
         histograms=_histograms(arguments.candidates, particles),
         thresholds={name: value["threshold"] for name, value in thresholds.items()},
-        metrics=(
-            json.loads(evaluation["metrics"].read_text())
-            if "metrics" in evaluation
-            else None
-        ),
+        metrics=(read_json(evaluation["metrics"]) if "metrics" in evaluation else None),
         curves=(
             curve_columns(_rows(evaluation["curves"])) if "curves" in evaluation else {}
         ),
@@ -167,7 +162,7 @@ def _record(entry: Entry, particles: Sequence[Particle]) -> TomogramRecord:
 
 def _section(path: Path) -> dict[str, Any]:
     """Return one section's settings; a list is shown by its members' names."""
-    value = json.loads(path.read_text())
+    value = read_json(path)
     if isinstance(value, dict):
         return value
     if isinstance(value, list):

@@ -168,6 +168,28 @@ def test_without_the_volumes_folder_nothing_is_planned_nor_forgotten(copy):
     assert copy.jobs() == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("label_next.tsv", "pick"),
+        ("estimate.tsv", "pick"),
+        ("label_next", "label_next"),
+        ("export/warp", "export"),
+        ("evaluation/by_tomogram.tsv", "evaluate"),
+        ("models/thresholds.json", "calibrate"),
+    ],
+)
+def test_a_deleted_result_is_planned_again(copy, name, rule):
+    path = copy.path("semietpicker", name)
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    jobs = copy.jobs()
+    assert rule in jobs
+    assert "predict" not in jobs
+
+
 def test_deleting_one_tomograms_candidates_predicts_it_alone(copy):
     copy.path("semietpicker", "candidates", "sim_003.star").unlink()
     output = copy.succeed()

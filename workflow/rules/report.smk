@@ -11,15 +11,7 @@ rule report:
         tables=expand(
             f"results/{METHOD}/models/{{stage}}.tsv", stage=["burn_in", "co_train"]
         ),
-        evaluation=(
-            [
-                f"results/{METHOD}/evaluation/metrics.json",
-                f"results/{METHOD}/evaluation/curves.tsv",
-                f"results/{METHOD}/evaluation/by_tomogram.tsv",
-            ]
-            if truth_is_known()
-            else []
-        ),
+        evaluation=evaluation_files(),
         label_next=f"results/{METHOD}/label_next.tsv",
         estimate=f"results/{METHOD}/estimate.tsv",
         regions=regions_to_label(),
@@ -53,9 +45,7 @@ rule finish:
     input:
         report="results/report.html",
         picks=PICKED.format(method=METHOD),
-        metrics=(
-            [f"results/{METHOD}/evaluation/metrics.json"] if truth_is_known() else []
-        ),
+        metrics=evaluation_files()[:1],
         exports=expand(
             f"results/{METHOD}/export/{{target}}", target=settings.export.targets
         ),
