@@ -44,6 +44,8 @@ PREPROCESSED = "results/manifests/preprocess/{shard}.json"
 PREDICTED = "results/{{method}}/manifests/predict/{shard}.json"
 PICKED = "results/{method}/manifests/pick.json"
 NOISY = "results/{method}/manifests/noisy.json"
+# Of the tomograms that a stage behind the picks could not use, for `finish` to tell.
+FAILED = "results/{{method}}/manifests/{stage}.json"
 CELL = "results/benchmark/cells/{labeled}_labeled/seed_{seed}/{method}"
 BURN_IN = "results/benchmark/burn_in/{labeled}_labeled/seed_{seed}"
 
@@ -89,7 +91,15 @@ def every_manifest():
     predicted = [path.format(method=METHOD) for path in manifests(PREDICTED)]
     noisy = [NOISY.format(method=METHOD)] if FEEDBACK == "labeled" else []
     picked = PICKED.format(method=METHOD)
-    return [*manifests(PREPROCESSED), *predicted, *noisy, picked]
+    return [*manifests(PREPROCESSED), *predicted, *noisy, picked, *failed_manifests()]
+
+
+def failed_manifests():
+    """Return the manifests of what failed behind the picks."""
+    stages = ["report", *(f"export/{target}" for target in settings.export.targets)]
+    stages += ["evaluate"] if truth_is_known() else []
+    stages += ["label_next"] if regions_to_label() else []
+    return [FAILED.format(stage=stage).format(method=METHOD) for stage in stages]
 
 
 # Manifests that a run which is no dry run would delete.

@@ -203,6 +203,33 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
+def cannot_be_used(entry: Entry, error: Exception) -> Entry:
+    """Return a tomogram's entry with why it cannot be used; the others go on.
+
+    Raises
+    ------
+    OSError
+        If the disk takes nothing, which is no tomogram's fault.
+    """
+    stop_if_disk_is_full(error)
+    expected = isinstance(error, ValueError | OSError | MemoryError)
+    logger.error(
+        "%s cannot be used: %s",
+        *(entry.tomogram, str(error) or repr(error)),
+        exc_info=None if expected else error,
+    )
+    if not expected:
+        error = ValueError(f"{type(error).__name__}: {error}; the log has more")
+    return entry.failed(entry.path, error)
+
+
+def add_failed(parser: argparse.ArgumentParser) -> None:
+    """Add `--failed`, for those tomograms that this stage cannot use."""
+    parser.add_argument(
+        "--failed", type=Path, help="manifest to write of tomograms that failed here"
+    )
+
+
 def stop_if_disk_is_full(error: Exception) -> None:
     """Raise the error again if every other tomogram would meet it too."""
     if isinstance(error, OSError) and error.errno in DISK_ADVICE:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.verbs.common import logger, read_json, read_manifests, write_text
+from picker.verbs.common import (
+    logger,
+    read_json,
+    read_manifest,
+    read_manifests,
+    write_text,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -15,6 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
         "--picks", nargs="+", type=Path, required=True, help="manifests of picks"
+    )
+    parser.add_argument(
+        "--failed",
+        nargs="*",
+        type=Path,
+        default=[],
+        help="manifests of tomograms that a stage behind them could not use",
     )
     parser.add_argument(
         "--metrics", type=Path, help="metrics.json, where there is truth"
@@ -32,7 +45,12 @@ def run(arguments: argparse.Namespace) -> None:
         If a tomogram failed: every other one is done, and this is what is left.
     """
     entries = read_manifests(arguments.picks)
-    failed = [entry for entry in entries if entry.error]
+    failed = [(e.tomogram, f"{e.tomogram}: {e.error}") for e in entries if e.error]
+    for path in arguments.failed:
+        failed += [
+            (e.tomogram, f"{e.tomogram} ({path.stem}): {e.error}")
+            for e in read_manifest(path).tomograms
+        ]
     num_picks = sum(sum(entry.counts.values()) for entry in entries)
     f1 = ""
     if arguments.metrics:
@@ -43,9 +61,10 @@ def run(arguments: argparse.Namespace) -> None:
         f1 = f"mean F{first[1:]} {value} on {metrics['split']}; "
     folder = next((e.path.parent for e in entries), Path())
     if failed:
-        reasons = "".join(f"\n  {e.tomogram}: {e.error}" for e in failed)
+        reasons = "".join(f"\n  {reason}" for _, reason in failed)
+        num = len({name for name, _ in failed})
         raise ValueError(
-            f"{len(failed)} of {len(entries)} tomograms could not be used; the others"
+            f"{num} of {len(entries)} tomograms could not be used; the others"
             f" are done ({num_picks} picks in {folder}, report {arguments.report})."
             f" Mend these or take them out of the table, then run again:{reasons}"
         )

@@ -188,9 +188,15 @@ def _unusable(stages: dict[str, list[Job]], method: Path) -> Iterator[str]:
     """Yield the tomograms that failed, with the stage that says why."""
     seen = set()
     picked = method / "manifests/pick.json"
-    for stage in ("preprocess", "predict", "pick"):
-        paths = [job.result for job in stages[stage]] if stage != "pick" else [picked]
-        for path in paths:
+    paths = {
+        **{s: [job.result for job in stages[s]] for s in ("preprocess", "predict")},
+        "pick": [picked],
+        **{s: [picked.with_name(f"{s}.json")] for s in ("evaluate", "label_next")},
+        "export": sorted(picked.parent.glob("export/*.json")),
+        "report": [picked.with_name("report.json")],
+    }
+    for stage, manifests in paths.items():
+        for path in manifests:
             if not path.exists():
                 continue
             try:

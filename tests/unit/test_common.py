@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import picker
 from picker.__main__ import main
+from picker.formats.star import write_picks
+from picker.picks import picks_from_arrays
 from picker.verbs.common import Entry, run_logged, write_manifest
 
 DAMAGED = {
@@ -102,8 +107,50 @@ def test_the_python_that_a_verb_starts_looks_for_modules_in_no_project(tmp_path)
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
         cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(picker.__file__).parents[1])},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_evaluation_goes_on_without_a_tomogram_that_cannot_be_read(tmp_path, capsys):
+    """And says so; `finish` then fails with it."""
+    entries = []
+    for name in ("good", "bad"):
+        path = tmp_path / f"{name}.star"
+        write_picks(path, picks_from_arrays([[50, 50, 50]], ["ribosome"], [0.9]))
+        entry = Entry(
+            tomogram=name,
+            split="test",
+            path=path,
+            volume=path,
+            labels=path,
+            voxel_size=10.0,
+            shape_zyx=(10, 10, 10),
+        )
+        entries.append(entry)
+    labels = tmp_path / "labels.star"
+    labels.write_text("no STAR")
+    entries[1] = entries[1].model_copy(update={"labels": labels})
+    write_manifest(tmp_path / "picks.json", entries)
+    (tmp_path / "t.json").write_text('{"ribosome": {"threshold": 0.5}}')
+    (tmp_path / "particles.json").write_text('[{"name": "ribosome", "radius": 9}]')
+    files = {
+        "picks": "picks.json",
+        "candidates": "picks.json",
+        "thresholds": "t.json",
+        "settings": "particles.json",
+        "output": "metrics.json",
+        "curves": "curves.tsv",
+        "by-tomogram": "by.tsv",
+        "failed": "failed.json",
+    }
+    words = [w for key, name in files.items() for w in (f"--{key}", tmp_path / name)]
+    assert main(["evaluate", *map(str, words)]) == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert (metrics["num_tomograms"], metrics["f1@0.5"]["mean"]) == (1, 1.0)
+    assert "bad cannot be used: " in capsys.readouterr().err
+    assert finish(tmp_path, "--failed", str(tmp_path / "failed.json")) == 1
+    assert "1 of 2 tomograms could not be used" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from picker.__main__ import main
 from picker.formats import mrc, star
 from picker.formats.volume import read_tomogram
 from picker.picks import picks_from_arrays
-from picker.verbs.common import read_manifest
+from picker.verbs.common import read_manifest, write_manifest
 
 SHAPE = (16, 20, 28)
 FOUR = (
@@ -179,3 +179,19 @@ def test_an_export_that_fails_or_is_killed_leaves_nothing_for_long(
     killed.mkdir()
     exported(tmp_path, manifest, "warp")
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_one_that_cannot_be_read_costs_itself_alone(manifest, tmp_path):
+    good = manifest.tomograms[0]
+    good = good.model_copy(update={"path": good.labels})
+    bad = good.model_copy(update={"tomogram": "bad", "path": tmp_path / "bad.star"})
+    bad.path.write_text("no STAR")
+    write_manifest(tmp_path / "picked.json", [bad, good])
+    words = "export --manifests picked.json --settings particles.json --target warp"
+    assert main([*words.split(), "--output", "warp", "--failed", "failed.json"]) == 0
+    assert [path.name for path in (tmp_path / "warp").iterdir()] == ["a_ribosome.star"]
+    (entry,) = read_manifest(tmp_path / "failed.json").tomograms
+    assert entry.tomogram == "bad"
+    words = "finish --picks picked.json --report r.html --output s --failed failed.json"
+    assert main(words.split()) == 1
+    assert not (tmp_path / "s").exists()

@@ -338,6 +338,26 @@ def test_one_bad_tomogram_never_takes_the_others_down(finished, tmp_path):
     assert len(re.findall(r"sim_\d+: \d+ candidates", output)) == 1
 
 
+def test_one_bad_tomogram_behind_the_picks_never_takes_the_others_down(copy):
+    bad = copy.path("semietpicker", "picks", "sim_003.star")
+    good = bad.read_text()
+    bad.write_text("no STAR")
+    stages = ("export", "label_next", "evaluate", "report")
+    done = copy.run("--forcerun", *stages)
+    assert done.returncode != 0
+    assert "1 of 5 tomograms could not be used" in done.stdout
+    for stage in ("warp", "relion5", "label_next", "report"):
+        assert f"sim_003 ({stage}): " in done.stdout
+    assert copy.path("report.html").is_file()
+    warp = {path.name for path in copy.path("semietpicker", "export", "warp").iterdir()}
+    assert any(name.startswith("sim_002") for name in warp)
+    assert not any(name.startswith("sim_003") for name in warp)
+    bad.write_text(good)
+    again = copy.succeed()  # what may have passed is tried again
+    assert "rule pick" not in again
+    assert any(copy.path("semietpicker", "export", "warp").glob("sim_003*"))
+
+
 def test_a_chunk_changed_in_a_zarr_input_preprocesses_that_tomogram_alone(tmp_path):
     folder = tmp_path / "mine"
     mine = Project(folder, SMALL | {"tomograms": {"source": "table"}})

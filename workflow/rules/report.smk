@@ -17,13 +17,14 @@ rule report:
         regions=regions_to_label(),
         settings=settings_files(*settings.model_dump()),
     output:
-        "results/report.html",
+        page="results/report.html",
+        failed=FAILED.format(stage="report").format(method=METHOD),
     log:
         f"results/logs/{METHOD}/report.log",
     conda:
         "../../envs/picker-cpu.yaml"
     params:
-        version=__version__,
+        version=version_of(FAILED.format(stage="report").format(method=METHOD)),
         method=METHOD,
         regions=lambda wildcards, input: (
             f"--regions {input.regions}/regions.tsv" if input.regions else ""
@@ -36,7 +37,7 @@ rule report:
             --label-next {input.label_next} --estimate {input.estimate} \
             {params.regions} \
             --benchmarks results/benchmarks --settings {input.settings} \
-            --output {output} >{log} 2>&1
+            --output {output.page} --failed {output.failed} >{log} 2>&1
         """
 
 
@@ -49,6 +50,7 @@ rule finish:
         exports=expand(
             f"results/{METHOD}/export/{{target}}", target=settings.export.targets
         ),
+        failed=failed_manifests(),
     output:
         "results/summary.txt",
     log:
@@ -63,5 +65,6 @@ rule finish:
     shell:
         r"""
         python -m picker finish --picks {input.picks} {params.metrics} \
-            --report {input.report} --output {output} 2>&1 | tee -i {log}
+            --failed {input.failed} --report {input.report} \
+            --output {output} 2>&1 | tee -i {log}
         """
