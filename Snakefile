@@ -8,7 +8,7 @@ min_version("9.0")
 # A user's own json.py in the project's folder, which Snakemake puts first, must not stand
 # for Python's: neither here nor in the jobs nor in the Snakemake that a cluster starts
 # for each of them.
-os.environ["PYTHONSAFEPATH"] = "1"
+os.environ.update(PYTHONSAFEPATH="1")
 project = {os.path.realpath(folder) for folder in ("", workflow.basedir)}
 last = [folder for folder in sys.path if os.path.realpath(folder) in project]
 # Not `basedir`: a project's own Snakefile may include this one.

@@ -162,7 +162,7 @@ def _lines(results: Path, plan: Plan) -> Iterator[str]:
             yield f"running  {stage} {line}"
         yield from _more(tally.running)
         for job in tally.failed[:SHOWN]:
-            yield f"failed   {stage} {job.name}, log {job.log}:"
+            yield f"failed   {stage} {job.name}".rstrip() + f", log {job.log}:"
             yield from (f"           {line}" for line in _last_lines(job.log))
         yield from _more(tally.failed)
         for job in tally.gone[:SHOWN]:
