@@ -1,11 +1,19 @@
 # From tomograms and a few labels to picks: what runs, in which order.
+import os
 import sys
 
 from snakemake.utils import min_version
 
 min_version("9.0")
+# A user's own json.py in the project's folder, which Snakemake puts first, must not stand
+# for Python's: neither here nor in the jobs nor in the Snakemake that a cluster starts
+# for each of them.
+os.environ.update(PYTHONSAFEPATH="1")
+project = {os.path.realpath(folder) for folder in ("", workflow.basedir)}
+last = [folder for folder in sys.path if os.path.realpath(folder) in project]
 # Not `basedir`: a project's own Snakefile may include this one.
-sys.path.insert(0, str(workflow.current_basedir))
+first = str(workflow.current_basedir)
+sys.path[:] = [first, *(f for f in sys.path if f not in (first, *last)), *last]
 
 
 # Before it is loaded: aliases in it can stand for more than the memory holds.
@@ -33,11 +41,12 @@ onstart:
     record_run()
 
 
-# One page to look at, and one line to read. The shards' manifests are named too, or
-# a tomogram's deleted file would not be missed while the report still stands.
+# One page to look at, and one line to read. The shards' manifests and the other results
+# are named too, or a deleted file would not be missed while the report still stands.
 rule all:
     default_target: True
     input:
         every_manifest(),
+        every_result(),
         "results/report.html",
         "results/summary.txt",

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
+import time
+from functools import partial
 
 from picker import __version__
 from picker.memory import keep_freed_memory
-from picker.verbs.common import run_logged
+from picker.verbs.common import DONE, logger, run_logged
 
 VERBS = {
     "init": "make a folder for a project of your own",
@@ -40,6 +43,13 @@ LARGE = ("burn-in", "co-train", "predict", "measure")
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; return 0, or 1 after an error the user can mend."""
+    if argv is None:
+        # To the Python that this one starts a user's json.py is not Python's own.
+        os.environ["PYTHONSAFEPATH"] = "1"
+    return run_logged(partial(_run, argv))
+
+
+def _run(argv: list[str] | None) -> None:
     parser = argparse.ArgumentParser(
         prog="picker",
         description="Find particles in cryo-electron tomograms from few labels.",
@@ -60,7 +70,12 @@ def main(argv: list[str] | None = None) -> int:
             sub.description = module.__doc__
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)
-    return run_logged(parser.parse_args(arguments))
+    parsed = parser.parse_args(arguments)
+    began = time.monotonic()
+    parsed.run(parsed)
+    if "output" in parsed:
+        # By this `picker status` knows a result that was deleted from one not made.
+        logger.info("%s: %s %.1f s", parsed.verb, DONE, time.monotonic() - began)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,18 @@ import contextlib
 import json
 import logging
 import os
+import re
 import socket
+import stat
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
 import psutil
 
-from picker.whole import forget_remains, writer
+from picker.whole import forget_remains, remains, remove, writer
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,6 +36,8 @@ STALE = 90.0
 """Seconds without a touch after which a claim's owner is taken for dead."""
 LOOK = 2.0
 """Seconds between two looks at somebody else's claim."""
+LONGEST = 4096
+"""Bytes of a claim that are read: what is longer is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +71,8 @@ def is_alive(pid: int, began: float | None = None) -> bool:
 
     Numbers of processes are given again; without the time any by that number counts.
     """
+    if pid < 1:  # to the system these are groups of processes
+        return False
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -109,6 +115,11 @@ def claimed(result: Path, *folders: Path) -> Generator[None]:
     folders
         Those that the holders of claims beside this result fill, and nobody else.
         What killed ones left half written there, and beside the result, is deleted.
+
+    Raises
+    ------
+    ValueError
+        If something that is no file has a claim's name.
     """
     path = claim_path(result)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,9 +141,22 @@ def claimed(result: Path, *folders: Path) -> Generator[None]:
     finally:
         done.set()
         beat.join()
-        with contextlib.suppress(OSError):
-            if path.read_text() == text:
+        with contextlib.suppress(OSError, ValueError):
+            if _text(path) == text:
                 path.unlink()
+
+
+def forget_remains_of_the_dead(folder: Path) -> None:
+    """Delete what processes of this host left half written that are dead by now.
+
+    For folders that are filled without claims, such as a user's own.
+    """
+    ours = re.compile(rf".*\.{re.escape(socket.gethostname())}\.([0-9]+)")
+    for path in remains(folder):
+        found = ours.fullmatch(path.stem)
+        if found and not is_alive(int(found[1])):
+            with contextlib.suppress(OSError):
+                remove(path)
 
 
 def _taken(path: Path, text: str) -> bool:
@@ -176,8 +200,8 @@ def _is_dead(path: Path) -> bool:
     lies there still, after its owner was seen to be dead, is a dead one's.
     """
     try:
-        text = path.read_text()
-        return _living(path, text) is None and path.read_text() == text
+        text = _text(path)
+        return _living(path, text) is None and _text(path) == text
     except FileNotFoundError:
         return False
 
@@ -185,24 +209,70 @@ def _is_dead(path: Path) -> bool:
 def _owner(path: Path) -> Owner | None:
     """Return the owner of a claim; None if he is dead or there is no claim."""
     try:
-        return _living(path, path.read_text())
-    except FileNotFoundError:
+        return _living(path, _text(path))
+    except (FileNotFoundError, ValueError):
         return None
+
+
+def _text(path: Path) -> str:
+    """Return what a claim says; damage is for `_named` to find.
+
+    Raises
+    ------
+    ValueError
+        If it is no file, such as a folder, which nobody can take over.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise ValueError(
+            f"{path} is no file; expected one that says who works there, or none:"
+            " delete it, then run again"
+        )
+    with path.open("rb") as file:
+        return file.read(LONGEST).decode(errors="replace")
+
+
+def _named(text: str) -> Owner | None:
+    """Return the owner that a claim's text names; None if it is damaged or foreign."""
+    try:
+        said = json.loads(text)
+        owner = Owner(**said)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    for field in fields(Owner):
+        kind = int if field.name == "pid" else str
+        if type(getattr(owner, field.name)) is not kind:
+            return None
+    return owner if owner.pid > 0 else None
 
 
 def _living(path: Path, text: str) -> Owner | None:
     """Return the owner that a claim's text names, if alive."""
-    try:
-        owner = Owner(**json.loads(text))
-    except (ValueError, TypeError):
+    owner = _named(text)
+    if owner is None:
         return None
-    age = _now(path.parent) - path.stat().st_mtime
+    touched = path.stat().st_mtime
+    age = _now(path.parent) - touched
+    if age < 0:
+        # Stamped before a clock was set back, or by one that is fast.
+        age = _watched(path, touched)
     here = this_process()
     if owner.host == here.host and not is_alive(owner.pid):
         return None
     # Slurm gives a requeued job the number that its killed run had.
     requeued = owner.job == here.job and owner.restart != here.restart
     return None if requeued or age > STALE else owner
+
+
+_seen: dict[Path, tuple[float, float]] = {}
+"""Claim: its stamp, and since when this process sees it so [s, its own clock]."""
+
+
+def _watched(path: Path, touched: float) -> float:
+    """Return for how long [s] this process has seen a claim with this stamp."""
+    now = time.monotonic()
+    if _seen.get(path, (None,))[0] != touched:
+        _seen[path] = (touched, now)
+    return now - _seen[path][1]
 
 
 def _writers_at_work(folder: Path) -> list[str]:

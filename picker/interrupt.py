@@ -7,15 +7,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Iterable
     from types import FrameType
+    from typing import NoReturn
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 """Time limit or preemption; a warning before either; Ctrl-C."""
 
 
-class Interrupted(Exception):  # noqa: N818 - nothing went wrong
-    """The work stopped because it was asked to; the same command goes on with it."""
+class Interrupted(BaseException):
+    """The work stopped because it was asked to; the same command goes on with it.
+
+    No Exception, as KeyboardInterrupt is none: whoever catches what is one tomogram's
+    error must let this pass.
+    """
 
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message)
@@ -42,12 +47,37 @@ class StopRequest:
 
 
 @contextmanager
+def leaving_when_asked() -> Generator[None]:
+    """Turn the signals that end a program into `Interrupted`, while in this context.
+
+    An exception rather than an end: what is half written is tidied up. Also where they
+    were ignored: the shell of a training's rule shuts its own ears, not ours.
+    """
+    with _handled((signal.SIGTERM, signal.SIGINT), _leave):
+        yield
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    del frame
+    raise Interrupted(f"stopped by {signal.Signals(number).name}", number)
+
+
+@contextmanager
 def stop_request() -> Generator[StopRequest]:
     """Note signals instead of dying of them, while in this context."""
     request = StopRequest()
-    before = {number: signal.signal(number, request) for number in SIGNALS}
-    try:
+    with _handled(SIGNALS, request):
         yield request
+
+
+@contextmanager
+def _handled(
+    numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], None]
+) -> Generator[None]:
+    """Handle signals so, then as before."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -73,21 +74,40 @@ def file_stamp(path: Path) -> tuple[int, int]:
     return zlib.crc32(str(sorted(times)).encode()), max(time for _, time in times)
 
 
-def forget_untrue_manifests(manifests: Iterable[Path]) -> None:
-    """Delete the manifests that no longer say what is so; their shards run again.
+def untrue_manifests(manifests: Iterable[Path]) -> list[Path]:
+    """Return the manifests that no longer say what is so; their shards must run again.
 
     One is untrue if a file that it names is gone, if a file it was made from was
     replaced (even by an older one) or changed deep in a Zarr folder, or if a tomogram
     failed for a reason that may have passed, such as a disk that did not answer. A
     shard's per-tomogram files are not declared to the workflow, which would delete them
     all to remake one; so the manifest must not outlive them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a whole folder of such files is gone, as when its disk is away: that is no
+        reason to compute everything again.
     """
     disk = _Disk()
     there = [manifest for manifest in manifests if manifest.exists()]
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for manifest, is_true in zip(there, pool.map(disk.agrees, there), strict=True):
-            if not is_true:
-                manifest.unlink(missing_ok=True)
+        untrue = [
+            manifest
+            for manifest, is_true in zip(
+                there, pool.map(disk.agrees, there), strict=True
+            )
+            if not is_true
+        ]
+    if disk.gone:
+        gone = " and ".join(sorted(disk.gone))
+        raise FileNotFoundError(
+            f"the folder {gone} is gone, of which manifests say that it has files. If"
+            " it is on a disk that is away, bring that back. If it was deleted for"
+            f" good: mkdir -p {' '.join(map(shlex.quote, sorted(disk.gone)))}, and"
+            " what it had is made again"
+        )
+    return untrue
 
 
 class _Disk:
@@ -95,6 +115,7 @@ class _Disk:
 
     def __init__(self) -> None:
         self.names: dict[str, set[str]] = {}
+        self.gone: set[str] = set()
         self.listing = Lock()
         self.stamp = cache(file_stamp)  # manifests of several stages name one file
 
@@ -114,7 +135,10 @@ class _Disk:
                 for entry in entries
                 if entry["error"] is None
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (
+            *(OSError, ValueError, KeyError, TypeError, AttributeError),
+            RecursionError,
+        ):
             return False
 
     def replaced(self, stamps: dict[str, list[int]], written: int) -> bool:
@@ -135,7 +159,9 @@ class _Disk:
         with self.listing:
             if folder not in self.names:
                 there = Path(folder)
-                self.names[folder] = (
-                    {file.name for file in there.iterdir()} if there.is_dir() else set()
-                )
+                self.names[folder] = set()
+                if there.is_dir():
+                    self.names[folder] = {file.name for file in there.iterdir()}
+                else:
+                    self.gone.add(folder)
         return name in self.names[folder]

@@ -33,23 +33,48 @@ def written_whole(path: Path, *, lasting: bool = False) -> Generator[Path]:
     holds if the machine fails too: a file waits for the disk, which for hours of
     training is worth it and for each of a thousand small files is not.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    me = writer(socket.gethostname(), os.getpid())
-    temporary = path.with_name(f".{path.name}.{me}.picker-tmp")
-    _remove(temporary)
-    try:
+    with temporary_beside(path) as temporary:
         yield temporary
         if lasting:
             _wait_for_disk(temporary)
         _replace(temporary, path)
         if lasting:
             _wait_for_disk(path.parent)
+
+
+@contextmanager
+def temporary_beside(path: Path) -> Generator[Path]:
+    """Give a path beside `path`, free, for a file or folder that is gone in the end."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        code = errno.ENOTDIR
+        raise NotADirectoryError(code, os.strerror(code), str(path.parent)) from error
+    me = writer(socket.gethostname(), os.getpid())
+    temporary = path.with_name(f".{path.name}.{me}.picker-tmp")
+    remove(temporary)
+    try:
+        yield temporary
     finally:
-        _remove(temporary)
+        remove(temporary)
+
+
+def remains(folder: Path) -> list[Path]:
+    """Return what is half written in a folder, which is listed once; it may be missing.
+
+    By killed writers, and by those at work; `writer` ends the stems of the names.
+    """
+    if not folder.is_dir():
+        return []
+    return [
+        path
+        for path in folder.iterdir()
+        if path.name.startswith(".") and path.name.endswith(REMAINS)
+    ]
 
 
 def forget_remains(folder: Path, alive: Callable[[], Iterable[str]]) -> None:
-    """Delete what killed writers left half written in a folder; it is listed once.
+    """Delete what killed writers left half written in a folder.
 
     Parameters
     ----------
@@ -59,20 +84,23 @@ def forget_remains(folder: Path, alive: Callable[[], Iterable[str]]) -> None:
         Gives the writers that are at work. Asked after the folder is listed, so that
         whoever wrote by then is among them.
     """
-    if not folder.is_dir():
-        return
-    remains = [
-        path
-        for path in folder.iterdir()
-        if path.name.startswith(".") and path.name.endswith(REMAINS)
-    ]
-    if not remains:
+    found = remains(folder)
+    if not found:
         return
     kept = tuple(f".{name}" for name in alive())
-    for path in remains:
+    for path in found:
         if not path.stem.endswith(kept):
             with contextlib.suppress(OSError):
-                _remove(path)
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder, if it is there."""
+    if path.is_dir():
+        # File servers keep what is still being read; the next cleaning finds it.
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _replace(temporary: Path, path: Path) -> None:
@@ -87,12 +115,12 @@ def _replace(temporary: Path, path: Path) -> None:
                     raise
             else:
                 return
-            _remove(aside)
+            remove(aside)
             # Missing if another writer has just done the same.
             with contextlib.suppress(FileNotFoundError):
                 path.rename(aside)
     finally:
-        _remove(aside)
+        remove(aside)
 
 
 def _wait_for_disk(path: Path) -> None:
@@ -106,11 +134,3 @@ def _wait_for_disk(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        # File servers keep what is still being read; the next cleaning finds it.
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 # Validated settings, the tomograms in their shards, and what the rules ask about them.
 import json
+import os
 import shlex
 import sys
 import zlib
@@ -13,7 +14,7 @@ from picker.config import Config, explained
 from picker.config.said import printable
 from picker.formats.table import tomogram_rows
 from picker.methods import METHODS
-from picker.shards import forget_untrue_manifests, shards_from_rows
+from picker.shards import shards_from_rows, untrue_manifests
 
 try:
     settings = Config.model_validate(config)
@@ -44,18 +45,24 @@ PREPROCESSED = "results/manifests/preprocess/{shard}.json"
 PREDICTED = "results/{{method}}/manifests/predict/{shard}.json"
 PICKED = "results/{method}/manifests/pick.json"
 NOISY = "results/{method}/manifests/noisy.json"
+# Of the tomograms that a stage behind the picks could not use, for `finish` to tell.
+FAILED = "results/{{method}}/manifests/{stage}.json"
 CELL = "results/benchmark/cells/{labeled}_labeled/seed_{seed}/{method}"
 BURN_IN = "results/benchmark/burn_in/{labeled}_labeled/seed_{seed}"
 
 # Jobs may start in any folder and any environment; the package stands beside the
-# Snakefile, and its Python is the one that runs Snakemake.
+# Snakefile, and its Python is the one that runs Snakemake. An empty part of PYTHONPATH,
+# as a colon at its end leaves it, would be the project's folder.
+others = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+exports = {
+    "PYTHONSAFEPATH": "1",
+    "PYTHONPATH": shlex.quote(os.pathsep.join([str(ROOT), *others])),
+}
+if not workflow.deployment_settings.deployment_method:
+    exports["PATH"] = f"{shlex.quote(str(Path(sys.executable).parent))}:$PATH"
+exports = " ".join(f"{name}={value}" for name, value in exports.items())
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT))}:${{{{PYTHONPATH:-}}}}; "
-    + (
-        ""
-        if workflow.deployment_settings.deployment_method
-        else f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
-    )
+    f"set -euo pipefail; export {exports}; ".replace("{", "{{").replace("}", "}}")
 )
 
 
@@ -85,7 +92,31 @@ def every_manifest():
     predicted = [path.format(method=METHOD) for path in manifests(PREDICTED)]
     noisy = [NOISY.format(method=METHOD)] if FEEDBACK == "labeled" else []
     picked = PICKED.format(method=METHOD)
-    return [*manifests(PREPROCESSED), *predicted, *noisy, picked]
+    return [*manifests(PREPROCESSED), *predicted, *noisy, picked, *failed_manifests()]
+
+
+def failed_manifests():
+    """Return the manifests of what failed behind the picks."""
+    stages = ["report", *(f"export/{target}" for target in settings.export.targets)]
+    stages += ["evaluate"] if truth_is_known() else []
+    stages += ["label_next"] if regions_to_label() else []
+    return [FAILED.format(stage=stage).format(method=METHOD) for stage in stages]
+
+
+# Manifests that a run which is no dry run would delete.
+UNTRUE = set()
+
+
+def version_of(manifest):
+    """Return the param by which a stage runs again if the program has another version.
+
+    A dry run deletes no manifest; it shows by this what a real one would do.
+    """
+    return lambda wildcards: (
+        f"{__version__}, to be made again"
+        if manifest.format(**wildcards) in UNTRUE
+        else __version__
+    )
 
 
 def shard_files(wildcards):
@@ -107,6 +138,23 @@ def regions_to_label():
     """Return the folder that says what to label next, if there is anything left."""
     left = any(row.split in ("unlabeled", "predict") for row in rows)
     return [f"results/{METHOD}/label_next"] if left else []
+
+
+def evaluation_files():
+    """Return how the picks were held against the truth, if there is any."""
+    names = ("metrics.json", "curves.tsv", "by_tomogram.tsv")
+    return [f"results/{METHOD}/evaluation/{name}" for name in names if truth_is_known()]
+
+
+def every_result():
+    """Return what is promised besides, so that each is missed if it is deleted alone.
+
+    But for the models, which are made again when something needs them.
+    """
+    names = ["models/thresholds.json", "label_next.tsv", "estimate.tsv"]
+    names += [f"export/{target}" for target in settings.export.targets]
+    ours = [f"results/{METHOD}/{name}" for name in names]
+    return [*ours, *evaluation_files(), *regions_to_label()]
 
 
 def names_digest(split):

@@ -10,11 +10,17 @@ import psutil
 
 from picker.claim import is_alive
 from picker.orphans import cancel_idle_orphans
+from picker.verbs.common import read_as
+from picker.verbs.status import Plan
 from picker.whole import written_whole
 
 RUN = Path("results/run.json")
 LOCKS = Path(".snakemake/locks")
 STARTED = Path(".snakemake/started")
+# A dry run, and what else looks on, writes and deletes nothing.
+LOOKS = {"--summary", "-S", "--detailed-summary", "-D", "--list-changes", "--lc"}
+LOOKS |= {"--dag", "--rulegraph", "--filegraph", "--d3dag", "--lint", "--list", "-l"}
+LOOKS_ON = workflow.output_settings.dryrun or not LOOKS.isdisjoint(sys.argv)
 ME = {
     "host": socket.gethostname(),
     "pid": os.getpid(),
@@ -72,13 +78,16 @@ def record_run():
 
 
 def last_run():
-    """Return what the last run wrote of itself, if there was one."""
-    return json.loads(RUN.read_text()) if RUN.exists() else None
+    """Return what the last run wrote of itself, if there was one and it can be read."""
+    try:
+        return read_as(RUN, Plan, "what a run says of itself").model_dump()
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def is_over(run):
     """Return whether a run is known to have ended; one on another host never is."""
-    here = run["host"] == ME["host"]
+    here = run["host"] == ME["host"] and run["pid"] is not None
     return here and not is_alive(run["pid"], run.get("started"))
 
 
@@ -103,10 +112,11 @@ def is_in_use():
         who = ", ".join(map(named, runs.values()))
         logger.info(
             f"The run before ({who}) was killed: its lock is removed."
-            if not workflow.output_settings.dryrun
+            if not LOOKS_ON
             else f"The run before ({who}) was killed: the next removes its lock."
+            " What Snakemake says of it below holds for this dry run alone."
         )
-    if not workflow.output_settings.dryrun:
+    if not LOOKS_ON:
         for path in [*locks, *(path for path, run in runs.items() if is_over(run))]:
             path.unlink(missing_ok=True)
     return False
@@ -120,7 +130,7 @@ def named(run):
 def cancel_orphans():
     """Cancel what the last run, known to be over, left waiting in Slurm's queue."""
     run = last_run()
-    if run is None or not is_over(run) or workflow.output_settings.dryrun:
+    if run is None or not is_over(run) or LOOKS_ON:
         return
     cancelled, going_on = cancel_idle_orphans(Path(), RUN.parent)
     if cancelled or going_on:
@@ -130,14 +140,34 @@ def cancel_orphans():
         )
 
 
+def forget_untrue_manifests():
+    """Delete the manifests that no longer say what is so; their shards run again.
+
+    Who looks on plans it, by `version_of`, and deletes nothing.
+    """
+    try:
+        untrue = untrue_manifests(map(Path, every_manifest()))
+    except FileNotFoundError as error:
+        raise WorkflowError(str(error))
+    if not LOOKS_ON:
+        for path in untrue:
+            path.unlink(missing_ok=True)
+    elif untrue:
+        UNTRUE.update(map(str, untrue))
+        logger.info(
+            f"{len(untrue)} manifests name files that are gone or were changed; their"
+            f" shards run again: {', '.join(sorted(UNTRUE))}"
+        )
+
+
 if IS_MAIN:
     if any(argument.startswith("--unl") for argument in sys.argv):
         for path in STARTED.glob("*.run"):  # a person says that nobody is at work
             path.unlink(missing_ok=True)
     else:
-        if not workflow.output_settings.dryrun:
+        if not LOOKS_ON:
             say_who_may_lock()
         # Not under a run that is alive, whose jobs and manifests these are.
         if not is_in_use():
             cancel_orphans()
-            forget_untrue_manifests(Path(path) for path in every_manifest())
+            forget_untrue_manifests()

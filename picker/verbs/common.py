@@ -7,10 +7,9 @@ import hashlib
 import json
 import logging
 import os
-import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -18,21 +17,28 @@ from picker.config import Particle, Split, explained
 from picker.config.said import printable
 from picker.config.strict import json_of
 from picker.formats.text import cut
-from picker.interrupt import Interrupted
+from picker.interrupt import Interrupted, leaving_when_asked
 from picker.whole import written_whole
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
-    from types import FrameType
+    from collections.abc import Callable, Iterable
 
     from picker.config import TomogramRow
 
 logger = logging.getLogger("picker")
 
-DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+DONE = "done in"
+"""Of the last line of a log whose result is whole."""
+DISK_ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space, or ask for more",
+    errno.EROFS: "nothing can be written there: name another folder, or have it mended",
+}
+"""What to do about a disk that takes nothing, whichever tomogram is next."""
 
 Section = TypeVar("Section")
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class Entry(BaseModel):
@@ -119,8 +125,51 @@ def read_manifests(paths: Iterable[Path]) -> list[Entry]:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Return one shard's manifest."""
-    return Manifest.model_validate_json(path.read_text())
+    """Return one shard's manifest.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or no manifest.
+    """
+    return read_as(path, Manifest, "the manifest of a stage")
+
+
+def read_as(path: Path, kind: type[Kind], expected: str) -> Kind:
+    """Return a record that the program wrote; `expected` names it.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or something else.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise _damaged(path, expected, error) from error
+
+
+def read_json(path: Path) -> Any:
+    """Return what a stage wrote as JSON.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "JSON that a stage wrote", error) from error
+
+
+def _damaged(path: Path, expected: str, error: Exception) -> ValueError:
+    said = explained(error) if isinstance(error, ValidationError) else f"  {error}"
+    said = "\n".join(cut(line) for line in said.splitlines()[:3])
+    return ValueError(
+        f"{path} is damaged; expected {expected}. Delete it and run again, so that it"
+        f" is made anew:\n{said}"
+    )
 
 
 def read_predicted(paths: Iterable[Path]) -> tuple[list[Manifest], str]:
@@ -163,9 +212,28 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
+def cannot_be_used(entry: Entry, error: Exception) -> Entry:
+    """Return a tomogram's entry with why it cannot be used; the others go on.
+
+    Raises
+    ------
+    OSError
+        If the disk takes nothing, which is no tomogram's fault.
+    """
+    told = told_failure(entry.tomogram, entry.path, error)
+    return entry.failed(entry.path, ValueError(told))
+
+
+def add_failed(parser: argparse.ArgumentParser) -> None:
+    """Add `--failed`, for those tomograms that this stage cannot use."""
+    parser.add_argument(
+        "--failed", type=Path, help="manifest to write of tomograms that failed here"
+    )
+
+
 def stop_if_disk_is_full(error: Exception) -> None:
     """Raise the error again if every other tomogram would meet it too."""
-    if isinstance(error, OSError) and error.errno in DISK_IS_FULL:
+    if isinstance(error, OSError) and error.errno in DISK_ADVICE:
         raise error
 
 
@@ -175,11 +243,8 @@ def told_failure(name: object, path: Path, error: Exception) -> str:
     Raises
     ------
     Exception
-        The error itself if every other tomogram would meet it too: the disk is full or
-        the work was asked to stop.
+        The error itself if every other tomogram would meet it too: the disk is full.
     """
-    if isinstance(error, Interrupted):
-        raise error
     stop_if_disk_is_full(error)
     text = str(error) or f"{path}: the memory is too small for it"
     known = isinstance(error, (ValueError, OSError, MemoryError))
@@ -270,11 +335,6 @@ def fingerprint(*parts: object) -> str:
     return digest.hexdigest()[:32]
 
 
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    del frame
-    raise Interrupted(f"stopped by {signal.Signals(number).name}", number)
-
-
 class _Printable(logging.Formatter):
     """Lines that a terminal shows as they are: what files say is among them."""
 
@@ -283,7 +343,7 @@ class _Printable(logging.Formatter):
         return printable(super().formatMessage(record))
 
 
-def run_logged(arguments: argparse.Namespace) -> int:
+def run_logged(verb: Callable[[], object]) -> int:
     """Run a verb with progress on the terminal; a user's mistake gives one line."""
     # Of several processes that train as one, the first tells.
     first = os.environ.get("RANK", "0") == "0"
@@ -293,10 +353,9 @@ def run_logged(arguments: argparse.Namespace) -> int:
         level=logging.INFO if first else logging.ERROR, handlers=[handler], force=True
     )
     logging.captureWarnings(capture=True)
-    # An exception rather than an end: what is half written is tidied up.
-    signal.signal(signal.SIGTERM, _leave)
     try:
-        arguments.run(arguments)
+        with leaving_when_asked():
+            verb()
     except (ValueError, FileNotFoundError) as error:
         logger.error("error: %s", error)
         return 1
@@ -307,8 +366,9 @@ def run_logged(arguments: argparse.Namespace) -> int:
         logger.error("error: %s", str(error) or "the memory is too small for this")
         return 1
     except OSError as error:
-        if error.errno in DISK_IS_FULL:
-            logger.error("error: %s; free some space, then run again", error)
+        advice = DISK_ADVICE.get(error.errno or 0)
+        if advice:
+            logger.error("error: %s; %s, then run again", error, advice)
         elif error.filename is not None:
             # A path that a user gave, not a slip of ours.
             name = cut(os.fsdecode(error.filename))

@@ -13,7 +13,6 @@ read from --tomogram, or given. If --output ends as the kind's files do (.star, 
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
+from picker.claim import forget_remains_of_the_dead
 from picker.config import (
     Contours,
     ExportSettings,
@@ -42,7 +42,7 @@ from picker.formats.volume import read_geometry
 from picker.picks import Picks, concatenate, picks_from_arrays
 from picker.verbs.common import add_leave, leave
 from picker.verbs.export import with_tilt_series
-from picker.whole import written_whole
+from picker.whole import temporary_beside, written_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -322,27 +322,25 @@ def _write(
             f" {Path(template).suffix}, as those of {kind} do; name another"
         )
     settings = ExportSettings(relion5_centre=arguments.output_relion5_centre)
-    folder = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
+
+    def write(folder: Path, root: Path | None) -> list[str]:
+        folder.mkdir()
         if kind == OURS:
             for one in tomograms:
                 write_picks(folder / f"{one.tomogram}.star", one.picks)
-            files = [f"{one.tomogram}.star" for one in tomograms]
-        else:
-            root = None if is_file else output
-            write_target(kind, folder, tomograms, particles, settings, root)
-            names = [one.tomogram for one in tomograms]
-            classes = [particle.name for particle in particles]
-            files = files_of_target(kind, names, classes or [""], settings)
-        folder.mkdir(parents=True, exist_ok=True)
-        if is_file:
-            _keep_one(folder, files, output, kind)
-        else:
-            if output.is_dir():
-                output.rmdir()
-            folder.rename(output)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            return [f"{one.tomogram}.star" for one in tomograms]
+        write_target(kind, folder, tomograms, particles, settings, root)
+        names = [one.tomogram for one in tomograms]
+        classes = [particle.name for particle in particles]
+        return files_of_target(kind, names, classes or [""], settings)
+
+    forget_remains_of_the_dead(output.parent)
+    if is_file:
+        with temporary_beside(output.with_name(f"{output.name}.parts")) as folder:
+            _keep_one(folder, write(folder, None), output, kind)
+    else:
+        with written_whole(output) as folder:
+            write(folder, output)
 
 
 def _keep_one(folder: Path, files: Sequence[str], output: Path, kind: str) -> None:

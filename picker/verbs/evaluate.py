@@ -16,13 +16,16 @@ from picker.formats.thresholds import read_thresholds
 from picker.picks import concatenate
 from picker.select import picks_apart
 from picker.verbs.common import (
+    add_failed,
     add_settings,
+    cannot_be_used,
     logger,
     read_manifests,
     read_particles,
     read_predicted,
     read_section,
     write_json,
+    write_manifest,
     write_text,
 )
 from picker.verbs.region import where_picks_may_be
@@ -58,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="TSV to write: right, wrong and missed picks of each tomogram",
     )
+    add_failed(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -73,23 +77,30 @@ def run(arguments: argparse.Namespace) -> None:
         for e in read_manifests(arguments.picks)
         if e.split == split and e.labels and not e.error
     ]
-    if not known:
-        raise ValueError(
-            f"no {split} tomogram with picks could be used; see preprocess's errors"
-        )
-    truth = {e.tomogram: read_picks(e.labels) for e in known if e.labels}
     pick = read_section(arguments.settings, "pick", PickSettings)
-    candidates = {
-        e.tomogram: _apart(
-            where_picks_may_be(read_picks(e.path), e, pick.edge_margin),
-            particles,
-            pick.min_distance_per_radius,
+    predicted = {e.tomogram: e for m in manifests for e in m.tomograms}
+    truth, picks, candidates = {}, {}, {}
+    failed = []
+    for entry in known:
+        name = entry.tomogram
+        try:
+            assert entry.labels is not None
+            labels, found = read_picks(entry.labels), read_picks(entry.path)
+            of = predicted.get(name)
+            if of is not None:
+                candidates[name] = _apart(
+                    where_picks_may_be(read_picks(of.path), of, pick.edge_margin),
+                    particles,
+                    pick.min_distance_per_radius,
+                )
+        except Exception as error:
+            failed.append(cannot_be_used(entry, error))
+            continue
+        truth[name], picks[name] = labels, found
+    if not truth:
+        raise ValueError(
+            f"no {split} tomogram with picks could be used; see the errors before"
         )
-        for manifest in manifests
-        for e in manifest.tomograms
-        if e.tomogram in truth
-    }
-    picks = {e.tomogram: read_picks(e.path) for e in known}
     result = metrics(
         picks,
         truth,
@@ -104,6 +115,8 @@ def run(arguments: argparse.Namespace) -> None:
     write_text(arguments.curves, _tsv(curve_rows(by_particle)))
     by_tomogram = tomogram_rows(picks, truth, particles, distance)
     write_text(arguments.by_tomogram, _tsv(by_tomogram))
+    if arguments.failed:
+        write_manifest(arguments.failed, failed)
     for key, values in result.items():
         if key.startswith("f1@"):
             logger.info("%s on %s: %s", key, split, values)

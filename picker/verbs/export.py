@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -23,11 +21,15 @@ from picker.formats.units import xyz
 from picker.picks import Picks
 from picker.verbs.common import (
     Entry,
+    add_failed,
     add_settings,
+    cannot_be_used,
     read_manifests,
     read_particles,
     read_section,
+    write_manifest,
 )
+from picker.whole import written_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, "particles, export")
     parser.add_argument("--target", choices=TARGETS, required=True)
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    add_failed(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -59,21 +62,23 @@ def run(arguments: argparse.Namespace) -> None:
 def _export(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "export", ExportSettings)
     particles = read_particles(arguments.settings)
-    tomograms = [
-        _tomogram_picks(entry)
-        for entry in read_manifests(arguments.manifests)
-        if not entry.error
-    ]
+    tomograms, failed = [], []
+    for entry in read_manifests(arguments.manifests):
+        if entry.error:
+            continue
+        try:
+            tomograms.append(_tomogram_picks(entry))
+        except Exception as error:
+            failed.append(cannot_be_used(entry, error))
     if settings.tomograms_star and arguments.target in OF_RELION:
         tomograms = with_tilt_series(settings.tomograms_star, tomograms)
-    folder = arguments.output.with_name(f".{arguments.output.name}.{os.getpid()}")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    write_target(
-        arguments.target, folder, tomograms, particles, settings, arguments.output
-    )
-    shutil.rmtree(arguments.output, ignore_errors=True)
-    folder.rename(arguments.output)
+    with written_whole(arguments.output) as folder:
+        folder.mkdir()
+        write_target(
+            arguments.target, folder, tomograms, particles, settings, arguments.output
+        )
+    if arguments.failed:
+        write_manifest(arguments.failed, failed)
     logger.info("%s: picks of %d tomograms", arguments.output, len(tomograms))
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.verbs.common import logger, read_manifests, write_text
+from picker.verbs.common import (
+    logger,
+    read_json,
+    read_manifest,
+    read_manifests,
+    write_text,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -16,6 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
         "--picks", nargs="+", type=Path, required=True, help="manifests of picks"
+    )
+    parser.add_argument(
+        "--failed",
+        nargs="*",
+        type=Path,
+        default=[],
+        help="manifests of tomograms that a stage behind them could not use",
     )
     parser.add_argument(
         "--metrics", type=Path, help="metrics.json, where there is truth"
@@ -33,17 +45,26 @@ def run(arguments: argparse.Namespace) -> None:
         If a tomogram failed: every other one is done, and this is what is left.
     """
     entries = read_manifests(arguments.picks)
-    failed = [entry for entry in entries if entry.error]
+    failed = [(e.tomogram, f"{e.tomogram}: {e.error}") for e in entries if e.error]
+    for path in arguments.failed:
+        failed += [
+            (e.tomogram, f"{e.tomogram} ({path.stem}): {e.error}")
+            for e in read_manifest(path).tomograms
+        ]
     num_picks = sum(sum(entry.counts.values()) for entry in entries)
     f1 = ""
     if arguments.metrics:
-        metrics = json.loads(arguments.metrics.read_text())
-        f1 = f"mean F1@0.5 {metrics['f1@0.5']['mean']:.3f} on {metrics['split']}; "
+        metrics = read_json(arguments.metrics)
+        first = next(key for key in metrics if key.startswith("f1@"))
+        mean = metrics[first]["mean"]  # null without a particle and without a pick
+        value = "none" if mean is None else f"{mean:.3f}"
+        f1 = f"mean F{first[1:]} {value} on {metrics['split']}; "
     folder = next((e.path.parent for e in entries), Path())
     if failed:
-        reasons = "".join(f"\n  {e.tomogram}: {e.error}" for e in failed)
+        reasons = "".join(f"\n  {reason}" for _, reason in failed)
+        num = len({name for name, _ in failed})
         raise ValueError(
-            f"{len(failed)} of {len(entries)} tomograms could not be used; the others"
+            f"{num} of {len(entries)} tomograms could not be used; the others"
             f" are done ({num_picks} picks in {folder}, report {arguments.report})."
             f" Mend these or take them out of the table, then run again:{reasons}"
         )

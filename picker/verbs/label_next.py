@@ -9,8 +9,6 @@ mask, which says that nobody looked elsewhere.
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +25,17 @@ from picker.picks import Picks, concatenate, picks_from_arrays
 from picker.regions import fullest_regions
 from picker.tomogram import index_from_position
 from picker.verbs.common import (
+    add_failed,
     add_settings,
+    cannot_be_used,
     logger,
     read_manifests,
     read_particles,
     read_section,
+    write_manifest,
     write_text,
 )
+from picker.whole import remove, written_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -54,24 +56,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_settings(parser, "particles, label_next")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    add_failed(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the regions; the folder is there whole or not at all."""
-    with claimed(arguments.output):
-        folder = arguments.output.with_name(f".{arguments.output.name}.{os.getpid()}")
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+    with claimed(arguments.output), written_whole(arguments.output) as folder:
+        folder.mkdir()
         _write_regions(arguments, folder)
-        shutil.rmtree(arguments.output, ignore_errors=True)
-        folder.rename(arguments.output)
 
 
 def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
     settings = read_section(arguments.settings, "label_next", LabelNextSettings)
     particles = read_particles(arguments.settings)
     entries = {entry.tomogram: entry for entry in read_manifests([arguments.picks])}
-    labeled = _labeled(list(entries.values()))
+    labeled, failed = _labeled(list(entries.values()))
     with arguments.ranking.open(newline="") as file:
         ranked = [row["tomogram"] for row in csv.DictReader(file, delimiter="\t")]
     rows: list[tuple[int, str]] = []
@@ -79,38 +78,35 @@ def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
     for entry in (entries[name] for name in ranked):
         if not left:
             break
-        unseen = _where_nobody_looked(entry, labeled)
-        picks = read_picks(entry.path)
-        picks = picks.select(unseen[_voxels(picks, entry)])
-        centre, held = fullest_regions(
-            picks.position_zyx, settings.radius, settings.regions
-        )
-        regions = picks.position_zyx[centre]
-        if not len(regions):
-            logger.info("%s: no picks where nobody has looked", entry.tomogram)
+        try:
+            found = _write_tomogram(folder, entry, labeled, particles, settings)
+        except Exception as error:
+            failed.append(cannot_be_used(entry, error))
+            for suffix in (".star", ".mod", "_mask.zarr"):
+                remove(folder / f"{entry.tomogram}{suffix}")
             continue
-        left -= 1
-        away = np.linalg.norm(picks.position_zyx[:, None] - regions, axis=2)
-        inside = picks.select((away <= settings.radius).any(axis=1))
-        _write_tomogram(
-            folder, entry, inside, regions, particles, settings.radius, unseen
-        )
-        for place, number in zip(regions, held, strict=True):
-            x_y_z = "\t".join(f"{value:.1f}" for value in place[::-1])
-            rows.append((number, f"{entry.tomogram}\t{x_y_z}\t{number}\n"))
-        logger.info("%s: %d regions to label", entry.tomogram, len(regions))
+        rows += found
+        left -= bool(found)
     rows.sort(key=lambda row: -row[0])
     head = "tomogram\tx\ty\tz\tpicks\n"
     write_text(folder / "regions.tsv", head + "".join(text for _, text in rows))
+    if arguments.failed:
+        write_manifest(arguments.failed, failed)
 
 
-def _labeled(entries: Sequence[Entry]) -> dict[Path, list[Entry]]:
-    """Return the labeled rows of each file that tomograms come from."""
+def _labeled(
+    entries: Sequence[Entry],
+) -> tuple[dict[Path, list[Entry]], list[Entry]]:
+    """Return the labeled rows of each file that tomograms are of, and failed ones."""
     found: dict[Path, list[Entry]] = {}
+    failed = []
     for entry in entries:
         if entry.split in ("labeled", "validation"):
-            found.setdefault(_source(entry), []).append(entry)
-    return found
+            try:
+                found.setdefault(_source(entry), []).append(entry)
+            except Exception as error:
+                failed.append(cannot_be_used(entry, error))
+    return found, failed
 
 
 def _source(entry: Entry) -> Path:
@@ -145,16 +141,26 @@ def _voxels(picks: Picks, entry: Entry) -> tuple[NDArray[np.intp], ...]:
 def _write_tomogram(
     folder: Path,
     entry: Entry,
-    inside: Picks,
-    regions: NDArray[np.float64],
+    labeled: Mapping[Path, Sequence[Entry]],
     particles: tuple[Particle, ...],
-    radius: float,
-    unseen: NDArray[np.bool_],
-) -> None:
-    """Write one tomogram's picks in the regions, the regions and their mask.
+    settings: LabelNextSettings,
+) -> list[tuple[int, str]]:
+    """Write one tomogram's picks in its fullest regions, the regions and their mask.
 
     Where others have looked their rows say so: their particles are not in this model.
+    Returns each region's number of picks with its line of the table.
     """
+    radius = settings.radius
+    unseen = _where_nobody_looked(entry, labeled)
+    picks = read_picks(entry.path)
+    picks = picks.select(unseen[_voxels(picks, entry)])
+    centre, held = fullest_regions(picks.position_zyx, radius, settings.regions)
+    regions = picks.position_zyx[centre]
+    if not len(regions):
+        logger.info("%s: no picks where nobody has looked", entry.tomogram)
+        return []
+    away = np.linalg.norm(picks.position_zyx[:, None] - regions, axis=2)
+    inside = picks.select((away <= radius).any(axis=1))
     name = entry.tomogram
     voxel_size, shape_zyx = entry.geometry
     write_picks(folder / f"{name}.star", inside, {"tomogram": name})
@@ -186,3 +192,9 @@ def _write_tomogram(
     mask &= unseen
     path = folder / f"{name}_mask.zarr"
     write_volume(path, mask.astype(np.uint8), voxel_size, {}, compressor="zstd")
+    logger.info("%s: %d regions to label", name, len(regions))
+    rows = []
+    for place, number in zip(regions, held, strict=True):
+        x_y_z = "\t".join(f"{value:.1f}" for value in place[::-1])
+        rows.append((number, f"{name}\t{x_y_z}\t{number}\n"))
+    return rows

@@ -6,7 +6,6 @@ to its candidates in Å. Its median time and the evaluation's F1 become one JSON
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from picker.predict import Predictor
 from picker.verbs.common import (
     add_settings,
     logger,
+    read_json,
     read_manifests,
     read_section,
     write_text,
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
         # Its result is on the CPU: nothing is left to be waited for.
         predictor.candidates(volume, voxel_size)
         seconds.append(time.perf_counter() - started)
-    metrics = json.loads(arguments.metrics.read_text())
+    metrics = read_json(arguments.metrics)
     cell = Cell(
         method=card.method,
         labeled=arguments.labeled,

@@ -7,6 +7,7 @@ One job picks all tomograms, in several processes.
 from __future__ import annotations
 
 import logging
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -117,7 +118,13 @@ def _mapped(
     if processes == 1 or len(entries) < MANY:
         yield from map(pick, entries)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(
+        processes,
+        mp_context=get_context("forkserver"),
+        # Ctrl-C is ours alone to hear.
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    ) as pool:
         yield from pool.map(pick, entries, chunksize=16)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.claim import claimed
+from picker.claim import claimed, forget_remains_of_the_dead
 from picker.config import CalibrateSettings, PickSettings, PredictSettings
 from picker.exclude import allowed_region
 from picker.formats.star import write_picks
@@ -142,7 +142,10 @@ def _predict_files(
         write_picks(target, picks, {"tomogram": path.name})
         logger.info("%s: %d picks in %s", path, len(picks), target)
 
-    for path, target in _targets(arguments.tomograms, arguments.output).items():
+    targets = _targets(arguments.tomograms, arguments.output)
+    for folder in {target.parent for target in targets.values()}:
+        forget_remains_of_the_dead(folder)
+    for path, target in targets.items():
         try:
             predict(path, target)
         except Exception as error:

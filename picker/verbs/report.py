@@ -6,7 +6,6 @@ The page holds its pictures and loads nothing from anywhere.
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,11 +32,15 @@ from picker.tomogram import Tomogram
 from picker.verbs.common import (
     Entry,
     Manifest,
+    add_failed,
     add_settings,
+    cannot_be_used,
+    read_json,
     read_manifests,
     read_particles,
     read_predicted,
     read_section,
+    write_manifest,
     write_text,
 )
 
@@ -97,6 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_settings(parser, "all sections; shown on the page")
     parser.add_argument("--output", type=Path, required=True, help="HTML to write")
+    add_failed(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -117,20 +121,18 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.thresholds
         else Thresholds(model=model, particles={})
     )
+    failed: list[Entry] = []
+    records = [_record(entry, particles, failed) for entry in entries]
     evaluation = {path.stem: path for path in arguments.evaluation}
     data = ReportData(
         method=arguments.method,
         particles=particles,
-        tomograms=[_record(entry, particles) for entry in entries],
+        tomograms=records,
         settings={p.stem: _section(p) for p in arguments.settings},
         training={p.stem: training_columns(_rows(p)) for p in arguments.tables},
         histograms=_histograms(manifests, particles),
         thresholds=thresholds.lowest,
-        metrics=(
-            json.loads(evaluation["metrics"].read_text())
-            if "metrics" in evaluation
-            else None
-        ),
+        metrics=(read_json(evaluation["metrics"]) if "metrics" in evaluation else None),
         curves=(
             curve_columns(_rows(evaluation["curves"])) if "curves" in evaluation else {}
         ),
@@ -152,18 +154,27 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.method,
             [path.stem for path in arguments.candidates],
         ),
-        pictures=_pictures(entries),
+        pictures=_pictures(entries, failed),
         max_pictures=settings.max_pictures,
         notes=["Simulated phantom tomograms, not real data."] if simulated else [],
     )
     write_text(arguments.output, render_report(data))
+    if arguments.failed:
+        write_manifest(arguments.failed, failed)
 
 
-def _record(entry: Entry, particles: Sequence[Particle]) -> TomogramRecord:
+def _record(
+    entry: Entry, particles: Sequence[Particle], failed: list[Entry]
+) -> TomogramRecord:
+    """Return what the page says of a tomogram; one that fails here joins `failed`."""
     truth = None
     if entry.labels and not entry.error:
-        known = read_picks(entry.labels)
-        truth = {p.name: len(known.of(p.name)) for p in particles}
+        try:
+            known = read_picks(entry.labels)
+            truth = {p.name: len(known.of(p.name)) for p in particles}
+        except Exception as error:
+            entry = cannot_be_used(entry, error)
+            failed.append(entry)
     return TomogramRecord(
         tomogram=entry.tomogram,
         split=entry.split,
@@ -177,7 +188,7 @@ def _record(entry: Entry, particles: Sequence[Particle]) -> TomogramRecord:
 
 def _section(path: Path) -> dict[str, Any]:
     """Return one section's settings; a list is shown by its members' names."""
-    value = json.loads(path.read_text())
+    value = read_json(path)
     if isinstance(value, dict):
         return value
     if isinstance(value, list):
@@ -222,13 +233,25 @@ def _histograms(
     return total
 
 
-def _pictures(entries: Sequence[Entry]) -> Iterator[Picture]:
-    """Yield one tomogram's slab and picks at a time, those with truth first."""
+def _pictures(entries: Sequence[Entry], failed: list[Entry]) -> Iterator[Picture]:
+    """Yield one tomogram's slab and picks at a time, those with truth first.
+
+    Of those that fail here, which join `failed`, there is none.
+    """
     for entry in sorted(entries, key=lambda e: (e.split != "test", e.labels is None)):
-        if entry.error:
+        if entry.error or entry.tomogram in [e.tomogram for e in failed]:
             continue
-        volume, voxel_size, _ = open_volume(entry.volume)
-        lazy = cast("NDArray[np.float32]", volume)  # only the slab is read
-        tomogram = Tomogram(name=entry.tomogram, volume=lazy, voxel_size=voxel_size)
-        truth = read_picks(entry.labels) if entry.labels else None
-        yield make_picture(tomogram, read_picks(entry.path), truth)
+        try:
+            picture = _picture(entry)
+        except Exception as error:
+            failed.append(cannot_be_used(entry, error))
+        else:
+            yield picture
+
+
+def _picture(entry: Entry) -> Picture:
+    volume, voxel_size, _ = open_volume(entry.volume)
+    lazy = cast("NDArray[np.float32]", volume)  # only the slab is read
+    tomogram = Tomogram(name=entry.tomogram, volume=lazy, voxel_size=voxel_size)
+    truth = read_picks(entry.labels) if entry.labels else None
+    return make_picture(tomogram, read_picks(entry.path), truth)

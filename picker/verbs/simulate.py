@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from picker.claim import forget_remains_of_the_dead
 from picker.config import SimulateSettings
 from picker.formats.mrc import write_volume
 from picker.formats.star import write_picks
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Simulate one tomogram."""
+    forget_remains_of_the_dead(arguments.output.parent)
     particles = read_particles(arguments.settings)
     tomogram, truth = simulate_tomogram(
         arguments.name,

@@ -6,7 +6,7 @@ what is being worked at, logs. It asks no cluster and computes nothing.
 
 from __future__ import annotations
 
-import json
+import os
 import socket
 import sys
 import time
@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict
+
 from picker.claim import claim_path, is_alive, owner_of
 from picker.config.said import printable
-from picker.verbs.common import read_manifest
+from picker.verbs.common import DONE, read_as, read_manifest
 
 if TYPE_CHECKING:
     import argparse
@@ -39,6 +41,22 @@ SHOWN = 20
 """Failures of one kind that are shown; the others are counted."""
 
 
+class Plan(BaseModel):
+    """What a run says of itself in run.json."""
+
+    model_config = ConfigDict(frozen=True)
+
+    method: str
+    tomograms: int
+    noisy: bool
+    shards: dict[str, int]
+    evaluated: bool = False
+    targets: tuple[str, ...] = ()
+    host: str | None = None
+    pid: int | None = None
+    started: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """One job of a stage: where its result, its claim and its log are."""
@@ -58,6 +76,8 @@ class Tally:
     tomograms: int = 0
     running: list[str] = field(default_factory=list)
     failed: list[Job] = field(default_factory=list)
+    gone: list[Job] = field(default_factory=list)
+    """Made, and deleted since."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,16 +101,18 @@ def run(arguments: argparse.Namespace) -> None:
             f"no run.json in {results}: nothing has run there yet; name the folder"
             " with --results"
         )
-    plan = json.loads((results / "run.json").read_text())
-    sys.stdout.writelines(f"{printable(line)}\n" for line in _lines(results, plan))
+    plan = read_as(results / "run.json", Plan, "what a run says of itself")
+    try:
+        sys.stdout.writelines(f"{printable(line)}\n" for line in _lines(results, plan))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has enough, as `head`; nor shall Python say so as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:
-    shards = plan["shards"]
-    targets = plan.get("targets", [])
-    assert isinstance(shards, dict)
-    assert isinstance(targets, list)
-    method = results / str(plan["method"])
+def _lines(results: Path, plan: Plan) -> Iterator[str]:
+    shards, targets = plan.shards, plan.targets
+    method = results / plan.method
     logs = results / "logs"
     stages = {
         "preprocess": [
@@ -122,8 +144,8 @@ def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:
         "finish": [_single(results / "summary.txt", logs / method.name)],
     }
     for stage, planned in (
-        ("predict_noisy", plan["noisy"]),
-        ("evaluate", plan.get("evaluated")),
+        ("predict_noisy", plan.noisy),
+        ("evaluate", plan.evaluated),
         ("export", targets),
     ):
         if not planned:
@@ -131,7 +153,7 @@ def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:
     begun = (results / "run.json").stat().st_mtime
     over = _is_over(plan)
     tallies = {stage: _tally(jobs, begun, over=over) for stage, jobs in stages.items()}
-    yield f"{plan['tomograms']} tomograms in {len(shards)} shards, method {method.name}"
+    yield f"{plan.tomograms} tomograms in {len(shards)} shards, method {method.name}"
     yield f"{'stage':14}{'done':>14}{'running':>9}{'failed':>8}"
     for stage, tally in tallies.items():
         done = f"{tally.done} of {len(stages[stage])}"
@@ -141,19 +163,21 @@ def _lines(results: Path, plan: dict[str, object]) -> Iterator[str]:
             yield f"running  {stage} {line}"
         yield from _more(tally.running)
         for job in tally.failed[:SHOWN]:
-            yield f"failed   {stage} {job.name}, log {job.log}:"
+            yield f"failed   {stage} {job.name}".rstrip() + f", log {job.log}:"
             yield from (f"           {line}" for line in _last_lines(job.log))
         yield from _more(tally.failed)
+        for job in tally.gone[:SHOWN]:
+            yield f"deleted  {stage} {job.name}".rstrip() + f": {job.result} was made"
+        yield from _more(tally.gone)
     yield from _unusable(stages, method)
 
 
-def _is_over(plan: dict[str, object]) -> bool:
+def _is_over(plan: Plan) -> bool:
     """Return whether the run is known to have ended; one on another host never is."""
-    pid, began = plan.get("pid"), plan.get("started")
-    here = plan.get("host") == socket.gethostname()
-    if not (here and isinstance(pid, int) and isinstance(began, float)):
+    here = plan.host == socket.gethostname()
+    if not here or plan.pid is None or plan.started is None:
         return False
-    return not is_alive(pid, began)
+    return not is_alive(plan.pid, plan.started)
 
 
 def _more(items: list[object] | list[str] | list[Job]) -> Iterator[str]:
@@ -165,12 +189,23 @@ def _unusable(stages: dict[str, list[Job]], method: Path) -> Iterator[str]:
     """Yield the tomograms that failed, with the stage that says why."""
     seen = set()
     picked = method / "manifests/pick.json"
-    for stage in ("preprocess", "predict", "pick"):
-        paths = [job.result for job in stages[stage]] if stage != "pick" else [picked]
-        for path in paths:
+    paths = {
+        **{s: [job.result for job in stages[s]] for s in ("preprocess", "predict")},
+        "pick": [picked],
+        **{s: [picked.with_name(f"{s}.json")] for s in ("evaluate", "label_next")},
+        "export": sorted(picked.parent.glob("export/*.json")),
+        "report": [picked.with_name("report.json")],
+    }
+    for stage, manifests in paths.items():
+        for path in manifests:
             if not path.exists():
                 continue
-            for entry in read_manifest(path).tomograms:
+            try:
+                entries = read_manifest(path).tomograms
+            except ValueError as error:
+                yield f"damaged  {stage}: {str(error).splitlines()[0]}"
+                continue
+            for entry in entries:
                 if entry.error and entry.tomogram not in seen:
                     seen.add(entry.tomogram)
                     again = "; tried again by the next run" if entry.retry else ""
@@ -220,7 +255,9 @@ def _tally(jobs: list[Job], begun: float, *, over: bool) -> Tally:
             tally.done += 1
         elif job.log.exists() and (log := job.log.stat()).st_mtime >= begun:
             is_dead = claim_path(job.claimed).exists()
-            if not (is_dead or over) and _goes_on(job.log, now - log.st_mtime):
+            if any(DONE in line for line in _last_lines(job.log)[-1:]):
+                tally.gone.append(job)
+            elif not (is_dead or over) and _goes_on(job.log, now - log.st_mtime):
                 tally.running.append(f"{job.name} begins".lstrip())
             else:
                 tally.failed.append(job)

@@ -119,6 +119,8 @@ def make_finished(folder, number):
     put(method / "models/thresholds.json")
     text = entries(rows, "results/semietpicker/picks/{}.star", stamped=False)
     put(method / "manifests/pick.json", text)
+    for stage in ("evaluate", "label_next", "report", "export/relion5"):
+        put(method / f"manifests/{stage}.json", entries([], "", stamped=False))
     put(method / "label_next.tsv")
     (method / "label_next").mkdir()
     put(method / "estimate.tsv")

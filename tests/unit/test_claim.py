@@ -85,12 +85,67 @@ def test_a_requeued_job_takes_over_from_itself_at_once(tmp_path, monkeypatch):
     assert owner_of(tmp_path / "m") is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"who": 1}'])
-def test_a_damaged_claim_is_nobodys(tmp_path, text):
-    claim_path(tmp_path / "m").write_text(text)
+def forged(pid):
+    return json.dumps({"host": socket.gethostname(), "pid": pid}).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b'{"who": 1}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        *(forged(pid) for pid in (True, 1.0, "1", None, 0, -1, [1])),
+        json.dumps({"host": ["a"], "pid": 1}).encode(),
+    ],
+)
+def test_a_damaged_or_forged_claim_is_nobodys(tmp_path, content):
+    claim_path(tmp_path / "m").write_bytes(content)
     assert owner_of(tmp_path / "m") is None
     with claimed(tmp_path / "m"):
+        assert owner_of(tmp_path / "m").pid == os.getpid()
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "fifo"])
+def test_what_is_no_file_is_no_claim_and_has_to_go(tmp_path, kind):
+    path = claim_path(tmp_path / "m")
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to("nowhere")
+    else:
+        os.mkfifo(path)
+    assert owner_of(tmp_path / "m") is None
+    with (
+        pytest.raises(ValueError, match=r"\.m\.claim is no file.*delete it"),
+        claimed(tmp_path / "m"),
+    ):
         pass
+
+
+def test_a_claim_stamped_in_the_future_dies_when_nobody_touches_it(
+    tmp_path, monkeypatch
+):
+    """As it is after a clock was set back; its owner may be alive none the less."""
+    write(tmp_path / "m", age=-86_400)
+    monkeypatch.setattr(claim, "STALE", 0.3)
+    assert owner_of(tmp_path / "m").host == "elsewhere"
+    time.sleep(0.4)
+    write(tmp_path / "m", age=-86_401)  # touched
+    assert owner_of(tmp_path / "m").host == "elsewhere"
+    began = time.monotonic()
+    with claimed(tmp_path / "m"):
+        assert 0.2 < time.monotonic() - began < 30
+        assert owner_of(tmp_path / "m").pid == os.getpid()
+
+
+def test_a_process_has_a_number_above_0():
+    """To the system others are groups of processes."""
+    assert not claim.is_alive(0)
+    assert not claim.is_alive(-1)
 
 
 def test_the_second_waits_for_the_first(tmp_path, caplog):

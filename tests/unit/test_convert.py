@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import mrcfile
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from picker.formats.kinds import read_coordinates
 from picker.formats.ome_zarr import write_volume
 from picker.formats.star import read_picks, write_picks
 from picker.picks import no_picks, picks_from_arrays
+from picker.whole import writer
 from tests.unit.formats.examples import (
     KINDS,
     PARTICLE,
@@ -468,3 +472,17 @@ def test_convert_takes_and_refuses_the_volumes_that_predict_does(
     assert "is 20 images and no volume" in capsys.readouterr().err
     assert convert(*words, *more, "--stacks-are-volumes", geometry=()) == 0
     assert read_picks(tmp_path / "o.star").position_zyx.tolist() == [[120, 400, 300]]
+
+
+@pytest.mark.parametrize("output", ["out", "out.star"])
+def test_what_a_killed_one_left_is_deleted_by_the_next(tmp_path, coords, output):
+    (tmp_path / f".out.{writer(socket.gethostname(), 2**22 + 1)}.picker-tmp").mkdir()
+    kept = tmp_path / f".b.{writer(socket.gethostname(), os.getpid())}.picker-tmp"
+    kept.touch()  # a `picker predict` at work in the same folder
+    words = ("--to", "picker", "--output", tmp_path / output, "--particle", "ribosome")
+    assert convert(coords, *words) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {
+        coords.name,
+        kept.name,
+        output,
+    }

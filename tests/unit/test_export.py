@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import mrcfile
@@ -14,7 +15,7 @@ from picker.formats.table import read_table
 from picker.formats.volume import read_tomogram
 from picker.interrupt import Interrupted
 from picker.picks import picks_from_arrays
-from picker.verbs.common import read_manifest
+from picker.verbs.common import read_manifest, write_manifest
 
 SHAPE = (16, 20, 28)
 FOUR = (
@@ -258,3 +259,42 @@ def test_what_a_row_accepts_is_read_and_changes_no_other_result(manifest, tmp_pa
         assert error in other.error
         times.append((tmp_path / "v" / "a.zarr").stat().st_mtime_ns)
     assert times[0] == times[1]
+
+
+def test_an_export_that_fails_or_is_killed_leaves_nothing_for_long(
+    manifest, tmp_path, monkeypatch
+):
+    """Of a full disk nothing, not one folder more with each try."""
+    folder = exported(tmp_path, manifest, "warp")
+    before = sorted(tmp_path.iterdir())
+
+    def full(target, folder, *_):
+        (folder / "half").touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("picker.verbs.export.write_target", full)
+        words = "--manifests picked.json --settings particles.json --target warp"
+        assert main(["export", *words.split(), "--output", "warp"]) == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert [path.name for path in folder.iterdir()] == ["a_ribosome.star"]
+    killed = tmp_path / ".warp.elsewhere.7.picker-tmp"
+    killed.mkdir()
+    exported(tmp_path, manifest, "warp")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_one_that_cannot_be_read_costs_itself_alone(manifest, tmp_path):
+    good = manifest.tomograms[0]
+    good = good.model_copy(update={"path": good.labels})
+    bad = good.model_copy(update={"tomogram": "bad", "path": tmp_path / "bad.star"})
+    bad.path.write_text("no STAR")
+    write_manifest(tmp_path / "picked.json", [bad, good])
+    words = "export --manifests picked.json --settings particles.json --target warp"
+    assert main([*words.split(), "--output", "warp", "--failed", "failed.json"]) == 0
+    assert [path.name for path in (tmp_path / "warp").iterdir()] == ["a_ribosome.star"]
+    (entry,) = read_manifest(tmp_path / "failed.json").tomograms
+    assert entry.tomogram == "bad"
+    words = "finish --picks picked.json --report r.html --output s --failed failed.json"
+    assert main(words.split()) == 1
+    assert not (tmp_path / "s").exists()

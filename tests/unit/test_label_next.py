@@ -1,5 +1,6 @@
 """The verb label-next: picks in, things to open in other programs out."""
 
+import errno
 import json
 
 import numpy as np
@@ -9,7 +10,12 @@ from picker.__main__ import main
 from picker.formats import imod, ome_zarr, star
 from picker.formats.volume import read_mask
 from picker.picks import picks_from_arrays
-from picker.verbs.common import Entry, read_manifests, write_manifest
+from picker.verbs.common import (
+    Entry,
+    read_manifest,
+    read_manifests,
+    write_manifest,
+)
 
 RADIUS = 100.0
 
@@ -207,3 +213,46 @@ def test_tomograms_without_a_pick_have_no_region(project, tmp_path):
     assert main(project) == 0
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["regions.tsv"]
     assert regions(tmp_path) == []
+
+
+def test_what_a_killed_one_left_is_deleted_and_a_full_disk_leaves_nothing(
+    project, tmp_path, monkeypatch
+):
+    assert main(project) == 0
+    before = sorted(tmp_path.iterdir())
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("picker.verbs.label_next.write_volume", full)
+        assert main(project) == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "out" / "TS_a_mask.zarr").is_dir()
+    (tmp_path / ".out.elsewhere.7.picker-tmp").mkdir()
+    assert main(project) == 0
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_one_that_cannot_be_read_costs_itself_alone(project, tmp_path):
+    (tmp_path / "TS_b.star").write_text("data_\nloop_\n_rlnCoordinateX\nnone\n")
+    assert main([*project, "--failed", "failed.json"]) == 0
+    assert {row.split("\t")[0] for row in regions(tmp_path)} == {"TS_a"}
+    (entry,) = read_manifest(tmp_path / "failed.json").tomograms
+    assert (entry.tomogram, entry.retry) == ("TS_b", True)
+    assert "TS_b.star" in entry.error
+    assert not list((tmp_path / "out").glob("TS_b*"))
+
+
+def test_what_fails_halfway_leaves_none_of_its_files(project, tmp_path, monkeypatch):
+    def fails(path, *_, **__):
+        if "TS_a" in path.name:
+            raise ZeroDivisionError("never seen before")
+        ome_zarr.write_volume(path, *_, **__)
+
+    monkeypatch.setattr("picker.verbs.label_next.write_volume", fails)
+    assert main([*project, "--failed", "failed.json"]) == 0
+    (entry,) = read_manifest(tmp_path / "failed.json").tomograms
+    assert "unexpected ZeroDivisionError (never seen before)" in entry.error
+    assert not list((tmp_path / "out").glob("TS_a*"))
+    assert (tmp_path / "out" / "TS_b_mask.zarr").is_dir()

@@ -8,7 +8,7 @@ import zarr
 
 from picker.config import TomogramRow
 from picker.formats.ome_zarr import write_volume
-from picker.shards import file_stamp, forget_untrue_manifests, shards_from_rows
+from picker.shards import file_stamp, shards_from_rows, untrue_manifests
 from picker.verbs.common import Entry, write_manifest
 
 
@@ -70,8 +70,10 @@ def is_kept(folder, age=0, **changes):
     path = folder / "manifest.json"
     write_manifest(path, [entry.model_copy(update=changes)])
     os.utime(path, (time.time() - age,) * 2)
-    forget_untrue_manifests([path, folder / "no such.json"])
-    return path.exists()
+    untrue = untrue_manifests([path, folder / "no such.json"])
+    assert path.exists()
+    assert untrue in ([], [path])
+    return not untrue
 
 
 def test_a_manifest_whose_files_are_there_is_kept(folder):
@@ -82,7 +84,17 @@ def test_the_manifest_of_a_missing_file_is_forgotten(folder):
     assert not is_kept(folder, path=folder / "gone")
     assert not is_kept(folder, labels=folder / "gone")
     assert not is_kept(folder, mask=folder / "gone")
-    assert not is_kept(folder, path=folder / "no folder" / "gone")
+
+
+def test_a_whole_folder_that_is_gone_is_no_reason_to_compute_it_again(folder):
+    volumes = folder / "my volumes"
+    with pytest.raises(
+        FileNotFoundError, match=r"my volumes is gone.*mkdir -p '.*my volumes'"
+    ):
+        is_kept(folder, path=volumes / "TS.zarr")
+    assert is_kept(folder, path=volumes / "TS.zarr", error="it is constant")
+    volumes.mkdir()
+    assert not is_kept(folder, path=volumes / "TS.zarr")
 
 
 def test_a_bad_tomogram_has_no_file_to_miss_but_may_be_tried_again(folder):
@@ -144,7 +156,8 @@ def test_not_every_chunk_is_looked_at(volume):
     assert file_stamp(volume) == before
 
 
-def test_a_damaged_manifest_is_forgotten(folder):
-    (folder / "cut.json").write_text('{"tomograms": [')
-    forget_untrue_manifests([folder / "cut.json"])
-    assert not (folder / "cut.json").exists()
+@pytest.mark.parametrize("text", ['{"tomograms": [', "[" * 100_000, "[1]", "\xff"])
+def test_a_damaged_manifest_is_untrue(folder, text):
+    cut = folder / "cut.json"
+    cut.write_text(text, encoding="latin-1")
+    assert untrue_manifests([cut]) == [cut]

@@ -175,3 +175,30 @@ def test_the_log_of_a_run_before_is_no_failure(results, capsys):
 def test_a_folder_where_nothing_ran_is_an_error(tmp_path, capsys):
     assert main(["status", "--results", str(tmp_path)]) == 1
     assert "nothing has run there yet" in capsys.readouterr().err
+
+
+def test_a_result_that_was_deleted_is_no_failure(results, capsys):
+    """Nor is it done; one that failed after it was, is."""
+    log = results / "logs/m/report.log"
+    put(log, "12:00:00 report: done in 2.0 s\n")
+    text = status(results, capsys)
+    assert row(text, "report") == ["0", "of", "1", "0", "0"]
+    assert f"deleted  report: {results}/report.html was made" in text
+    assert "failed   report" not in text
+    put(log, "12:00:00 report: done in 2.0 s\n12:00:00 error: no template\n")
+    assert row(status(results, capsys), "report") == ["0", "of", "1", "0", "1"]
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"method": 3}', "\xff"])
+def test_what_a_run_says_of_itself_may_be_damaged(results, capsys, text):
+    (results / "run.json").write_text(text, encoding="latin-1")
+    assert main(["status", "--results", str(results)]) == 1
+    assert "run.json is damaged; expected what a run says" in capsys.readouterr().err
+
+
+def test_a_damaged_manifest_hides_nothing_else(results, capsys):
+    (results / "manifests/preprocess/labeled-1.json").write_text('{"tomograms": [')
+    text = status(results, capsys)
+    assert "damaged  preprocess: " in text
+    assert "labeled-1.json is damaged" in text
+    assert "unusable TS_2 (preprocess): TS_2.mrc is cut" in text

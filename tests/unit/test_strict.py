@@ -136,14 +136,11 @@ def test_no_verb_hands_a_terminal_what_it_obeys(tmp_path, capsys):
     )
     write_manifest(tmp_path / "m.json", [entry])
 
-    class Arguments:
-        def run(self):
-            logging.getLogger("picker").error("%s: %s", entry.tomogram, entry.error)
-            raise ValueError("\x1b]0;title\x07")
+    def verb():
+        logging.getLogger("picker").error("%s: %s", entry.tomogram, entry.error)
+        raise ValueError("\x1b]0;title\x07")
 
-    arguments = Arguments()
-    arguments.run = lambda _: Arguments().run()
-    assert run_logged(arguments) == 1
+    assert run_logged(verb) == 1
     said = capsys.readouterr().err
     assert said.replace("\n", "").isprintable()
     assert r"a\x1b[2J: \x1b[31mred" in said

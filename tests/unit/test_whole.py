@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from picker.claim import claimed
+from picker.claim import claimed, forget_remains_of_the_dead
 from picker.whole import forget_remains, writer, written_whole
 
 ME = writer(socket.gethostname(), os.getpid())
@@ -153,3 +153,16 @@ def test_folders_without_remains_ask_for_nobody(tmp_path):
 
     forget_remains(tmp_path, never)
     forget_remains(tmp_path / "missing", never)
+
+
+def test_where_nobody_claims_the_remains_of_the_dead_are_deleted(tmp_path):
+    nobody = writer(socket.gethostname(), 2**22 + 1)
+    for name in (ME, nobody, writer("elsewhere", 2**22 + 1)):
+        (tmp_path / f".a.{name}.picker-tmp").mkdir()
+        (tmp_path / f".a.{name}.picker-tmp" / "chunk").touch()
+    (tmp_path / f".a.{nobody}").touch()
+    forget_remains_of_the_dead(tmp_path)
+    assert names(tmp_path) == sorted(
+        [f".a.{ME}.picker-tmp", ".a.elsewhere.4194305.picker-tmp", f".a.{nobody}"]
+    )
+    forget_remains_of_the_dead(tmp_path / "missing")

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import mrcfile
 import numpy as np
@@ -19,6 +20,7 @@ from picker.formats.mrc import write_volume
 from picker.formats.star import read_comments, read_picks, write_picks
 from picker.formats.volume import read_mask
 from picker.picks import picks_from_arrays
+from picker.verbs.init import SNAKEFILE
 from tests.workflow.project import ROOT, SMALL, Project
 
 TARGETS = ["copick", "kaggle", "relion3", "relion4", "relion5", "warp"]
@@ -125,6 +127,69 @@ def test_deleting_one_tomograms_picks_remakes_those_alone(copy):
     assert "rule predict" not in output
 
 
+def state(project):
+    """Return size and time of every file and folder; of Snakemake's own, of locks."""
+    own = (project.folder / ".snakemake" / name for name in ("started", "locks"))
+    paths = [path for one in (project.path(), *own) for path in one.rglob("*")]
+    return {path: (path.lstat().st_size, path.lstat().st_mtime_ns) for path in paths}
+
+
+def test_a_dry_run_plans_what_the_next_run_does_and_changes_nothing(copy):
+    copy.path("semietpicker", "picks", "sim_003.star").unlink()
+    shutil.rmtree(copy.path("tomograms", "sim_002.zarr"))
+    before = state(copy)
+    planned = copy.succeed("--dry-run", "--quiet", "host")
+    copy.succeed("--summary")
+    assert state(copy) == before
+    done = copy.succeed()
+    plan, jobs = (
+        sorted(re.findall(r"(?m)^(?:local)?rule (\w+):", text))
+        for text in (planned, done)
+    )
+    assert "2 manifests name files that are gone or were changed" in planned
+    assert plan == jobs
+    assert {"preprocess", "predict", "pick", "finish"} <= set(jobs)
+    assert "burn_in" not in jobs
+    assert copy.jobs() == set()
+
+
+def test_without_the_volumes_folder_nothing_is_planned_nor_forgotten(copy):
+    """As when its disk is away for a moment."""
+    volumes = copy.path("tomograms")
+    volumes.rename(copy.folder / "away")
+    before = state(copy)
+    for arguments in (["--dry-run"], []):
+        done = copy.run(*arguments)
+        assert done.returncode != 0
+        assert "the folder results/tomograms is gone" in done.stdout
+        assert "mkdir -p results/tomograms" in done.stdout
+        assert state(copy) == before
+    (copy.folder / "away").rename(volumes)
+    assert copy.jobs() == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("label_next.tsv", "pick"),
+        ("estimate.tsv", "pick"),
+        ("label_next", "label_next"),
+        ("export/warp", "export"),
+        ("evaluation/by_tomogram.tsv", "evaluate"),
+        ("models/thresholds.json", "calibrate"),
+    ],
+)
+def test_a_deleted_result_is_planned_again(copy, name, rule):
+    path = copy.path("semietpicker", name)
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    jobs = copy.jobs()
+    assert rule in jobs
+    assert "predict" not in jobs
+
+
 def test_deleting_one_tomograms_candidates_predicts_it_alone(copy):
     copy.path("semietpicker", "candidates", "sim_003.star").unlink()
     output = copy.succeed()
@@ -192,6 +257,33 @@ def test_a_typo_is_caught_before_anything_runs(project):
     assert not project.path().exists()
 
 
+def test_a_users_own_modules_never_stand_for_pythons(project, monkeypatch):
+    """Neither in Snakemake, which puts the project's folder first, nor in the jobs."""
+    snakefile = SNAKEFILE.format(root=json.dumps(str(ROOT / "Snakefile")))
+    (project.folder / "Snakefile").write_text(snakefile)
+    for name in ("json", "argparse", "csv", "random", "socket", "psutil", "zarr"):
+        (project.folder / f"{name}.py").write_text("raise SystemExit('hijacked')")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    snakemake = Path(sys.executable).with_name("snakemake")
+    done = subprocess.run(
+        [snakemake, "--profile", ROOT / "profiles/local", "--until", "preprocess"],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list(project.path("tomograms").iterdir())) == 5
+
+
+def test_an_empty_part_of_pythonpath_is_not_the_projects_folder(project, monkeypatch):
+    """As `export PYTHONPATH=lib:$PYTHONPATH` leaves it."""
+    (project.folder / "argparse.py").write_text("raise SystemExit('hijacked')")
+    monkeypatch.setenv("PYTHONPATH", f"{project.folder / 'lib'}:")
+    project.succeed("--until", "simulate")
+    assert len(list(project.path("simulated").glob("*.mrc"))) == 5
+
+
 def test_one_file_is_picked_without_the_pipeline(finished, tmp_path):
     """Both see the same voxels, in float16, and so give the same scores."""
     output = tmp_path / "picks.star"
@@ -244,6 +336,26 @@ def test_one_bad_tomogram_never_takes_the_others_down(finished, tmp_path):
     assert "rule burn_in" not in output
     assert "rule co_train" not in output
     assert len(re.findall(r"sim_\d+: \d+ candidates", output)) == 1
+
+
+def test_one_bad_tomogram_behind_the_picks_never_takes_the_others_down(copy):
+    bad = copy.path("semietpicker", "picks", "sim_003.star")
+    good = bad.read_text()
+    bad.write_text("no STAR")
+    stages = ("export", "label_next", "evaluate", "report")
+    done = copy.run("--forcerun", *stages)
+    assert done.returncode != 0
+    assert "1 of 5 tomograms could not be used" in done.stdout
+    for stage in ("warp", "relion5", "label_next", "report"):
+        assert f"sim_003 ({stage}): " in done.stdout
+    assert copy.path("report.html").is_file()
+    warp = {path.name for path in copy.path("semietpicker", "export", "warp").iterdir()}
+    assert any(name.startswith("sim_002") for name in warp)
+    assert not any(name.startswith("sim_003") for name in warp)
+    bad.write_text(good)
+    again = copy.succeed()  # what may have passed is tried again
+    assert "rule pick" not in again
+    assert any(copy.path("semietpicker", "export", "warp").glob("sim_003*"))
 
 
 def test_a_chunk_changed_in_a_zarr_input_preprocesses_that_tomogram_alone(tmp_path):

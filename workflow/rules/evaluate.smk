@@ -9,6 +9,7 @@ rule evaluate:
         metrics="results/{method}/evaluation/metrics.json",
         curves="results/{method}/evaluation/curves.tsv",
         by_tomogram="results/{method}/evaluation/by_tomogram.tsv",
+        failed=FAILED.format(stage="evaluate"),
     log:
         "results/logs/{method}/evaluate.log",
     benchmark:
@@ -17,12 +18,12 @@ rule evaluate:
         "../../envs/picker-cpu.yaml"
     params:
         split=EVALUATED,
-        version=__version__,
+        version=version_of(FAILED.format(stage="evaluate")),
     shell:
         r"""
         python -m picker evaluate --picks {input.picks} \
             --candidates {input.candidates} --thresholds {input.thresholds} \
             --settings {input.settings} --split {params.split} \
             --output {output.metrics} --curves {output.curves} \
-            --by-tomogram {output.by_tomogram} >{log} 2>&1
+            --by-tomogram {output.by_tomogram} --failed {output.failed} >{log} 2>&1
         """

@@ -5,7 +5,8 @@ rule export:
         settings=settings_files("particles", "export"),
         tomograms_star=settings.export.tomograms_star or [],
     output:
-        directory("results/{method}/export/{target}"),
+        folder=directory("results/{method}/export/{target}"),
+        failed=FAILED.format(stage="export/{target}"),
     log:
         "results/logs/{method}/export/{target}.log",
     wildcard_constraints:
@@ -13,10 +14,10 @@ rule export:
     conda:
         "../../envs/picker-cpu.yaml"
     params:
-        version=__version__,
+        version=version_of(FAILED.format(stage="export/{target}")),
     shell:
         r"""
         python -m picker export --manifests {input.manifests} \
             --settings {input.settings} --target {wildcards.target} \
-            --output {output} >{log} 2>&1
+            --output {output.folder} --failed {output.failed} >{log} 2>&1
         """

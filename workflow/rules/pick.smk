@@ -41,7 +41,7 @@ rule pick:
         "../../envs/picker-cpu.yaml"
     threads: 8
     params:
-        version=__version__,
+        version=version_of(PICKED),
         picks="results/{method}/picks",
     shell:
         r"""
@@ -60,7 +60,8 @@ rule label_next:
         ranking="results/{method}/label_next.tsv",
         settings=settings_files("particles", "label_next"),
     output:
-        directory("results/{method}/label_next"),
+        folder=directory("results/{method}/label_next"),
+        failed=FAILED.format(stage="label_next"),
     log:
         "results/logs/{method}/label_next.log",
     benchmark:
@@ -68,9 +69,10 @@ rule label_next:
     conda:
         "../../envs/picker-cpu.yaml"
     params:
-        version=__version__,
+        version=version_of(FAILED.format(stage="label_next")),
     shell:
         r"""
         python -m picker label-next --picks {input.picks} --ranking {input.ranking} \
-            --settings {input.settings} --output {output} >{log} 2>&1
+            --settings {input.settings} --output {output.folder} \
+            --failed {output.failed} >{log} 2>&1
         """

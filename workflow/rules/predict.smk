@@ -16,13 +16,13 @@ rule predict:
     resources:
         gpu=1,
     params:
-        version=__version__,
+        version=version_of("results/{method}/manifests/predict/{shard}.json"),
         candidates="results/{method}/candidates",
     shell:
         r"""
         python -m picker predict --model {input.model} --manifests {input.manifest} \
             --settings {input.settings} --candidates {params.candidates} \
-            --output {output} 2>&1 | tee {log}
+            --output {output} 2>&1 | tee -i {log}
         """
 
 
@@ -45,11 +45,11 @@ rule predict_noisy:
     resources:
         gpu=1,
     params:
-        version=__version__,
+        version=version_of(NOISY),
         candidates="results/{method}/noisy",
     shell:
         r"""
         python -m picker predict --noisy --model {input.model} \
             --manifests {input.manifests} --settings {input.settings} \
-            --candidates {params.candidates} --output {output} 2>&1 | tee {log}
+            --candidates {params.candidates} --output {output} 2>&1 | tee -i {log}
         """

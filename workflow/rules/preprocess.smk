@@ -1,4 +1,5 @@
 # Volumes clipped, normalised and stored in chunks; picks checked and turned into Å.
+# With `-i` Ctrl-C leaves `tee` alone, here and elsewhere: the last words come after it.
 rule preprocess:
     input:
         tomograms="results/settings/tomograms/{shard}.json",
@@ -13,11 +14,11 @@ rule preprocess:
     conda:
         "../../envs/picker-cpu.yaml"
     params:
-        version=__version__,
+        version=version_of(PREPROCESSED),
     shell:
         r"""
         python -m picker preprocess --tomograms {input.tomograms} \
             --settings {input.settings} --volumes results/tomograms \
             --labels results/labels --masks results/masks \
-            --output {output} 2>&1 | tee {log}
+            --output {output} 2>&1 | tee -i {log}
         """

@@ -11,27 +11,20 @@ rule report:
         tables=expand(
             f"results/{METHOD}/models/{{stage}}.tsv", stage=["burn_in", "co_train"]
         ),
-        evaluation=(
-            [
-                f"results/{METHOD}/evaluation/metrics.json",
-                f"results/{METHOD}/evaluation/curves.tsv",
-                f"results/{METHOD}/evaluation/by_tomogram.tsv",
-            ]
-            if truth_is_known()
-            else []
-        ),
+        evaluation=evaluation_files(),
         label_next=f"results/{METHOD}/label_next.tsv",
         estimate=f"results/{METHOD}/estimate.tsv",
         regions=regions_to_label(),
         settings=settings_files(*settings.model_dump()),
     output:
-        "results/report.html",
+        page="results/report.html",
+        failed=FAILED.format(stage="report").format(method=METHOD),
     log:
         f"results/logs/{METHOD}/report.log",
     conda:
         "../../envs/picker-cpu.yaml"
     params:
-        version=__version__,
+        version=version_of(FAILED.format(stage="report").format(method=METHOD)),
         method=METHOD,
         regions=lambda wildcards, input: (
             f"--regions {input.regions}/regions.tsv" if input.regions else ""
@@ -44,7 +37,7 @@ rule report:
             --label-next {input.label_next} --estimate {input.estimate} \
             {params.regions} \
             --benchmarks results/benchmarks --settings {input.settings} \
-            --output {output} >{log} 2>&1
+            --output {output.page} --failed {output.failed} >{log} 2>&1
         """
 
 
@@ -53,12 +46,11 @@ rule finish:
     input:
         report="results/report.html",
         picks=PICKED.format(method=METHOD),
-        metrics=(
-            [f"results/{METHOD}/evaluation/metrics.json"] if truth_is_known() else []
-        ),
+        metrics=evaluation_files()[:1],
         exports=expand(
             f"results/{METHOD}/export/{{target}}", target=settings.export.targets
         ),
+        failed=failed_manifests(),
     output:
         "results/summary.txt",
     log:
@@ -73,5 +65,6 @@ rule finish:
     shell:
         r"""
         python -m picker finish --picks {input.picks} {params.metrics} \
-            --report {input.report} --output {output} 2>&1 | tee {log}
+            --failed {input.failed} --report {input.report} \
+            --output {output} 2>&1 | tee -i {log}
         """

@@ -52,7 +52,11 @@ rule co_train:
     input:
         model="results/{method}/models/burn_in.safetensors",
         labeled=manifests(PREPROCESSED, "labeled", "validation"),
-        unlabeled=ancient(manifests(PREPROCESSED, "unlabeled")),
+        # To Snakemake one that is not there is not ancient; a dry run follows it.
+        unlabeled=[
+            path if path in UNTRUE else ancient(path)
+            for path in manifests(PREPROCESSED, "unlabeled")
+        ],
         settings=settings_files("train", "co_train"),
     output:
         model="results/{method}/models/model.safetensors",
