@@ -53,10 +53,10 @@ workflow: $(READY) ## the pipeline end to end on small simulated data
 slurm: $(READY) ## a real Slurm on this machine: root, Debian's slurm-wlm and munge
 	$(BIN)/python -m pytest tests/slurm -m slurm
 
-soak: $(READY) ## a tiny pipeline killed 100 times at random, half an hour
+soak: $(READY) ## a tiny pipeline killed 100 times at random; 20 minutes
 	$(BIN)/python -m tests.workflow.soak 100
 
-soak-night: $(READY) ## the same 1,000 times, other ones each night
+soak-night: $(READY) ## the same 1,000 times, at other moments each day
 	$(BIN)/python -m tests.workflow.soak 1000 --seed $$(date +%Y%m%d)
 
 soak-slurm: $(READY) ## one pipeline in a real Slurm killed 100 times; an hour

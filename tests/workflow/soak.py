@@ -268,30 +268,30 @@ def soak(
         raise RuntimeError((reference.folder / "run.log").read_text()[-4000:])
     whole = time.monotonic() - started
     tell(reference=reference.left_behind(), seconds=round(whole, 1))
-    bad = pipelines = since = 0
-    project = None
-    for number in range(1, kills + 1):
-        if project is None:
-            project = Soaked(folder / f"pipeline{pipelines}", tomograms)
-            pipelines, since = pipelines + 1, 0
-        if not project.is_running():
-            project.start()
-        wait = rng.uniform(0.0, whole / 5)
-        time.sleep(wait)
-        done = kill(project, rng) if project.is_running() else {"to": "none, it ended"}
-        since += 1
-        tell(kill=number, pipeline=project.folder.name, after=round(wait, 2), **done)
-        if since < every and number < kills:
-            continue
+    bad = pipelines = number = 0
+    while number < kills:
+        project = Soaked(folder / f"pipeline{pipelines}", tomograms)
+        pipelines += 1
+        before = number
+        while number < min(kills, before + every):
+            if not project.is_running():
+                if project.main is not None and project.status() == 0:
+                    break  # it is through
+                project.start()
+            wait = rng.uniform(0.0, whole / 6)
+            time.sleep(wait)
+            if project.is_running():
+                number += 1
+                done = kill(project, rng)
+                tell(kill=number, pipeline=pipelines, after=round(wait, 2), **done)
         if project.is_running():
             project.status()
         end = finish(project, reference)
         holds = end.keys() == {"exit", "seconds"} and end["exit"] == 0
-        tell(pipeline=project.folder.name, kills=since, holds=holds, **end)
+        tell(pipeline=pipelines, kills=number - before, holds=holds, **end)
         bad += not holds
         if holds:
             shutil.rmtree(project.folder)
-        project = None
     tell(kills=kills, pipelines=pipelines, bad=bad)
     return bad
 
@@ -305,6 +305,8 @@ def main(arguments: Iterable[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     rng = random.Random(given.seed)
+    # A shell's background jobs ignore SIGINT, and so would all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with given.record.open("a") as record:
         bad = soak(given.kills, given.every, rng, folder, record)
     if bad:
