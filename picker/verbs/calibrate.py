@@ -72,6 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
     def counted(path: Path, entry: Entry) -> Picks:
         return where_picks_may_be(read_picks(path), entry, pick.edge_margin)
 
+    logger.info("calibrate: %d tomograms with labels", len(known))
     chosen = calibrate(
         # By file: the noisy copies of a tomogram have its name and its truth.
         {str(e.path): counted(e.path, e) for e in known},

@@ -13,6 +13,7 @@ from picker.config import SPLITS, EvaluateSettings, PickSettings
 from picker.evaluate import curve_rows, curves, metrics, tomogram_rows
 from picker.formats.star import read_picks
 from picker.formats.thresholds import read_thresholds
+from picker.machine.progress import tracked
 from picker.picks import concatenate
 from picker.select import picks_apart
 from picker.verbs.common import (
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
     predicted = {e.tomogram: e for m in manifests for e in m.tomograms}
     truth, picks, candidates = {}, {}, {}
     failed = []
-    for entry in known:
+    for entry in tracked(known, "evaluate", len(known), "tomograms"):
         name = entry.tomogram
         try:
             assert entry.labels is not None

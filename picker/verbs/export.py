@@ -18,6 +18,7 @@ from picker.formats.targets import write_target
 from picker.formats.text import listed
 from picker.formats.tomograms_star import read_tilt_series
 from picker.formats.units import xyz
+from picker.machine.progress import tracked
 from picker.picks import Picks
 from picker.verbs.common import (
     Entry,
@@ -63,7 +64,8 @@ def _export(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "export", ExportSettings)
     particles = read_particles(arguments.settings)
     tomograms, failed = [], []
-    for entry in read_manifests(arguments.manifests):
+    entries = read_manifests(arguments.manifests)
+    for entry in tracked(entries, "export", len(entries), "tomograms"):
         if entry.error:
             continue
         try:

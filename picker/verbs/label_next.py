@@ -21,6 +21,7 @@ from picker.formats.ome_zarr import read_attributes, write_volume
 from picker.formats.records import TomogramPicks
 from picker.formats.star import read_picks, write_picks
 from picker.formats.volume import read_mask
+from picker.machine.progress import tracked
 from picker.picks import Picks, concatenate, picks_from_arrays
 from picker.regions import fullest_regions
 from picker.tomogram import index_from_position
@@ -75,7 +76,8 @@ def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
         ranked = [row["tomogram"] for row in csv.DictReader(file, delimiter="\t")]
     rows: list[tuple[int, str]] = []
     left = settings.tomograms
-    for entry in (entries[name] for name in ranked):
+    for name in tracked(ranked, "label_next", len(ranked), "tomograms to look at"):
+        entry = entries[name]
         if not left:
             break
         try:

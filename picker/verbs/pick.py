@@ -19,6 +19,7 @@ from picker.config import Particle, PickSettings
 from picker.formats.star import read_comments, read_picks, write_picks
 from picker.formats.thresholds import read_thresholds
 from picker.formats.volume import read_mask
+from picker.machine.progress import tracked
 from picker.reliability import expected, held_out
 from picker.select import select_picks
 from picker.verbs.common import (
@@ -93,7 +94,9 @@ def _pick_all(arguments: argparse.Namespace) -> None:
         known=held_out(saved.model_dump()["particles"]),
     )
     entries = []
-    for number, entry in enumerate(_mapped(pick, given, arguments.processes), 1):
+    picked = _mapped(pick, given, arguments.processes)
+    progress = tracked(picked, "pick", len(given), "tomograms")
+    for number, entry in enumerate(progress, 1):
         entries.append(entry)
         if entry.error:
             logger.error("%s has no picks: %s", entry.tomogram, entry.error)

@@ -14,6 +14,7 @@ import numpy as np
 
 from picker.formats.ome_zarr import read_attributes, read_volume
 from picker.formats.star import read_comments, read_picks, write_picks
+from picker.machine.progress import tracked
 from picker.picks import score_histogram
 from picker.verbs.common import Entry, Manifest, fingerprint, told_failure
 from picker.verbs.model_card import model_fingerprint
@@ -78,7 +79,9 @@ def predict_shard(
         writing: Future[None] | None = None
         # Noisy copies take four times the memory, and are few.
         ahead = 1 if calibration else AHEAD[predictor.device.type]
-        reading = read_ahead(tasks, read, ahead)
+        reading = tracked(
+            read_ahead(tasks, read, ahead), "predict", len(tasks), "tomograms"
+        )
         for number, (task, future) in enumerate(reading, 1):
             if task.entry.error:
                 done.append(task.entry.model_copy(update={"path": task.path}))

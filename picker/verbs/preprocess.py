@@ -27,6 +27,7 @@ from picker.formats.picks_file import read_given_picks
 from picker.formats.star import write_picks
 from picker.formats.table import read_table
 from picker.formats.volume import read_mask, read_tomogram
+from picker.machine.progress import tracked
 from picker.preprocess import check_contrast, preprocess_volume
 from picker.select import in_region
 from picker.shards import file_stamp
@@ -87,7 +88,8 @@ def _preprocess_all(
 ) -> None:
     rows = _read_rows(arguments.tomograms)
     entries = []
-    for number, row in enumerate(rows, 1):
+    progress = tracked(rows, "preprocess", len(rows), "tomograms")
+    for number, row in enumerate(progress, 1):
         volume = arguments.volumes / f"{row.tomogram}.zarr"
         labels = arguments.labels / f"{row.tomogram}.star" if row.picks else None
         mask = masks / f"{row.tomogram}.zarr"

@@ -16,6 +16,7 @@ from picker.draw import Picture, make_picture
 from picker.formats.ome_zarr import open_volume
 from picker.formats.star import read_picks
 from picker.formats.thresholds import Thresholds, read_thresholds
+from picker.machine.progress import tracked
 from picker.picks import score_histogram
 from picker.reliability import held_out
 from picker.report import (
@@ -122,7 +123,10 @@ def run(arguments: argparse.Namespace) -> None:
         else Thresholds(model=model, particles={})
     )
     failed: list[Entry] = []
-    records = [_record(entry, particles, failed) for entry in entries]
+    records = [
+        _record(entry, particles, failed)
+        for entry in tracked(entries, "report", len(entries), "tomograms")
+    ]
     evaluation = {path.stem: path for path in arguments.evaluation}
     data = ReportData(
         method=arguments.method,

@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Simulate one tomogram."""
     forget_remains_of_the_dead(arguments.output.parent)
     particles = read_particles(arguments.settings)
+    logger.info("simulates %s", arguments.name)
     tomogram, truth = simulate_tomogram(
         arguments.name,
         arguments.index,
