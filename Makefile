@@ -45,7 +45,7 @@ unit: $(READY) ## tests of single functions, some minutes
 
 fuzz: $(READY) ## 10,000 damaged files for each reader; an hour
 	PICKER_FUZZ=10000 $(BIN)/python -m pytest tests/unit/formats/test_fuzz.py \
-	    tests/unit/formats/test_bad_volumes.py -k "fuzz or worse" -o timeout=7200
+	    tests/unit/formats/volumes/test_bad_volumes.py -k "fuzz or worse" -o timeout=7200
 
 workflow: $(READY) ## the pipeline end to end on small simulated data
 	$(BIN)/python -m pytest tests/workflow

@@ -13,7 +13,7 @@ import time
 from functools import partial
 
 from picker import __version__
-from picker.memory import keep_freed_memory
+from picker.machine.memory import keep_freed_memory
 from picker.verbs.common import DONE, logger, run_logged
 
 VERBS = {

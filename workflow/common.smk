@@ -12,9 +12,9 @@ from snakemake.exceptions import WorkflowError
 from picker import __version__
 from picker.config import Config, explained
 from picker.config.said import printable
-from picker.formats.table import tomogram_rows
-from picker.methods import METHODS
-from picker.shards import shards_from_rows, untrue_manifests
+from picker.formats.tables.tomograms import tomogram_rows
+from picker.config.methods import METHODS
+from picker.project.shards import shards_from_rows, untrue_manifests
 
 try:
     settings = Config.model_validate(config)

@@ -8,11 +8,11 @@ import socket
 
 import psutil
 
-from picker.claim import is_alive
-from picker.orphans import cancel_idle_orphans
+from picker.project.claims import is_alive
+from picker.project.orphans import cancel_idle_orphans
 from picker.verbs.common import read_as
 from picker.verbs.status import Plan
-from picker.whole import written_whole
+from picker.core.whole import written_whole
 
 RUN = Path("results/run.json")
 LOCKS = Path(".snakemake/locks")

@@ -16,6 +16,7 @@ from picker.config.base import (
     Target,
     checked_name,
 )
+from picker.config.methods import METHODS, Method
 from picker.config.names import (
     known_as,
     safe_name,
@@ -48,7 +49,6 @@ from picker.config.training import (
     ModelSettings,
     TrainSettings,
 )
-from picker.methods import METHODS, Method
 
 __all__ = [
     "SPLITS",

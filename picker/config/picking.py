@@ -16,7 +16,7 @@ from picker.config.base import (
     UserPath,
     checked_name,
 )
-from picker.methods import METHODS, Method
+from picker.config.methods import METHODS, Method
 
 
 class PredictSettings(Settings):

@@ -16,7 +16,7 @@ from picker.config.base import (
 )
 
 if TYPE_CHECKING:
-    from picker.methods import NetworkName
+    from picker.config.methods import NetworkName
 
 
 # No network is that large. A file can say anything, and naming layers alone costs time.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from picker.claim import claimed
 from picker.config import (
     BurnInSettings,
     CoTrainSettings,
@@ -20,14 +19,15 @@ from picker.config import (
     PreprocessSettings,
     TrainSettings,
 )
-from picker.distributed import is_first, process_group
-from picker.interrupt import stop_request
+from picker.config.methods import METHODS
 from picker.machine.device import choose_device
-from picker.methods import METHODS
-from picker.models import build_model
-from picker.patches import PatchDataset
-from picker.step import Stage
-from picker.train import run_stage
+from picker.machine.processes import is_first, process_group
+from picker.machine.signals import stop_request
+from picker.networks import build_model
+from picker.project.claims import claimed
+from picker.training.loop import run_stage
+from picker.training.patches import PatchDataset
+from picker.training.step import Stage
 from picker.verbs.common import (
     add_settings,
     fingerprint,

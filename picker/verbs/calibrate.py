@@ -10,10 +10,10 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.calibrate import calibrate
 from picker.config import CalibrateSettings, PickSettings
-from picker.formats.star import read_picks
-from picker.formats.thresholds import Calibrated, Thresholds
+from picker.formats.picks.star import read_picks
+from picker.formats.tables.thresholds import Calibrated, Thresholds
+from picker.scoring.calibrate import calibrate
 from picker.verbs.common import (
     add_settings,
     logger,
@@ -27,7 +27,7 @@ from picker.verbs.region import where_picks_may_be
 if TYPE_CHECKING:
     import argparse
 
-    from picker.picks import Picks
+    from picker.core.picks import Picks
     from picker.verbs.common import Entry
 
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.claim import claimed
 from picker.config import CoTrainSettings, PredictSettings, TrainSettings
-from picker.distributed import is_first, process_group
-from picker.interrupt import stop_request
+from picker.config.methods import METHODS
 from picker.machine.device import choose_device
-from picker.methods import METHODS
-from picker.patches import PatchDataset
-from picker.step import Stage
-from picker.train import run_stage, write_log
+from picker.machine.processes import is_first, process_group
+from picker.machine.signals import stop_request
+from picker.project.claims import claimed
+from picker.training.loop import run_stage, write_log
+from picker.training.patches import PatchDataset
+from picker.training.step import Stage
 from picker.verbs.common import (
     add_settings,
     fingerprint,
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
     import torch
 
-    from picker.methods import Recipe
-    from picker.models.network import Network
+    from picker.config.methods import Recipe
+    from picker.networks.network import Network
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

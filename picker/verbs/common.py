@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from picker.config import Particle, Split, explained
 from picker.config.said import printable
 from picker.config.strict import json_of
+from picker.core.whole import written_whole
 from picker.formats.text import cut
-from picker.interrupt import Interrupted, leaving_when_asked
-from picker.whole import written_whole
+from picker.machine.signals import Interrupted, leaving_when_asked
 
 if TYPE_CHECKING:
     import argparse

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from picker.claim import forget_remains_of_the_dead
 from picker.config import (
     Contours,
     ExportSettings,
@@ -30,25 +29,26 @@ from picker.config import (
     known_as,
     safe_name,
 )
-from picker.formats.kinds import read_coordinates
-from picker.formats.owners import by_tomogram, safe_names
-from picker.formats.placed import Place, placed
-from picker.formats.records import TomogramPicks
-from picker.formats.star import write_picks
-from picker.formats.targets import FILES, files_of_target, write_target
+from picker.core.picks import Picks, concatenate, picks_from_arrays
+from picker.core.whole import temporary_beside, written_whole
+from picker.formats.picks.kinds import read_coordinates
+from picker.formats.picks.owners import by_tomogram, safe_names
+from picker.formats.picks.placed import Place, placed
+from picker.formats.picks.records import TomogramPicks
+from picker.formats.picks.star import write_picks
+from picker.formats.picks.targets import FILES, files_of_target, write_target
+from picker.formats.tables.tilt_series import read_tilt_series
 from picker.formats.text import READABLE, listed
-from picker.formats.tomograms_star import read_tilt_series
-from picker.formats.volume import read_geometry
-from picker.picks import Picks, concatenate, picks_from_arrays
+from picker.formats.volumes.read import read_geometry
+from picker.project.claims import forget_remains_of_the_dead
 from picker.verbs.common import add_leave, leave
 from picker.verbs.export import with_tilt_series
-from picker.whole import temporary_beside, written_whole
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from picker.formats.records import Coordinates, TiltSeries, Unit
+    from picker.formats.picks.records import Coordinates, TiltSeries, Unit
 
 logger = logging.getLogger("picker")
 

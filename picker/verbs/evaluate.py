@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import SPLITS, EvaluateSettings, PickSettings
-from picker.evaluate import curve_rows, curves, metrics, tomogram_rows
-from picker.formats.star import read_picks
-from picker.formats.thresholds import read_thresholds
+from picker.core.picks import concatenate
+from picker.formats.picks.star import read_picks
+from picker.formats.tables.thresholds import read_thresholds
 from picker.machine.progress import tracked
-from picker.picks import concatenate
-from picker.select import picks_apart
+from picker.refining.select import picks_apart
+from picker.scoring.evaluate import curve_rows, curves, metrics, tomogram_rows
 from picker.verbs.common import (
     add_failed,
     add_settings,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from picker.config import Particle
-    from picker.picks import Picks
+    from picker.core.picks import Picks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from picker.claim import claimed
 from picker.config import ExportSettings, Target, known_as
-from picker.formats.placed import AGREES
-from picker.formats.records import TomogramPicks
-from picker.formats.star import read_picks
-from picker.formats.targets import write_target
+from picker.core.picks import Picks
+from picker.core.whole import written_whole
+from picker.formats.picks.placed import AGREES
+from picker.formats.picks.records import TomogramPicks
+from picker.formats.picks.star import read_picks
+from picker.formats.picks.targets import write_target
+from picker.formats.picks.units import xyz
+from picker.formats.tables.tilt_series import read_tilt_series
 from picker.formats.text import listed
-from picker.formats.tomograms_star import read_tilt_series
-from picker.formats.units import xyz
 from picker.machine.progress import tracked
-from picker.picks import Picks
+from picker.project.claims import claimed
 from picker.verbs.common import (
     Entry,
     add_failed,
@@ -30,7 +31,6 @@ from picker.verbs.common import (
     read_section,
     write_manifest,
 )
-from picker.whole import written_whole
 
 if TYPE_CHECKING:
     import argparse

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.formats.table import OPTIONAL, REQUIRED
+from picker.formats.tables.tomograms import OPTIONAL, REQUIRED
 from picker.verbs.common import logger, write_text
 
 if TYPE_CHECKING:

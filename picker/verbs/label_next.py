@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.claim import claimed
 from picker.config import LabelNextSettings, Particle
-from picker.formats.imod import REGIONS, write_models
-from picker.formats.ome_zarr import read_attributes, write_volume
-from picker.formats.records import TomogramPicks
-from picker.formats.star import read_picks, write_picks
-from picker.formats.volume import read_mask
+from picker.core.picks import Picks, concatenate, picks_from_arrays
+from picker.core.tomogram import index_from_position
+from picker.core.whole import remove, written_whole
+from picker.formats.picks.imod import REGIONS, write_models
+from picker.formats.picks.records import TomogramPicks
+from picker.formats.picks.star import read_picks, write_picks
+from picker.formats.volumes.ome_zarr import read_attributes, write_volume
+from picker.formats.volumes.read import read_mask
 from picker.machine.progress import tracked
-from picker.picks import Picks, concatenate, picks_from_arrays
-from picker.regions import fullest_regions
-from picker.tomogram import index_from_position
+from picker.project.claims import claimed
+from picker.refining.regions import fullest_regions
 from picker.verbs.common import (
     add_failed,
     add_settings,
@@ -36,7 +37,6 @@ from picker.verbs.common import (
     write_manifest,
     write_text,
 )
-from picker.whole import remove, written_whole
 
 if TYPE_CHECKING:
     import argparse

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from picker.benchmark import Cell
 from picker.config import PredictSettings
-from picker.formats.ome_zarr import open_volume
+from picker.finding.windows import Predictor
+from picker.formats.volumes.ome_zarr import open_volume
 from picker.machine.device import choose_device
-from picker.predict import Predictor
+from picker.report.benchmark import Cell
 from picker.verbs.common import (
     add_settings,
     logger,

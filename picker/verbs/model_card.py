@@ -8,13 +8,13 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from picker import __version__
-from picker.checkpoint import load_weights, read_header, save_model
 from picker.config import ModelSettings, Particle, PreprocessSettings, explained
 from picker.config.base import Positive
+from picker.config.methods import METHODS, Method
 from picker.config.said import cut
 from picker.formats.text import listed
-from picker.methods import METHODS, Method
-from picker.models import build_model
+from picker.networks import build_model
+from picker.training.checkpoint import load_weights, read_header, save_model
 from picker.verbs.common import fingerprint
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from picker.models.network import Network
+    from picker.networks.network import Network
 
 
 class ModelCard(BaseModel):

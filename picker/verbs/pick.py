@@ -14,14 +14,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.claim import claimed
 from picker.config import Particle, PickSettings
-from picker.formats.star import read_comments, read_picks, write_picks
-from picker.formats.thresholds import read_thresholds
-from picker.formats.volume import read_mask
+from picker.formats.picks.star import read_comments, read_picks, write_picks
+from picker.formats.tables.thresholds import read_thresholds
+from picker.formats.volumes.read import read_mask
 from picker.machine.progress import tracked
-from picker.reliability import expected, held_out
-from picker.select import select_picks
+from picker.project.claims import claimed
+from picker.refining.select import select_picks
+from picker.scoring.reliability import expected, held_out
 from picker.verbs.common import (
     Entry,
     add_settings,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from picker.picks import Picks
-    from picker.reliability import Reliability
+    from picker.core.picks import Picks
+    from picker.scoring.reliability import Reliability
 
 logger = logging.getLogger("picker")
 

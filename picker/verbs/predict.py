@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.claim import claimed, forget_remains_of_the_dead
 from picker.config import CalibrateSettings, PickSettings, PredictSettings
-from picker.exclude import allowed_region
-from picker.formats.star import write_picks
+from picker.finding.windows import Predictor
+from picker.formats.picks.star import write_picks
+from picker.formats.tables.thresholds import OtherModelError, read_thresholds
 from picker.formats.text import listed
-from picker.formats.thresholds import OtherModelError, read_thresholds
-from picker.formats.volume import read_tomogram
+from picker.formats.volumes.read import read_tomogram
 from picker.machine.device import choose_device
-from picker.predict import Predictor
-from picker.preprocess import preprocess_volume
-from picker.select import select_picks
+from picker.project.claims import claimed, forget_remains_of_the_dead
+from picker.refining.select import select_picks
 from picker.verbs.common import (
     add_leave,
     add_settings,
@@ -39,13 +37,15 @@ from picker.verbs.common import (
 )
 from picker.verbs.model_card import ModelCard, model_fingerprint, read_model
 from picker.verbs.predict_shard import predict_shard
+from picker.volumes.exclude import allowed_region
+from picker.volumes.normalise import preprocess_volume
 
 if TYPE_CHECKING:
     import argparse
 
     from numpy.typing import NDArray
 
-    from picker.tomogram import Tomogram
+    from picker.core.tomogram import Tomogram
 
 logger = logging.getLogger("picker")
 

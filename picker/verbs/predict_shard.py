@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.ome_zarr import read_attributes, read_volume
-from picker.formats.star import read_comments, read_picks, write_picks
+from picker.core.picks import score_histogram
+from picker.formats.picks.star import read_comments, read_picks, write_picks
+from picker.formats.volumes.ome_zarr import read_attributes, read_volume
 from picker.machine.progress import tracked
-from picker.picks import score_histogram
 from picker.verbs.common import Entry, Manifest, fingerprint, told_failure
 from picker.verbs.model_card import model_fingerprint
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from picker.config import CalibrateSettings, PredictSettings
-    from picker.picks import Picks
-    from picker.predict import Predictor, Volume
+    from picker.core.picks import Picks
+    from picker.finding.windows import Predictor, Volume
 
 logger = logging.getLogger("picker")
 

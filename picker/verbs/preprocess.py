@@ -19,19 +19,17 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from picker import __version__
-from picker.claim import claimed
 from picker.config import Particle, PreprocessSettings, TomogramRow
-from picker.exclude import allowed_region
-from picker.formats.ome_zarr import open_volume, read_attributes, write_volume
-from picker.formats.picks_file import read_given_picks
-from picker.formats.star import write_picks
-from picker.formats.table import read_table
-from picker.formats.volume import read_mask, read_tomogram
+from picker.core.tomogram import index_from_position
+from picker.formats.picks.given import read_given_picks
+from picker.formats.picks.star import write_picks
+from picker.formats.tables.tomograms import read_table
+from picker.formats.volumes.ome_zarr import open_volume, read_attributes, write_volume
+from picker.formats.volumes.read import read_mask, read_tomogram
 from picker.machine.progress import tracked
-from picker.preprocess import check_contrast, preprocess_volume
-from picker.select import in_region
-from picker.shards import file_stamp
-from picker.tomogram import index_from_position
+from picker.project.claims import claimed
+from picker.project.shards import file_stamp
+from picker.refining.select import in_region
 from picker.verbs.common import (
     Entry,
     add_settings,
@@ -42,14 +40,16 @@ from picker.verbs.common import (
     told_failure,
     write_manifest,
 )
+from picker.volumes.exclude import allowed_region
+from picker.volumes.normalise import check_contrast, preprocess_volume
 
 if TYPE_CHECKING:
     import argparse
 
     from numpy.typing import NDArray
 
-    from picker.picks import Picks
-    from picker.tomogram import Tomogram
+    from picker.core.picks import Picks
+    from picker.core.tomogram import Tomogram
 
 logger = logging.getLogger("picker")
 

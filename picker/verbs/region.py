@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from picker.formats.volume import read_mask
-from picker.select import in_region
+from picker.formats.volumes.read import read_mask
+from picker.refining.select import in_region
 
 if TYPE_CHECKING:
-    from picker.picks import Picks
+    from picker.core.picks import Picks
     from picker.verbs.common import Entry
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from picker.config import ReportSettings, TomogramsSettings
-from picker.draw import Picture, make_picture
-from picker.formats.ome_zarr import open_volume
-from picker.formats.star import read_picks
-from picker.formats.thresholds import Thresholds, read_thresholds
+from picker.core.picks import score_histogram
+from picker.core.tomogram import Tomogram
+from picker.formats.picks.star import read_picks
+from picker.formats.tables.thresholds import Thresholds, read_thresholds
+from picker.formats.volumes.ome_zarr import open_volume
 from picker.machine.progress import tracked
-from picker.picks import score_histogram
-from picker.reliability import held_out
-from picker.report import (
+from picker.report.draw import Picture, make_picture
+from picker.report.page import (
     ReportData,
     StageCost,
     TomogramRecord,
@@ -29,7 +29,7 @@ from picker.report import (
     stage_cost,
     training_columns,
 )
-from picker.tomogram import Tomogram
+from picker.scoring.reliability import held_out
 from picker.verbs.common import (
     Entry,
     Manifest,

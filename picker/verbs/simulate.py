@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.claim import forget_remains_of_the_dead
 from picker.config import SimulateSettings
-from picker.formats.mrc import write_volume
-from picker.formats.star import write_picks
-from picker.formats.volume import read_tomogram
-from picker.simulate import simulate_tomogram
+from picker.formats.picks.star import write_picks
+from picker.formats.volumes.mrc import write_volume
+from picker.formats.volumes.read import read_tomogram
+from picker.phantoms.simulate import simulate_tomogram
+from picker.project.claims import forget_remains_of_the_dead
 from picker.verbs.common import add_settings, logger, read_particles, read_section
 
 if TYPE_CHECKING:

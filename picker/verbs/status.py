@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from picker.claim import claim_path, is_alive, owner_of
 from picker.config.said import printable
+from picker.project.claims import claim_path, is_alive, owner_of
 from picker.verbs.common import DONE, read_as, read_manifest
 
 if TYPE_CHECKING:

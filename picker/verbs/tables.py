@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.benchmark import (
+from picker.report.benchmark import (
     Cell,
     ablation_table,
     accuracy_table,
@@ -19,7 +19,7 @@ from picker.verbs.common import write_text
 if TYPE_CHECKING:
     import argparse
 
-    from picker.benchmark import Row
+    from picker.report.benchmark import Row
 
 TABLES = {
     "table1_accuracy": accuracy_table,

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker import __version__
-from picker.calibrate import calibrate
-from picker.checkpoint import load_weights
 from picker.config import CalibrateSettings, Particle, PredictSettings, TrainSettings
-from picker.formats.ome_zarr import open_volume, read_attributes
-from picker.formats.star import read_picks
-from picker.heatmap import nms_kernel
-from picker.models.transfer import take_over
-from picker.patches import PatchSource
-from picker.picks import no_picks
-from picker.predict import Predictor
-from picker.teacher import PseudoPicks
-from picker.tomogram import index_from_position
+from picker.core.picks import no_picks
+from picker.core.tomogram import index_from_position
+from picker.encodings.heatmap import nms_kernel
+from picker.finding.windows import Predictor
+from picker.formats.picks.star import read_picks
+from picker.formats.volumes.ome_zarr import open_volume, read_attributes
+from picker.networks.transfer import take_over
+from picker.scoring.calibrate import calibrate
+from picker.training.checkpoint import load_weights
+from picker.training.patches import PatchSource
+from picker.training.teacher import PseudoPicks
 from picker.verbs.common import fingerprint
 from picker.verbs.model_card import model_fingerprint, read_card
 from picker.verbs.region import where_picks_may_be
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     import torch
 
-    from picker.calibrate import Threshold
     from picker.config import CoTrainSettings
-    from picker.models.network import Network
+    from picker.networks.network import Network
+    from picker.scoring.calibrate import Threshold
     from picker.verbs.common import Entry
 
 logger = logging.getLogger("picker")

@@ -23,9 +23,9 @@ from few_labels import (
     write_seeds,
 )
 
-from picker.calibrate import calibrate
 from picker.config import CalibrateSettings, EvaluateSettings
-from picker.evaluate import metrics
+from picker.scoring.calibrate import calibrate
+from picker.scoring.evaluate import metrics
 
 CALIBRATE = CalibrateSettings()
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from picker.calibrate import calibrate
 from picker.config import (
     BurnInSettings,
     CalibrateSettings,
@@ -18,15 +17,16 @@ from picker.config import (
     SimulateSettings,
     TrainSettings,
 )
+from picker.core.tomogram import index_from_position
+from picker.finding.windows import Predictor
 from picker.machine.device import choose_device
-from picker.models import build_model
-from picker.patches import PatchDataset, PatchSource
-from picker.predict import Predictor
-from picker.select import select_picks
-from picker.simulate import simulate_tomogram
-from picker.step import Stage
-from picker.tomogram import index_from_position
-from picker.train import run_stage
+from picker.networks import build_model
+from picker.phantoms.simulate import simulate_tomogram
+from picker.refining.select import select_picks
+from picker.scoring.calibrate import calibrate
+from picker.training.loop import run_stage
+from picker.training.patches import PatchDataset, PatchSource
+from picker.training.step import Stage
 
 PARTICLES = (
     Particle(name="ribosome", radius=120),

@@ -25,7 +25,7 @@ from few_labels import (
     write_seeds,
 )
 
-from picker.regions import fullest_regions
+from picker.refining.regions import fullest_regions
 
 REGIONS = 3
 """In each of so many tomograms as are labeled."""

@@ -27,7 +27,7 @@ READ = """
 import json, os, resource, sys, time
 from pathlib import Path
 from picker.config import Particle
-from picker.formats.picks_file import read_given_picks
+from picker.formats.picks.given import read_given_picks
 
 path, num = Path(sys.argv[1]), int(sys.argv[2])
 particles = [Particle(name="ribosome", radius=120)]

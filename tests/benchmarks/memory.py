@@ -19,9 +19,9 @@ from picker.config import (
     PredictSettings,
     TrainSettings,
 )
-from picker.formats.ome_zarr import write_volume
-from picker.formats.star import write_picks
-from picker.picks import picks_from_arrays
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks.star import write_picks
+from picker.formats.volumes.ome_zarr import write_volume
 from picker.verbs.common import Entry, write_manifest
 
 ROOT = Path(__file__).parents[2]

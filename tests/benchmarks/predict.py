@@ -21,15 +21,15 @@ from monai.inferers import sliding_window_inference
 from scipy import ndimage
 
 from picker.config import ModelSettings, Particle, PredictSettings
-from picker.formats.ome_zarr import open_volume, read_volume, write_volume
-from picker.formats.star import write_picks
-from picker.heatmap import nms_kernel
+from picker.core.picks import picks_from_arrays
+from picker.encodings.heatmap import nms_kernel
+from picker.finding.windows import Predictor
+from picker.formats.picks.star import write_picks
+from picker.formats.volumes.ome_zarr import open_volume, read_volume, write_volume
 from picker.machine.device import choose_device
+from picker.machine.memory import keep_freed_memory
 from picker.machine.precision import choose_precision
-from picker.memory import keep_freed_memory
-from picker.models import build_model
-from picker.picks import picks_from_arrays
-from picker.predict import Predictor
+from picker.networks import build_model
 
 VOXEL = 10.0
 PARTICLES = tuple(

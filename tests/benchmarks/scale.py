@@ -18,8 +18,8 @@ from pathlib import Path
 import yaml
 
 from picker.config import Config
-from picker.formats.table import read_table
-from picker.shards import file_stamp, shards_from_rows
+from picker.formats.tables.tomograms import read_table
+from picker.project.shards import file_stamp, shards_from_rows
 
 ROOT = Path(__file__).parents[2]
 CONFIG = {

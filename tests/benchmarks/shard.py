@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from picker.config import ModelSettings, Particle, PredictSettings, PreprocessSettings
-from picker.formats.ome_zarr import write_volume
-from picker.models import build_model
+from picker.formats.volumes.ome_zarr import write_volume
+from picker.networks import build_model
 from picker.verbs.common import Entry, write_manifest
 from picker.verbs.model_card import ModelCard, write_model
 

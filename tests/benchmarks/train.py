@@ -19,13 +19,13 @@ import numpy as np
 import torch
 
 from picker.config import BurnInSettings, CoTrainSettings, ModelSettings, TrainSettings
-from picker.formats.ome_zarr import open_volume, write_volume
+from picker.formats.volumes.ome_zarr import open_volume, write_volume
 from picker.machine.device import choose_device
-from picker.memory import keep_freed_memory
-from picker.models import build_model
-from picker.patches import PatchDataset, PatchSource, batches
-from picker.step import Stage
-from picker.train import run_stage
+from picker.machine.memory import keep_freed_memory
+from picker.networks import build_model
+from picker.training.loop import run_stage
+from picker.training.patches import PatchDataset, PatchSource, batches
+from picker.training.step import Stage
 
 SHAPE = (184, 320, 320)
 NUM_PARTICLES = 6
@@ -68,7 +68,7 @@ def rate(stage, preset, dataset, device):
         log = Path(name) / "log.tsv"
         checkpoint = Path(name) / "checkpoint.pt"
         where = getattr(dataset, "iterate", batches)
-        with patch("picker.train.batches", where):
+        with patch("picker.training.loop.batches", where):
             run_stage(
                 stage, model, dataset, device=device, checkpoint=checkpoint, log=log
             )

@@ -9,8 +9,8 @@ import mrcfile
 import numpy as np
 import starfile
 
-from picker.formats.star import write_picks
-from picker.picks import picks_from_arrays
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks.star import write_picks
 from picker.verbs.common import Entry, write_manifest
 
 ROOT = Path(__file__).parents[2]

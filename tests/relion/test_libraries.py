@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from picker.config import CopickSettings, ExportSettings, Particle
-from picker.formats import copick, mrc, ome_zarr
-from picker.formats.picks_file import read_given_picks
-from picker.formats.records import TomogramPicks
-from picker.formats.star import write_picks
-from picker.formats.targets import write_target
-from picker.formats.volume import read_tomogram
-from picker.picks import picks_from_arrays
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks import copick
+from picker.formats.picks.given import read_given_picks
+from picker.formats.picks.records import TomogramPicks
+from picker.formats.picks.star import write_picks
+from picker.formats.picks.targets import write_target
+from picker.formats.volumes import mrc, ome_zarr
+from picker.formats.volumes.read import read_tomogram
 from picker.verbs.common import Entry, write_manifest
 from tests.workflow.project import ROOT
 

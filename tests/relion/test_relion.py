@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from picker.formats.mrc import read_volume, write_volume
-from picker.formats.star import read_picks
+from picker.formats.picks.star import read_picks
+from picker.formats.volumes.mrc import read_volume, write_volume
 from tests.relion.relion import (
     boxes,
     export,

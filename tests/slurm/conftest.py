@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from picker.formats.star import read_picks
+from picker.formats.picks.star import read_picks
 from tests.slurm.cluster import Cluster, until
 from tests.workflow.project import ROOT, SMALL
 

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from picker.checkpoint import load_checkpoint
+from picker.training.checkpoint import load_checkpoint
 from tests.slurm.cluster import Cluster, kill_tree, output
 from tests.slurm.conftest import CONFIG, METHOD, make_tomograms, new_project
 

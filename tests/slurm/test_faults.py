@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from picker.checkpoint import load_checkpoint
+from picker.training.checkpoint import load_checkpoint
 from tests.slurm.cluster import until
 from tests.slurm.conftest import CONFIG, METHOD, SPLITS, Project
 

@@ -14,14 +14,14 @@ from picker.config import (
     PredictSettings,
     TrainSettings,
 )
-from picker.formats.ome_zarr import write_volume
-from picker.formats.star import read_picks
-from picker.models import build_model
-from picker.models.encoder import MaxPool
-from picker.patches import PatchDataset, PatchSource
-from picker.predict import Predictor
-from picker.step import Stage
-from picker.train import run_stage
+from picker.finding.windows import Predictor
+from picker.formats.picks.star import read_picks
+from picker.formats.volumes.ome_zarr import write_volume
+from picker.networks import build_model
+from picker.networks.encoder import MaxPool
+from picker.training.loop import run_stage
+from picker.training.patches import PatchDataset, PatchSource
+from picker.training.step import Stage
 from picker.verbs.common import Entry
 from picker.verbs.model_card import ModelCard, write_model
 from picker.verbs.predict_shard import predict_shard

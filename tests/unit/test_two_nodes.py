@@ -12,12 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from picker.formats.ome_zarr import write_volume
-from picker.formats.star import write_picks
-from picker.picks import picks_from_arrays
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks.star import write_picks
+from picker.formats.volumes.ome_zarr import write_volume
 from picker.verbs.common import Entry, write_manifest
-from tests.unit.test_distributed import free_port
-from tests.unit.test_train import blobs
+from tests.unit.machine.test_processes import free_port
+from tests.unit.training.test_loop import blobs
 from tests.workflow.project import ROOT
 
 SETTINGS = {

@@ -15,11 +15,11 @@ import torch
 import zarr
 from safetensors.torch import load_file
 
-from picker.formats import ome_zarr
-from picker.formats.mrc import write_volume
-from picker.formats.star import read_comments, read_picks, write_picks
-from picker.formats.volume import read_mask
-from picker.picks import picks_from_arrays
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks.star import read_comments, read_picks, write_picks
+from picker.formats.volumes import ome_zarr
+from picker.formats.volumes.mrc import write_volume
+from picker.formats.volumes.read import read_mask
 from picker.verbs.init import SNAKEFILE
 from tests.workflow.project import ROOT, SMALL, Project
 

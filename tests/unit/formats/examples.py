@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from picker.config import ExportSettings, Particle
-from picker.formats.records import TomogramPicks
-from picker.formats.star import write_picks
-from picker.formats.targets import FILES, files_of_target, write_target
-from picker.picks import picks_from_arrays
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks.records import TomogramPicks
+from picker.formats.picks.star import write_picks
+from picker.formats.picks.targets import FILES, files_of_target, write_target
 
 KINDS = ("picker", *FILES)
 SHAPE = (300, 620, 640)

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from picker.formats import imod
-from picker.formats.picks_file import read_given_picks
-from picker.formats.tomograms_star import read_tilt_series
-from picker.formats.volume import read_tomogram
-from picker.picks import picks_from_arrays
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks import imod
+from picker.formats.picks.given import read_given_picks
+from picker.formats.tables.tilt_series import read_tilt_series
+from picker.formats.volumes.read import read_tomogram
 from tests.unit.formats.examples import (
     KINDS,
     PARTICLE,
@@ -29,8 +29,8 @@ from tests.unit.formats.examples import (
     write_kind,
 )
 from tests.unit.formats.memory import little_memory
-from tests.unit.formats.test_em import write_em
-from tests.unit.formats.test_hdf5 import write_eman2
+from tests.unit.formats.volumes.test_em import write_em
+from tests.unit.formats.volumes.test_hdf5 import write_eman2
 
 NUM_EXAMPLES = int(os.environ.get("PICKER_FUZZ", "300"))
 ROOM = 512 * 2**20

@@ -4,7 +4,7 @@ import torch
 from picker.config import ModelSettings
 from picker.machine import precision
 from picker.machine.precision import choose_precision
-from picker.models import build_model
+from picker.networks import build_model
 
 CPU = torch.device("cpu")
 XEON_2019 = "fpu sse2 avx2 avx512f avx512bw avx512_vnni"

@@ -1,0 +1,1 @@
+"""Picks, the tomogram, and files that appear whole or not at all."""

@@ -1,0 +1,1 @@
+"""Particles to arrays and back: always an inverse pair."""

@@ -1,0 +1,325 @@
+"""Tomogram to heatmap by large windows, heatmap to candidates by its peaks."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from itertools import chain, pairwise, product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from picker.core.picks import Picks
+from picker.core.tomogram import position_from_index
+from picker.encodings.heatmap import nms_kernel, peaks_from_heatmap
+from picker.encodings.spheres import components_from_heatmap
+from picker.machine.memory import give_back_freed_memory
+from picker.machine.precision import choose_precision
+from picker.machine.progress import Progress
+from picker.networks.folded import folded
+from picker.networks.views import averaged_views
+
+if TYPE_CHECKING:
+    import zarr
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from picker.config import Particle, PredictSettings, ShapeZYX
+    from picker.networks.network import Network
+
+    Volume = NDArray[np.floating] | zarr.Array[Any] | Tensor
+
+logger = logging.getLogger(__name__)
+
+WINDOW: ShapeZYX = (192, 352, 288)
+"""Largest window [voxels] where the settings leave it open. With it the small network
+takes about three times the memory of a tomogram of 184×630×630."""
+WINDOW_ON_GPU: ShapeZYX = (192, 704, 704)
+"""The same on a GPU, for networks that predict at stride 2. At full resolution a window
+would have more features than 31 bits count."""
+PART_FOR_VOLUME = 1 / 32
+"""Of a GPU's memory; larger volumes stay outside of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A window along one axis [voxels]: what the network sees, what is kept of it.
+
+    The network sees `start` … `stop`; `first` … `last` are kept. All are even.
+    """
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+
+def spans(size: int, largest: int, halo: int, alignment: int) -> list[Span]:
+    """Return the fewest windows that cover an axis, all about as long.
+
+    Parameters
+    ----------
+    size
+        Of the axis [voxels], even.
+    largest
+        No window is longer [voxels].
+    halo
+        What a window sees beyond what is kept of it [voxels], even, where the axis
+        goes on: there the network's padding would spoil the result. Less where
+        `largest` leaves no room for it.
+    alignment
+        Windows start at multiples of it [voxels], so that every strided feature falls
+        where it would in the whole tomogram.
+
+    Raises
+    ------
+    ValueError
+        If `largest` is less than twice the alignment.
+    """
+    if size <= largest:
+        return [Span(0, size, 0, size)]
+    if largest < 2 * alignment:
+        raise ValueError(f"a window needs {2 * alignment} voxels, got {largest}")
+    halo = min(halo, (largest - 2 * alignment) // 4 * 2)
+    for number in range(2, size):
+        cuts = [round(i * size / number / 2) * 2 for i in range(number + 1)]
+        found = [
+            Span(
+                max(0, first - halo) // alignment * alignment,
+                min(size, last + halo),
+                first,
+                last,
+            )
+            for first, last in pairwise(cuts)
+        ]
+        if max(span.stop - span.start for span in found) <= largest:
+            return found
+    raise AssertionError("an axis can always be cut")
+
+
+@dataclass(kw_only=True)
+class Predictor:
+    """A model and how it is run on whole tomograms.
+
+    Attributes
+    ----------
+    model
+        In `eval` mode, on `device`; it knows its strides and whether it segments.
+    particles
+        The model's classes.
+    settings
+        Window, halo, views and precision.
+    device
+        Where the model is, and where heatmaps are gathered.
+    """
+
+    model: Network
+    particles: tuple[Particle, ...]
+    settings: PredictSettings
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        """Start with the windows that the settings ask for."""
+        on_gpu = self.device.type == "cuda" and self.model.stride > 1
+        self.window_zyx = self.settings.window_zyx or (
+            WINDOW_ON_GPU if on_gpu else WINDOW
+        )
+        self.precision = choose_precision(self.settings.precision, self.device)
+        self._folded = folded(self.model)
+        self._copying = torch.cuda.Stream() if self.device.type == "cuda" else None
+
+    def brought(self, volume: Volume) -> Volume:
+        """Return the volume where it is computed on: a GPU takes a small one whole.
+
+        In the precision that it has, and beside what the GPU computes meanwhile, if
+        another thread calls this. Of one that is more than a small part of its memory,
+        for several wait there, the windows are copied one by one.
+        """
+        if self._copying is None:
+            return volume
+        size = math.prod(volume.shape) * volume.dtype.itemsize
+        if size > torch.cuda.mem_get_info(self.device)[1] * PART_FOR_VOLUME:
+            return volume
+        whole = torch.from_numpy(np.ascontiguousarray(volume[:]))
+        try:
+            with torch.cuda.stream(self._copying):
+                there = whole.to(self.device)
+                # Its memory is not the next one's while this one is computed on.
+                there.record_stream(torch.cuda.default_stream())
+                self._copying.synchronize()
+        except torch.OutOfMemoryError:
+            return volume  # another program may have the rest
+        return there
+
+    def heatmap(self, volume: Volume) -> Tensor:
+        """Return the heatmap of a whole tomogram.
+
+        Windows that do not fit into the GPU's memory are cut down, for this tomogram
+        and those that follow.
+
+        Parameters
+        ----------
+        volume
+            `(z, y, x)`, normalised; array or lazy Zarr array, or what `brought` gave.
+
+        Returns
+        -------
+        `(class, z/R, y/R, x/R)` float32 in [0, 1], on `device`, R being the network's
+        stride and odd sizes made even first. It equals the network's on the whole
+        tomogram up to what lies beyond the halo.
+        """
+        if not isinstance(volume, torch.Tensor):
+            volume = self.brought(volume)
+        while True:
+            try:
+                return self._heatmap(volume)
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                smaller = self._smaller_window()
+                if smaller == self.window_zyx:
+                    raise
+                logger.warning(
+                    "warning: windows of %s do not fit into the GPU's memory; going on"
+                    " with %s",
+                    self.window_zyx,
+                    smaller,
+                )
+                self.window_zyx = smaller
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _heatmap(self, volume: Volume) -> Tensor:
+        even = tuple(size + size % 2 for size in volume.shape)
+        coarse = tuple(size // self.model.stride for size in even)
+        heatmap = torch.empty((len(self.particles), *coarse), device=self.device)
+        axes = [
+            spans(size, edge + edge % 2, self.settings.halo, self.model.alignment)
+            for size, edge in zip(even, self.window_zyx, strict=True)
+        ]
+        windows = list(product(*axes))
+        progress = Progress("heatmap", len(windows), "windows")
+        for number, window in enumerate(windows, 1):
+            self._fill(heatmap, volume, window)
+            progress.update(number)
+            if self.device.type == "cpu":
+                give_back_freed_memory()
+        return heatmap
+
+    def _fill(self, heatmap: Tensor, volume: Volume, window: tuple[Span, ...]) -> None:
+        """Write what is kept of one window; all else of it is freed on return."""
+        precision = self.precision
+        autocast = torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=precision.is_half
+        )
+        stride = self.model.stride
+        seen = _cut(volume, window, precision.dtype)
+        seen = seen.to(self.device)
+        with autocast:
+            found = averaged_views(self._folded, seen, self.settings.flips)[0]
+        to = tuple(slice(s.first // stride, s.last // stride) for s in window)
+        of = tuple(
+            slice((s.first - s.start) // stride, (s.last - s.start) // stride)
+            for s in window
+        )
+        heatmap[(slice(None), *to)] = found[(slice(None), *of)]
+
+    def candidates(self, volume: Volume, voxel_size: float) -> Picks:
+        """Return every candidate in a normalised tomogram [Å], best first."""
+        return candidates_from_heatmap(
+            self.heatmap(volume),
+            self.particles,
+            voxel_size,
+            volume.shape,
+            self.settings,
+            self.model.stride,
+            segmented=self.model.segments,
+        )
+
+    def _smaller_window(self) -> ShapeZYX:
+        """Return the window with its longest edge halved, while any can be."""
+        edges = list(self.window_zyx)
+        longest = int(np.argmax(edges))
+        half = edges[longest] // 2
+        if half < 2 * self.model.alignment:
+            return self.window_zyx
+        edges[longest] = half
+        z, y, x = edges
+        return z, y, x
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether a smaller window would help; cuDNN says it in its own way."""
+    told = isinstance(error, torch.OutOfMemoryError)
+    return told or "unable to find an engine" in str(error)
+
+
+def _cut(volume: Volume, window: tuple[Span, ...], kind: torch.dtype) -> Tensor:
+    """Return one window, `(1, 1, z, y, x)`, where the volume is.
+
+    Where an odd size was made even its last plane repeats.
+    """
+    place = tuple(slice(span.start, span.stop) for span in window)
+    seen = torch.as_tensor(volume[place])[None, None]
+    missing = [
+        (0, span.stop - span.start - size)
+        for span, size in zip(window, seen.shape[2:], strict=True)
+    ]
+    if np.any(missing):
+        # Last axis first, as it wants it; not everywhere does it know half precision.
+        beyond = [*chain(*reversed(missing))]
+        seen = functional.pad(seen.float(), beyond, mode="replicate")
+    return seen.to(kind)
+
+
+def candidates_from_heatmap(
+    heatmap: Tensor,
+    particles: tuple[Particle, ...],
+    voxel_size: float,
+    shape_zyx: tuple[int, ...],
+    settings: PredictSettings,
+    stride: int,
+    *,
+    segmented: bool = False,
+) -> Picks:
+    """Return every peak of at least `settings.min_score` [Å], best first.
+
+    In a segmentation, every connected component in place of peaks.
+
+    Parameters
+    ----------
+    heatmap
+        `(class, z, y, x)` in [0, 1].
+    particles
+        The classes, in the heatmap's order.
+    settings
+        Kernel of the max-pooling and lowest score.
+    voxel_size, shape_zyx
+        Of the tomogram, [Å] and [voxels]; no candidate lies outside of it.
+    stride
+        Input voxels per voxel of the heatmap.
+    segmented
+        Its values are the probabilities of lying in a sphere of the class.
+    """
+    radius = np.array([p.radius / voxel_size for p in particles])
+    if segmented:
+        index, number, score = components_from_heatmap(
+            heatmap, radius, settings.min_score, stride
+        )
+    else:
+        kernels = [nms_kernel(r, settings.nms_per_radius, stride) for r in radius]
+        index, number, score = peaks_from_heatmap(
+            heatmap, kernels, settings.min_score, stride
+        )
+    # The coarse grid reaches half a voxel beyond the last one.
+    index = np.clip(index, 0, np.array(shape_zyx) - 1)
+    names = np.array([p.name for p in particles], np.str_)
+    return Picks(
+        position_zyx=position_from_index(index, voxel_size),
+        particle=names[number],
+        score=score,
+    )

@@ -1,0 +1,1 @@
+"""Files of picks of any kind: one module a file type."""

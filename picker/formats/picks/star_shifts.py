@@ -1,0 +1,55 @@
+"""Shifts that a refinement leaves beside the coordinates of a STAR file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from picker.formats.tables.columns import Table
+
+ORIGIN = tuple(f"rlnOrigin{axis}Angst" for axis in "XYZ")
+IN_PIXELS = tuple(f"rlnOrigin{axis}" for axis in "XYZ")
+TURNED = tuple(f"rlnTomoSubtomogram{angle}" for angle in ("Rot", "Tilt", "Psi"))
+
+
+def shifts(table: Table) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
+    """Return `(n, 3)` what a refinement adds to x, y, z [Å], and warnings.
+
+    RELION's origin is subtracted from the coordinate, after the subtomogram's own
+    angles, where there are any, have turned it into the tomogram. What was expected of
+    it before (rlnOriginXPriorAngst) is no shift. Pixels (rlnOriginX) have no size that
+    is sure and are left out.
+
+    Source: RELION 5, src/jaz/tomography/particle_set.cpp, `getPosition`, and
+    src/jaz/math/Euler_angles_relion.h; Warp,
+    WarpTools/Commands/Tiltseries/ExportParticlesTiltseries.cs.
+    """
+    pixels = next((name for name in IN_PIXELS if _has_any(table, name)), None)
+    warnings: tuple[str, ...] = ()
+    if pixels:
+        text = f"{table.path}: {pixels} is not applied, its pixels have no size that is"
+        warnings = (f"{text} sure; bake shifts into coordinates",)
+    if not any(_has_any(table, name) for name in ORIGIN):
+        return None, warnings
+    origin = _three(table, ORIGIN)
+    if any(_has_any(table, name) for name in TURNED):
+        angles = _three(table, TURNED)
+        origin = Rotation.from_euler("ZYZ", angles, degrees=True).inv().apply(origin)
+    return -origin, warnings
+
+
+def _has_any(table: Table, name: str) -> bool:
+    return name in table and bool(table.numbers(name).any())
+
+
+def _three(table: Table, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return `(n, 3)` numbers of three columns, 0 where there is no such column."""
+    columns = [
+        table.numbers(name) if name in table else np.zeros(len(table)) for name in names
+    ]
+    return np.stack(columns, axis=1)

@@ -1,0 +1,188 @@
+"""STAR files for RELION and Warp.
+
+RELION's x, y, z, its pixels and its centre: `p` is a 0-based voxel index, `v` the
+tomogram's and `t` the tilt series' pixel size [Å].
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from picker.config import tomogram_name
+from picker.formats.picks.rows import each_class, rows_of, texts
+from picker.formats.picks.star import CENTERED, CLASS, COORDINATE, SCORE, TILT_NOTE
+from picker.formats.picks.units import centre_position
+from picker.formats.tables.star_table import write_block
+from picker.formats.text import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from picker.formats.picks.records import Centre, TomogramPicks
+
+logger = logging.getLogger(__name__)
+
+
+def write_relion5(
+    folder: Path,
+    tomograms: Sequence[TomogramPicks],
+    particles: Sequence[str],
+    tilt_pixel_size: float | None = None,
+    centre: Centre = "size/2",
+) -> None:
+    """Write RELION 5 particles, centred Å, and the index that its import wants.
+
+    `<particle>.star` has a block `data_particles`; `import/<particle>/index.star` names
+    one STAR file for each tomogram with picks. Centred = p·v − rlnTomoSize/2·t with the
+    unbinned rlnTomoSize: the tomogram's own, else round(size·v/t). `rlnClassNumber`
+    counts particles from 1.
+
+    Parameters
+    ----------
+    folder
+        Filled.
+    tomograms
+        What to write.
+    particles
+        Classes; each gets its files, even if empty.
+    tilt_pixel_size
+        t [Å]; None: as the tomogram.
+    centre
+        size/2, or size/2-1 as RELION's own picker script has it.
+
+    Source: RELION 5 tomography documentation; 3dem/relion#1137.
+    """
+    columns = [*CENTERED, SCORE, CLASS]
+    notes = _tilt_notes(tomograms, tilt_pixel_size)
+    for number, particle in each_class(particles, tomograms):
+        everything, index = [], []
+        for one in tomograms:
+            origin = centre_position(
+                one.shape_zyx,
+                one.voxel_size,
+                one.pixel_size(tilt_pixel_size),
+                centre,
+                one.tilt_size_zyx,
+            )
+            rows = [
+                [*texts(position - origin), score, str(number)]
+                for position, score in rows_of(one.picks, particle)
+            ]
+            everything += [[one.own_name, *row] for row in rows]
+            name = f"coordinates/{one.tomogram}.star"
+            path = folder / "import" / particle / name
+            write_block(path, "particles", columns, rows, notes)
+            if rows:
+                index.append([one.own_name, name])
+        path = folder / f"{particle}.star"
+        write_block(path, "particles", ["rlnTomoName", *columns], everything, notes)
+        path = folder / "import" / particle / "index.star"
+        names = ["rlnTomoName", "rlnTomoImportParticleFile"]
+        write_block(path, "particles", names, index)
+
+
+def write_relion4(
+    folder: Path,
+    tomograms: Sequence[TomogramPicks],
+    particles: Sequence[str],
+    tilt_pixel_size: float | None = None,
+) -> None:
+    """Write RELION 4 particles: unbinned pixels from 1, p·v/t + 1."""
+    columns = ["rlnTomoName", *COORDINATE, SCORE, CLASS]
+    if tilt_pixel_size is None:
+        _warn_of_binned([one for one in tomograms if one.tilt_pixel_size is None])
+    for number, particle in each_class(particles, tomograms):
+        rows = []
+        for one in tomograms:
+            t = one.pixel_size(tilt_pixel_size)
+            rows += [
+                [one.own_name, *texts(position / t + 1), score, str(number)]
+                for position, score in rows_of(one.picks, particle)
+            ]
+        notes = _tilt_notes(tomograms, tilt_pixel_size)
+        write_block(folder / f"{particle}.star", "particles", columns, rows, notes)
+
+
+def write_relion3(
+    folder: Path, tomograms: Sequence[TomogramPicks], particles: Sequence[str]
+) -> None:
+    """Write RELION 3.1 coordinates, one file a tomogram and class: rounded p.
+
+    Whole numbers, because RELION 3.1 cuts decimals off; `p` lands at the box's N/2.
+    """
+    columns = [*COORDINATE, SCORE, CLASS]
+    for number, particle in each_class(particles, tomograms):
+        for one in tomograms:
+            rows = []
+            for position, score in rows_of(one.picks, particle):
+                index = np.floor(position / one.voxel_size + 0.5).astype(int)
+                # One particle outside stops RELION's whole job.
+                index = np.clip(index, 0, np.array(one.shape_zyx) - 1)
+                rows.append([*map(str, index[::-1]), score, str(number)])
+            path = folder / particle / f"{one.tomogram}_pick.star"
+            write_block(path, "", columns, rows)
+
+
+def write_warp(
+    folder: Path, tomograms: Sequence[TomogramPicks], particles: Sequence[str]
+) -> None:
+    """Write WarpTools coordinates, one file a tomogram and class: p in voxels.
+
+    Import with `--coords_angpix` v. `rlnMicrographName` is `<tomogram>.tomostar`,
+    without a voxel size that Warp put behind the tomogram's name.
+
+    Raises
+    ------
+    ValueError
+        If two tomograms have one `.tomostar`.
+    """
+    series: dict[str, str] = {}
+    for one in tomograms:
+        name = f"{tomogram_name(one.own_name)}.tomostar"
+        other = series.setdefault(name, one.own_name)
+        if other != one.own_name:
+            raise ValueError(
+                f"tomograms {other} and {one.own_name} are both {name} for Warp;"
+                " expected one of them, export the other elsewhere"
+            )
+    sizes = sorted({one.voxel_size for one in tomograms})
+    if sizes and sizes[-1] > 1.001 * sizes[0]:
+        text = "warning: voxels of %g to %g Å; run Warp once for each --coords_angpix"
+        logger.warning(text, sizes[0], sizes[-1])
+    columns = [*COORDINATE, "rlnMicrographName", SCORE]
+    for _, particle in each_class(particles, tomograms):
+        for one, name in zip(tomograms, series, strict=True):
+            rows = [
+                [*texts(position / one.voxel_size), name, score]
+                for position, score in rows_of(one.picks, particle)
+            ]
+            write_block(folder / f"{one.tomogram}_{particle}.star", "", columns, rows)
+
+
+def _warn_of_binned(tomograms: Sequence[TomogramPicks]) -> None:
+    """Warn that voxels are written as pixels of the tilt series.
+
+    Source: 3dem/relion#1059.
+    """
+    if tomograms:
+        logger.warning(
+            "warning: the tilt series' pixel size of %d tomograms (%s) is not known;"
+            " their voxels are written as RELION 4's unbinned pixels, which is wrong"
+            " unless the tomograms are unbinned; set export.tilt_series_pixel_size,"
+            " export.tomograms_star or the table's column tilt_pixel_size (in picker"
+            " convert --tilt-pixel-size or --tomograms-star)",
+            len(tomograms),
+            listed(one.tomogram for one in tomograms),
+        )
+
+
+def _tilt_notes(
+    tomograms: Sequence[TomogramPicks], tilt_pixel_size: float | None
+) -> list[str]:
+    """Return a comment with t, which RELION looks up in its own tilt series."""
+    sizes = {float(one.pixel_size(tilt_pixel_size)) for one in tomograms}
+    return [f"{TILT_NOTE}: {sizes.pop()!r}"] if len(sizes) == 1 else []

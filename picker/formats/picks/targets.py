@@ -1,0 +1,188 @@
+"""Picks written for other programs: one name a target, one folder each."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from picker.formats.picks import (
+    cbox,
+    copick,
+    dynamo,
+    eman2,
+    imod,
+    kaggle,
+    portal,
+    star_targets,
+    tomotwin,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from picker.config import ExportSettings, Particle, Target
+    from picker.formats.picks.records import TomogramPicks
+
+logger = logging.getLogger(__name__)
+
+# Where a target's picks of a tomogram and class lie in its folder.
+FILES: dict[Target, str] = {
+    "relion5": "{particle}.star",
+    "relion4": "{particle}.star",
+    "relion3": "{particle}/{tomogram}_pick.star",
+    "warp": "{tomogram}_{particle}.star",
+    "copick": "ExperimentRuns/{tomogram}/Picks/{user}_{session}_{copick_name}.json",
+    "kaggle": "submission.csv",
+    "portal": "{tomogram}_{particle}.ndjson",
+    "imod": "{tomogram}.mod",
+    "dynamo": "{particle}.tbl",
+    "tomotwin": "{tomogram}_{particle}.coords",
+    "cbox": "{tomogram}_{particle}.cbox",
+    "eman2": "{tomogram}_info.json",
+}
+
+
+def write_target(
+    target: Target,
+    folder: Path,
+    tomograms: Sequence[TomogramPicks],
+    particles: Sequence[Particle],
+    settings: ExportSettings,
+    root: Path | None = None,
+) -> None:
+    """Write all picks for one program.
+
+    Parameters
+    ----------
+    target
+        Which program.
+    folder
+        Filled.
+    tomograms
+        What to write; positions in Å.
+    particles
+        Classes, with radii [Å] where the target draws boxes or spheres.
+    settings
+        Pixel size of the tilt series [Å], RELION 5's centre, copick's names.
+    root
+        Where the folder will lie when copick opens it; None: where it is written.
+
+    Raises
+    ------
+    ValueError
+        If the target cannot tell particles apart by their names, or two tomograms'
+        picks would get into one file.
+    """
+    names = [particle.name for particle in particles]
+    _check_files_differ(
+        target, folder, [one.tomogram for one in tomograms], names, settings
+    )
+    t = settings.tilt_series_pixel_size
+    match target:
+        case "relion5":
+            centre = settings.relion5_centre
+            star_targets.write_relion5(folder, tomograms, names, t, centre)
+        case "relion4":
+            star_targets.write_relion4(folder, tomograms, names, t)
+        case "relion3":
+            star_targets.write_relion3(folder, tomograms, names)
+        case "warp":
+            star_targets.write_warp(folder, tomograms, names)
+        case "copick":
+            user, session = settings.user_id, settings.session_id
+            copick.write_project(folder, tomograms, particles, user, session, root)
+        case "kaggle":
+            called = {particle.name: particle.own_name for particle in particles}
+            kaggle.write_submission(folder, tomograms, called)
+        case "portal":
+            portal.write_points(folder, tomograms, names)
+        case "imod":
+            imod.write_models(folder, tomograms, particles)
+        case "dynamo":
+            dynamo.write_tables(folder, tomograms, names)
+        case "tomotwin":
+            tomotwin.write_coords(folder, tomograms, names)
+        case "cbox":
+            cbox.write_boxes(folder, tomograms, particles)
+        case "eman2":
+            eman2.write_info(folder, tomograms, particles, t)
+
+
+def _check_files_differ(
+    target: Target,
+    folder: Path,
+    tomograms: Sequence[str],
+    particles: Sequence[str],
+    settings: ExportSettings,
+) -> None:
+    """Refuse names that joined are the same: one file would replace the other.
+
+    Raises
+    ------
+    ValueError
+        If two pairs of tomogram and particle have one file; also if the files' names
+        differ by case alone and the folder's file system does not tell them apart.
+    """
+    by_name: dict[str, dict[str, tuple[str, str]]] = {}
+    template = FILES[target]
+    for tomogram in tomograms:
+        for particle in particles:
+            # What a file is not named after lies together in it, as it should.
+            pair = (
+                tomogram if "{tomogram}" in template else "",
+                particle if "{particle}" in template else "",
+            )
+            (file,) = files_of_target(target, [tomogram], [particle], settings)
+            there = by_name.setdefault(file.casefold(), {})
+            other = there.setdefault(file, pair)
+            if other != pair:
+                raise ValueError(
+                    f"{target} has one file {file} for tomogram {other[0]} with"
+                    f" particle {other[1]} and tomogram {pair[0]} with particle"
+                    f" {pair[1]}; expected one each, rename one of them"
+                )
+    for there in by_name.values():
+        if len(there) == 1:
+            continue
+        names = " and ".join(there)
+        if _ignores_case(folder):
+            raise ValueError(
+                f"{target} has the files {names}, which the file system of {folder}"
+                " does not tell apart; rename one, or write to another disk"
+            )
+        logger.warning(
+            "warning: %s differ by case alone; a file system that ignores it (macOS,"
+            " Windows) keeps one of them",
+            names,
+        )
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Return whether a file system takes names that differ by case for the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".Case", dir=folder) as name:
+        return Path(name).with_name(Path(name).name.swapcase()).exists()
+
+
+def files_of_target(
+    target: Target,
+    tomograms: Sequence[str],
+    particles: Sequence[str],
+    settings: ExportSettings,
+) -> list[str]:
+    """Return the files with picks, relative to the target's folder, each once."""
+    return list(
+        dict.fromkeys(
+            FILES[target].format(
+                tomogram=tomogram,
+                particle=particle,
+                copick_name=copick.object_name(particle),
+                user=copick.object_name(settings.user_id),
+                session=copick.object_name(settings.session_id),
+            )
+            for tomogram in tomograms
+            for particle in particles
+        )
+    )

@@ -1,0 +1,246 @@
+"""CSV and TSV tables with columns x, y, z in Å, Kaggle's and copick's among them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from picker.formats.picks.records import Coordinates, coordinates_from_xyz
+from picker.formats.picks.star import tomogram_names
+from picker.formats.tables.columns import BATCH, Table, new_table
+from picker.formats.text import READABLE, cut, is_missing, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from typing import TextIO
+
+    from numpy.typing import NDArray
+
+TOMOGRAM_COLUMNS = (
+    *("tomogram", "tomogramname", "tomo", "tomoname", "rlntomoname", "runname", "run"),
+    *("experiment", "experimentname", "micrograph", "micrographname"),
+    *("rlnmicrographname", "tiltseries", "tiltseriesname", "tsname", "volumename"),
+    *("imagename", "tomogramid", "tomoid", "runid", "experimentid", "micrographid"),
+    *("tiltseriesid", "tsid"),
+)
+"""What programs call the tomogram's column, in any case and without blanks, `_`, `-`.
+
+The first that is there is read.
+"""
+FILE_COLUMNS = {"micrograph", "micrographname", "rlnmicrographname", "rlntomoname"}
+"""Those of RELION, read as in its STAR files."""
+PARTICLE_COLUMNS = (
+    *("particle", "particletype", "particlename", "particleclass", "pickableobject"),
+    *("pickableobjectname", "object", "objectname", "objecttype", "protein"),
+    *("proteinname", "molecule", "species", "class", "classname", "label", "labelname"),
+    *("classid", "labelid", "objectid"),
+)
+"""What programs call the column of the class, likewise."""
+SURE = {"tomogram", "experiment", "particle", "particletype"}
+"""Numbers in these are names; in others they may count something."""
+UNREAD = re.compile(r"(|id|index|unnamed\d*|instanceid|pickid|userid|sessionid)")
+"""Columns whose loss nobody needs to be told of."""
+AXES = ("x", "y", "z")
+SCORE = "score"
+TRANSFORM = [[f"transform_{row}{column}" for column in range(4)] for row in range(4)]
+SHIFT = tuple(row[3] for row in TRANSFORM[:3])
+LAST_ROW = tuple(TRANSFORM[3])
+EXPECTED = "a table with columns x, y, z in Å"
+
+
+def read_xyz_table(path: Path) -> Coordinates:
+    """Return the positions [Å] of comma- or tab-separated columns x, y, z.
+
+    Optional columns: the tomogram, the class, score, and copick's transform_03, 13 and
+    23, where refinements leave shifts [Å], which are added.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or stands twice, or a row is no finite numbers.
+
+    Source: copick 1.31.0, `CSVPicksHandler`; CZII's challenge at Kaggle.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _coordinates(path, file)
+    except csv.Error as error:  # a cell beyond 131,072 characters
+        raise ValueError(
+            f"{path} is no table ({error}); expected {EXPECTED}"
+        ) from error
+
+
+def _coordinates(path: Path, file: TextIO) -> Coordinates:
+    delimiter = "\t" if "\t" in file.readline() else ","
+    file.seek(0)
+    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+    header = [name.strip() for name in next(reader, [])]
+    if not {*AXES} <= set(header):
+        file.seek(0)
+        raise ValueError(
+            f"{path} is no file of picks: it begins with {file.read(60)!r}; expected"
+            f" {READABLE}"
+        )
+    owners = _called(header, TOMOGRAM_COLUMNS)
+    particles = _called(header, PARTICLE_COLUMNS)
+    score = next(iter(_called(header, (SCORE,))), None)
+    # Nameless columns, of rows' numbers or at a row's end, may be several.
+    unique = [name or f" {number}" for number, name in enumerate(header)]
+    numbers = {*AXES, *SHIFT, *LAST_ROW, *([score] if score else [])}
+    table = new_table(path, "", unique, {*owners, *particles}, numbers, "line")
+    numbered = ((reader.line_num, row) for row in reader)
+    for rows, places in _batches(path, numbered, len(header)):
+        table.add(rows, places)
+    tomogram, told = _chosen(table, owners, "tomogram", _is_name)
+    particle, more = _chosen(table, particles, "particle", _is_class)
+    names = _cells(table, tomogram)
+    if names is not None and _plain(tomogram or "") in FILE_COLUMNS:
+        names = tomogram_names(names, of_files="micrograph" in _plain(tomogram or ""))
+    told |= more
+    warnings = [f"{path}: {text}" for text in told.values() if text]
+    read = {score, tomogram, particle, *told}
+    if unread := [name for name in header if name not in read and not _is_known(name)]:
+        warnings.append(f"{path}: columns {listed(unread)} are not read")
+    return coordinates_from_xyz(
+        "CSV" if delimiter == "," else "TSV",
+        "Å",
+        np.stack([table.numbers(axis) for axis in AXES], axis=1) + _shift(table),
+        # Without a score a pick has 1, in single rows too.
+        score=table.numbers(score, may_lack=True) if score else None,
+        tomogram=names,
+        particle=_cells(table, particle),
+        warnings=tuple(warnings),
+    )
+
+
+def _is_known(column: str) -> bool:
+    """Return whether it is no loss, or none to tell of, that a column is not read."""
+    known = {*AXES, *(name for row in TRANSFORM for name in row)}
+    return column in known or UNREAD.fullmatch(_plain(column)) is not None
+
+
+def _called(header: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return the columns that are called one of these, in the order of the names."""
+    plain = [_plain(column) for column in header]
+    return [header[plain.index(name)] for name in names if name in plain]
+
+
+def _plain(column: str) -> str:
+    """Return a column's name in small letters, without blanks, `_` and such."""
+    return re.sub(r"[\W_]", "", column).lower()
+
+
+def _batches(
+    path: Path, numbered: Iterator[tuple[int, list[str]]], width: int
+) -> Iterator[tuple[list[list[str]], list[int]]]:
+    """Yield rows as long as the header, and their lines, some thousand at a time."""
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    for line, row in numbered:
+        if not any(row):
+            continue
+        if len(row) != width:
+            if any(row[width:]):
+                raise ValueError(
+                    f"{path}, line {line} has {len(row)} values for {width}"
+                    " columns; expected as many values as the header has, mend the line"
+                )
+            row = [*row, *[""] * (width - len(row))][:width]
+        rows.append(row)
+        lines.append(line)
+        if len(rows) == BATCH:
+            yield rows, lines
+            rows, lines = [], []
+    yield rows, lines
+
+
+def _chosen(
+    table: Table,
+    columns: Sequence[str],
+    what: str,
+    refused: Callable[[str, set[str]], str | None],
+) -> tuple[str | None, dict[str, str]]:
+    """Return the column that is read, and column: what is told of those that are not.
+
+    Columns without any value are as good as none, and there is nothing to tell.
+    """
+    chosen: str | None = None
+    told: dict[str, str] = {}
+    for column in columns:
+        cells = table.raw(column)
+        different = set(cells)
+        if all(map(is_missing, different)):
+            told[column] = ""
+        elif why := refused(column, different):
+            told[column] = f"column {column} {why}; it is not read"
+        elif chosen is None:
+            chosen = column
+        else:
+            told[column] = ""
+            if cells != table.raw(chosen):
+                told[column] = (
+                    f"columns {chosen} and {column} may both name the {what} and"
+                    f" differ; {chosen} is read"
+                )
+    return chosen, told
+
+
+def _is_name(column: str, cells: set[str]) -> str | None:
+    """Return why a column does not name tomograms."""
+    if _plain(column) in SURE or len(cells) > 1 or not all(map(_is_number, cells)):
+        return None
+    return f"has {cut(*cells)} in all rows, which may not be the tomogram's name"
+
+
+def _is_class(column: str, cells: set[str]) -> str | None:
+    """Return why a column does not name classes."""
+    if _plain(column) in SURE or not all(map(_is_number, cells)):
+        return None
+    return "holds numbers, not names of particles"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text or "nan")
+    except ValueError:
+        return False
+    return True
+
+
+def _cells(table: Table, column: str | None) -> list[str] | None:
+    """Return a column's cells, each there; None if there is no such column."""
+    if column is None:
+        return None
+    cells = table.texts(column)
+    short = {cell: cell.strip() for cell in set(cells)}
+    return [short[cell] for cell in cells]
+
+
+def _shift(table: Table) -> NDArray[np.float64]:
+    """Return `(n, 3)` shifts x, y, z [Å] of copick's transforms, 0 without any.
+
+    A row without a transform is not moved, as copick's own default is the identity.
+    """
+    there = [name for name in SHIFT if name in table]
+    if not there:
+        return np.zeros((len(table), 3))
+    if len(there) < len(SHIFT):
+        raise ValueError(
+            f"{table.path} has the columns {listed(there)}; expected all of"
+            f" {', '.join(SHIFT)}, mend the header"
+        )
+    for name, value in zip(LAST_ROW, (0, 0, 0, 1), strict=True):
+        if name in table:
+            wrong = set(table.numbers(name, may_lack=True).tolist()) - {value}
+            wrong = {number for number in wrong if number == number}
+            if wrong:
+                raise ValueError(
+                    f"{table.path} has {name} {listed(map(str, sorted(wrong)))};"
+                    f" expected {value}, as in the last row of every transform"
+                )
+    shifts = [table.numbers(name, may_lack=True) for name in SHIFT]
+    return np.nan_to_num(np.stack(shifts, axis=1))

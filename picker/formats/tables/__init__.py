@@ -1,0 +1,1 @@
+"""Tables that are no picks, and what all tables share."""

@@ -1,0 +1,81 @@
+"""RELION's tomograms.star: pixel size and unbinned size of each tilt series."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from picker.formats.picks.records import TiltSeries
+from picker.formats.tables.star_table import read_tables
+from picker.formats.text import cut
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "rlnTomoName"
+PIXEL_SIZE = "rlnTomoTiltSeriesPixelSize"
+SIZE = tuple(f"rlnTomoSize{axis}" for axis in "ZYX")
+SIZES = (0.01, 1000.0)
+"""Pixel sizes [Å] that a tilt series can have."""
+LONGEST_AXIS = 1_000_000
+
+
+def read_tilt_series(path: Path) -> dict[str, TiltSeries]:
+    """Return the name of each tomogram and what is known of its tilt series.
+
+    Parameters
+    ----------
+    path
+        tomograms.star of RELION 4 or 5; of RELION 5 before tomograms are reconstructed
+        too: it has no sizes then.
+
+    Raises
+    ------
+    ValueError
+        If no table has names and pixel sizes, a name stands twice, or a number cannot
+        be believed.
+
+    Source: RELION 5, tomography documentation; RELION 4, tomogram set files.
+    """
+    if not path.is_file():
+        raise ValueError(
+            f"{path} does not exist; expected RELION's tomograms.star, mend its path"
+        )
+    tables = read_tables(path, {NAME}, {PIXEL_SIZE, *SIZE})
+    table = next((t for t in tables if NAME in t and PIXEL_SIZE in t), None)
+    if table is None:
+        raise ValueError(
+            f"{path} has no table with {NAME} and {PIXEL_SIZE}; expected RELION's"
+            " tomograms.star (of a job Import, Reconstruct tomograms or later)"
+        )
+    names = table.texts(NAME)
+    name, count = next(iter(Counter(names).most_common(1)), ("", 0))
+    if count > 1:
+        raise ValueError(
+            f"{path} has tomogram {cut(name)} twice; expected each once, mend it"
+        )
+    pixel_sizes = table.numbers(PIXEL_SIZE).tolist()
+    for name, size in zip(names, pixel_sizes, strict=True):
+        if not SIZES[0] <= size <= SIZES[1]:
+            raise ValueError(
+                f"{path} gives tomogram {cut(name)} pixels of {size:g} Å"
+                f" ({PIXEL_SIZE}); expected {SIZES[0]:g} to {SIZES[1]:g} Å, mend it"
+            )
+    if not any(name in table for name in SIZE):
+        return {
+            name: TiltSeries(pixel_size=size)
+            for name, size in zip(names, pixel_sizes, strict=True)
+        }
+    axes = [table.numbers(name).tolist() for name in SIZE]
+    shapes = list(zip(*axes, strict=True))
+    for name, shape in zip(names, shapes, strict=True):
+        if not all(0 < n <= LONGEST_AXIS and n == round(n) for n in shape):
+            raise ValueError(
+                f"{path} gives tomogram {cut(name)} a size of"
+                f" {', '.join(f'{n:g}' for n in shape)} pixels (z, y, x); expected"
+                " whole numbers above 0, mend it"
+            )
+    return {
+        name: TiltSeries(pixel_size=size, size_zyx=(round(z), round(y), round(x)))
+        for name, size, (z, y, x) in zip(names, pixel_sizes, shapes, strict=True)
+    }

@@ -1,0 +1,1 @@
+"""Volumes of any kind: one module a file type."""

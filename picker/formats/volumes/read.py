@@ -1,0 +1,189 @@
+"""Volumes of any kind that can be read, recognised by their content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from picker.core.tomogram import Tomogram
+from picker.formats.volumes import em, hdf5, mrc, ome_zarr
+from picker.formats.volumes.files import READABLE, check_memory, too_large
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SHORTEST_AXIS = 16
+"""Fewest voxels along an axis that the network can look at."""
+
+
+def read_tomogram(
+    path: Path,
+    name: str,
+    voxel_size: float | None = None,
+    *,
+    may_be_stack: bool = False,
+    may_be_sparse: bool = False,
+) -> tuple[Tomogram, list[str]]:
+    """Return the tomogram in memory, as float32, and warnings.
+
+    Parameters
+    ----------
+    path
+        MRC, EM or HDF5 file or Zarr folder, whatever its name.
+    name
+        Name of the tomogram.
+    voxel_size
+        Edge of a voxel [Å]; overrides the file's.
+    may_be_stack
+        What a header calls a stack of images is a volume all the same.
+    may_be_sparse
+        Chunks that are missing are the fill value, not damage.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, is larger than the memory, is not 3-D, has an axis of
+        fewer than 16 voxels, voxels that are not finite, or the same value in every
+        voxel.
+    MemoryError
+        If it does not fit into the memory.
+    """
+    stored, size, warnings = _read(
+        path, voxel_size, may_be_stack=may_be_stack, may_be_sparse=may_be_sparse
+    )
+    if stored.dtype.kind not in "iuf":
+        raise ValueError(f"{path} holds {stored.dtype}; expected real numbers")
+    if stored.ndim != 3 or min(stored.shape) < SHORTEST_AXIS:
+        raise ValueError(
+            f"{path} has shape {stored.shape} (z, y, x); expected a volume with at"
+            f" least {SHORTEST_AXIS} voxels along each axis"
+        )
+    z, y, x = stored.shape
+    if z > min(y, x):
+        warnings.append(
+            f"{path}: z is not the thinnest axis (x {x}, y {y}, z {z}); if the"
+            " reconstruction was not rotated, rotate it about x"
+        )
+    check_memory(path, stored.shape, 4)
+    try:
+        volume = np.array(stored, dtype=np.float32, order="C")
+    except MemoryError as error:
+        raise MemoryError(too_large(path, stored.shape)) from error
+    # Slice by slice: a mask of the whole would take a quarter more memory.
+    bad = sum(s.size - np.count_nonzero(np.isfinite(s)) for s in volume)
+    if bad:
+        raise ValueError(
+            f"{path} has {bad} of {volume.size} voxels that are not finite (NaN or"
+            " infinite); expected numbers, reconstruct it again"
+        )
+    if volume.min() == volume.max():
+        raise ValueError(
+            f"{path} is constant: every voxel is {volume.flat[0]:g}; expected an image,"
+            " copy or reconstruct it again"
+        )
+    return Tomogram(name=name, volume=volume, voxel_size=size), warnings
+
+
+def read_geometry(
+    path: Path,
+    voxel_size: float | None = None,
+    *,
+    may_be_stack: bool = False,
+    may_be_sparse: bool = False,
+) -> tuple[tuple[int, int, int], float, list[str]]:
+    """Return a volume's shape (z, y, x), voxel size [Å] and warnings, not its voxels.
+
+    Arguments as for `read_tomogram`, so that both take and refuse the same.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such volume.
+    ValueError
+        If it cannot be read, is not 3-D, or its voxel size cannot be believed.
+    """
+    if path.is_dir() and ome_zarr.is_zarr(path):
+        return ome_zarr.read_geometry(path, voxel_size, may_be_sparse=may_be_sparse)
+    stored, size, warnings = _read(
+        path, voxel_size, may_be_stack=may_be_stack, may_be_sparse=may_be_sparse
+    )
+    if stored.ndim != 3:
+        raise ValueError(
+            f"{path} has shape {stored.shape}; expected a volume with three axes (z, y,"
+            " x), write it to a file of its own"
+        )
+    z, y, x = stored.shape
+    return (z, y, x), size, warnings
+
+
+def read_mask(
+    path: Path, shape_zyx: tuple[int, int, int] | None = None
+) -> NDArray[np.bool_]:
+    """Return `(z, y, x)` true where the mask volume is above 0.
+
+    Parameters
+    ----------
+    path
+        Any file that `read_tomogram` reads; its voxel size does not matter.
+    shape_zyx
+        The tomogram's number of voxels; not checked if None.
+
+    Raises
+    ------
+    ValueError
+        If its shape is not the tomogram's, or nothing is above 0.
+    """
+    # Masks often have no voxel size; any number keeps the reader from refusing them.
+    # They are saved without the chunks that are empty. That they fit the tomogram
+    # says more than what a header calls them.
+    stored, _, _ = _read(path, 1.0, may_be_stack=True, may_be_sparse=True)
+    if shape_zyx is not None and stored.shape != tuple(shape_zyx):
+        raise ValueError(
+            f"mask {path} has shape {stored.shape} (z, y, x); expected the tomogram's,"
+            f" {tuple(shape_zyx)}"
+        )
+    try:
+        mask: NDArray[np.bool_] = np.asarray(stored > 0)
+    except MemoryError as error:
+        raise MemoryError(too_large(path, stored.shape)) from error
+    if not mask.any():
+        raise ValueError(
+            f"mask {path} is 0 everywhere; expected values above 0 where picks are"
+            " wanted"
+        )
+    return mask
+
+
+def _read(
+    path: Path,
+    voxel_size: float | None,
+    *,
+    may_be_stack: bool,
+    may_be_sparse: bool,
+) -> tuple[NDArray[Any], float, list[str]]:
+    """Return what the first reader that knows a file's beginning makes of it."""
+    if not path.exists():
+        raise FileNotFoundError(f"volume {path} does not exist; mend its path")
+    if path.is_dir():
+        if not ome_zarr.is_zarr(path):
+            raise ValueError(
+                f"{path} is a folder without Zarr metadata (zarr.json or .zattrs);"
+                f" expected {READABLE}"
+            )
+        return ome_zarr.read_volume(path, voxel_size, may_be_sparse=may_be_sparse)
+    if not path.is_file():
+        # Opening a pipe would wait for ever.
+        raise ValueError(
+            f"{path} is a pipe, a socket or a device; expected {READABLE}, write the"
+            " volume to a file"
+        )
+    with path.open("rb") as file:
+        raw = file.read(mrc.HEADER_BYTES)
+    if raw.startswith(hdf5.MAGIC):
+        return hdf5.read_volume(path, voxel_size, may_be_sparse=may_be_sparse)
+    if em.is_em(raw) and not mrc.is_mrc(raw):
+        return em.read_volume(path, voxel_size)
+    return mrc.read_volume(path, voxel_size, may_be_stack=may_be_stack)

@@ -1,0 +1,1 @@
+"""Candidates to better candidates, one step a file."""

@@ -1,0 +1,126 @@
+"""Candidates to picks: thresholds, distances, region and edges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from picker.core.picks import Picks, concatenate
+from picker.core.tomogram import index_from_position
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from picker.config import Particle, PickSettings
+
+
+def select_picks(
+    candidates: Picks,
+    particles: tuple[Particle, ...],
+    thresholds: dict[str, float],
+    settings: PickSettings,
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+    mask: NDArray[np.bool_] | None = None,
+) -> Picks:
+    """Return the candidates that count as found, class by class, best first.
+
+    Region and edges come before distances: what lies outside pushes nothing away. Nor
+    does a lower score: with lower thresholds there are more picks, and the same ones.
+
+    Parameters
+    ----------
+    candidates
+        Peaks of one tomogram [Å].
+    particles
+        Classes; candidates of others are dropped.
+    settings
+        Distances, edge margin and overriding thresholds.
+    thresholds
+        Particle: lowest score; `settings.thresholds` overrides it.
+    voxel_size, shape_zyx
+        Of the tomogram, [Å] and [voxels].
+    mask
+        `(z, y, x)` where picks may lie; any resolution of the same field of view.
+    """
+    inside = in_region(
+        candidates.position_zyx, voxel_size, shape_zyx, settings.edge_margin, mask
+    )
+    kept = []
+    for particle in particles:
+        threshold = settings.thresholds.get(particle.name, thresholds[particle.name])
+        of_class = (
+            (candidates.particle == particle.name)
+            & (candidates.score >= threshold)
+            & inside
+        )
+        distance = settings.min_distance_per_radius * particle.radius
+        kept.append(picks_apart(candidates.select(of_class), distance))
+    return concatenate(kept)
+
+
+def picks_apart(picks: Picks, distance: float) -> Picks:
+    """Return the picks of one class, best first, none closer than `distance` [Å]."""
+    best_first = picks.select(np.argsort(-picks.score, kind="stable"))
+    keep = suppress_close(best_first.position_zyx, best_first.score, distance)
+    return best_first.select(keep)
+
+
+def in_region(
+    position_zyx: NDArray[np.float64],
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+    edge_margin: float,
+    mask: NDArray[np.bool_] | None,
+) -> NDArray[np.bool_]:
+    """Return which of `(n, 3)` positions [Å] lie in the mask and off the edges.
+
+    The margin [Å] is measured from the centres of the outermost voxels.
+    """
+    last = (np.array(shape_zyx) - 1) * voxel_size
+    inside: NDArray[np.bool_] = np.all(
+        (position_zyx >= edge_margin) & (position_zyx <= last - edge_margin), axis=1
+    )
+    if mask is None:
+        return inside
+    # The mask may have come before rescaling: compare by fraction of the field.
+    scale = np.array(mask.shape) / np.array(shape_zyx)
+    index = np.round(index_from_position(position_zyx, voxel_size) * scale).astype(int)
+    z, y, x = np.clip(index, 0, np.array(mask.shape) - 1).T
+    in_mask: NDArray[np.bool_] = mask[z, y, x]
+    return inside & in_mask
+
+
+def suppress_close(
+    position_zyx: NDArray[np.floating],
+    score: NDArray[np.floating],
+    min_distance: float,
+) -> NDArray[np.bool_]:
+    """Return which of `(n, 3)` positions stay when the best keeps the others away.
+
+    Positions nearer than `min_distance` (same unit) to a better one that stays are
+    dropped; of equal scores the first stays.
+    """
+    keep = np.ones(len(score), bool)
+    if len(score) < 2 or min_distance <= 0:
+        return keep
+    tree = cKDTree(position_zyx)
+    pairs = tree.query_pairs(min_distance, output_type="ndarray")
+    gap = np.linalg.norm(position_zyx[pairs[:, 0]] - position_zyx[pairs[:, 1]], axis=1)
+    pairs = pairs[gap < min_distance]
+    neighbours: dict[int, list[int]] = {}
+    for a, b in pairs.tolist():
+        neighbours.setdefault(a, []).append(b)
+        neighbours.setdefault(b, []).append(a)
+    decided = np.zeros(len(score), bool)
+    for best in np.argsort(-score, kind="stable").tolist():
+        if decided[best]:
+            continue
+        decided[best] = True
+        for other in neighbours.get(best, ()):
+            if not decided[other]:
+                decided[other] = True
+                keep[other] = False
+    return keep

@@ -1,0 +1,204 @@
+"""The paper's four tables and two figures, from trainings that differ in a few things.
+
+Source: Wang et al. 2025, SemiETPicker, tables 1 to 4.
+"""
+
+from __future__ import annotations
+
+import io
+import statistics
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+from pydantic import BaseModel, ConfigDict
+
+from picker.config.methods import METHODS, Method
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Row = dict[str, str | float]
+
+STYLE: dict[Any, Any] = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 9,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "picker",
+}
+
+
+class Cell(BaseModel):
+    """One training: what was trained on what, how well it picks and how fast."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: Method
+    labeled: int
+    """Number of labeled tomograms."""
+    seed: int
+    seconds: float
+    """Time to find the candidates of one tomogram [s]."""
+    shape_zyx: tuple[int, int, int]
+    """Of that tomogram [voxels]."""
+    device: str
+    """What it was found on."""
+    f1: dict[str, dict[str, float | None]]
+    """Match distance [radii]: F1 of each particle and their mean; None is unknown."""
+
+
+def accuracy_table(cells: Sequence[Cell]) -> list[Row]:
+    """Return table 1: mean F1 at each match distance, by method and labels."""
+    return [
+        {"method": method, "labeled": labeled}
+        | _merged(
+            _statistics(f"f1@{distance}", (c.f1[distance]["mean"] for c in of))
+            for distance in of[0].f1
+        )
+        | {"seeds": len(of)}
+        for (method, labeled), of in _groups(cells).items()
+    ]
+
+
+def particle_table(cells: Sequence[Cell]) -> list[Row]:
+    """Return table 2: F1 of each particle at the first match distance."""
+    return [
+        {"method": method, "labeled": labeled, "particle": name}
+        | _statistics(f"f1@{first}", (c.f1[first][name] for c in of))
+        | {"seeds": len(of)}
+        for (method, labeled), of in _groups(cells).items()
+        for first in list(of[0].f1)[:1]
+        for name in of[0].f1[first]
+        if name != "mean"
+    ]
+
+
+def ablation_table(cells: Sequence[Cell]) -> list[Row]:
+    """Return table 3: what each part of co-training adds, with the most labels.
+
+    Rows from burn-in alone to all parts.
+    """
+    rows = []
+    for (method, labeled), of in _groups(_most_labels(cells)).items():
+        recipe = METHODS[method]
+        if recipe.network != "unet" or recipe.all_labels:
+            continue
+        parts = {
+            "mean_teacher": recipe.co_trains,
+            "multi_view": recipe.multi_view,
+            "dropblock": recipe.dropblock,
+        }
+        first = next(iter(of[0].f1))
+        row: Row = {name: "yes" if on else "no" for name, on in parts.items()}
+        row |= {"method": method, "labeled": labeled}
+        row |= _statistics(f"f1@{first}", (c.f1[first]["mean"] for c in of))
+        rows.append((sum(parts.values()), row | {"seeds": len(of)}))
+    return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
+
+
+def speed_table(cells: Sequence[Cell]) -> list[Row]:
+    """Return table 4: seconds a tomogram and F1 of each network, slowest first."""
+    rows: list[Row] = []
+    for (method, labeled), of in _groups(_most_labels(cells)).items():
+        if METHODS[method].co_trains or METHODS[method].all_labels:
+            continue
+        first = next(iter(of[0].f1))
+        rows.append(
+            {"method": method, "labeled": labeled}
+            | _statistics("seconds", (c.seconds for c in of))
+            | _statistics(f"f1@{first}", (c.f1[first]["mean"] for c in of))
+            | {
+                "shape_zyx": "×".join(str(size) for size in of[0].shape_zyx),
+                "device": of[0].device,
+                "seeds": len(of),
+            }
+        )
+    return sorted(rows, key=lambda row: -float(row["seconds_mean"]))
+
+
+def draw_accuracy(cells: Sequence[Cell]) -> str:
+    """Return an SVG of table 1: a bar a method and number of labels, spread as a line.
+
+    At the first match distance.
+    """
+    rows = accuracy_table(cells)
+    key = next(name for name in rows[0] if name.endswith("_mean"))
+    methods = list(dict.fromkeys(str(row["method"]) for row in rows))
+    budgets = sorted({int(row["labeled"]) for row in rows})
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(1.5 + 0.8 * len(methods), 3), layout="constrained")
+        axes = figure.add_subplot()
+        for i, labeled in enumerate(budgets):
+            of = [row for row in rows if row["labeled"] == labeled]
+            place = np.array([methods.index(str(row["method"])) for row in of])
+            axes.bar(
+                place + (i + 0.5) * 0.8 / len(budgets) - 0.4,
+                [_number(row[key]) for row in of],
+                0.8 / len(budgets),
+                yerr=[_number(row[key.replace("_mean", "_sd")]) for row in of],
+                label=f"{labeled} labeled",
+            )
+        axes.set_xticks(range(len(methods)), methods, rotation=30, ha="right")
+        axes.set(ylim=(0, 1), ylabel=key.removesuffix("_mean").upper())
+        axes.legend(frameon=False)
+        return _svg(figure)
+
+
+def draw_speed(cells: Sequence[Cell]) -> str:
+    """Return an SVG of table 4: F1 against seconds a tomogram, a dot a network."""
+    rows = speed_table(cells)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4, 3), layout="constrained")
+        axes = figure.add_subplot()
+        for row in rows:
+            f1 = next(k for k in row if k.startswith("f1@") and k.endswith("_mean"))
+            at = (float(row["seconds_mean"]), _number(row[f1]))
+            axes.plot(*at, "o")
+            axes.annotate(str(row["method"]), at, (4, 4), textcoords="offset points")
+        axes.set(xscale="log", ylim=(0, 1), xlabel="seconds a tomogram", ylabel="F1")
+        # Within one decade matplotlib would label 3, 4 and 6 as well, on each other.
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        return _svg(figure)
+
+
+def _groups(cells: Iterable[Cell]) -> dict[tuple[Method, int], list[Cell]]:
+    """Return the seeds of each method and number of labels."""
+    groups: dict[tuple[Method, int], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.method, cell.labeled), []).append(cell)
+    return groups
+
+
+def _most_labels(cells: Sequence[Cell]) -> list[Cell]:
+    most = max(cell.labeled for cell in cells)
+    return [cell for cell in cells if cell.labeled == most]
+
+
+def _statistics(name: str, values: Iterable[float | None]) -> Row:
+    """Return mean and sample standard deviation; empty where there is none."""
+    known = [value for value in values if value is not None]
+    return {
+        f"{name}_mean": statistics.fmean(known) if known else "",
+        f"{name}_sd": statistics.stdev(known) if len(known) > 1 else "",
+    }
+
+
+def _merged(rows: Iterable[Row]) -> Row:
+    return {key: value for row in rows for key, value in row.items()}
+
+
+def _number(value: str | float) -> float:
+    """Return a number to draw: nothing is drawn for none."""
+    return float("nan") if value == "" else float(value)
+
+
+def _svg(figure: Figure) -> str:
+    file = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(file, format="svg", metadata=nothing)
+    return file.getvalue()

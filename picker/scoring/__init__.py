@@ -1,0 +1,1 @@
+"""Picks held against known particles."""

@@ -1,0 +1,97 @@
+"""The teacher: an average of the student that labels what nobody labeled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from picker.encodings.heatmap import peaks_from_heatmap, target_from_index
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PseudoPicks:
+    """How a teacher's heatmap becomes picks and a clean target.
+
+    Attributes
+    ----------
+    threshold
+        `(class,)` lowest score of a pseudo-pick.
+    doubt
+        `(class,)` from this value on, a heatmap without a pseudo-pick says nothing.
+    trusted
+        `(class,)` which classes burn-in has learned well enough to teach.
+    sigma
+        `(class,)` widths of the targets' Gaussians [input voxels].
+    kernels
+        Edge of each class's max-pool window [output voxels], odd.
+    stride
+        Input voxels per output voxel.
+    """
+
+    threshold: NDArray[np.float64]
+    doubt: NDArray[np.float64]
+    trusted: NDArray[np.bool_]
+    sigma: NDArray[np.float64]
+    kernels: list[int]
+    stride: int
+
+
+def target_from_teacher(heatmap: Tensor, how: PseudoPicks) -> tuple[Tensor, Tensor]:
+    """Return the heatmap's sure peaks, drawn as a labeled target is, and what is known.
+
+    The teacher's haze between particles would outweigh them in the loss, and a peak
+    of 0.6 would teach to stay unsure. What is neither a sure peak nor clearly empty is
+    left open: known is 0 there, else 1, both shaped as the heatmap.
+
+    Parameters
+    ----------
+    heatmap
+        `(batch, class, z, y, x)` in [0, 1].
+    how
+        Thresholds and widths.
+    """
+    z, y, x = (size * how.stride for size in heatmap.shape[2:])
+    targets = []
+    for one in heatmap:
+        index, number, score = peaks_from_heatmap(
+            one, how.kernels, float(how.threshold.min()), how.stride
+        )
+        sure = score >= how.threshold[number]
+        targets.append(
+            target_from_index(
+                index[sure], number[sure], how.sigma, (z, y, x), how.stride
+            )
+        )
+    target = torch.from_numpy(np.stack(targets)).to(heatmap.device)
+    doubt = torch.from_numpy(how.doubt).to(heatmap)[:, None, None, None]
+    unsure = (heatmap >= doubt) & (target < 0.5 * heatmap)
+    return target, (~unsure).float()
+
+
+@torch.no_grad()
+def update_teacher(teacher: nn.Module, student: nn.Module, decay: float) -> None:
+    """Move the teacher towards the student: θ_t ← decay·θ_t + (1−decay)·θ_s.
+
+    Floating-point weights and running statistics are averaged, counters copied.
+
+    Source: Tarvainen & Valpola 2017, Mean teachers; Wang et al. 2025, section 2.3
+    (decay = 1 − α).
+    """
+    towards = student.state_dict()
+    averaged: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for name, value in teacher.state_dict().items():
+        if value.is_floating_point():
+            averaged[0].append(value)
+            averaged[1].append(towards[name])
+        else:
+            value.copy_(towards[name])
+    # All at once: on a GPU hundreds of small steps take longer to start than to do.
+    get_ema_multi_avg_fn(decay)(*averaged, None)

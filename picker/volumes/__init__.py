@@ -1,0 +1,1 @@
+"""A volume to a volume: normalised, whitened, with what is left out."""

@@ -1,0 +1,88 @@
+import numpy as np
+
+from picker.config import Particle, PickSettings
+from picker.core.picks import picks_from_arrays
+from picker.refining.select import in_region, select_picks, suppress_close
+
+PARTICLES = (Particle(name="a", radius=50), Particle(name="b", radius=100))
+SHAPE = (20, 40, 60)
+
+
+def select(candidates, mask=None, **settings):
+    return select_picks(
+        candidates,
+        PARTICLES,
+        {"a": 0.5, "b": 0.3},
+        PickSettings(**settings),
+        10.0,
+        SHAPE,
+        mask,
+    )
+
+
+def picks(*rows):
+    return picks_from_arrays(
+        [row[1:4] for row in rows], [row[0] for row in rows], [row[4] for row in rows]
+    )
+
+
+def test_each_class_has_its_threshold_and_the_setting_overrides():
+    candidates = picks(
+        ("a", 50, 50, 50, 0.5), ("a", 50, 200, 50, 0.49), ("b", 50, 50, 50, 0.3)
+    )
+    assert select(candidates).particle.tolist() == ["a", "b"]
+    assert len(select(candidates, thresholds={"a": 0.4})) == 3
+
+
+def test_no_two_of_a_class_are_near_but_classes_ignore_each_other():
+    candidates = picks(
+        ("a", 50, 50, 50, 0.6), ("a", 50, 50, 99, 0.9), ("b", 50, 50, 60, 0.9)
+    )
+    kept = select(candidates)
+    assert kept.particle.tolist() == ["a", "b"]
+    assert kept.position_zyx[0].tolist() == [50, 50, 99]
+    assert len(select(candidates, min_distance_per_radius=0.5)) == 3
+
+
+def test_what_lies_outside_of_the_mask_pushes_nothing_away():
+    mask = np.zeros(SHAPE, bool)
+    mask[:, :, 30:] = True
+    candidates = picks(("a", 50, 50, 290, 0.9), ("a", 50, 50, 300, 0.6))
+    assert select(candidates, mask).position_zyx.tolist() == [[50, 50, 300]]
+
+
+def test_a_mask_of_another_resolution_covers_the_same_field():
+    mask = np.zeros((10, 20, 30), bool)
+    mask[:, :, 15:] = True
+    position = np.array([[50.0, 50, 280], [50, 50, 310]])
+    assert in_region(position, 10.0, SHAPE, 0, mask).tolist() == [False, True]
+
+
+def test_edge_margin_counts_from_the_outermost_voxels():
+    candidates = picks(
+        ("a", 30, 200, 200, 0.9),
+        ("a", 29, 100, 100, 0.9),
+        ("a", 160, 300, 300, 0.9),
+        ("a", 161, 200, 300, 0.9),
+    )
+    kept = select(candidates, edge_margin=30.0).position_zyx[:, 0]
+    assert sorted(kept.tolist()) == [30, 160]
+
+
+def test_no_candidate_is_no_pick():
+    assert len(select(picks_from_arrays([], []))) == 0
+
+
+def test_the_best_of_a_chain_keeps_only_its_neighbours_away():
+    line = np.array([[0, 0, 0], [0, 0, 8], [0, 0, 16], [0, 0, 26]], float)
+    keep = suppress_close(line, np.array([0.5, 0.9, 0.6, 0.1]), 10.0)
+    assert keep.tolist() == [False, True, False, True]
+    keep = suppress_close(line, np.array([0.9, 0.5, 0.6, 0.1]), 10.0)
+    assert keep.tolist() == [True, False, True, True]
+
+
+def test_picks_exactly_at_the_distance_both_stay():
+    pair = np.array([[0, 0, 0], [0, 0, 10]], float)
+    assert suppress_close(pair, np.array([0.9, 0.5]), 10.0).all()
+    assert suppress_close(pair, np.array([0.9, 0.5]), 10.01).tolist() == [True, False]
+    assert suppress_close(pair, np.array([0.5, 0.5]), 11.0).tolist() == [True, False]

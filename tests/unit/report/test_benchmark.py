@@ -1,0 +1,137 @@
+import argparse
+
+import pytest
+
+from picker.report.benchmark import (
+    Cell,
+    ablation_table,
+    accuracy_table,
+    draw_accuracy,
+    draw_speed,
+    particle_table,
+    speed_table,
+)
+from picker.verbs import choose, tables
+from picker.verbs.common import Entry, read_manifest, write_manifest
+
+
+def cell(method, seed=0, labeled=5, f1=0.5, seconds=1.0, rare=0.1):
+    return Cell(
+        method=method,
+        labeled=labeled,
+        seed=seed,
+        seconds=seconds,
+        shape_zyx=(16, 24, 32),
+        device="CPU",
+        f1={
+            "0.5": {"mean": f1, "ribosome": 2 * f1 - 0.1, "rare": rare},
+            "0.75": {"mean": f1 + 0.1, "ribosome": 0.9, "rare": rare},
+        },
+    )
+
+
+CELLS = [
+    cell("semietpicker", 0, f1=0.6),
+    cell("semietpicker", 1, f1=0.7),
+    cell("supervised", 0, seconds=2.0),
+    cell("supervised", 0, labeled=2, f1=0.3),
+    cell("vnet", 0, f1=0.4, seconds=8.0),
+    cell("mean_teacher", 0, f1=0.55),
+]
+
+
+def test_accuracy_has_mean_and_spread_over_seeds():
+    rows = {(r["method"], r["labeled"]): r for r in accuracy_table(CELLS)}
+    assert len(rows) == 5
+    both = rows["semietpicker", 5]
+    assert both["f1@0.5_mean"] == pytest.approx(0.65)
+    assert both["f1@0.5_sd"] == pytest.approx(0.0707, abs=1e-4)
+    assert both["f1@0.75_mean"] == pytest.approx(0.75)
+    assert both["seeds"] == 2
+    assert rows["supervised", 2]["f1@0.5_sd"] == ""
+
+
+def test_particles_are_at_the_first_distance_and_unknown_ones_empty():
+    rows = particle_table([cell("supervised", rare=None)])
+    assert [(r["particle"], r["f1@0.5_mean"]) for r in rows] == [
+        ("ribosome", 0.9),
+        ("rare", ""),
+    ]
+
+
+def test_ablation_adds_one_part_after_the_other_with_the_most_labels():
+    rows = ablation_table(CELLS)
+    assert [r["method"] for r in rows] == ["supervised", "mean_teacher", "semietpicker"]
+    assert [(r["mean_teacher"], r["multi_view"], r["dropblock"]) for r in rows] == [
+        ("no", "no", "no"),
+        ("yes", "no", "no"),
+        ("yes", "yes", "yes"),
+    ]
+    assert {r["labeled"] for r in rows} == {5}
+
+
+def test_speed_is_of_networks_slowest_first():
+    rows = speed_table(CELLS)
+    assert [(r["method"], r["seconds_mean"]) for r in rows] == [
+        ("vnet", 8.0),
+        ("supervised", 2.0),
+    ]
+    assert rows[0]["shape_zyx"] == "16×24×32"
+
+
+def test_figures_name_every_method_and_number_of_labels():
+    accuracy = draw_accuracy(CELLS)
+    for text in ("semietpicker", "mean_teacher", "2 labeled", "5 labeled", "F1@0.5"):
+        assert text in accuracy
+    assert "vnet" in draw_speed(CELLS)
+
+
+def test_tables_are_written_as_tsv(tmp_path):
+    paths = []
+    for i, one in enumerate(CELLS):
+        paths.append(tmp_path / f"{i}.json")
+        paths[-1].write_text(one.model_dump_json())
+    parsed = argument_parser(tables).parse_args(
+        ["--cells", *map(str, paths), "--output", str(tmp_path / "out")]
+    )
+    tables.run(parsed)
+    lines = (tmp_path / "out" / "table4_speed.tsv").read_text().splitlines()
+    assert lines[1].split("\t")[:4] == ["vnet", "5", "8.000", ""]
+    assert len(list((tmp_path / "out").glob("*.tsv"))) == 4
+
+
+def argument_parser(verb):
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    return parser
+
+
+def chosen(folder, *arguments):
+    entries = [
+        Entry(tomogram=f"{split}_{i}", split=split, path="v", volume="v")
+        for split, count in (("labeled", 3), ("unlabeled", 4), ("test", 2))
+        for i in range(count)
+    ]
+    write_manifest(folder / "all.json", entries)
+    given = ["--manifests", str(folder / "all.json"), "--output", str(folder)]
+    choose.run(argument_parser(choose).parse_args([*given, *arguments]))
+    return {
+        split: [e.tomogram for e in read_manifest(folder / f"{split}.json").tomograms]
+        for split in ("labeled", "unlabeled", "validation", "test")
+    }
+
+
+def test_a_cell_has_the_first_tomograms_of_the_table(tmp_path):
+    found = chosen(tmp_path, "--labeled", "2", "--unlabeled", "1")
+    assert found == {
+        "labeled": ["labeled_0", "labeled_1"],
+        "unlabeled": ["unlabeled_0"],
+        "validation": [],
+        "test": ["test_0", "test_1"],
+    }
+    assert len(chosen(tmp_path, "--labeled", "3")["unlabeled"]) == 4
+
+
+def test_more_labels_than_there_are_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="asks for 5 labeled tomograms, but there are"):
+        chosen(tmp_path, "--labeled", "5")

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from picker.training.augment import (
+    apply_symmetry,
+    augment_intensity,
+    blurred,
+    dropblock,
+)
+
+
+@pytest.mark.parametrize(("rate", "size"), [(0.1, 3), (0.3, 3), (0.1, 5)])
+def test_dropblock_hides_the_asked_fraction_in_blocks(rate, size):
+    patch = torch.randn(1, 32, 40, 48)
+    occluded = dropblock(patch, rate, size, np.random.default_rng(0)) != patch
+    assert occluded.float().mean().item() == pytest.approx(rate, rel=0.25)
+    # a voxel inside a block has occluded neighbours far more often than by chance
+    beside = occluded[:, 1:] & occluded[:, :-1]
+    assert beside.sum() > 0.5 * occluded.sum()
+
+
+def test_dropblock_hides_faces_as_often_as_the_inside():
+    patch = torch.randn(1, 12, 12, 12)
+    rng = np.random.default_rng(0)
+    hidden = sum((dropblock(patch, 0.2, 5, rng) != patch).float() for _ in range(300))
+    corner, inside = hidden[0, :2, :2, :2].mean(), hidden[0, 4:8, 4:8, 4:8].mean()
+    assert corner.item() / 300 == pytest.approx(0.2, abs=0.03)
+    assert inside.item() / 300 == pytest.approx(0.2, abs=0.03)
+
+
+def test_dropblock_off_changes_nothing():
+    patch = torch.randn(1, 8, 8, 8)
+    assert torch.equal(dropblock(patch, 0.0, 3, np.random.default_rng(0)), patch)
+
+
+def test_same_seed_same_view():
+    patch = torch.randn(1, 12, 20, 28)
+    views = [augment_intensity(patch, 0.9, np.random.default_rng(s)) for s in (3, 3, 4)]
+    assert torch.equal(views[0], views[1])
+    assert not torch.equal(views[0], views[2])
+    assert views[0].shape == patch.shape
+
+
+def test_probability_zero_changes_nothing():
+    patch = torch.randn(1, 12, 20, 28)
+    rng = np.random.default_rng(0)
+    assert torch.equal(augment_intensity(patch, 0.0, rng), patch)
+
+
+def test_intensity_changes_are_as_strong_as_they_say():
+    """Scale, shift and contrast of a ramp; blur and noise have tests of their own."""
+    patch = torch.linspace(-3, 3, 24 * 28 * 32).reshape(1, 24, 28, 32)
+    rngs = (np.random.default_rng(seed) for seed in range(300))
+    changed = [augment_intensity(patch, 0.5, rng) for rng in rngs]
+    spreads = [(one.std() / patch.std()).item() for one in changed]
+    assert 0.5 < min(spreads) < 0.75
+    assert 1.3 < max(spreads) < 1.6
+    assert np.mean(spreads) == pytest.approx(1, abs=0.05)
+    same = np.mean([torch.equal(one, patch) for one in changed])
+    assert same == pytest.approx((1 - 0.5) ** 5 * (1 - 0.25), abs=0.02)
+
+
+@pytest.mark.parametrize("sigma", [(0.3, 0.7, 1.2), (1.2, 0.5, 0.3)])
+def test_blur_is_a_gaussian_filter(sigma):
+    patch = np.random.default_rng(0).standard_normal((1, 20, 24, 28)).astype(np.float32)
+    expected = ndimage.gaussian_filter(patch[0], sigma, truncate=6)
+    found = blurred(torch.from_numpy(patch), sigma)[0].numpy()
+    inside = (slice(8, -8),) * 3
+    np.testing.assert_allclose(found[inside], expected[inside], atol=1e-5)
+
+
+def test_blur_keeps_a_constant_up_to_the_faces():
+    patch = torch.full((1, 5, 9, 4), 2.5)
+    torch.testing.assert_close(blurred(patch, (0.5, 3.0, 1.0)), patch)
+
+
+def test_symmetry_moves_patch_and_target_alike():
+    volume = np.zeros((1, 8, 12, 12), np.float32)
+    volume[0, 1, 2, 3] = 1
+    flips = np.array([True, False, True])
+    moved = apply_symmetry(volume, flips, 1)
+    # a quarter turn takes (y, x) to (11 - x, y); then z and x are flipped
+    assert moved[0, 6, 8, 9] == 1
+    assert moved.sum() == 1

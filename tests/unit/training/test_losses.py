@@ -1,0 +1,99 @@
+from functools import partial
+
+import pytest
+import torch
+
+from picker.training.losses import reweighted_mse, tversky
+
+
+def stack(*classes):
+    return torch.tensor([[[[c]] for c in classes]], dtype=torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("heatmap", "target", "expected"),
+    [
+        # a perfect answer costs nothing
+        ([[1.0, 0.0]], [[1.0, 0.0]], 0.0),
+        # missed particle: (1)² / 1
+        ([[0.0, 0.0]], [[1.0, 0.0]], 1.0),
+        # false particle on one of two background voxels: 4 · 1 / 2
+        ([[0.0, 1.0]], [[0.0, 0.0]], 2.0),
+        # soft target: .5·.25/.5 + 4·.5·.25/1.5
+        ([[0.0, 0.0]], [[0.5, 0.0]], 0.25 + 4 * 0.125 / 1.5),
+    ],
+)
+def test_table_of_losses(heatmap, target, expected):
+    loss = reweighted_mse(stack(*heatmap), stack(*target), 4.0)
+    assert loss.item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_small_class_counts_as_much_as_a_large_one():
+    target = stack([1.0, 1.0, 1.0, 1.0], [1.0, 0.0, 0.0, 0.0])
+    heatmap = stack([1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0])
+    assert reweighted_mse(heatmap, target, 4.0).item() == pytest.approx(0.5, abs=1e-5)
+    as_the_paper = reweighted_mse(heatmap, target, 4.0, per_class=False)
+    assert as_the_paper.item() == pytest.approx(1 / 5, abs=1e-5)
+
+
+def test_what_the_target_leaves_open_does_not_count():
+    heatmap, target = stack([0.0, 1.0, 0.0]), stack([1.0, 0.0, 0.0])
+    known = stack([1.0, 0.0, 1.0])
+    loss = reweighted_mse(heatmap, target, 4.0, known=known)
+    assert loss.item() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_class_without_weight_does_not_count():
+    target = stack([1.0, 0.0], [1.0, 0.0])
+    heatmap = stack([1.0, 0.0], [0.0, 0.0])
+    weight = torch.tensor([1.0, 0.0])
+    loss = reweighted_mse(heatmap, target, 4.0, class_weight=weight)
+    assert loss.item() == pytest.approx(0.0, abs=1e-5)
+    nothing = reweighted_mse(heatmap, target, 4.0, class_weight=torch.zeros(2))
+    assert nothing.item() == 0
+
+
+def test_tversky_is_one_minus_the_overlap_of_classes_and_background():
+    target = stack([1.0, 1.0, 0.0, 0.0])
+    perfect = tversky(target, target)
+    assert perfect.item() == pytest.approx(0, abs=1e-5)
+    found = stack([0.5, 1.0, 0.5, 0.0]).requires_grad_()
+    # both classes: TP 1.5, FP 0.5, FN 0.5
+    assert tversky(found, target).item() == pytest.approx(1 - 1.5 / 2, rel=1e-5)
+    assert tversky(found, target, miss_weight=1.0).item() == pytest.approx(
+        1 - 1.5 / 2, rel=1e-5
+    )
+    more = stack([0.5, 1.0, 1.0, 0.0])
+    # class: TP 1.5, FP 1, FN .5; background: TP 1, FP .5, FN 1
+    expected = 1 - 0.5 * (1.5 / 2.0 + 1 / 2.0)
+    assert tversky(more, target, miss_weight=1.0).item() == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+def test_tversky_has_the_gradient_of_its_formula():
+    torch.manual_seed(0)
+    target = (torch.rand(2, 1, 3, 4, 5) > 0.7).float()
+    found = torch.rand(2, 1, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    (ours,) = torch.autograd.grad(tversky(found, target), found)
+    dice = [
+        2 * (p * y).sum() / (p + y).sum()
+        for p, y in ((found, target), (1 - found, 1 - target))
+    ]
+    (plain,) = torch.autograd.grad(1 - torch.stack(dice).mean(), found)
+    torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-9)
+
+
+def test_what_nobody_looked_at_changes_neither_loss_nor_gradient():
+    generator = torch.Generator().manual_seed(0)
+    found, target = torch.rand((2, 2, 3, 4, 4, 4), generator=generator)
+    known = torch.ones((2, 1, 4, 4, 4))
+    known[0, :, :2] = 0
+    other = torch.where(known > 0, target, 1 - target)
+    for loss in (partial(reweighted_mse, background_weight=4.0), tversky):
+        assert loss(found, target, known=known) == loss(found, other, known=known)
+        assert loss(found, target) != loss(found, other)
+        given = found.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(given, target, known=known), given)
+        assert not gradient[0, :, :2].any()
+        assert gradient[0, :, 2:].any()

@@ -1,0 +1,147 @@
+"""What the verbs share: what is said of a damaged file, and of a disk."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import picker
+from picker.__main__ import main
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks.star import write_picks
+from picker.verbs.common import Entry, run_logged, write_manifest
+from tests.unit.predicted import calibrated, thresholds_of, write_predicted
+
+DAMAGED = {
+    "cut": b'{"tomograms": [',
+    "empty": b"",
+    "deep": b"[" * 100_000,
+    "no text": b"\xff\xfe",
+    "foreign": b'{"ribosome": 0.5}',
+}
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    entry = Entry(tomogram="TS_1", split="test", path=tmp_path, volume=tmp_path)
+    write_manifest(tmp_path / "picks.json", [entry])
+    return tmp_path / "picks.json"
+
+
+def finish(folder, *more):
+    return main(
+        [
+            *("finish", "--picks", str(folder / "picks.json"), "--report", "r.html"),
+            *("--output", str(folder / "summary.txt"), *more),
+        ]
+    )
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_manifest_is_named_with_what_to_do(tmp_path, capsys, kind):
+    (tmp_path / "picks.json").write_bytes(DAMAGED[kind])
+    assert finish(tmp_path) == 1
+    err = capsys.readouterr().err
+    assert f"{tmp_path}/picks.json is damaged; expected the manifest of a stage" in err
+    assert "Delete it and run again" in err
+    assert len(err) < 1000
+
+
+@pytest.mark.parametrize(
+    ("distance", "mean", "said"),
+    [
+        ("0.6", 0.25, "mean F1@0.6 0.250 on test; "),
+        ("0.5", None, "mean F1@0.5 none on test; "),
+    ],
+)
+def test_the_last_line_has_the_first_distances_f1(
+    tmp_path, manifest, distance, mean, said
+):
+    metrics = {f"f1@{distance}": {"mean": mean}, "split": "test"}
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    assert finish(tmp_path, "--metrics", str(tmp_path / "metrics.json")) == 0
+    assert (tmp_path / "summary.txt").read_text().startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (errno.ENOSPC, "free some space, then run again"),
+        (errno.EROFS, "name another folder, or have it mended, then run again"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told_with_what_to_do(capsys, code, said):
+    def verb():
+        raise OSError(code, "no", "results")
+
+    assert run_logged(verb) == 1
+    err = capsys.readouterr().err
+    assert said in err
+    assert ("space" in err) == (code == errno.ENOSPC)
+
+
+def test_the_python_that_a_verb_starts_looks_for_modules_in_no_project(tmp_path):
+    """Processes of `picker pick` are such ones."""
+    (tmp_path / "socket.py").write_text("raise SystemExit('hijacked')")
+    code = (
+        "import os, subprocess, sys; sys.argv[1:] = ['status', '--results', 'none'];"
+        " from picker.__main__ import main; main();"
+        " subprocess.run([sys.executable, '-c', 'import socket'], check=True)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(picker.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_evaluation_goes_on_without_a_tomogram_that_cannot_be_read(tmp_path, capsys):
+    """And says so; `finish` then fails with it."""
+    entries = []
+    for name in ("good", "bad"):
+        path = tmp_path / f"{name}.star"
+        write_picks(path, picks_from_arrays([[50, 50, 50]], ["ribosome"], [0.9]))
+        entry = Entry(
+            tomogram=name,
+            split="test",
+            path=path,
+            volume=path,
+            labels=path,
+            voxel_size=10.0,
+            shape_zyx=(10, 10, 10),
+        )
+        entries.append(entry)
+    labels = tmp_path / "labels.star"
+    labels.write_text("no STAR")
+    entries[1] = entries[1].model_copy(update={"labels": labels})
+    write_manifest(tmp_path / "picks.json", entries)
+    write_predicted(tmp_path / "predicted.json", entries)
+    (tmp_path / "t.json").write_text(thresholds_of({"ribosome": calibrated(0.5)}))
+    (tmp_path / "particles.json").write_text('[{"name": "ribosome", "radius": 9}]')
+    files = {
+        "picks": "picks.json",
+        "candidates": "predicted.json",
+        "thresholds": "t.json",
+        "settings": "particles.json",
+        "output": "metrics.json",
+        "curves": "curves.tsv",
+        "by-tomogram": "by.tsv",
+        "failed": "failed.json",
+    }
+    words = [w for key, name in files.items() for w in (f"--{key}", tmp_path / name)]
+    assert main(["evaluate", *map(str, words)]) == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert (metrics["num_tomograms"], metrics["f1@0.5"]["mean"]) == (1, 1.0)
+    assert "bad cannot be used: " in capsys.readouterr().err
+    assert finish(tmp_path, "--failed", str(tmp_path / "failed.json")) == 1
+    assert "1 of 2 tomograms could not be used" in capsys.readouterr().err

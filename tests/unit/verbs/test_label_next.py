@@ -1,0 +1,259 @@
+"""The verb label-next: picks in, things to open in other programs out."""
+
+import errno
+import json
+
+import numpy as np
+import pytest
+
+from picker.__main__ import main
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks import imod, star
+from picker.formats.volumes import ome_zarr
+from picker.formats.volumes.read import read_mask
+from picker.verbs.common import (
+    Entry,
+    read_manifest,
+    read_manifests,
+    write_manifest,
+)
+
+RADIUS = 100.0
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Two tomograms of rescaled voxels; of the second only a part may have picks."""
+    monkeypatch.chdir(tmp_path)
+    places = [
+        *([100.0, 100.0, 100.0], [100.0, 130.0, 100.0]),  # the first region
+        [100.0, 300.0, 500.0],  # the second
+        [100.0, 150.0, 500.0],  # its ball would overlap the second one
+    ]
+    names = ["ribosome", "virus", "ribosome", "ribosome"]
+    entries = []
+    for name, number in (("TS_a", 4), ("TS_b", 2)):
+        found = picks_from_arrays(places[:number], names[:number], [0.8] * number)
+        star.write_picks(tmp_path / f"{name}.star", found)
+        entries.append(
+            Entry(
+                tomogram=name,
+                split="unlabeled",
+                path=tmp_path / f"{name}.star",
+                volume=tmp_path / name,
+                voxel_size=20.0,
+                shape_zyx=(10, 20, 30),
+                source_voxel_size=10.0,
+                source_shape_zyx=(20, 40, 60),
+            )
+        )
+    mask = np.zeros((20, 40, 60), np.uint8)
+    mask[:, :25] = 1  # y up to 240 Å
+    ome_zarr.write_volume(tmp_path / "mask.zarr", mask, 10.0, {})
+    entries[1] = entries[1].model_copy(update={"mask": tmp_path / "mask.zarr"})
+    write_manifest(tmp_path / "picked.json", entries)
+    classes = [
+        {"name": "ribosome", "radius": 20},
+        {"name": "virus", "radius": 30},
+    ]
+    (tmp_path / "particles.json").write_text(json.dumps(classes))
+    (tmp_path / "label_next.json").write_text(json.dumps({"radius": RADIUS}))
+    (tmp_path / "next.tsv").write_text(
+        "tomogram\tsplit\nTS_b\tunlabeled\nTS_a\tpredict\n"
+    )
+    words = "label-next --picks picked.json --ranking next.tsv --output out"
+    words += " --settings particles.json label_next.json"
+    return words.split()
+
+
+def regions(folder):
+    """Return the rows of the table."""
+    head, *rows = (folder / "out" / "regions.tsv").read_text().splitlines()
+    assert head == "tomogram\tx\ty\tz\tpicks"
+    return rows
+
+
+def by_class(folder):
+    """Return the voxels of each class in the model of TS_a."""
+    found = imod.read_model(folder / "out" / "TS_a.mod")
+    voxels = {}
+    for name, value in zip(found.particle, found.value_zyx, strict=True):
+        voxels.setdefault(name, []).append(value.tolist())
+    return voxels
+
+
+def test_regions_are_ranked_over_all_tomograms(project, tmp_path):
+    assert main(project) == 0
+    assert regions(tmp_path) == [
+        "TS_b\t100.0\t100.0\t100.0\t2",
+        "TS_a\t100.0\t100.0\t100.0\t2",
+        "TS_a\t500.0\t300.0\t100.0\t1",
+    ]
+
+
+def test_a_model_shows_regions_and_their_picks_where_they_are(
+    project, tmp_path, monkeypatch
+):
+    assert main(project) == 0
+    monkeypatch.setattr(imod, "REGIONS", "no longer told from particles")
+    assert by_class(tmp_path)["region-to-label"] == [[10, 10, 10], [10, 30, 50]]
+    monkeypatch.undo()
+    # What is read back are the picks alone, to be mended and given as they are.
+    # Voxels of the file that came, 10 Å: not those of the rescaled volume.
+    assert by_class(tmp_path) == {
+        "ribosome": [[10, 10, 10], [10, 30, 50]],
+        "virus": [[10, 13, 10]],
+    }
+    (warning,) = imod.read_model(tmp_path / "out" / "TS_a.mod").warnings
+    assert "2 points of its object region-to-label are not taken as picks" in warning
+    inside = star.read_picks(tmp_path / "out" / "TS_a.star")
+    assert inside.particle.tolist() == ["ribosome", "virus", "ribosome"]
+    assert inside.score == pytest.approx([0.8, 0.8, 0.8])
+
+
+def test_a_mask_says_where_a_person_looked(project, tmp_path):
+    assert main(project) == 0
+    inside = read_mask(tmp_path / "out" / "TS_a_mask.zarr", (20, 40, 60))
+    z, y, x = np.indices(inside.shape) * 10.0
+    first = (z - 100) ** 2 + (y - 100) ** 2 + (x - 100) ** 2 <= RADIUS**2
+    second = (z - 100) ** 2 + (y - 300) ** 2 + (x - 500) ** 2 <= RADIUS**2
+    assert np.array_equal(inside, first | second)
+    inside = read_mask(tmp_path / "out" / "TS_b_mask.zarr", (20, 40, 60))
+    assert np.array_equal(inside, first & (y <= 240))
+
+
+def test_what_is_labeled_by_now_is_not_named_again(project, tmp_path):
+    """A row of the same file has labels where its mask is."""
+    entries = read_manifests([tmp_path / "picked.json"])
+    part = np.zeros((20, 40, 60), np.uint8)
+    part[:, :25] = 1  # y up to 240 Å, the first region
+    ome_zarr.write_volume(tmp_path / "part.zarr", part, 10.0, {})
+    volume = np.zeros((2, 2, 2), np.float16)
+    for name in ("TS_a", "TS_b", "TS_a_part"):
+        source = {"source": f"{name[:4]}.mrc"}
+        ome_zarr.write_volume(tmp_path / name, volume, 20.0, source)
+    looked_at = entries[0].model_copy(
+        update={
+            "tomogram": "TS_a_part",
+            "split": "labeled",
+            "volume": tmp_path / "TS_a_part",
+            "mask": tmp_path / "part.zarr",
+        }
+    )
+    write_manifest(tmp_path / "picked.json", [*entries, looked_at])
+    assert main(project) == 0
+    assert [line.split("\t") for line in regions(tmp_path)] == [
+        ["TS_b", "100.0", "100.0", "100.0", "2"],
+        ["TS_a", "500.0", "300.0", "100.0", "1"],
+    ]
+    # one tomogram is wanted: the first is done, so it is the second
+    whole = looked_at.model_copy(update={"mask": None, "error": "was not predicted"})
+    write_manifest(tmp_path / "picked.json", [*entries, whole])
+    (tmp_path / "next.tsv").write_text("tomogram\nTS_a\nTS_b\n")
+    (tmp_path / "label_next.json").write_text(
+        json.dumps({"radius": RADIUS, "tomograms": 1})
+    )
+    assert main(project) == 0
+    assert [line.split("\t")[0] for line in regions(tmp_path)] == ["TS_b"]
+
+
+def test_a_region_beside_a_labeled_one_claims_nothing_of_it(project, tmp_path):
+    """Its model lacks the particles there: they would be learned as background."""
+    entries = read_manifests([tmp_path / "picked.json"])[:1]
+    part = np.zeros((20, 40, 60), np.uint8)
+    part[:, :12] = 1  # y up to 110 Å: one of two picks that lie in one ball
+    ome_zarr.write_volume(tmp_path / "part.zarr", part, 10.0, {})
+    for name in ("TS_a", "TS_a_part"):
+        volume = np.zeros((2, 2, 2), np.float16)
+        ome_zarr.write_volume(tmp_path / name, volume, 20.0, {"source": "TS_a.mrc"})
+    looked_at = {
+        "tomogram": "TS_a_part",
+        "split": "labeled",
+        "volume": tmp_path / "TS_a_part",
+        "mask": tmp_path / "part.zarr",
+    }
+    entries.append(entries[0].model_copy(update=looked_at))
+    write_manifest(tmp_path / "picked.json", entries)
+    (tmp_path / "next.tsv").write_text("tomogram\nTS_a\n")
+    assert main(project) == 0
+    assert by_class(tmp_path)["virus"] == [[10, 13, 10]]
+    named = read_mask(tmp_path / "out" / "TS_a_mask.zarr", (20, 40, 60))
+    assert named[10, 13, 10]
+    assert not (named & (part > 0)).any()
+
+
+def test_only_the_first_tomograms_are_looked_at(project, tmp_path):
+    (tmp_path / "label_next.json").write_text('{"tomograms": 1, "regions": 1}')
+    assert main(project) == 0
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["TS_b.mod", "TS_b.star", "TS_b_mask.zarr", "regions.tsv"]
+
+
+def test_again_it_replaces_what_was_there(project, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "of_yesterday.star").write_text("")
+    assert main(project) == 0
+    assert not (tmp_path / "out" / "of_yesterday.star").exists()
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_name_too_long_for_imod_costs_the_models_alone(project, tmp_path, capsys):
+    classes = json.loads((tmp_path / "particles.json").read_text())
+    classes.append({"name": "x" * 80, "radius": 20})
+    (tmp_path / "particles.json").write_text(json.dumps(classes))
+    assert main(project) == 0
+    assert "TS_a has no IMOD model: particle xxx" in capsys.readouterr().err
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"TS_a.star", "TS_a_mask.zarr", "regions.tsv"} < names
+    assert not [name for name in names if name.endswith(".mod")]
+
+
+def test_tomograms_without_a_pick_have_no_region(project, tmp_path):
+    for name in ("TS_a", "TS_b"):
+        star.write_picks(tmp_path / f"{name}.star", picks_from_arrays([], []))
+    assert main(project) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["regions.tsv"]
+    assert regions(tmp_path) == []
+
+
+def test_what_a_killed_one_left_is_deleted_and_a_full_disk_leaves_nothing(
+    project, tmp_path, monkeypatch
+):
+    assert main(project) == 0
+    before = sorted(tmp_path.iterdir())
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("picker.verbs.label_next.write_volume", full)
+        assert main(project) == 1
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "out" / "TS_a_mask.zarr").is_dir()
+    (tmp_path / ".out.elsewhere.7.picker-tmp").mkdir()
+    assert main(project) == 0
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_one_that_cannot_be_read_costs_itself_alone(project, tmp_path):
+    (tmp_path / "TS_b.star").write_text("data_\nloop_\n_rlnCoordinateX\nnone\n")
+    assert main([*project, "--failed", "failed.json"]) == 0
+    assert {row.split("\t")[0] for row in regions(tmp_path)} == {"TS_a"}
+    (entry,) = read_manifest(tmp_path / "failed.json").tomograms
+    assert (entry.tomogram, entry.retry) == ("TS_b", True)
+    assert "TS_b.star" in entry.error
+    assert not list((tmp_path / "out").glob("TS_b*"))
+
+
+def test_what_fails_halfway_leaves_none_of_its_files(project, tmp_path, monkeypatch):
+    def fails(path, *_, **__):
+        if "TS_a" in path.name:
+            raise ZeroDivisionError("never seen before")
+        ome_zarr.write_volume(path, *_, **__)
+
+    monkeypatch.setattr("picker.verbs.label_next.write_volume", fails)
+    assert main([*project, "--failed", "failed.json"]) == 0
+    (entry,) = read_manifest(tmp_path / "failed.json").tomograms
+    assert "unexpected ZeroDivisionError (never seen before)" in entry.error
+    assert not list((tmp_path / "out").glob("TS_a*"))
+    assert (tmp_path / "out" / "TS_b_mask.zarr").is_dir()

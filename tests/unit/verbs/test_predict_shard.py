@@ -1,0 +1,198 @@
+import numpy as np
+import pytest
+import torch
+
+from picker.config import (
+    CalibrateSettings,
+    ModelSettings,
+    Particle,
+    PredictSettings,
+    PreprocessSettings,
+)
+from picker.finding.windows import Predictor
+from picker.formats.picks.star import read_picks
+from picker.formats.volumes.ome_zarr import write_volume
+from picker.machine.signals import Interrupted
+from picker.networks import build_model
+from picker.verbs import predict_shard as module
+from picker.verbs.common import Entry
+from picker.verbs.model_card import ModelCard, write_model
+from picker.verbs.predict_shard import predict_shard
+
+PARTICLES = (Particle(name="ribosome", radius=60),)
+MODEL = ModelSettings(preset="small", widths=(4, 4), blocks=(1, 1))
+SETTINGS = PredictSettings(window_zyx=(16, 16, 16), flips=False, min_score=0.0)
+
+
+@pytest.fixture
+def shard(tmp_path):
+    """predict(calibration) on three tomograms, the second one damaged."""
+    torch.manual_seed(0)
+    model = build_model(MODEL, 1).eval()
+    for parameter in model.parameters():  # untrained it says 0.02 everywhere
+        torch.nn.init.normal_(parameter, std=0.5)
+    card = ModelCard(
+        stage="burn_in",
+        method="supervised",
+        particles=PARTICLES,
+        model=MODEL,
+        preprocess=PreprocessSettings(),
+        training_voxel_size=10.0,
+    )
+    path = tmp_path / "model.safetensors"
+    entries = []
+    for i in range(3):
+        volume = tmp_path / f"TS_{i}.zarr"
+        data = np.random.default_rng(i).standard_normal((16, 16, 16))
+        write_volume(volume, data.astype(np.float16), 10.0, {"fingerprint": str(i)})
+        entries.append(
+            Entry(tomogram=f"TS_{i}", split="test", path=volume, volume=volume)
+        )
+    (tmp_path / "TS_1.zarr" / "zarr.json").write_text("{")
+
+    def predict(calibration=None, settings=SETTINGS, color="#000000"):
+        colored = tuple(p.model_copy(update={"color": color}) for p in PARTICLES)
+        write_model(path, model, card.model_copy(update={"particles": colored}))
+        folder = tmp_path / "candidates"
+        predictor = Predictor(
+            model=model,
+            particles=PARTICLES,
+            settings=settings,
+            device=torch.device("cpu"),
+        )
+        return predict_shard(entries, folder, path, predictor, calibration)
+
+    predict.folder = tmp_path
+    return predict
+
+
+def test_one_that_cannot_be_read_is_recorded_and_the_others_go_on(shard):
+    manifest = shard()
+    assert [bool(e.error) for e in manifest.tomograms] == [False, True, False]
+    bad = manifest.tomograms[1]
+    assert bad.retry
+    assert "TS_1.zarr cannot be read" in bad.error
+    assert "delete it, so that it is made anew" in bad.error
+    counts = [len(read_picks(e.path)) for e in manifest.tomograms if not e.error]
+    assert min(counts) > 0
+    assert sum(manifest.histograms["ribosome"]) == sum(counts)
+
+
+def test_one_that_cannot_be_computed_is_recorded_and_the_others_go_on(
+    shard, monkeypatch, caplog
+):
+    candidates = Predictor.candidates
+
+    def unlucky(self, volume, voxel_size):
+        if unlucky.calls == 0:
+            unlucky.calls += 1
+            raise ZeroDivisionError("division by zero")
+        return candidates(self, volume, voxel_size)
+
+    unlucky.calls = 0
+    monkeypatch.setattr(Predictor, "candidates", unlucky)
+    manifest = shard()
+    assert [bool(e.error) for e in manifest.tomograms] == [True, True, False]
+    told = "TS_0.zarr: unexpected ZeroDivisionError (division by zero), a fault of this"
+    assert told in manifest.tomograms[0].error
+    assert "Traceback" in caplog.text
+
+
+def test_a_request_to_stop_is_no_error_of_a_tomogram(shard, monkeypatch):
+    def stopped(*arguments):
+        raise Interrupted("stopped by SIGTERM", 15)
+
+    monkeypatch.setattr(module, "read_volume", stopped)
+    with pytest.raises(Interrupted):
+        shard()
+    monkeypatch.undo()
+    monkeypatch.setattr(Predictor, "candidates", stopped)
+    with pytest.raises(Interrupted):
+        shard()
+
+
+def test_a_chunk_that_is_gone_is_noticed(shard):
+    (shard.folder / "TS_0.zarr" / "0" / "c" / "0" / "0" / "0").unlink()
+    first = shard().tomograms[0]
+    assert "1 of 1 chunks are missing" in first.error
+    assert "delete it, so that it is made anew" in first.error
+
+
+def test_what_is_valid_is_not_computed_again(shard, monkeypatch):
+    first = shard()
+
+    def forbidden(*arguments):
+        raise RuntimeError("computed again")
+
+    monkeypatch.setattr(Predictor, "candidates", forbidden)
+    assert shard() == first
+    elsewhere = SETTINGS.model_copy(update={"device": "cuda"})
+    assert shard(settings=elsewhere, color="#ffffff") == first
+    with pytest.raises(RuntimeError, match="computed again"):
+        shard(settings=SETTINGS.model_copy(update={"min_score": 0.1}))
+
+
+def test_the_manifest_changes_when_a_volume_does(shard):
+    first = shard()
+    volume = first.tomograms[2].volume
+    data = np.random.default_rng(9).standard_normal((16, 16, 16))
+    write_volume(volume, data.astype(np.float16), 10.0, {"fingerprint": "other"})
+    keys = [[e.fingerprint for e in m.tomograms] for m in (first, shard())]
+    assert keys[0][0] == keys[1][0] != ""
+    assert keys[0][1] == keys[1][1] == ""  # it failed
+    assert keys[0][2] != keys[1][2]
+
+
+def test_what_cannot_be_written_fails_the_job(shard, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_picks", full)
+    with pytest.raises(OSError, match="No space left"):
+        shard()
+
+
+def test_what_cannot_be_copied_to_the_gpu_fails_the_job(shard, monkeypatch):
+    def lost(self, volume):
+        raise RuntimeError("CUDA error: the device is gone")
+
+    monkeypatch.setattr(Predictor, "brought", lost)
+    with pytest.raises(module.DeviceError, match="the device is gone"):
+        shard()
+
+
+def test_noisy_copies_differ_and_are_the_same_again(shard):
+    settings = CalibrateSettings(noisy_copies=2)
+
+    def scores():
+        tomograms = [e for e in shard(settings).tomograms if not e.error]
+        return [read_picks(e.path).score.tolist() for e in tomograms]
+
+    first = scores()
+    assert len(first) == 4
+    assert len({tuple(values) for values in first}) == 4
+    for path in (shard.folder / "candidates").glob("*.star"):
+        path.unlink()
+    assert scores() == first
+    plain = shard().tomograms[0]
+    assert read_picks(plain.path).score.tolist() not in first
+
+
+@pytest.mark.parametrize("number", [1, 4])
+def test_no_more_is_read_ahead_than_asked_for_and_all_in_order(number):
+    entries = [
+        Entry(tomogram=f"TS_{i}", split="test", path="p", volume="v") for i in range(9)
+    ]
+    tasks = [module.Task(entry=entry, path=entry.path) for entry in entries]
+    begun = []
+
+    def read(task):
+        begun.append(task.entry.tomogram)
+        return module.Given(key=task.entry.tomogram)
+
+    seen = []
+    for task, future in module.read_ahead(tasks, read, number):
+        assert future.result().key == task.entry.tomogram
+        assert len(begun) <= len(seen) + 1 + number
+        seen.append(task.entry.tomogram)
+    assert seen == [entry.tomogram for entry in entries]
