@@ -20,8 +20,7 @@ VERBS = {
     "init": "make a folder for a project of your own",
     "simulate": "make phantom tomograms with known particles",
     "preprocess": "read, clip, normalise and store tomograms and their picks",
-    "burn-in": "train on the labeled tomograms",
-    "co-train": "go on training with the unlabeled tomograms",
+    "train": "train one stage of a method",
     "predict": "find candidates in tomograms with a trained model",
     "calibrate": "choose each particle's threshold from labeled tomograms",
     "pick": "turn candidates into picks",
@@ -37,7 +36,7 @@ VERBS = {
     "finish": "say what came out, and fail if a tomogram could not be used",
 }
 
-LARGE = ("burn-in", "co-train", "predict", "measure")
+LARGE = ("train", "predict", "measure")
 """Verbs whose tensors are worth a start of their own."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
@@ -16,7 +16,7 @@ from picker.config.base import (
     Target,
     checked_name,
 )
-from picker.config.methods import METHODS, Method
+from picker.config.methods import METHODS, MethodName
 from picker.config.names import (
     known_as,
     safe_name,
@@ -97,7 +97,7 @@ COLORS = (
 class Config(Settings):
     """All of config.yaml."""
 
-    method: Method = "semietpicker"
+    method: MethodName = "semietpicker"
     """What is trained: SemiETPicker, or a baseline; `methods.METHODS` has them all."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
     """What to find."""
@@ -142,10 +142,16 @@ class Config(Settings):
             for place, particle in enumerate(particles)
         )
 
+    @classmethod
+    def section_kind(cls, name: str) -> type[Settings]:
+        """Return the type of a section."""
+        return cast("type[Settings]", cls.model_fields[name].annotation)
+
     @model_validator(mode="after")
     def _windows_hold_the_network(self) -> Self:
-        least = 2 * self.model.alignment(METHODS[self.method].network)
+        network = METHODS[self.method].network
         window = self.predict.window_zyx
+        least = 2 * self.model.alignment(network) if network else 0
         if window and min(window) < least:
             raise ValueError(
                 f"predict.window_zyx is {list(window)}; this model's"

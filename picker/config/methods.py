@@ -1,11 +1,14 @@
-"""What can be trained: each method's network, the labels it sees, how it co-trains."""
+"""The methods: a row each, with what the workflow must know before it loads one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
-Method = Literal[
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MethodName = Literal[
     "semietpicker",
     "supervised",
     "supervised_full",
@@ -19,36 +22,99 @@ NetworkName = Literal["unet", "fpn", "vnet", "deepfindet"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recipe:
-    """How a method differs from supervised training of the asymmetric U-Net.
+class Stage:
+    """One training of a method.
 
     Attributes
     ----------
-    network
-        Which network; `deepfindet` segments, the others predict heatmaps.
-    all_labels
-        Unlabeled tomograms that have picks count as labeled.
-    co_trains
-        Teacher and student follow on burn-in; without, burn-in takes their steps.
-    multi_view, dropblock
-        Whether co-training uses them, where the settings have them on.
+    name
+        Of its model and its log, too.
+    labeled, unlabeled
+        Splits whose tomograms it sees with their picks, and without.
+    sections
+        Settings that it reads besides those that every training reads.
     """
 
-    network: NetworkName = "unet"
-    all_labels: bool = False
-    co_trains: bool = False
-    multi_view: bool = False
-    dropblock: bool = False
+    name: str
+    labeled: tuple[str, ...] = ("labeled",)
+    unlabeled: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+
+    @property
+    def sees(self) -> tuple[str, ...]:
+        """Splits whose tomograms it needs; of validation ones training shows F1."""
+        return (*self.labeled, *self.unlabeled, "validation")
 
 
-METHODS: dict[Method, Recipe] = {
-    "semietpicker": Recipe(co_trains=True, multi_view=True, dropblock=True),
-    "supervised": Recipe(),
-    "supervised_full": Recipe(all_labels=True),
-    "mean_teacher": Recipe(co_trains=True),
-    "multi_view": Recipe(co_trains=True, multi_view=True),
-    "vnet": Recipe(network="vnet"),
-    "fpn": Recipe(network="fpn"),
-    "deepfindet": Recipe(network="deepfindet"),
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """What there is to know of a method without loading it.
+
+    Attributes
+    ----------
+    module
+        File in `picker.methods`.
+    stages
+        What is trained, one after the other; each begins with the model of the one
+        before. None: nothing is trained.
+    network
+        What is trained; None: the method brings something of its own.
+    options
+        What tells this method from others of the same file.
+    sections
+        Settings that finding reads besides `predict`.
+    """
+
+    module: str
+    stages: tuple[Stage, ...] = ()
+    network: NetworkName | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sections: tuple[str, ...] = ()
+
+    def stage(self, name: str) -> Stage:
+        """Return the stage of a name.
+
+        Raises
+        ------
+        ValueError
+            If the method has none of that name.
+        """
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        names = ", ".join(stage.name for stage in self.stages) or "none"
+        raise ValueError(f"there is no stage {name}; expected one of {names}")
+
+    def before(self, name: str) -> tuple[str, ...]:
+        """Return the stage whose model a stage begins with, if there is one."""
+        place = self.stages.index(self.stage(name))
+        return tuple(stage.name for stage in self.stages[:place][-1:])
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Stages whose models find particles."""
+        return tuple(stage.name for stage in self.stages[-1:])
+
+
+BURN_IN = Stage(name="burn_in", sections=("burn_in",))
+CO_TRAIN = Stage(name="co_train", unlabeled=("unlabeled",), sections=("co_train",))
+# For as many steps as both stages of semietpicker.
+ALONE = Stage(name="burn_in", sections=("burn_in", "co_train"))
+ALL_LABELS = replace(ALONE, labeled=("labeled", "unlabeled"))
+
+_SEMIETPICKER = Row(module="semietpicker", network="unet", stages=(BURN_IN, CO_TRAIN))
+_SUPERVISED = Row(module="supervised", network="unet", stages=(ALONE,))
+
+METHODS: dict[MethodName, Row] = {
+    "semietpicker": _SEMIETPICKER,
+    "supervised": _SUPERVISED,
+    "supervised_full": replace(_SUPERVISED, stages=(ALL_LABELS,)),
+    "mean_teacher": replace(
+        _SEMIETPICKER, options={"multi_view": False, "dropblock": False}
+    ),
+    "multi_view": replace(_SEMIETPICKER, options={"dropblock": False}),
+    "vnet": replace(_SUPERVISED, network="vnet"),
+    "fpn": replace(_SUPERVISED, network="fpn"),
+    "deepfindet": Row(module="deepfindet", network="deepfindet", stages=(ALONE,)),
 }
 """Source: Wang et al. 2025, SemiETPicker, section 3.3 and tables 1, 3 and 4."""

@@ -16,7 +16,7 @@ from picker.config.base import (
     UserPath,
     checked_name,
 )
-from picker.config.methods import METHODS, Method
+from picker.config.methods import METHODS, MethodName
 
 
 class PredictSettings(Settings):
@@ -125,7 +125,7 @@ class ReportSettings(Settings):
 class BenchmarkSettings(Settings):
     """Which trainings `snakemake benchmark` compares: each with each."""
 
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = tuple(METHODS)
+    methods: Annotated[tuple[MethodName, ...], Field(min_length=1)] = tuple(METHODS)
     """What is compared."""
     labeled: Annotated[tuple[Count, ...], Field(min_length=1)] = (2, 5)
     """Numbers of labeled tomograms, the first of the table."""

@@ -6,6 +6,7 @@ input index jR + (R−1)/2. All indices here are input voxels, fractional.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,50 @@ if TYPE_CHECKING:
 
 REACH = 4.0
 """Gaussians are drawn up to this many sigma; beyond, they are below 4e-4."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gaussians:
+    """A Gaussian at each particle, and the peaks of a heatmap; an `Encoding`.
+
+    Attributes
+    ----------
+    sigma_per_radius
+        Width of a Gaussian as a fraction of the particle's radius.
+    floor
+        Snap to output voxels, as the paper writes it.
+    nms_per_radius
+        Edge of the window in which a peak is the highest, as a fraction of the radius.
+    """
+
+    sigma_per_radius: float = 0.5
+    floor: bool = False
+    nms_per_radius: float = 0.5
+
+    def target(
+        self,
+        index_zyx: NDArray[np.floating],
+        particle: NDArray[np.integer],
+        radius: NDArray[np.floating],
+        shape_zyx: tuple[int, int, int],
+        stride: int,
+    ) -> NDArray[np.float32]:
+        """Return the largest Gaussian at each voxel, see `target_from_index`."""
+        sigma = self.sigma_per_radius * radius
+        return target_from_index(
+            index_zyx, particle, sigma, shape_zyx, stride, self.floor
+        )
+
+    def particles(
+        self,
+        heatmap: Tensor,
+        radius: NDArray[np.floating],
+        min_score: float,
+        stride: int,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
+        """Return the peaks of each class, best first, see `peaks_from_heatmap`."""
+        kernels = [nms_kernel(r, self.nms_per_radius, stride) for r in radius]
+        return peaks_from_heatmap(heatmap, kernels, min_score, stride)
 
 
 def target_from_index(

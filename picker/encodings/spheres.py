@@ -19,6 +19,31 @@ SPHERE_PER_RADIUS = 0.8
 """Less than 1, so that spheres of particles that touch do not."""
 
 
+class Spheres:
+    """A sphere about each particle, and connected components; an `Encoding`."""
+
+    def target(
+        self,
+        index_zyx: NDArray[np.floating],
+        particle: NDArray[np.integer],
+        radius: NDArray[np.floating],
+        shape_zyx: tuple[int, int, int],
+        stride: int,
+    ) -> NDArray[np.float32]:
+        """Return which class each voxel lies in, see `spheres_from_index`."""
+        return spheres_from_index(index_zyx, particle, radius, shape_zyx, stride)
+
+    def particles(
+        self,
+        heatmap: Tensor,
+        radius: NDArray[np.floating],
+        min_score: float,
+        stride: int,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
+        """Return connected components, best first, see `components_from_heatmap`."""
+        return components_from_heatmap(heatmap, radius, min_score, stride)
+
+
 def spheres_from_index(
     index_zyx: NDArray[np.floating],
     particle: NDArray[np.integer],

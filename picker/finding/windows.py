@@ -6,7 +6,7 @@ import logging
 import math
 from dataclasses import dataclass
 from itertools import chain, pairwise, product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from picker.core.picks import Picks
 from picker.core.tomogram import position_from_index
-from picker.encodings.heatmap import nms_kernel, peaks_from_heatmap
-from picker.encodings.spheres import components_from_heatmap
+from picker.encodings.heatmap import Gaussians
+from picker.finding.finder import Finder
 from picker.machine.memory import give_back_freed_memory
 from picker.machine.precision import choose_precision
 from picker.machine.progress import Progress
@@ -23,14 +23,12 @@ from picker.networks.folded import folded
 from picker.networks.views import averaged_views
 
 if TYPE_CHECKING:
-    import zarr
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from picker.config import Particle, PredictSettings, ShapeZYX
+    from picker.encodings.encoding import Encoding
+    from picker.finding.finder import Volume
     from picker.networks.network import Network
-
-    Volume = NDArray[np.floating] | zarr.Array[Any] | Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -101,13 +99,15 @@ def spans(size: int, largest: int, halo: int, alignment: int) -> list[Span]:
 
 
 @dataclass(kw_only=True)
-class Predictor:
-    """A model and how it is run on whole tomograms.
+class WindowFinder(Finder):
+    """A network that is run over a tomogram in few large windows.
 
     Attributes
     ----------
     model
-        In `eval` mode, on `device`; it knows its strides and whether it segments.
+        In `eval` mode, on `device`; it knows its strides.
+    encoding
+        How its answer becomes particles.
     particles
         The model's classes.
     settings
@@ -117,6 +117,7 @@ class Predictor:
     """
 
     model: Network
+    encoding: Encoding
     particles: tuple[Particle, ...]
     settings: PredictSettings
     device: torch.device
@@ -130,6 +131,10 @@ class Predictor:
         self.precision = choose_precision(self.settings.precision, self.device)
         self._folded = folded(self.model)
         self._copying = torch.cuda.Stream() if self.device.type == "cuda" else None
+
+    def __str__(self) -> str:
+        """Return where it computes and in what."""
+        return f"{self.device} in {self.precision}"
 
     def brought(self, volume: Volume) -> Volume:
         """Return the volume where it is computed on: a GPU takes a small one whole.
@@ -235,9 +240,9 @@ class Predictor:
             self.particles,
             voxel_size,
             volume.shape,
-            self.settings,
+            self.encoding,
+            self.settings.min_score,
             self.model.stride,
-            segmented=self.model.segments,
         )
 
     def _smaller_window(self) -> ShapeZYX:
@@ -276,19 +281,32 @@ def _cut(volume: Volume, window: tuple[Span, ...], kind: torch.dtype) -> Tensor:
     return seen.to(kind)
 
 
+def heatmap_finder(
+    model: Network,
+    particles: tuple[Particle, ...],
+    settings: PredictSettings,
+    device: torch.device,
+) -> WindowFinder:
+    """Return a network over a whole tomogram, and the peaks of its heatmap."""
+    return WindowFinder(
+        model=model,
+        encoding=Gaussians(nms_per_radius=settings.nms_per_radius),
+        particles=particles,
+        settings=settings,
+        device=device,
+    )
+
+
 def candidates_from_heatmap(
     heatmap: Tensor,
     particles: tuple[Particle, ...],
     voxel_size: float,
     shape_zyx: tuple[int, ...],
-    settings: PredictSettings,
+    encoding: Encoding,
+    min_score: float,
     stride: int,
-    *,
-    segmented: bool = False,
 ) -> Picks:
-    """Return every peak of at least `settings.min_score` [Å], best first.
-
-    In a segmentation, every connected component in place of peaks.
+    """Return every candidate of at least `min_score` [Å], best first.
 
     Parameters
     ----------
@@ -296,25 +314,17 @@ def candidates_from_heatmap(
         `(class, z, y, x)` in [0, 1].
     particles
         The classes, in the heatmap's order.
-    settings
-        Kernel of the max-pooling and lowest score.
     voxel_size, shape_zyx
         Of the tomogram, [Å] and [voxels]; no candidate lies outside of it.
+    encoding
+        How the heatmap shows particles.
+    min_score
+        Those that score lower are left out.
     stride
         Input voxels per voxel of the heatmap.
-    segmented
-        Its values are the probabilities of lying in a sphere of the class.
     """
     radius = np.array([p.radius / voxel_size for p in particles])
-    if segmented:
-        index, number, score = components_from_heatmap(
-            heatmap, radius, settings.min_score, stride
-        )
-    else:
-        kernels = [nms_kernel(r, settings.nms_per_radius, stride) for r in radius]
-        index, number, score = peaks_from_heatmap(
-            heatmap, kernels, settings.min_score, stride
-        )
+    index, number, score = encoding.particles(heatmap, radius, min_score, stride)
     # The coarse grid reaches half a voxel beyond the last one.
     index = np.clip(index, 0, np.array(shape_zyx) - 1)
     names = np.array([p.name for p in particles], np.str_)

@@ -52,7 +52,6 @@ class DeepFindET(Network):
     """
 
     stride = 1
-    segments = True
 
     def __init__(
         self, num_particles: int, *, widths: tuple[int, ...], dropout: float = 0.0

@@ -24,11 +24,8 @@ class Network(nn.Module):
         Deepest stride [voxels]: shifts by it shift every feature alike.
     kernel
         Edge of the convolutions there [voxels of theirs].
-    segments
-        A voxel's value says which particle it lies in, not how near its centre is.
     """
 
     stride: int
     alignment: int
     kernel: int = 3
-    segments: bool = False

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from pydantic import BaseModel, ConfigDict
 
-from picker.config.methods import METHODS, Method
+from picker.config.methods import METHODS, MethodName
+from picker.config.methods import Row as MethodRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +37,7 @@ class Cell(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    method: Method
+    method: MethodName
     labeled: int
     """Number of labeled tomograms."""
     seed: int
@@ -83,14 +84,9 @@ def ablation_table(cells: Sequence[Cell]) -> list[Row]:
     """
     rows = []
     for (method, labeled), of in _groups(_most_labels(cells)).items():
-        recipe = METHODS[method]
-        if recipe.network != "unet" or recipe.all_labels:
+        parts = _parts(METHODS[method])
+        if parts is None:
             continue
-        parts = {
-            "mean_teacher": recipe.co_trains,
-            "multi_view": recipe.multi_view,
-            "dropblock": recipe.dropblock,
-        }
         first = next(iter(of[0].f1))
         row: Row = {name: "yes" if on else "no" for name, on in parts.items()}
         row |= {"method": method, "labeled": labeled}
@@ -99,11 +95,27 @@ def ablation_table(cells: Sequence[Cell]) -> list[Row]:
     return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
 
 
+def _parts(row: MethodRow) -> dict[str, bool] | None:
+    """Return which parts of co-training a method has; None if it is no step to it."""
+    if row.network != "unet" or not _labels_alone(row):
+        return None
+    co_trains = len(row.stages) > 1
+    switches = ("multi_view", "dropblock")
+    return {"mean_teacher": co_trains} | {
+        name: co_trains and row.options.get(name, True) for name in switches
+    }
+
+
+def _labels_alone(row: MethodRow) -> bool:
+    """Return whether a method sees no more labels than others."""
+    return all(stage.labeled == ("labeled",) for stage in row.stages)
+
+
 def speed_table(cells: Sequence[Cell]) -> list[Row]:
     """Return table 4: seconds a tomogram and F1 of each network, slowest first."""
     rows: list[Row] = []
     for (method, labeled), of in _groups(_most_labels(cells)).items():
-        if METHODS[method].co_trains or METHODS[method].all_labels:
+        if len(METHODS[method].stages) != 1 or not _labels_alone(METHODS[method]):
             continue
         first = next(iter(of[0].f1))
         rows.append(
@@ -166,9 +178,9 @@ def draw_speed(cells: Sequence[Cell]) -> str:
         return _svg(figure)
 
 
-def _groups(cells: Iterable[Cell]) -> dict[tuple[Method, int], list[Cell]]:
+def _groups(cells: Iterable[Cell]) -> dict[tuple[MethodName, int], list[Cell]]:
     """Return the seeds of each method and number of labels."""
-    groups: dict[tuple[Method, int], list[Cell]] = {}
+    groups: dict[tuple[MethodName, int], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell.method, cell.labeled), []).append(cell)
     return groups

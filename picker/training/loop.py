@@ -1,12 +1,7 @@
-"""Burn-in on labeled tomograms, then teacher and student on all of them.
-
-Source: Wang et al. 2025, SemiETPicker, section 2.3; vocabulary of Liu et al. 2021,
-Unbiased Teacher.
-"""
+"""The only loop: it trains a task, whichever method it belongs to."""
 
 from __future__ import annotations
 
-import copy
 import csv
 import logging
 import os
@@ -28,15 +23,19 @@ from picker.machine.processes import (
 from picker.machine.progress import Progress
 from picker.machine.signals import Interrupted, StopRequest
 from picker.training.checkpoint import load_checkpoint, save_checkpoint
-from picker.training.patches import PatchDataset, batches
-from picker.training.step import Stage, TrainingState, add_gradients, learning_rate_at
-from picker.training.teacher import update_teacher
+from picker.training.patches import batches
+from picker.training.task import learning_rate_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from torch import Tensor, nn
+
+    from picker.config import TrainSettings
     from picker.networks.network import Network
+    from picker.training.patches import Batch
+    from picker.training.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +45,9 @@ MAX_BAD_STEPS = 20
 """Steps in a row without a finite gradient after which training stops."""
 
 
-def run_stage(
-    stage: Stage,
-    model: Network,
-    dataset: PatchDataset,
+def train(
+    task: Task,
+    settings: TrainSettings,
     *,
     device: torch.device,
     checkpoint: Path,
@@ -58,18 +56,14 @@ def run_stage(
     validate: Callable[[Network], float] | None = None,
     stop: StopRequest | None = None,
 ) -> Network:
-    """Train one stage and return its averaged model, the teacher.
-
-    Where the teacher stays what it was (`mean_teacher` off) it is the student.
+    """Train a task and return its result.
 
     Parameters
     ----------
-    stage
-        Which stage, with its settings.
-    model
-        Where both student and teacher start.
-    dataset
-        Batches by step; with unlabeled patches in co-training.
+    task
+        What is trained.
+    settings
+        What all stages have in common.
     device
         Where to train.
     checkpoint
@@ -90,114 +84,153 @@ def run_stage(
     Interrupted
         If a signal asks to stop; the checkpoint holds the step it came in.
     """
-    shared, settings = stage.shared, stage.settings
+    steps = task.schedule.steps
     stop = StopRequest() if stop is None else stop
-    torch.manual_seed(shared.seed)
+    torch.manual_seed(settings.seed)
     compute_reproducibly(device)
-    student = model.to(device)
-    teacher = copy.deepcopy(student).eval().requires_grad_(requires_grad=False)
+    task.begin(device)
+    student = task.model
     share_statistics(student)
     optimizer = torch.optim.Adam(
         student.parameters(),
-        weight_decay=shared.weight_decay,
+        weight_decay=settings.weight_decay,
         decoupled_weight_decay=True,
     )
-    state = TrainingState(student=student, teacher=teacher, optimizer=optimizer)
+    step = 0
+    rows: list[dict[str, float]] = []
     saved = load_checkpoint(checkpoint)
     if saved is not None and saved["key"] != key:
-        logger.info("%s starts anew: settings or labels changed", stage.name)
+        logger.info("%s starts anew: settings or labels changed", task.name)
     elif saved is not None:
-        state.restore(saved)
-        logger.info("%s resumes at step %d", stage.name, state.step)
+        task.restore(saved)
+        optimizer.load_state_dict(saved["optimizer"])
+        step, rows = saved["step"], saved["rows"]
+        logger.info("%s resumes at step %d", task.name, step)
     if num_processes() > 1:
-        logger.info("%s on %d processes", stage.name, num_processes())
+        logger.info("%s on %d processes", task.name, num_processes())
     student.train()
     forward = shared_out(student)
-    decay = _ema_decay(stage)
-    result = teacher if decay < 1 else student
 
     def save() -> None:
         if is_first():
-            save_checkpoint(checkpoint, {**state.to_dict(), "key": key})
-            write_log(log, state.rows)
+            state = {"optimizer": optimizer.state_dict(), "step": step, "rows": rows}
+            save_checkpoint(checkpoint, {**task.state(), **state, "key": key})
+            write_log(log, rows)
 
     def validate_if_due() -> None:
         """Add F1 to the last row, unless it has it; a killed run may lack it."""
-        due = state.step % shared.validate_every == 0 or state.step == settings.steps
-        if validate and is_first() and due and state.rows:
-            row = state.rows[-1]
-            if row["step"] == state.step and "validation_f1" not in row:
+        due = step % settings.validate_every == 0 or step == steps
+        if validate and is_first() and due and rows:
+            row = rows[-1]
+            if row["step"] == step and "validation_f1" not in row:
+                result = task.result
                 result.eval()
                 row["validation_f1"] = validate(result)
                 student.train()
                 logger.info("validation F1 %.3f", row["validation_f1"])
 
-    deepest_edge = -(-min(dataset.shape) // student.alignment)
+    deepest_edge = -(-min(task.patches.shape) // student.alignment)
     precision = choose_precision(
-        shared.precision, device, narrowest=(deepest_edge, student.kernel)
+        settings.precision, device, narrowest=(deepest_edge, student.kernel)
     )
-    logger.info("%s computes on %s in %s", stage.name, device, precision)
+    logger.info("%s computes on %s in %s", task.name, device, precision)
     autocast = torch.autocast(
         device.type, dtype=torch.bfloat16, enabled=precision.is_half
     )
     bad_steps, last_save = 0, time.monotonic()
-    since, since_step = time.monotonic(), state.step
-    progress = Progress(stage.name, settings.steps, "steps", state.step)
+    since, since_step = time.monotonic(), step
+    progress = Progress(task.name, steps, "steps", step)
     validate_if_due()
-    for batch in batches(dataset, state.step, settings.steps, device):
-        rate = learning_rate_at(state.step, settings)
+    for batch in batches(task.patches, step, steps, device):
+        rate = learning_rate_at(step, task.schedule)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
-        losses = add_gradients(stage, state, forward, batch.to(device), autocast)
+        losses = add_gradients(
+            task, forward, batch.to(device), step, settings.accumulate, autocast
+        )
         norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 10.0)
         # See `choose_precision`; one such step must not poison the weights.
         if torch.isfinite(norm):
             optimizer.step()
-            update_teacher(teacher, student, decay)
+            task.after_step()
             bad_steps = 0
         else:
             bad_steps += 1
-            logger.warning("step %d: gradient not finite, left out", state.step)
+            logger.warning("step %d: gradient not finite, left out", step)
             if bad_steps >= MAX_BAD_STEPS:
                 raise ValueError(
-                    f"{stage.name}: {bad_steps} steps in a row gave no finite gradient;"
+                    f"{task.name}: {bad_steps} steps in a row gave no finite gradient;"
                     " set train.precision: float32 or lower the learning rate"
                 )
-        state.step += 1
-        done = state.step == settings.steps
-        if state.step % LOG_EVERY == 0 or done:
-            speed = (state.step - since_step) / (time.monotonic() - since)
-            since, since_step = time.monotonic(), state.step
+        step += 1
+        done = step == steps
+        if step % LOG_EVERY == 0 or done:
+            speed = (step - since_step) / (time.monotonic() - since)
+            since, since_step = time.monotonic(), step
             row = {
-                "step": state.step,
+                "step": step,
                 "loss": total(torch.stack(list(losses.values())).sum()).item(),
                 **{name: total(value).item() for name, value in losses.items()},
                 "learning_rate": rate,
                 "gradient_norm": norm.item(),
                 "steps_per_second": speed,
             }
-            state.rows.append(row)
+            rows.append(row)
         # Rows are added up over all processes; the time of a line is each one's own.
-        progress.update(state.step, _loss(state.rows))
+        progress.update(step, _loss(rows))
         if any_process(bool(stop), device) and not done:
             save()
             raise Interrupted(
-                f"{stage.name} stopped by {stop} at step {state.step} of"
-                f" {settings.steps}; the same command goes on from there",
+                f"{task.name} stopped by {stop} at step {step} of"
+                f" {steps}; the same command goes on from there",
                 stop.number,
             )
-        due = time.monotonic() - last_save > 60 * shared.checkpoint_minutes
-        if state.step % shared.checkpoint_every == 0 or due or done:
+        due = time.monotonic() - last_save > 60 * settings.checkpoint_minutes
+        if step % settings.checkpoint_every == 0 or due or done:
             save()
             last_save = time.monotonic()
         validate_if_due()
-    logger.info(
-        "%s %d/%d steps  %s", stage.name, state.step, settings.steps, _loss(state.rows)
-    )
+    logger.info("%s %d/%d steps  %s", task.name, step, steps, _loss(rows))
     if is_first():
-        write_log(log, state.rows)
-    return result.eval().requires_grad_(requires_grad=False)
+        write_log(log, rows)
+    return task.result.eval().requires_grad_(requires_grad=False)
+
+
+def add_gradients(
+    task: Task,
+    student: nn.Module,
+    batch: Batch,
+    step: int,
+    parts: int,
+    autocast: torch.autocast,
+) -> dict[str, Tensor]:
+    """Add the gradients of a batch, part by part; return the means of its losses.
+
+    Raises
+    ------
+    ValueError
+        If a part is too much for the GPU's memory.
+    """
+    means: dict[str, Tensor] = {}
+    try:
+        for i in range(parts):
+            part = batch.part(i, parts)
+            with autocast:
+                losses = task.losses(student, part, step)
+            loss = torch.stack(list(losses.values())).sum() / parts
+            # Each process has its share of the loss; gradients are averaged over them.
+            (num_processes() * loss).backward()
+            for name, value in losses.items():
+                means[name] = means.get(name, 0) + value.detach() / parts
+    except torch.OutOfMemoryError as error:
+        raise ValueError(
+            f"{task.name}: {part.num_patches} patches of"
+            f" {tuple(part.labeled.shape[2:])} voxels do not fit into the GPU's memory;"
+            " raise train.accumulate up to train.batch_size (by the number of GPUs), or"
+            " lower train.patch_zyx"
+        ) from error
+    return means
 
 
 def compute_reproducibly(device: torch.device) -> None:
@@ -216,12 +249,6 @@ def write_log(path: Path, rows: list[dict[str, float]]) -> None:
         writer = csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _ema_decay(stage: Stage) -> float:
-    if getattr(stage.settings, "mean_teacher", True):
-        return stage.settings.ema_decay
-    return 1.0  # the teacher stays what burn-in made it
 
 
 def _loss(rows: list[dict[str, float]]) -> str:

@@ -17,8 +17,6 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from picker.encodings.heatmap import target_from_index
-from picker.encodings.spheres import spheres_from_index
 from picker.machine.processes import share_of
 from picker.machine.signals import SIGNALS
 from picker.training.augment import (
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from picker.config import TrainSettings
+    from picker.encodings.encoding import Encoding
 
 
 CACHED = 512 * 2**20
@@ -112,6 +111,11 @@ class Batch:
         """Return one of so many equal parts, of labeled and of unlabeled patches."""
         return self._each(lambda tensor: tensor.tensor_split(number)[i])
 
+    @property
+    def num_patches(self) -> int:
+        """How many patches there are, labeled and unlabeled."""
+        return len(self.labeled) + len(self.weak)
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         def changed(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else change(tensor)
@@ -148,10 +152,10 @@ class PatchDataset(Dataset[Batch]):
         Sizes, seed and augmentations.
     stage
         Name of the training stage; part of the seed.
+    encoding
+        How particles become targets.
     stride
         Input voxels per voxel of the targets.
-    segments
-        Draw particles as spheres in place of Gaussians.
     """
 
     def __init__(
@@ -160,16 +164,16 @@ class PatchDataset(Dataset[Batch]):
         unlabeled: Sequence[PatchSource],
         settings: TrainSettings,
         stage: str,
+        encoding: Encoding,
         *,
         stride: int = 2,
-        segments: bool = False,
     ) -> None:
         self.labeled = labeled
         self.unlabeled = unlabeled
         self.settings = settings
         self.stage = zlib.crc32(stage.encode())
+        self.encoding = encoding
         self.stride = stride
-        self.segments = segments
         self.share = share_of(settings.batch_size, settings.accumulate)
         self.shape = patch_shape(settings.patch_zyx, [*labeled, *unlabeled])
         self.cache = ChunkCache(CACHED)
@@ -231,18 +235,12 @@ class PatchDataset(Dataset[Batch]):
         self, source: PatchSource, corner: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Return what the network is to answer for the patch at a corner."""
-        index = source.index_zyx - corner
-        if self.segments:
-            return spheres_from_index(
-                index, source.particle, source.radius, self.shape, self.stride
-            )
-        return target_from_index(
-            index,
+        return self.encoding.target(
+            source.index_zyx - corner,
             source.particle,
-            self.settings.sigma_per_radius * source.radius,
+            source.radius,
             self.shape,
             self.stride,
-            self.settings.floor_targets,
         )
 
     def _unlabeled(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,20 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from picker.config import PredictSettings
-from picker.finding.windows import Predictor
 from picker.formats.volumes.ome_zarr import open_volume
-from picker.machine.device import choose_device
 from picker.report.benchmark import Cell
 from picker.verbs.common import (
     add_settings,
     logger,
     read_json,
     read_manifests,
-    read_section,
     write_text,
 )
-from picker.verbs.model_card import read_model
+from picker.verbs.loaded import add_models, read_loaded
 
 if TYPE_CHECKING:
     import argparse
@@ -35,7 +31,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("--model", type=Path, required=True, help="trained model")
+    add_models(parser)
     parser.add_argument("--manifest", type=Path, required=True, help="tomograms")
     parser.add_argument("--metrics", type=Path, required=True, help="of the evaluation")
     parser.add_argument("--labeled", type=int, required=True, help="labels trained on")
@@ -53,23 +49,19 @@ def run(arguments: argparse.Namespace) -> None:
     ValueError
         If there is no tomogram to measure on.
     """
-    settings = read_section(arguments.settings, "predict", PredictSettings)
-    device = choose_device(settings.device)
-    model, card = read_model(arguments.model, device)
+    loaded = read_loaded(arguments)
+    finder, card = loaded.finder, loaded.card
     usable = [e for e in read_manifests([arguments.manifest]) if not e.error]
     if not usable:
         raise ValueError(f"no tomogram of {arguments.manifest} could be used")
     stored, voxel_size, _ = open_volume(usable[0].volume)
     volume = np.asarray(stored[:], np.float32)
-    predictor = Predictor(
-        model=model, particles=card.particles, settings=settings, device=device
-    )
-    predictor.candidates(volume, voxel_size)  # a first time, to warm up
+    finder.candidates(volume, voxel_size)  # a first time, to warm up
     seconds = []
     for _ in range(arguments.repeats):
         started = time.perf_counter()
         # Its result is on the CPU: nothing is left to be waited for.
-        predictor.candidates(volume, voxel_size)
+        finder.candidates(volume, voxel_size)
         seconds.append(time.perf_counter() - started)
     metrics = read_json(arguments.metrics)
     cell = Cell(
@@ -79,8 +71,8 @@ def run(arguments: argparse.Namespace) -> None:
         seconds=statistics.median(seconds),
         shape_zyx=usable[0].shape_zyx,
         device=(
-            torch.cuda.get_device_name(device)
-            if device.type == "cuda"
+            torch.cuda.get_device_name(finder.device)
+            if finder.device.type == "cuda"
             else f"CPU, {torch.get_num_threads()} threads"
         ),
         f1={

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from picker import __version__
 from picker.config import ModelSettings, Particle, PreprocessSettings, explained
 from picker.config.base import Positive
-from picker.config.methods import METHODS, Method
+from picker.config.methods import MethodName
 from picker.config.said import cut
 from picker.formats.text import listed
-from picker.networks import build_model
+from picker.methods import load
 from picker.training.checkpoint import load_weights, read_header, save_model
 from picker.verbs.common import fingerprint
 
@@ -32,12 +32,12 @@ class ModelCard(BaseModel):
 
     version: str = __version__
     stage: str
-    method: Method
+    method: MethodName
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
     model: ModelSettings
     preprocess: PreprocessSettings
-    training_voxel_size: Positive
-    """Voxel size of the labeled tomograms [Å]."""
+    training_voxel_size: Positive | None
+    """Voxel size of the labeled tomograms [Å]; None: nothing was trained."""
 
 
 def write_model(path: Path, model: nn.Module, card: ModelCard) -> None:
@@ -87,7 +87,7 @@ def read_card(path: Path) -> ModelCard:
 
 
 def _untrained(card: ModelCard) -> Network:
-    return build_model(card.model, len(card.particles), METHODS[card.method].network)
+    return load(card.method).network(card.model, len(card.particles))
 
 
 def read_model(path: Path, device: torch.device) -> tuple[Network, ModelCard]:

@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.config import CalibrateSettings, PickSettings, PredictSettings
-from picker.finding.windows import Predictor
+from picker.config import CalibrateSettings, PickSettings
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.thresholds import OtherModelError, read_thresholds
 from picker.formats.text import listed
 from picker.formats.volumes.read import read_tomogram
-from picker.machine.device import choose_device
 from picker.project.claims import claimed, forget_remains_of_the_dead
 from picker.refining.select import select_picks
 from picker.verbs.common import (
@@ -35,7 +33,7 @@ from picker.verbs.common import (
     told_failure,
     write_text,
 )
-from picker.verbs.model_card import ModelCard, model_fingerprint, read_model
+from picker.verbs.loaded import add_models, read_loaded
 from picker.verbs.predict_shard import predict_shard
 from picker.volumes.exclude import allowed_region
 from picker.volumes.normalise import preprocess_volume
@@ -46,6 +44,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from picker.core.tomogram import Tomogram
+    from picker.verbs.loaded import Loaded
+    from picker.verbs.model_card import ModelCard
 
 logger = logging.getLogger("picker")
 
@@ -53,7 +53,7 @@ logger = logging.getLogger("picker")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("tomograms", nargs="*", type=Path, help="volumes")
-    parser.add_argument("--model", type=Path, required=True, help="trained model")
+    add_models(parser)
     parser.add_argument(
         "--output",
         type=Path,
@@ -85,36 +85,25 @@ def run(arguments: argparse.Namespace) -> None:
         )
     if arguments.manifests and not arguments.candidates:
         raise ValueError("--manifests needs --candidates, the folder to fill")
-    settings = read_section(arguments.settings, "predict", PredictSettings)
-    device = choose_device(settings.device)
-    model, card = read_model(arguments.model, device)
-    predictor = Predictor(
-        model=model, particles=card.particles, settings=settings, device=device
-    )
-    logger.info(
-        "model %s computes on %s in %s", arguments.model, device, predictor.precision
-    )
+    loaded = read_loaded(arguments)
+    name = ", ".join(map(str, arguments.model)) or arguments.method
+    logger.info("%s computes on %s", name, loaded.finder)
     if arguments.manifests:
         with claimed(arguments.output, arguments.candidates):
             manifest = predict_shard(
                 read_manifests(arguments.manifests),
                 arguments.candidates,
-                arguments.model,
-                predictor,
+                loaded,
                 read_section(arguments.settings, "calibrate", CalibrateSettings)
                 if arguments.noisy
                 else None,
             )
             write_text(arguments.output, manifest.model_dump_json(indent=1))
     else:
-        _predict_files(arguments, predictor, card)
+        _predict_files(arguments, loaded)
 
 
-def _predict_files(
-    arguments: argparse.Namespace,
-    predictor: Predictor,
-    card: ModelCard,
-) -> None:
+def _predict_files(arguments: argparse.Namespace, loaded: Loaded) -> None:
     """Write one STAR file of picks for each volume as it came from elsewhere.
 
     Raises
@@ -124,12 +113,13 @@ def _predict_files(
         of the volumes cannot be used.
     """
     picking = read_section(arguments.settings, "pick", PickSettings)
-    thresholds = _thresholds(arguments.thresholds, arguments.model, card, picking)
+    card = loaded.card
+    thresholds = _thresholds(arguments, loaded, picking)
     bad: list[str] = []
 
     def predict(path: Path, target: Path) -> None:
         volume, voxel_size, region = _prepared(path, arguments, card)
-        candidates = predictor.candidates(volume, voxel_size)
+        candidates = loaded.finder.candidates(volume, voxel_size)
         picks = select_picks(
             candidates,
             card.particles,
@@ -198,7 +188,7 @@ def _prepared(
 
 
 def _thresholds(
-    given: Path | None, model: Path, card: ModelCard, picking: PickSettings
+    arguments: argparse.Namespace, loaded: Loaded, picking: PickSettings
 ) -> dict[str, float]:
     """Return each particle's threshold; 0 where nothing says.
 
@@ -210,7 +200,8 @@ def _thresholds(
     ValueError
         If the file cannot be used, or `pick.thresholds` names an unknown particle.
     """
-    names = [particle.name for particle in card.particles]
+    names = [particle.name for particle in loaded.card.particles]
+    given = arguments.thresholds
     if unknown := picking.thresholds.keys() - set(names):
         raise ValueError(
             f"pick.thresholds names {listed(sorted(unknown))}; the model knows"
@@ -218,12 +209,15 @@ def _thresholds(
         )
     if not given and picking.thresholds.keys() == set(names):
         return picking.thresholds
-    chosen = given or model.with_name("thresholds.json")
-    if not given and not chosen.exists():
+    beside = [model.with_name("thresholds.json") for model in arguments.model[-1:]]
+    chosen = given or next(iter(beside), None)
+    if not chosen:
+        reason = "no --thresholds"
+    elif not given and not chosen.exists():
         reason = f"no {chosen}"
     else:
         try:
-            return read_thresholds(chosen, model_fingerprint(model), names).lowest
+            return read_thresholds(chosen, loaded.model_key, names).lowest
         except OtherModelError as error:
             if given:
                 raise
@@ -238,6 +232,8 @@ def _thresholds(
 
 
 def _voxel_size_warning(tomogram: Tomogram, card: ModelCard) -> list[str]:
+    if card.training_voxel_size is None:
+        return []
     ratio = tomogram.voxel_size / card.training_voxel_size
     if card.preprocess.target_voxel_size or 0.95 < ratio < 1.05:
         return []

@@ -17,15 +17,15 @@ from picker.formats.picks.star import read_comments, read_picks, write_picks
 from picker.formats.volumes.ome_zarr import read_attributes, read_volume
 from picker.machine.progress import tracked
 from picker.verbs.common import Entry, Manifest, fingerprint, told_failure
-from picker.verbs.model_card import model_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from picker.config import CalibrateSettings, PredictSettings
+    from picker.config import CalibrateSettings
     from picker.core.picks import Picks
-    from picker.finding.windows import Predictor, Volume
+    from picker.finding.finder import Volume
+    from picker.verbs.loaded import Loaded
 
 logger = logging.getLogger("picker")
 
@@ -40,8 +40,7 @@ class DeviceError(RuntimeError):
 def predict_shard(
     entries: Sequence[Entry],
     folder: Path,
-    model_path: Path,
-    predictor: Predictor,
+    loaded: Loaded,
     calibration: CalibrateSettings | None = None,
 ) -> Manifest:
     """Write the candidates of every usable tomogram of a shard and return its manifest.
@@ -56,29 +55,29 @@ def predict_shard(
         Preprocessed tomograms.
     folder
         Where `<tomogram>.star` are written.
-    model_path, predictor
-        Where the model came from, and what runs it.
+    loaded
+        What finds particles.
     calibration
         Given, noisy copies of the tomograms are predicted in their place.
     """
-    model_key = model_fingerprint(model_path)
+    finder = loaded.finder
     tasks = _tasks(entries, folder, calibration)
     done: list[Entry] = []
-    totals = {p.name: score_histogram(np.zeros(0)) for p in predictor.particles}
+    totals = {p.name: score_histogram(np.zeros(0)) for p in finder.particles}
 
     def read(task: Task) -> Given:
-        given = _read(task, model_key, predictor.settings)
+        given = _read(task, loaded)
         if given.volume is None:
             return given
         try:
-            return replace(given, volume=predictor.brought(given.volume))
+            return replace(given, volume=finder.brought(given.volume))
         except RuntimeError as error:
             raise DeviceError(str(error)) from error
 
     with ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
         # Noisy copies take four times the memory, and are few.
-        ahead = 1 if calibration else AHEAD[predictor.device.type]
+        ahead = 1 if calibration else AHEAD[finder.device.type]
         reading = tracked(
             read_ahead(tasks, read, ahead), "predict", len(tasks), "tomograms"
         )
@@ -99,7 +98,7 @@ def predict_shard(
             if candidates is None:
                 assert given.volume is not None
                 try:
-                    candidates = predictor.candidates(given.volume, given.voxel_size)
+                    candidates = finder.candidates(given.volume, given.voxel_size)
                 except RuntimeError:
                     # Of the device, which has no better luck with the others.
                     raise
@@ -130,7 +129,9 @@ def predict_shard(
         if writing:
             writing.result()
     histograms = {name: tuple(total.tolist()) for name, total in totals.items()}
-    return Manifest(tomograms=tuple(done), histograms=histograms, model=model_key)
+    return Manifest(
+        tomograms=tuple(done), histograms=histograms, model=loaded.model_key
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,11 +171,11 @@ def _tasks(
     ]
 
 
-def _read(task: Task, model_key: str, settings: PredictSettings) -> Given:
+def _read(task: Task, loaded: Loaded) -> Given:
     """Return what to predict on, unless the candidates are there and valid."""
     input_key = read_attributes(task.entry.volume).get("fingerprint")
     noise = (task.noise, task.seed) if task.noise else ""
-    key = fingerprint(model_key, settings.key(), input_key, noise)
+    key = fingerprint(loaded.model_key, loaded.settings_key, input_key, noise)
     path = task.path
     if path.exists() and read_comments(path).get("fingerprint") == key:
         logger.info("%s is up to date", path.stem)

@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker import __version__
-from picker.config import CalibrateSettings, Particle, PredictSettings, TrainSettings
+from picker.config import CalibrateSettings, Particle
 from picker.core.picks import no_picks
 from picker.core.tomogram import index_from_position
-from picker.encodings.heatmap import nms_kernel
-from picker.finding.windows import Predictor
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import open_volume, read_attributes
 from picker.networks.transfer import take_over
 from picker.scoring.calibrate import calibrate
 from picker.training.checkpoint import load_weights
 from picker.training.patches import PatchSource
-from picker.training.teacher import PseudoPicks
 from picker.verbs.common import fingerprint
 from picker.verbs.model_card import model_fingerprint, read_card
 from picker.verbs.region import where_picks_may_be
@@ -29,9 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    import torch
-
-    from picker.config import CoTrainSettings
+    from picker.finding.finder import Finder
     from picker.networks.network import Network
     from picker.scoring.calibrate import Threshold
     from picker.verbs.common import Entry
@@ -195,12 +190,13 @@ def begin_from(
         )
     except ValueError as error:
         raise ValueError(f"cannot begin from {path}: {error}") from error
-    if abs(card.training_voxel_size / voxel_size - 1) > 0.05:
+    trained_on = card.training_voxel_size or voxel_size
+    if abs(trained_on / voxel_size - 1) > 0.05:
         logger.warning(
             "warning: %s saw voxels of %g Å, these tomograms have %g Å: what it has"
             " learned may help little",
             path,
-            card.training_voxel_size,
+            trained_on,
             voxel_size,
         )
     logger.info(
@@ -214,74 +210,23 @@ def begin_from(
 
 
 def thresholds_of(
-    model: Network,
-    entries: Sequence[Entry],
-    particles: tuple[Particle, ...],
-    settings: PredictSettings,
-    device: torch.device,
+    finder: Finder, entries: Sequence[Entry], particles: tuple[Particle, ...]
 ) -> dict[str, Threshold]:
     """Return each class's best threshold and F1 on tomograms with labels."""
-    predictor = Predictor(
-        model=model, particles=particles, settings=settings, device=device
-    )
     candidates, truth = {}, {}
     for entry in entries:
         volume, voxel_size, _ = open_volume(entry.volume)
-        found = predictor.candidates(volume, voxel_size)
+        found = finder.candidates(volume, voxel_size)
         assert entry.labels is not None
         candidates[entry.tomogram] = where_picks_may_be(found, entry)
         truth[entry.tomogram] = where_picks_may_be(read_picks(entry.labels), entry)
     return calibrate(candidates, truth, particles, CalibrateSettings())
 
 
-def pseudo_picks(
-    model: Network,
-    entries: Sequence[Entry],
-    particles: tuple[Particle, ...],
-    co_train: CoTrainSettings,
-    shared: TrainSettings,
-    settings: PredictSettings,
-    device: torch.device,
-) -> PseudoPicks | None:
-    """Return from which score on the burn-in's peaks teach, and which classes do.
-
-    Thresholds are chosen on validation tomograms where there are any, else on the
-    labeled ones. None where the heatmap itself is the pseudo-label.
-    """
-    if co_train.pseudo_labels == "heatmap":
-        return None
-    known = usable(entries, "validation") or usable(entries, "labeled")
-    chosen = thresholds_of(model, known, particles, settings, device)
-    for name, value in chosen.items():
-        trusted = value.f >= co_train.min_f
-        logger.info(
-            "pseudo-picks of %s: %s",
-            name,
-            f"score {value.threshold:.2f} or more"
-            if trusted
-            else f"none, burn-in reached F1 {value.f:.2f}",
-        )
-    voxel_size = common_voxel_size(known)
-    threshold = np.array([chosen[p.name].threshold for p in particles])
-    return PseudoPicks(
-        threshold=threshold,
-        doubt=co_train.doubt * threshold,
-        trusted=np.array([chosen[p.name].f >= co_train.min_f for p in particles]),
-        sigma=np.array([shared.sigma_per_radius * p.radius for p in particles])
-        / voxel_size,
-        kernels=[
-            nms_kernel(p.radius / voxel_size, settings.nms_per_radius, model.stride)
-            for p in particles
-        ],
-        stride=model.stride,
-    )
-
-
 def validation(
     entries: Sequence[Entry],
     particles: tuple[Particle, ...],
-    settings: PredictSettings,
-    device: torch.device,
+    finder: Callable[[Network], Finder],
 ) -> Callable[[Network], float] | None:
     """Return what gives a model's mean F1 on the validation tomograms, if any.
 
@@ -291,10 +236,9 @@ def validation(
     chosen = usable(entries, "validation")
     if not chosen:
         return None
-    plain = settings.model_copy(update={"flips": False})
 
     def mean_f1(model: Network) -> float:
-        best = thresholds_of(model, chosen, particles, plain, device)
+        best = thresholds_of(finder(model), chosen, particles)
         return statistics.fmean(value.f for value in best.values())
 
     return mean_f1

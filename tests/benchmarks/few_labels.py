@@ -18,15 +18,16 @@ from picker.config import (
     TrainSettings,
 )
 from picker.core.tomogram import index_from_position
-from picker.finding.windows import Predictor
+from picker.encodings.heatmap import Gaussians
+from picker.finding.windows import heatmap_finder
 from picker.machine.device import choose_device
 from picker.networks import build_model
 from picker.phantoms.simulate import simulate_tomogram
 from picker.refining.select import select_picks
 from picker.scoring.calibrate import calibrate
-from picker.training.loop import run_stage
+from picker.training.loop import train
 from picker.training.patches import PatchDataset, PatchSource
-from picker.training.step import Stage
+from picker.training.supervised import Supervised, heatmap_loss
 
 PARTICLES = (
     Particle(name="ribosome", radius=120),
@@ -77,19 +78,21 @@ def trained(sources, seed, steps):
     shared = TrainSettings(
         seed=seed, patch_zyx=(48, 48, 48), num_workers=0, checkpoint_every=10**6
     )
-    stage = Stage(name="burn_in", settings=BurnInSettings(steps=steps), shared=shared)
+    burn_in = BurnInSettings(steps=steps)
     torch.manual_seed(seed)
     model = build_model(ModelSettings(preset="small"), len(PARTICLES))
+    patches = PatchDataset(sources, [], shared, "burn_in", Gaussians())
+    loss = heatmap_loss(shared.background_weight)
+    task = Supervised("burn_in", burn_in, model, patches, loss, burn_in.ema_decay)
     with tempfile.TemporaryDirectory() as name:
-        model = run_stage(
-            stage,
-            model,
-            PatchDataset(sources, [], shared, "burn_in"),
+        model = train(
+            task,
+            shared,
             device=DEVICE,
             checkpoint=Path(name) / "checkpoint.pt",
             log=Path(name) / "log.tsv",
         )
-    return Predictor(model=model, particles=PARTICLES, settings=PREDICT, device=DEVICE)
+    return heatmap_finder(model, PARTICLES, PREDICT, DEVICE)
 
 
 def candidates(predictor, tomograms):

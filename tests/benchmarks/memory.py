@@ -85,12 +85,13 @@ def measure(folder, number):
         files[-1].write_text(json.dumps(values))
     common = ("--settings", *files, "--log-table", folder / "log.tsv")
     peak(
-        *("burn-in", "--manifests", folder / "labeled.json", *common),
+        *("train", "--stage", "burn_in", *common),
+        *("--manifests", folder / "labeled.json"),
         *("--checkpoint", folder / "a.pt", "--output", folder / "a.safetensors"),
     )
     training = peak(
-        *("co-train", "--manifests", folder / "labeled.json"),
-        *(folder / "unlabeled.json", "--model", folder / "a.safetensors", *common),
+        *("train", "--stage", "co_train", "--manifests", folder / "labeled.json"),
+        *(folder / "unlabeled.json", "--before", folder / "a.safetensors", *common),
         *("--checkpoint", folder / "b.pt", "--output", folder / "b.safetensors"),
     )
     predicting = peak(

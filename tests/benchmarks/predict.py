@@ -23,7 +23,7 @@ from scipy import ndimage
 from picker.config import ModelSettings, Particle, PredictSettings
 from picker.core.picks import picks_from_arrays
 from picker.encodings.heatmap import nms_kernel
-from picker.finding.windows import Predictor
+from picker.finding.windows import heatmap_finder
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.ome_zarr import open_volume, read_volume, write_volume
 from picker.machine.device import choose_device
@@ -67,9 +67,7 @@ class Ways:
         self.folder, self.model, self.settings = folder, model, settings
         self.device = device
         self.volume = open_volume(folder / "volume.zarr")[0]
-        self.predictor = Predictor(
-            model=model, particles=PARTICLES, settings=settings, device=device
-        )
+        self.finder = heatmap_finder(model, PARTICLES, settings, device)
         self.kernels = [
             nms_kernel(p.radius / VOXEL, settings.nms_per_radius, 2) for p in PARTICLES
         ]
@@ -89,7 +87,7 @@ class Ways:
 
     def ours(self):
         volume = read_volume(self.folder / "volume.zarr")[0]
-        picks = self.predictor.candidates(volume, VOXEL)
+        picks = self.finder.candidates(volume, VOXEL)
         write_picks(self.folder / "ours.star", picks, {})
         return len(picks)
 

@@ -19,13 +19,15 @@ import numpy as np
 import torch
 
 from picker.config import BurnInSettings, CoTrainSettings, ModelSettings, TrainSettings
+from picker.encodings.heatmap import Gaussians
 from picker.formats.volumes.ome_zarr import open_volume, write_volume
 from picker.machine.device import choose_device
 from picker.machine.memory import keep_freed_memory
 from picker.networks import build_model
-from picker.training.loop import run_stage
+from picker.training.co_training import CoTraining
+from picker.training.loop import train
 from picker.training.patches import PatchDataset, PatchSource, batches
-from picker.training.step import Stage
+from picker.training.supervised import Supervised, heatmap_loss
 
 SHAPE = (184, 320, 320)
 NUM_PARTICLES = 6
@@ -60,7 +62,16 @@ class Resident:
         return (self.batches[step % RESIDENT] for step in range(start, stop))
 
 
-def rate(stage, preset, dataset, device):
+def task_of(settings, shared, model, dataset):
+    """Return the stage that the settings belong to."""
+    weight = shared.background_weight
+    if isinstance(settings, CoTrainSettings):
+        return CoTraining("co_train", settings, model, dataset, weight)
+    loss, decay = heatmap_loss(weight), settings.ema_decay
+    return Supervised("burn_in", settings, model, dataset, loss, decay)
+
+
+def rate(settings, shared, preset, dataset, device):
     """Return steps a second of one stage, as its own log has them after the first."""
     torch.manual_seed(0)
     model = build_model(ModelSettings(preset=preset), NUM_PARTICLES)
@@ -69,9 +80,8 @@ def rate(stage, preset, dataset, device):
         checkpoint = Path(name) / "checkpoint.pt"
         where = getattr(dataset, "iterate", batches)
         with patch("picker.training.loop.batches", where):
-            run_stage(
-                stage, model, dataset, device=device, checkpoint=checkpoint, log=log
-            )
+            task = task_of(settings, shared, model, dataset)
+            train(task, shared, device=device, checkpoint=checkpoint, log=log)
         with log.open(newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
     return statistics.median(float(row["steps_per_second"]) for row in rows[1:])
@@ -101,13 +111,13 @@ def main():
             "co_train": (CoTrainSettings(steps=arguments.steps), unlabeled),
         }
         for stage_name, (settings, without) in stages.items():
-            stage = Stage(name=stage_name, settings=settings, shared=shared)
-            real = PatchDataset(labeled, without, shared, stage_name)
+            real = PatchDataset(labeled, without, shared, stage_name, Gaussians())
             ways = {"real": real, "resident": Resident(real, device)}
             found = {way: [] for way in ways}
             for turn in range(arguments.rounds):
                 for way, dataset in ways.items():
-                    found[way].append(rate(stage, arguments.preset, dataset, device))
+                    given = (settings, shared, arguments.preset, dataset, device)
+                    found[way].append(rate(*given))
                 ratio = found["real"][-1] / found["resident"][-1]
                 print(
                     f"{stage_name} round {turn + 1}: {found['real'][-1]:.2f} steps/s,"

@@ -1,6 +1,8 @@
 """What runs otherwise on a GPU; left out where there is none."""
 
+import argparse
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,15 +16,19 @@ from picker.config import (
     PredictSettings,
     TrainSettings,
 )
-from picker.finding.windows import Predictor
+from picker.encodings.heatmap import Gaussians
+from picker.encodings.spheres import Spheres
+from picker.finding.windows import heatmap_finder
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.networks import build_model
 from picker.networks.encoder import MaxPool
-from picker.training.loop import run_stage
+from picker.training.co_training import CoTraining
+from picker.training.loop import train
 from picker.training.patches import PatchDataset, PatchSource
-from picker.training.step import Stage
+from picker.training.supervised import Supervised, heatmap_loss, segmentation_loss
 from picker.verbs.common import Entry
+from picker.verbs.loaded import read_loaded
 from picker.verbs.model_card import ModelCard, write_model
 from picker.verbs.predict_shard import predict_shard
 
@@ -47,7 +53,7 @@ def predictor(model, device, **values):
     settings = PredictSettings(**{"flips": False, "min_score": 0.0} | values)
     device = torch.device(device)
     model = copy.deepcopy(model).to(device)
-    return Predictor(model=model, particles=PARTICLES, settings=settings, device=device)
+    return heatmap_finder(model, PARTICLES, settings, device)
 
 
 @pytest.fixture
@@ -129,7 +135,11 @@ def test_a_shard_has_the_candidates_of_its_tomograms_one_by_one(tmp_path):
         entries.append(
             Entry(tomogram=f"TS_{i}", split="test", path=volume, volume=volume)
         )
-    predict_shard(entries, tmp_path / "c", tmp_path / "m.safetensors", here)
+    given = argparse.Namespace(
+        model=[tmp_path / "m.safetensors"], method=None, settings=[]
+    )
+    loaded = replace(read_loaded(given), finder=here)
+    predict_shard(entries, tmp_path / "c", loaded)
     for i, volume in enumerate(volumes):
         one = here.candidates(volume, 10.0)
         found = read_picks(tmp_path / "c" / f"TS_{i}.star")
@@ -171,19 +181,26 @@ def trained(folder, network, co_train, preset):
     name = "co_train" if co_train else "burn_in"
     torch.manual_seed(0)
     model = build_model(ModelSettings(preset=preset), 2, network)
+    encoding = Spheres() if network == "deepfindet" else Gaussians()
     dataset = PatchDataset(
         [source(0, labeled=True)],
         [source(1, labeled=False)] if co_train else [],
         shared,
         name,
+        encoding,
         stride=model.stride,
-        segments=model.segments,
     )
     settings = kind(steps=8, warmup_steps=2)
-    result = run_stage(
-        Stage(name=name, settings=settings, shared=shared),
-        model,
-        dataset,
+    weight = shared.background_weight
+    loss = segmentation_loss if network == "deepfindet" else heatmap_loss(weight)
+    task = (
+        CoTraining(name, settings, model, dataset, weight)
+        if co_train
+        else Supervised(name, settings, model, dataset, loss, settings.ema_decay)
+    )
+    result = train(
+        task,
+        shared,
         device=torch.device("cuda"),
         checkpoint=folder / "state.pt",
         log=folder / "log.tsv",

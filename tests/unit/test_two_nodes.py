@@ -57,7 +57,8 @@ def arguments(tmp_path):
 
     def given(folder):
         return [
-            *("-m", "picker", "burn-in", "--manifests", tmp_path / "manifest.json"),
+            *("-m", "picker", "train", "--stage", "burn_in"),
+            *("--manifests", tmp_path / "manifest.json"),
             *("--settings", *settings, "--checkpoint", folder / "burn_in.pt"),
             *("--log-table", folder / "log.tsv", "--output", folder / "model"),
         ]

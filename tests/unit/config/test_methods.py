@@ -3,8 +3,8 @@ from typing import get_args
 import pytest
 
 from picker.config import Config, CoTrainSettings, TrainSettings
-from picker.config.methods import METHODS, Method
-from picker.verbs.co_train import as_method
+from picker.config.methods import METHODS, MethodName
+from picker.methods import Method, load
 from picker.verbs.common import Entry
 from picker.verbs.training import all_labels
 
@@ -20,8 +20,17 @@ def entry(name, split, labels=None, error=None):
     )
 
 
-def test_each_method_has_a_recipe():
-    assert list(METHODS) == list(get_args(Method))
+def test_each_method_has_a_row_and_each_row_a_file():
+    assert list(METHODS) == list(get_args(MethodName))
+    assert all(isinstance(load(name), Method) for name in METHODS)
+
+
+def test_a_stage_begins_with_the_model_of_the_one_before():
+    row = METHODS["semietpicker"]
+    assert (row.before("burn_in"), row.before("co_train")) == ((), ("burn_in",))
+    assert row.models == ("co_train",)
+    with pytest.raises(ValueError, match="no stage pretrain; expected one of burn_in"):
+        row.stage("pretrain")
 
 
 @pytest.mark.parametrize(
@@ -33,12 +42,11 @@ def test_each_method_has_a_recipe():
     ],
 )
 def test_methods_turn_parts_of_co_training_off(method, multi_view, dropblock):
-    co_train, shared = as_method(METHODS[method], CoTrainSettings(), TrainSettings())
+    switched = load(method).switched
+    co_train, shared = switched(CoTrainSettings(), TrainSettings())
     assert co_train == CoTrainSettings(multi_view=multi_view)
     assert shared.augment.dropblock == dropblock
-    off, _ = as_method(
-        METHODS[method], CoTrainSettings(multi_view=False), TrainSettings()
-    )
+    off, _ = switched(CoTrainSettings(multi_view=False), TrainSettings())
     assert not off.multi_view
 
 

@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from picker.config import ModelSettings, Particle, PredictSettings
+from picker.encodings.heatmap import Gaussians
 from picker.finding.windows import (
-    Predictor,
     candidates_from_heatmap,
+    heatmap_finder,
     spans,
 )
 from picker.networks import build_model
@@ -20,7 +21,7 @@ FULL = torch.OutOfMemoryError("CUDA out of memory")
 class Darkness(nn.Module):
     """Logits that follow the density: local, so windows must not matter."""
 
-    alignment, stride, segments = 2, 2, False
+    alignment, stride = 2, 2
 
     def forward(self, patch):
         pooled = nn.functional.avg_pool3d(patch, 2)
@@ -32,7 +33,7 @@ def predictor(model, **values):
         **{"window_zyx": (16, 24, 32), "precision": "float32"} | values
     )
     particles = (Particle(name="a", radius=60), Particle(name="b", radius=90))
-    return Predictor(model=model, particles=particles, settings=settings, device=CPU)
+    return heatmap_finder(model, particles, settings, CPU)
 
 
 def whole(model, volume):
@@ -187,7 +188,7 @@ def test_candidates_are_in_angstrom_and_inside():
     heatmap[0, 2, 4, 6] = 0.9
     heatmap[1, 5, 9, 14] = 0.5  # the output voxel that an odd size only half fills
     picks = candidates_from_heatmap(
-        heatmap, particles, 10.0, (11, 19, 29), PredictSettings(), 2
+        heatmap, particles, 10.0, (11, 19, 29), Gaussians(), 0.05, 2
     )
     assert picks.particle.tolist() == ["a", "b"]
     np.testing.assert_allclose(picks.position_zyx[0], [45, 85, 125])

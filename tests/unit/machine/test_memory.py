@@ -84,7 +84,7 @@ class Started(Exception):  # noqa: N818
     """The program was started anew."""
 
 
-@pytest.mark.parametrize("verb", ["burn-in", "co-train", "predict", "measure"])
+@pytest.mark.parametrize("verb", ["train", "predict", "measure"])
 def test_verbs_with_large_tensors_start_anew(verb, monkeypatch):
     def execv(program, words):
         assert program == words[0] == sys.executable

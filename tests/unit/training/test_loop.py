@@ -19,18 +19,17 @@ from picker.config import (
     PredictSettings,
     TrainSettings,
 )
-from picker.finding.windows import Predictor
+from picker.encodings.heatmap import Gaussians
+from picker.encodings.spheres import Spheres
+from picker.finding.windows import WindowFinder
 from picker.machine.signals import Interrupted, StopRequest
 from picker.networks import build_model
+from picker.training import loop
 from picker.training.checkpoint import load_checkpoint
-from picker.training.loop import run_stage
+from picker.training.co_training import CoTraining, unlabeled_weight_at
 from picker.training.patches import PatchDataset, PatchSource
-from picker.training.step import (
-    Stage,
-    burn_in_step,
-    learning_rate_at,
-    unlabeled_weight_at,
-)
+from picker.training.supervised import Supervised, heatmap_loss, segmentation_loss
+from picker.training.task import learning_rate_at
 
 SHARED = TrainSettings(
     patch_zyx=(16, 24, 24),
@@ -80,15 +79,9 @@ def small_model():
 
 
 def train(folder, settings, shared=SHARED, model=None, key="k", stop=None, **more):
-    co_train = isinstance(settings, CoTrainSettings)
-    name = "co_train" if co_train else "burn_in"
-    data = PatchDataset(
-        [blobs(0)], [unlabeled(1), unlabeled(2)] if co_train else [], shared, name
-    )
-    return run_stage(
-        Stage(name=name, settings=settings, shared=shared),
-        model or small_model(),
-        data,
+    return loop.train(
+        task(settings, shared, model or small_model()),
+        shared,
         device=torch.device("cpu"),
         checkpoint=folder / "state.pt",
         log=folder / "log.tsv",
@@ -96,6 +89,18 @@ def train(folder, settings, shared=SHARED, model=None, key="k", stop=None, **mor
         stop=stop,
         **more,
     )
+
+
+def task(settings, shared, model):
+    gaussians = Gaussians(sigma_per_radius=shared.sigma_per_radius)
+    weight = shared.background_weight
+    if isinstance(settings, CoTrainSettings):
+        sources = [unlabeled(1), unlabeled(2)]
+        data = PatchDataset([blobs(0)], sources, shared, "co_train", gaussians)
+        return CoTraining("co_train", settings, model, data, weight)
+    data = PatchDataset([blobs(0)], [], shared, "burn_in", gaussians)
+    decay = settings.ema_decay
+    return Supervised("burn_in", settings, model, data, heatmap_loss(weight), decay)
 
 
 def rows(folder):
@@ -203,9 +208,8 @@ def test_small_deep_maps_train_in_float32_on_a_cpu(
 
 
 def test_burn_in_learns(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "picker.training.loop.LOG_EVERY", 1
-    )  # one step's loss says little
+    # One step's loss says little.
+    monkeypatch.setattr("picker.training.loop.LOG_EVERY", 1)
     train(tmp_path, BurnInSettings(steps=75, warmup_steps=5, learning_rate=5e-3))
     loss = [float(row["loss"]) for row in rows(tmp_path)]
     assert np.mean(loss[50:]) < 0.4 * np.mean(loss[:25])
@@ -424,41 +428,40 @@ def test_every_network_learns_to_find_blobs(tmp_path, network):
     torch.manual_seed(0)
     settings = ModelSettings(preset="small", widths=(8, 8), blocks=(1, 1))
     model = build_model(settings, 1, network)
+    segments = network == "deepfindet"
+    encoding = Spheres() if segments else Gaussians()
     data = PatchDataset(
-        [blobs(0)],
-        [],
-        SHARED,
-        "burn_in",
-        stride=model.stride,
-        segments=model.segments,
+        [blobs(0)], [], SHARED, "burn_in", encoding, stride=model.stride
     )
+    of_heatmap = segmentation_loss if segments else heatmap_loss(4.0)
+    burn_in = BurnInSettings(
+        steps=50, warmup_steps=5, learning_rate=1e-2, ema_decay=0.8
+    )
+    one = Supervised("burn_in", burn_in, model, data, of_heatmap, burn_in.ema_decay)
 
     def loss(model):
         model.train()
         with torch.no_grad():
-            return burn_in_step(model, data[999], SHARED, segments=model.segments)
+            return one.losses(model, data[999], 0)["labeled_loss"]
 
     before = loss(model).item()
-    burn_in = BurnInSettings(
-        steps=50, warmup_steps=5, learning_rate=1e-2, ema_decay=0.8
-    )
-    model = run_stage(
-        Stage(name="burn_in", settings=burn_in, shared=SHARED),
-        model,
-        data,
+    model = loop.train(
+        one,
+        SHARED,
         device=torch.device("cpu"),
         checkpoint=tmp_path / "state.pt",
         log=tmp_path / "log.tsv",
     )
     assert loss(copy.deepcopy(model)).item() < 0.5 * before
     new = blobs(7)
-    predictor = Predictor(
+    finder = WindowFinder(
         model=model,
+        encoding=encoding,
         particles=(Particle(name="blob", radius=40),),
         settings=PredictSettings(window_zyx=(20, 40, 44), flips=False),
         device=torch.device("cpu"),
     )
-    picks = predictor.candidates(new.volume, 10.0)
+    picks = finder.candidates(new.volume, 10.0)
     best = picks.position_zyx[: len(new.index_zyx)] / 10
     away = np.linalg.norm(new.index_zyx[:, None] - best[None], axis=2)
     assert (away.min(axis=1) < 2).all()

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from picker.config import AugmentSettings, TrainSettings
+from picker.encodings.heatmap import Gaussians
+from picker.encodings.spheres import Spheres
 from picker.training.patches import (
     PatchDataset,
     PatchSource,
@@ -36,7 +38,9 @@ def source(seed=0, shape=(20, 36, 44), labeled=True):
 
 def dataset(unlabeled=(), **settings):
     given = {"patch_zyx": (16, 24, 24), "augment": PLAIN} | settings
-    return PatchDataset([source()], unlabeled, TrainSettings(**given), "stage")
+    return PatchDataset(
+        [source()], unlabeled, TrainSettings(**given), "stage", Gaussians()
+    )
 
 
 def test_patch_is_even_and_fits_the_smallest_tomogram():
@@ -69,7 +73,7 @@ def test_the_region_turns_and_flips_with_its_patch():
     settings = TrainSettings(
         patch_zyx=(16, 24, 24), augment=AugmentSettings(intensity=0), batch_size=4
     )
-    data = PatchDataset([one], [one], settings, "stage")
+    data = PatchDataset([one], [one], settings, "stage", Gaussians())
     shares = []
     for step in range(10):
         batch = data[step]
@@ -146,8 +150,8 @@ def test_a_segmentation_has_spheres_at_the_networks_stride():
         [],
         TrainSettings(patch_zyx=(16, 24, 24), augment=PLAIN),
         "stage",
+        Spheres(),
         stride=1,
-        segments=True,
     )
     batch = data[0]
     assert batch.target.shape == (2, 2, 16, 24, 24)

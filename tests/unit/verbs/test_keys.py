@@ -14,7 +14,7 @@ from picker.config import Particle, PredictSettings, TrainSettings
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.mrc import write_volume
-from picker.verbs import burn_in, co_train, preprocess
+from picker.verbs import preprocess, train
 from picker.verbs.common import read_manifest, write_json, write_manifest
 from picker.verbs.model_card import model_fingerprint
 from tests.unit.training.test_loop import blobs
@@ -87,18 +87,21 @@ class Folder:
         }
 
     def train(self):
-        """Run both training verbs."""
-        for verb, name in ((burn_in, "burn_in"), (co_train, "co_train")):
-            verb.run(
+        """Train both stages."""
+        before = None
+        for name in ("burn_in", "co_train"):
+            train.run(
                 self.given(
                     manifests=[self.path / "manifest.json"],
                     method="semietpicker",
-                    model=self.path / "burn_in.safetensors",
+                    stage=name,
+                    before=before,
                     checkpoint=self.path / f"{name}.pt",
                     log_table=self.path / f"{name}.tsv",
                     output=self.path / f"{name}.safetensors",
                 )
             )
+            before = self.path / f"{name}.safetensors"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from picker.config import ModelSettings, Particle, PreprocessSettings
-from picker.config.methods import METHODS
+from picker.methods import load
 from picker.networks import build_model
 from picker.verbs.model_card import (
     ModelCard,
@@ -77,7 +77,7 @@ def refused(path):
 @pytest.mark.parametrize("method", ["supervised", "fpn", "vnet", "deepfindet"])
 def test_a_model_of_each_network_is_read(tmp_path, method):
     path = tmp_path / "model.safetensors"
-    made = build_model(MODEL, 2, METHODS[method].network)
+    made = load(method).network(MODEL, 2)
     write_model(path, made, card_of(method=method))
     model, card = read_model(path, torch.device("cpu"))
     assert card == card_of(method=method)

@@ -8,7 +8,7 @@ import zarr
 from picker.__main__ import main
 from picker.config import ModelSettings, Particle, PreprocessSettings
 from picker.core.picks import picks_from_arrays
-from picker.finding.windows import Predictor
+from picker.finding.windows import WindowFinder
 from picker.formats.picks.star import read_picks
 from picker.networks import build_model
 from picker.verbs.model_card import ModelCard, model_fingerprint, write_model
@@ -52,7 +52,7 @@ def test_while_a_file_is_predicted_it_is_in_memory_once(project, monkeypatch):
         seen.append(sum(trace.size for trace in traces))
         return picks_from_arrays([[300, 400, 500]], ["ribosome"], [0.5])
 
-    monkeypatch.setattr(Predictor, "candidates", candidates)
+    monkeypatch.setattr(WindowFinder, "candidates", candidates)
     words = "predict --model model.safetensors a.mrc b.mrc --output found"
     tracemalloc.start()
     try:
@@ -89,7 +89,7 @@ def test_two_files_of_one_name_are_not_written_as_one(project, capsys):
 def test_an_error_that_nobody_thought_of_takes_no_other_down(
     project, capsys, monkeypatch
 ):
-    candidates = Predictor.candidates
+    candidates = WindowFinder.candidates
 
     def unlucky(self, volume, voxel_size):
         if volume[0, 0, 0] == first:
@@ -99,7 +99,7 @@ def test_an_error_that_nobody_thought_of_takes_no_other_down(
     with mrcfile.open(project / "a.mrc") as file:
         values = file.data.astype(np.float64).clip(-3, 3)
     first = np.float16((values[0, 0, 0] - values.mean()) / values.std())
-    monkeypatch.setattr(Predictor, "candidates", unlucky)
+    monkeypatch.setattr(WindowFinder, "candidates", unlucky)
     words = "predict --model model.safetensors a.mrc b.mrc --output found"
     assert main(words.split()) == 1
     assert {p.name for p in (project / "found").iterdir()} == {"b.star"}
@@ -134,7 +134,7 @@ def scores(project, monkeypatch, capsys, *words):
         places = [[300, 400, 500], [300, 700, 500]]
         return picks_from_arrays(places, ["ribosome"] * 2, [0.5, 0.2])
 
-    monkeypatch.setattr(Predictor, "candidates", candidates)
+    monkeypatch.setattr(WindowFinder, "candidates", candidates)
     status = main(["predict", "a.mrc", "--output", "a.star", *words])
     path = project / "a.star"
     picks = read_picks(path).score.tolist() if path.exists() else ()
@@ -166,7 +166,7 @@ def test_bad_thresholds_stop_before_anything_is_predicted(project, monkeypatch, 
     def candidates(_, volume, voxel_size):
         raise AssertionError("predicted")
 
-    monkeypatch.setattr(Predictor, "candidates", candidates)
+    monkeypatch.setattr(WindowFinder, "candidates", candidates)
     (project / "thresholds.json").write_text('{"ribosome": {"threshold": null}}')
     words = "predict --model model.safetensors a.mrc --output a.star"
     assert main(words.split()) == 1

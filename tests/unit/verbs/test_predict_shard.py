@@ -1,3 +1,5 @@
+import argparse
+
 import numpy as np
 import pytest
 import torch
@@ -9,13 +11,14 @@ from picker.config import (
     PredictSettings,
     PreprocessSettings,
 )
-from picker.finding.windows import Predictor
+from picker.finding.windows import WindowFinder
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.machine.signals import Interrupted
 from picker.networks import build_model
 from picker.verbs import predict_shard as module
 from picker.verbs.common import Entry
+from picker.verbs.loaded import read_loaded
 from picker.verbs.model_card import ModelCard, write_model
 from picker.verbs.predict_shard import predict_shard
 
@@ -54,13 +57,12 @@ def shard(tmp_path):
         colored = tuple(p.model_copy(update={"color": color}) for p in PARTICLES)
         write_model(path, model, card.model_copy(update={"particles": colored}))
         folder = tmp_path / "candidates"
-        predictor = Predictor(
-            model=model,
-            particles=PARTICLES,
-            settings=settings,
-            device=torch.device("cpu"),
+        files = tmp_path / "predict.json"
+        files.write_text(settings.model_dump_json())
+        loaded = read_loaded(
+            argparse.Namespace(model=[path], method=None, settings=[files])
         )
-        return predict_shard(entries, folder, path, predictor, calibration)
+        return predict_shard(entries, folder, loaded, calibration)
 
     predict.folder = tmp_path
     return predict
@@ -81,7 +83,7 @@ def test_one_that_cannot_be_read_is_recorded_and_the_others_go_on(shard):
 def test_one_that_cannot_be_computed_is_recorded_and_the_others_go_on(
     shard, monkeypatch, caplog
 ):
-    candidates = Predictor.candidates
+    candidates = WindowFinder.candidates
 
     def unlucky(self, volume, voxel_size):
         if unlucky.calls == 0:
@@ -90,7 +92,7 @@ def test_one_that_cannot_be_computed_is_recorded_and_the_others_go_on(
         return candidates(self, volume, voxel_size)
 
     unlucky.calls = 0
-    monkeypatch.setattr(Predictor, "candidates", unlucky)
+    monkeypatch.setattr(WindowFinder, "candidates", unlucky)
     manifest = shard()
     assert [bool(e.error) for e in manifest.tomograms] == [True, True, False]
     told = "TS_0.zarr: unexpected ZeroDivisionError (division by zero), a fault of this"
@@ -106,7 +108,7 @@ def test_a_request_to_stop_is_no_error_of_a_tomogram(shard, monkeypatch):
     with pytest.raises(Interrupted):
         shard()
     monkeypatch.undo()
-    monkeypatch.setattr(Predictor, "candidates", stopped)
+    monkeypatch.setattr(WindowFinder, "candidates", stopped)
     with pytest.raises(Interrupted):
         shard()
 
@@ -124,8 +126,10 @@ def test_what_is_valid_is_not_computed_again(shard, monkeypatch):
     def forbidden(*arguments):
         raise RuntimeError("computed again")
 
-    monkeypatch.setattr(Predictor, "candidates", forbidden)
+    monkeypatch.setattr(WindowFinder, "candidates", forbidden)
     assert shard() == first
+    cpu = torch.device("cpu")
+    monkeypatch.setattr("picker.verbs.loaded.choose_device", lambda _: cpu)
     elsewhere = SETTINGS.model_copy(update={"device": "cuda"})
     assert shard(settings=elsewhere, color="#ffffff") == first
     with pytest.raises(RuntimeError, match="computed again"):
@@ -156,7 +160,7 @@ def test_what_cannot_be_copied_to_the_gpu_fails_the_job(shard, monkeypatch):
     def lost(self, volume):
         raise RuntimeError("CUDA error: the device is gone")
 
-    monkeypatch.setattr(Predictor, "brought", lost)
+    monkeypatch.setattr(WindowFinder, "brought", lost)
     with pytest.raises(module.DeviceError, match="the device is gone"):
         shard()
 

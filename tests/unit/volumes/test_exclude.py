@@ -19,6 +19,7 @@ from picker.config import (
     TrainSettings,
 )
 from picker.core.picks import picks_from_arrays
+from picker.encodings.heatmap import Gaussians
 from picker.formats.picks import star
 from picker.formats.volumes import mrc
 from picker.formats.volumes.ome_zarr import read_volume
@@ -262,7 +263,11 @@ def test_nothing_outside_of_the_mask_is_learned_or_calibrated_on(project):
     source = patch_source(entry, particles)
     assert len(source.particle) == 3
     data = PatchDataset(
-        [source], [source], TrainSettings(patch_zyx=(8, 20, 8)), "co_train"
+        [source],
+        [source],
+        TrainSettings(patch_zyx=(8, 20, 8)),
+        "co_train",
+        Gaussians(),
     )
     batch = data[0]
     for region in (batch.labeled_region, batch.unlabeled_region):

@@ -1,0 +1,55 @@
+"""What every way of finding particles has in common: a volume in, candidates out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    import numpy as np
+    import zarr
+    from numpy.typing import NDArray
+
+    from picker.config import Particle
+    from picker.core.picks import Picks
+
+    Volume = NDArray[np.floating] | zarr.Array[Any] | torch.Tensor
+
+CPU = torch.device("cpu")
+
+
+class Finder(ABC):
+    """Finds candidates in one tomogram after the other.
+
+    Attributes
+    ----------
+    particles
+        The classes that it finds.
+    device
+        Where it computes.
+    """
+
+    particles: tuple[Particle, ...]
+    device: torch.device = CPU
+
+    def __str__(self) -> str:
+        """Return where it computes, for the log."""
+        return str(self.device)
+
+    def brought(self, volume: Volume) -> Volume:
+        """Return the volume where it is computed on, while another is computed."""
+        return volume
+
+    @abstractmethod
+    def candidates(self, volume: Volume, voxel_size: float) -> Picks:
+        """Return every candidate [Å], best first.
+
+        Parameters
+        ----------
+        volume
+            `(z, y, x)`, normalised.
+        voxel_size
+            Edge of a voxel [Å].
+        """

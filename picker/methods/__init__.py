@@ -1,0 +1,136 @@
+"""One published system a file: what each of its stages trains, and how it finds.
+
+The engine (`training`, `finding`, `scoring`) knows none of them; see
+docs/add-a-method.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+
+from picker.config.methods import METHODS
+from picker.networks import build_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import torch
+
+    from picker.config import ModelSettings, Particle
+    from picker.config.methods import MethodName, Row, Stage
+    from picker.finding.finder import Finder
+    from picker.networks.network import Network
+    from picker.training.patches import PatchSource
+    from picker.training.task import Task
+
+Section = TypeVar("Section")
+
+
+class ReadSection(Protocol):
+    """Returns a section of the settings."""
+
+    def __call__(self, name: str, kind: type[Section], /) -> Section:
+        """Return the section of that name."""
+
+
+class Calibrated(Protocol):
+    """What is known of one class's scores."""
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on a candidate counts."""
+
+    @property
+    def f(self) -> float:
+        """F1 there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Data:
+    """What a stage is trained with.
+
+    Attributes
+    ----------
+    particles
+        The classes.
+    section
+        Reads settings.
+    labeled, unlabeled
+        Tomograms to cut patches from.
+    voxel_size
+        Theirs [Å].
+    calibrate
+        Returns each class's best threshold for a model, on validation tomograms where
+        there are any, else on labeled ones.
+    """
+
+    particles: tuple[Particle, ...]
+    section: ReadSection
+    labeled: Sequence[PatchSource]
+    unlabeled: Sequence[PatchSource]
+    voxel_size: float
+    calibrate: Callable[[Network], Mapping[str, Calibrated]]
+
+
+class Method(ABC):
+    """A published system.
+
+    Attributes
+    ----------
+    row
+        What the workflow knows of it.
+    """
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+
+    def network(self, settings: ModelSettings, num_particles: int) -> Network:
+        """Return an untrained network, with random weights from torch's state."""
+        assert self.row.network is not None
+        return build_model(settings, num_particles, self.row.network)
+
+    def task(self, stage: Stage, data: Data, model: Network) -> Task | None:
+        """Return what a stage trains; None: the model as it is is the result.
+
+        Parameters
+        ----------
+        stage
+            One of the row's.
+        data
+            What there is to train with.
+        model
+            Of the stage before; for the first one an untrained network.
+        """
+        raise ValueError(f"{self.row.module} trains no {stage.name}")
+
+    @abstractmethod
+    def finder(
+        self,
+        models: Sequence[Network],
+        particles: tuple[Particle, ...],
+        section: ReadSection,
+        device: torch.device,
+    ) -> Finder:
+        """Return what finds particles.
+
+        Parameters
+        ----------
+        models
+            Those of `row.models`, on the device and in `eval` mode.
+        particles
+            The classes that they know.
+        section
+            Reads settings.
+        device
+            Where to compute.
+        """
+
+
+def load(name: MethodName) -> Method:
+    """Return a method; its file is loaded now, and those of others are not."""
+    row = METHODS[name]
+    module = importlib.import_module(f"picker.methods.{row.module}")
+    return cast("Method", module.METHOD(row))

@@ -1,0 +1,73 @@
+"""A residual U-Net that segments spheres, and connected components for particles.
+
+Source: Wang et al. 2025, SemiETPicker, section 3.3 (the baseline DeepFindET); Moebel
+et al. 2021, DeepFinder.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from picker.config import (
+    BurnInSettings,
+    CoTrainSettings,
+    PredictSettings,
+    TrainSettings,
+)
+from picker.encodings.spheres import Spheres
+from picker.finding.windows import WindowFinder
+from picker.methods import Method
+from picker.training.patches import PatchDataset
+from picker.training.supervised import Supervised, segmentation_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+    from picker.config import Particle
+    from picker.config.methods import Stage
+    from picker.finding.finder import Finder
+    from picker.methods import Data, ReadSection
+    from picker.networks.network import Network
+    from picker.training.task import Task
+
+
+class DeepFindET(Method):
+    """One stage, with as many steps as burn-in and co-training have together."""
+
+    def task(self, stage: Stage, data: Data, model: Network) -> Task:
+        """Return supervised training of a segmentation."""
+        shared = data.section("train", TrainSettings)
+        burn_in = data.section("burn_in", BurnInSettings)
+        more = data.section("co_train", CoTrainSettings).steps
+        return Supervised(
+            stage.name,
+            burn_in.model_copy(update={"steps": burn_in.steps + more}),
+            model,
+            PatchDataset(
+                data.labeled, [], shared, stage.name, Spheres(), stride=model.stride
+            ),
+            segmentation_loss,
+            burn_in.ema_decay,
+        )
+
+    def finder(
+        self,
+        models: Sequence[Network],
+        particles: tuple[Particle, ...],
+        section: ReadSection,
+        device: torch.device,
+    ) -> Finder:
+        """Return the network over a whole tomogram, and its connected components."""
+        (model,) = models
+        return WindowFinder(
+            model=model,
+            encoding=Spheres(),
+            particles=particles,
+            settings=section("predict", PredictSettings),
+            device=device,
+        )
+
+
+METHOD = DeepFindET

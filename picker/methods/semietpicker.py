@@ -1,0 +1,143 @@
+"""SemiETPicker and its ablations: burn-in on labels, then a teacher and a student.
+
+Source: Wang et al. 2025, SemiETPicker, section 2 and table 3; vocabulary of Liu et al.
+2021, Unbiased Teacher.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from picker.config import (
+    BurnInSettings,
+    CoTrainSettings,
+    PredictSettings,
+    TrainSettings,
+)
+from picker.encodings.heatmap import Gaussians, nms_kernel
+from picker.finding.windows import heatmap_finder
+from picker.methods import Method
+from picker.training.co_training import CoTraining
+from picker.training.patches import PatchDataset
+from picker.training.supervised import Supervised, heatmap_loss
+from picker.training.teacher import PseudoPicks
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+    from picker.config import Particle
+    from picker.config.methods import Stage
+    from picker.finding.finder import Finder
+    from picker.methods import Data, ReadSection
+    from picker.networks.network import Network
+    from picker.training.task import Task
+
+logger = logging.getLogger(__name__)
+
+
+class SemiETPicker(Method):
+    """Two stages; the options multi_view and dropblock turn these parts off."""
+
+    def task(self, stage: Stage, data: Data, model: Network) -> Task | None:
+        """Return burn-in, or co-training where there is anything to co-train on."""
+        shared = data.section("train", TrainSettings)
+        encoding = Gaussians(
+            sigma_per_radius=shared.sigma_per_radius, floor=shared.floor_targets
+        )
+        if stage.name == "burn_in":
+            burn_in = data.section("burn_in", BurnInSettings)
+            patches = PatchDataset(
+                data.labeled, [], shared, stage.name, encoding, stride=model.stride
+            )
+            loss = heatmap_loss(shared.background_weight)
+            return Supervised(
+                stage.name, burn_in, model, patches, loss, burn_in.ema_decay
+            )
+        co_train = data.section("co_train", CoTrainSettings)
+        if not data.unlabeled or co_train.steps == 0:
+            return None
+        co_train, shared = self.switched(co_train, shared)
+        return CoTraining(
+            stage.name,
+            co_train,
+            model,
+            PatchDataset(
+                data.labeled,
+                data.unlabeled,
+                shared,
+                stage.name,
+                encoding,
+                stride=model.stride,
+            ),
+            shared.background_weight,
+            pseudo_picks(data, model, co_train, shared),
+        )
+
+    def switched(
+        self, co_train: CoTrainSettings, shared: TrainSettings
+    ) -> tuple[CoTrainSettings, TrainSettings]:
+        """Return the settings with what this ablation does without turned off."""
+        options = self.row.options
+        multi_view = co_train.multi_view and options.get("multi_view", True)
+        dropblock = shared.augment.dropblock and options.get("dropblock", True)
+        augment = shared.augment.model_copy(update={"dropblock": dropblock})
+        return (
+            co_train.model_copy(update={"multi_view": multi_view}),
+            shared.model_copy(update={"augment": augment}),
+        )
+
+    def finder(
+        self,
+        models: Sequence[Network],
+        particles: tuple[Particle, ...],
+        section: ReadSection,
+        device: torch.device,
+    ) -> Finder:
+        """Return the teacher over a whole tomogram, and the peaks of its heatmap."""
+        (model,) = models
+        return heatmap_finder(
+            model, particles, section("predict", PredictSettings), device
+        )
+
+
+def pseudo_picks(
+    data: Data, model: Network, co_train: CoTrainSettings, shared: TrainSettings
+) -> PseudoPicks | None:
+    """Return from which score on the burn-in's peaks teach, and which classes do.
+
+    None where the heatmap itself is the pseudo-label.
+    """
+    if co_train.pseudo_labels == "heatmap":
+        return None
+    chosen = data.calibrate(model)
+    for name, value in chosen.items():
+        trusted = value.f >= co_train.min_f
+        logger.info(
+            "pseudo-picks of %s: %s",
+            name,
+            f"score {value.threshold:.2f} or more"
+            if trusted
+            else f"none, burn-in reached F1 {value.f:.2f}",
+        )
+    nms_per_radius = data.section("predict", PredictSettings).nms_per_radius
+    threshold = np.array([chosen[p.name].threshold for p in data.particles])
+    radius = np.array([p.radius for p in data.particles])
+    return PseudoPicks(
+        threshold=threshold,
+        doubt=co_train.doubt * threshold,
+        trusted=np.array([chosen[p.name].f >= co_train.min_f for p in data.particles]),
+        sigma=shared.sigma_per_radius * radius / data.voxel_size,
+        kernels=[
+            nms_kernel(r / data.voxel_size, nms_per_radius, model.stride)
+            for r in radius
+        ],
+        stride=model.stride,
+    )
+
+
+METHOD = SemiETPicker

@@ -1,0 +1,105 @@
+"""Teacher and student, on labeled and unlabeled tomograms.
+
+Source: Wang et al. 2025, SemiETPicker, section 2.3; vocabulary of Liu et al. 2021,
+Unbiased Teacher.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from picker.networks.views import averaged_views
+from picker.training.losses import reweighted_mse
+from picker.training.task import AveragedTask
+from picker.training.teacher import target_from_teacher
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from picker.config import CoTrainSettings
+    from picker.networks.network import Network
+    from picker.training.patches import Batch, PatchDataset
+    from picker.training.teacher import PseudoPicks
+
+
+class CoTraining(AveragedTask):
+    """The teacher labels what nobody labeled, the student learns from both.
+
+    Parameters
+    ----------
+    name
+        The stage's.
+    settings
+        Steps, learning rate, views, weights.
+    model
+        Where both student and teacher start.
+    patches
+        Labeled and unlabeled ones.
+    background_weight
+        λ of the loss.
+    pseudo_picks
+        How the teacher's heatmap becomes a target; None: it is one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: CoTrainSettings,
+        model: Network,
+        patches: PatchDataset,
+        background_weight: float,
+        pseudo_picks: PseudoPicks | None = None,
+    ) -> None:
+        self.name, self.schedule = name, settings
+        self.model, self.patches = model, patches
+        # Where the teacher stays what burn-in made it, the student is the result.
+        self.decay = settings.ema_decay if settings.mean_teacher else 1.0
+        self.settings = settings
+        self.background_weight = background_weight
+        self.pseudo_picks = pseudo_picks
+
+    def key(self) -> str:
+        """Return what a pseudo-pick is, which known particles decide."""
+        made = self.pseudo_picks
+        if made is None:
+            return ""
+        return str((made.threshold.tolist(), made.trusted.tolist(), made.kernels))
+
+    def losses(self, student: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Return the labeled loss and the weighted unlabeled loss."""
+        pseudo = averaged_views(self.teacher, batch.weak, self.settings.multi_view)
+        trusted = known = None
+        if self.pseudo_picks is not None:
+            pseudo, known = target_from_teacher(pseudo, self.pseudo_picks)
+            trusted = torch.from_numpy(self.pseudo_picks.trusted).to(pseudo)
+        if batch.unlabeled_region is not None:
+            known = batch.unlabeled_region * (1 if known is None else known)
+        # One pass over both, so that batch statistics cover labeled and unlabeled.
+        both = student(torch.cat([batch.labeled, batch.strong])).float().sigmoid()
+        labeled, unlabeled = both.split([len(batch.labeled), len(batch.strong)])
+        weight = unlabeled_weight_at(step, self.settings)
+        return {
+            "labeled_loss": reweighted_mse(
+                labeled,
+                batch.target,
+                self.background_weight,
+                known=batch.labeled_region,
+            ),
+            "unlabeled_loss": weight
+            * reweighted_mse(
+                unlabeled,
+                pseudo,
+                self.background_weight,
+                class_weight=trusted,
+                known=known,
+            ),
+        }
+
+
+def unlabeled_weight_at(step: int, settings: CoTrainSettings) -> float:
+    """Return w of a step: it grows linearly to its full value."""
+    if settings.ramp_up_steps == 0:
+        return settings.unlabeled_weight
+    return settings.unlabeled_weight * min(1.0, (step + 1) / settings.ramp_up_steps)

@@ -1,0 +1,152 @@
+"""What the loop is given to train: a model, batches, losses, and what is kept of it.
+
+The loop knows tasks alone. A method makes one for each of its stages, of the bricks
+beside this file or of its own.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Protocol
+
+from picker.training.teacher import update_teacher
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from picker.networks.network import Network
+    from picker.training.patches import Batch, PatchDataset
+
+
+class Schedule(Protocol):
+    """How long a stage trains and how fast; sections of the settings are such."""
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak learning rate."""
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps of linear warm-up."""
+
+    @property
+    def final_learning_rate(self) -> float:
+        """Learning rate of the last step as a fraction of the peak."""
+
+
+def learning_rate_at(step: int, schedule: Schedule) -> float:
+    """Return the learning rate of a step: linear warm-up, then half a cosine."""
+    if step < schedule.warmup_steps:
+        return schedule.learning_rate * (step + 1) / schedule.warmup_steps
+    span = max(1, schedule.steps - schedule.warmup_steps)
+    progress = min(1.0, (step - schedule.warmup_steps) / span)
+    low = schedule.final_learning_rate
+    return schedule.learning_rate * (
+        low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress))
+    )
+
+
+class Task(ABC):
+    """One stage of a method.
+
+    Attributes
+    ----------
+    name
+        The stage's, for the log.
+    schedule
+        Steps and learning rate.
+    model
+        What the optimizer changes.
+    patches
+        Batches by step number.
+    """
+
+    name: str
+    schedule: Schedule
+    model: Network
+    patches: PatchDataset
+
+    def begin(self, device: torch.device) -> None:
+        """Bring everything to the device that trains; called once, before all else."""
+        self.model = self.model.to(device)
+
+    @abstractmethod
+    def losses(self, student: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Return the losses of a batch by name; their sum is minimised.
+
+        Parameters
+        ----------
+        student
+            The model, as this process is to call it.
+        batch
+            On the model's device.
+        step
+            Number of steps that are done.
+        """
+
+    def after_step(self) -> None:  # noqa: B027 - most tasks have nothing to do
+        """Do what follows on a step of the optimizer."""
+
+    def key(self) -> str:
+        """Return what else the result depends on, besides settings and tomograms."""
+        return ""
+
+    @property
+    def result(self) -> Network:
+        """The model that the stage is for."""
+        return self.model
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint must hold besides optimizer and step."""
+        return {"student": self.model.state_dict()}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take over what `state` gave."""
+        self.model.load_state_dict(saved["student"])
+
+
+class AveragedTask(Task):
+    """A task with a teacher: a moving average of the model, and the result.
+
+    Attributes
+    ----------
+    decay
+        Of the average, per step; 1 leaves the teacher what it was, and the model is
+        the result.
+    teacher
+        In `eval` mode.
+    """
+
+    decay: float
+    teacher: Network
+
+    def begin(self, device: torch.device) -> None:
+        """Start the average where the model starts."""
+        super().begin(device)
+        teacher = copy.deepcopy(self.model).eval()
+        self.teacher = teacher.requires_grad_(requires_grad=False)
+
+    def after_step(self) -> None:
+        """Average."""
+        update_teacher(self.teacher, self.model, self.decay)
+
+    @property
+    def result(self) -> Network:
+        """The teacher, if it learns."""
+        return self.teacher if self.decay < 1 else self.model
+
+    def state(self) -> dict[str, Any]:
+        """Return both models' weights."""
+        return {**super().state(), "teacher": self.teacher.state_dict()}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take over both models' weights."""
+        super().restore(saved)
+        self.teacher.load_state_dict(saved["teacher"])

@@ -1,0 +1,119 @@
+"""A method that is ready to find: with its models, or without any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from picker import __version__
+from picker.config import Config, ModelSettings, PredictSettings, PreprocessSettings
+from picker.config.methods import METHODS
+from picker.machine.device import choose_device
+from picker.methods import load
+from picker.verbs.common import fingerprint, read_particles, read_section
+from picker.verbs.model_card import ModelCard, model_fingerprint, read_model
+
+if TYPE_CHECKING:
+    import argparse
+
+    from picker.config.methods import MethodName
+    from picker.finding.finder import Finder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """What finds particles.
+
+    Attributes
+    ----------
+    finder
+        Finds them.
+    card
+        Its classes, and how its volumes are to be prepared.
+    model_key
+        Digest of what its scores come from: thresholds are another's with another.
+    settings_key
+        Digest of the settings that it reads.
+    """
+
+    finder: Finder
+    card: ModelCard
+    model_key: str
+    settings_key: str
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """Add `--model`, and `--method` for one that has none."""
+    parser.add_argument(
+        "--model",
+        type=Path,
+        action="append",
+        default=[],
+        help="trained model; once for each, if the method finds with several",
+    )
+    untrained = [name for name, row in METHODS.items() if not row.stages]
+    parser.add_argument(
+        "--method",
+        choices=untrained,
+        help="in place of a model: a method that is not trained",
+    )
+
+
+def read_loaded(arguments: argparse.Namespace) -> Loaded:
+    """Return what `--model` or `--method` names, ready to find.
+
+    Raises
+    ------
+    ValueError
+        If neither or both are given, a model cannot be used, or several are of
+        different methods or classes.
+    """
+    paths, name = arguments.model, arguments.method
+    if bool(paths) == bool(name):
+        raise ValueError(
+            "expected --model with a trained model, or --method with a method that is"
+            " not trained; not both"
+        )
+    section = partial(read_section, arguments.settings)
+    predict = section("predict", PredictSettings)
+    device = choose_device(predict.device)
+    models = [read_model(path, device) for path in paths]
+    if models:
+        card = models[-1][1]
+        for path, (_, other) in zip(paths, models, strict=True):
+            if (other.method, other.particles) != (card.method, card.particles):
+                raise ValueError(
+                    f"{path} is of method {other.method} with"
+                    f" {len(other.particles)} classes, {paths[-1]} of {card.method}"
+                    f" with {len(card.particles)}; expected the models of one method"
+                )
+        keys = [model_fingerprint(path) for path in paths]
+        key = keys[0] if len(keys) == 1 else fingerprint(*keys)
+    else:
+        card = _untrained(arguments, cast("MethodName", name))
+        key = fingerprint(__version__, name, [p.key() for p in card.particles])
+    row = METHODS[card.method]
+    own = [section(one, Config.section_kind(one)).key() for one in row.sections]
+    finder = load(card.method).finder(
+        [model for model, _ in models], card.particles, section, device
+    )
+    return Loaded(
+        finder=finder,
+        card=card,
+        model_key=fingerprint(key, own) if own else key,
+        settings_key=predict.key(),
+    )
+
+
+def _untrained(arguments: argparse.Namespace, name: MethodName) -> ModelCard:
+    """Return what a model would say, for a method that has none."""
+    return ModelCard(
+        stage="none",
+        method=name,
+        particles=read_particles(arguments.settings),
+        model=ModelSettings(),
+        preprocess=read_section(arguments.settings, "preprocess", PreprocessSettings),
+        training_voxel_size=None,
+    )
