@@ -45,6 +45,7 @@ PREPROCESSED = "results/manifests/preprocess/{shard}.json"
 PREDICTED = "results/{{method}}/manifests/predict/{shard}.json"
 PICKED = "results/{method}/manifests/pick.json"
 NOISY = "results/{method}/manifests/noisy.json"
+MODEL = "results/{method}/models/{stage}.safetensors"
 # Of the tomograms that a stage behind the picks could not use, for `finish` to tell.
 FAILED = "results/{{method}}/manifests/{stage}.json"
 CELL = "results/benchmark/cells/{labeled}_labeled/seed_{seed}/{method}"
@@ -71,6 +72,7 @@ wildcard_constraints:
     shard="[a-z]+-[0-9]+of[0-9]+",
     section="[a-z_]+",
     method="[a-z_]+",
+    stage="[a-z_]+",
 
 
 def settings_files(*sections):
@@ -166,15 +168,91 @@ def names_digest(split):
     )
 
 
-def shared_burn_in(wildcards):
-    """Return the burn-in that a benchmark's cell begins with, if others have it too."""
-    return rules.benchmark_burn_in.output if METHODS[wildcards.method].co_trains else []
+def stage_of(wildcards):
+    """Return the stage that is trained."""
+    return METHODS[wildcards.method].stage(wildcards.stage)
 
 
-def folder_of_burn_in(wildcards):
-    """Return where a cell's burn-in has its checkpoint; a shared one is finished there."""
-    co_trains = METHODS[wildcards.method].co_trains
-    return (BURN_IN if co_trains else CELL).format(**wildcards)
+def model_before(wildcards):
+    """Return the model of the stage before, if there is one."""
+    before = METHODS[wildcards.method].before(wildcards.stage)
+    return [MODEL.format(method=wildcards.method, stage=stage) for stage in before]
+
+
+def models_of(wildcards):
+    """Return the models that a method finds with."""
+    stages = METHODS[wildcards.method].models
+    return [MODEL.format(method=wildcards.method, stage=stage) for stage in stages]
+
+
+def labeled_manifests(wildcards):
+    """Return the manifests of the tomograms whose picks a stage sees."""
+    return manifests(PREPROCESSED, *stage_of(wildcards).labeled, "validation")
+
+
+def unlabeled_manifests(wildcards):
+    """Return the manifests of the tomograms that a stage sees without their picks."""
+    splits = stage_of(wildcards).unlabeled
+    return manifests(PREPROCESSED, *splits) if splits else []
+
+
+def training_settings(wildcards):
+    """Return the settings that a stage reads; what its model is, the first one alone."""
+    first = [] if model_before(wildcards) else ["particles", "model", "preprocess"]
+    return settings_files(*first, "train", *stage_of(wildcards).sections)
+
+
+def start_from(wildcards):
+    """Return another project's model that the first stage begins with, if any."""
+    path = settings.burn_in.start_from
+    return [str(path)] if path and not model_before(wildcards) else []
+
+
+def names_of_unlabeled(wildcards):
+    """Return a text that changes when the list of a stage's unlabeled tomograms does."""
+    return [names_digest(split) for split in stage_of(wildcards).unlabeled]
+
+
+def finding_settings(wildcards):
+    """Return the settings that finding reads; of a method without a model all of it."""
+    row = METHODS[wildcards.method]
+    more = [] if row.models else ["particles", "preprocess"]
+    return settings_files("predict", *more, *row.sections)
+
+
+def what_finds(wildcards, input):
+    """Return the options that name the method's models, or the method."""
+    named = " ".join(f"--model {path}" for path in input.models)
+    return named or f"--method {wildcards.method}"
+
+
+def of_several_stages():
+    """Return the benchmark's methods of several stages; they share the first."""
+    return [m for m in settings.benchmark.methods if len(METHODS[m].stages) > 1]
+
+
+def first_stage():
+    """Return the options that name the stage which they share."""
+    return [
+        f"--method {m} --stage {METHODS[m].stages[0].name}" for m in of_several_stages()
+    ][:1]
+
+
+def shared_first_stage(wildcards):
+    """Return the model of the shared first stage, for a cell whose method has one."""
+    shares = wildcards.method in of_several_stages()
+    return rules.benchmark_burn_in.output if shares else []
+
+
+def checkpoint_folders(wildcards):
+    """Return a checkpoint for each stage of a benchmark's cell; shared ones are done."""
+    stages = [stage.name for stage in METHODS[wildcards.method].stages]
+    return [
+        f"{BURN_IN if len(stages) > 1 and place == 0 else CELL}/{name}.pt".format(
+            **wildcards
+        )
+        for place, name in enumerate(stages)
+    ]
 
 
 def how_many_unlabeled():

@@ -64,6 +64,7 @@ def record_run():
         ME
         | {
             "method": METHOD,
+            "stages": [stage.name for stage in METHODS[METHOD].stages],
             "tomograms": len(rows),
             "noisy": FEEDBACK == "labeled",
             "evaluated": truth_is_known(),

@@ -61,11 +61,10 @@ class CoTraining(AveragedTask):
         self.pseudo_picks = pseudo_picks
 
     def key(self) -> str:
-        """Return what a pseudo-pick is, which known particles decide."""
+        """Return what a method may have changed, and what a pseudo-pick is."""
         made = self.pseudo_picks
-        if made is None:
-            return ""
-        return str((made.threshold.tolist(), made.trusted.tolist(), made.kernels))
+        picks = made and (made.threshold.tolist(), made.trusted.tolist(), made.kernels)
+        return str((self.settings.key(), self.patches.settings.key(), picks))
 
     def losses(self, student: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the labeled loss and the weighted unlabeled loss."""

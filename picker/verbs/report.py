@@ -54,11 +54,9 @@ if TYPE_CHECKING:
     from picker.config import Particle
 
 
-STAGES = (
-    *("preprocess", "burn_in", "co_train", "predict", "predict_noisy"),
-    *("calibrate", "pick", "evaluate"),
-)
-"""Those that cost something, in their order."""
+BEFORE = ("preprocess",)
+AFTER = ("predict", "predict_noisy", "calibrate", "pick", "evaluate")
+"""Stages that cost something, before and after training, in their order."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -156,6 +154,7 @@ def run(arguments: argparse.Namespace) -> None:
         costs=_costs(
             arguments.benchmarks,
             arguments.method,
+            [path.stem for path in arguments.tables],
             [path.stem for path in arguments.candidates],
         ),
         pictures=_pictures(entries, failed),
@@ -206,7 +205,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _costs(
-    folder: Path | None, method: str, shards: Sequence[str]
+    folder: Path | None, method: str, trained: Sequence[str], shards: Sequence[str]
 ) -> dict[str, StageCost]:
     """Return what each stage took whose jobs left benchmark files.
 
@@ -214,14 +213,15 @@ def _costs(
     """
     if folder is None:
         return {}
-    paths = {stage: [folder / method / f"{stage}.tsv"] for stage in STAGES}
+    stages = (*BEFORE, *trained, *AFTER)
+    paths = {stage: [folder / method / f"{stage}.tsv"] for stage in stages}
     for stage, of in (("preprocess", folder), ("predict", folder / method)):
         paths[stage] = [of / stage / f"{shard}.tsv" for shard in shards]
     costs = {
         stage: stage_cost(
             row for path in paths[stage] if path.is_file() for row in _rows(path)
         )
-        for stage in STAGES
+        for stage in stages
     }
     return {stage: cost for stage, cost in costs.items() if cost}
 

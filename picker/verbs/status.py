@@ -47,6 +47,8 @@ class Plan(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     method: str
+    stages: tuple[str, ...] = ()
+    """Of training."""
     tomograms: int
     noisy: bool
     shards: dict[str, int]
@@ -119,8 +121,10 @@ def _lines(results: Path, plan: Plan) -> Iterator[str]:
             _shard_job(results / "manifests/preprocess", logs / "preprocess", name, num)
             for name, num in shards.items()
         ],
-        "burn_in": [_training(method, logs / method.name, "burn_in")],
-        "co_train": [_training(method, logs / method.name, "co_train")],
+        **{
+            stage: [_training(method, logs / method.name, stage)]
+            for stage in plan.stages
+        },
         "predict": [
             _shard_job(
                 method / "manifests/predict", logs / method.name / "predict", name, num
@@ -224,10 +228,9 @@ def _shard_job(manifests: Path, logs: Path, name: str, tomograms: int) -> Job:
 
 
 def _training(method: Path, logs: Path, stage: str) -> Job:
-    model = "burn_in" if stage == "burn_in" else "model"
     return Job(
         name="",
-        result=method / f"models/{model}.safetensors",
+        result=method / f"models/{stage}.safetensors",
         log=logs / f"{stage}.log",
         claimed=method / f"checkpoints/{stage}.pt",
     )

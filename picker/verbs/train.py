@@ -134,7 +134,6 @@ def _trained(
         [section(own, Config.section_kind(own)).key() for own in stage.sections],
         shared.key(),
         method.row.module,
-        method.row.options,
         begun,
         inputs_key(seen),
         [(source.name, source.index_zyx.tolist()) for source in labeled],

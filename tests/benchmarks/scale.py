@@ -107,7 +107,7 @@ def make_finished(folder, number):
         put(results / f"settings/tomograms/{name}.json")
         text = entries(members, "results/tomograms/{}.zarr", stamped=True)
         put(results / f"manifests/preprocess/{name}.json", text)
-    for name in ("burn_in.safetensors", "burn_in.tsv", "model.safetensors"):
+    for name in ("burn_in.safetensors", "burn_in.tsv", "co_train.safetensors"):
         put(method / "models" / name)
     put(method / "models/co_train.tsv")
     for name, members in shards.items():

@@ -32,7 +32,7 @@ CONFIG = SMALL | {
 QUICK = [
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"),
     # Sums in one order, so that picks can be compared to the last digit.
-    *("--set-threads", *(f"{r}=1" for r in ("burn_in", "co_train", "predict", "pick"))),
+    *("--set-threads", *(f"{r}=1" for r in ("train", "predict", "pick"))),
 ]
 METHOD = "semietpicker"
 

@@ -15,6 +15,9 @@ from picker.training.checkpoint import load_checkpoint
 from tests.slurm.cluster import until
 from tests.slurm.conftest import CONFIG, METHOD, SPLITS, Project
 
+BURN_IN = "results/semietpicker/models/burn_in.safetensors"
+"""A target: the first stage of training."""
+
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 
@@ -59,7 +62,7 @@ def test_a_killed_snakemake_leaves_jobs_that_are_not_run_twice(
     assert {name: after[name] for name in before} == before
     # What the orphans wrote after the kill was not written again either: a shard's
     # manifest is younger than all of its candidates, and nobody touched them since.
-    assert "Nothing to be done" in trained.succeed()
+    assert "has been submitted" not in trained.succeed()
     assert trained.candidate_times() == after
 
 
@@ -78,7 +81,7 @@ def test_jobs_of_a_killed_run_that_still_wait_are_cancelled(
     ended = {number: state for number, (state, *_) in cluster.jobs().items()}
     assert {ended[number] for number in waiting} == {"CANCELLED"}
     assert trained.picks() == undisturbed.picks()
-    assert "Nothing to be done" in trained.succeed()
+    assert "has been submitted" not in trained.succeed()
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -135,12 +138,12 @@ def test_training_goes_on_after_time_limit_requeue_and_a_cut_checkpoint(
     fresh.change("train", checkpoint_every=50)
     shutil.copytree(fresh.folder, tmp_path / "whole")
     checkpoint = fresh.path(METHOD, "checkpoints", "burn_in.pt")
-    fresh.start("--until", "burn_in", "--set-resources", "burn_in:runtime=1")
+    fresh.start("--set-resources", "train:runtime=1", "--", BURN_IN)
     until(lambda: checkpoint.with_suffix(".pt.previous").exists(), 200, "checkpoints")
     # Preempted: the job goes back to the queue with the same number.
-    (number,) = cluster.running("burn_in")
+    (number,) = cluster.running("train")
     subprocess.run(["scontrol", "requeue", number], check=True)
-    until(lambda: not cluster.running("burn_in"), 60, "requeued")
+    until(lambda: not cluster.running("train"), 60, "requeued")
     stopped = load_checkpoint(checkpoint)["step"]
     assert stopped > 0
     # A node died while it wrote: the checkpoint before is the last good one.
@@ -152,7 +155,7 @@ def test_training_goes_on_after_time_limit_requeue_and_a_cut_checkpoint(
     assert "burn_in 1500/1500" in log or "burn_in resumes at step 1500" in log
     assert load_checkpoint(checkpoint)["step"] == 1500
     whole = type(fresh)(tmp_path / "whole")
-    whole.succeed("--until", "burn_in")
+    whole.succeed("--", BURN_IN)
     assert same_weights(fresh, whole, "burn_in.safetensors")
 
 
@@ -160,7 +163,7 @@ def test_a_time_limit_loses_no_step(fresh, cluster):
     """Slurm sends SIGTERM, and kills after KillWait; the checkpoint comes first."""
     fresh.change("burn_in", steps=100_000)
     fresh.change("train", checkpoint_every=100_000)
-    fresh.start("--until", "burn_in", "--set-resources", "burn_in:runtime=1")
+    fresh.start("--set-resources", "train:runtime=1", "--", BURN_IN)
     log = fresh.path("logs", METHOD, "burn_in.log")
     until(lambda: log.exists() and "stopped by" in log.read_text(), 240, "time limit")
     step = load_checkpoint(fresh.path(METHOD, "checkpoints", "burn_in.pt"))["step"]
@@ -272,8 +275,9 @@ def test_training_on_two_nodes_gives_the_weights_of_one(undisturbed, tmp_path):
         "slurm_extra='--gpus-per-node=1'",
     )
     project.succeed(
-        *("--until", "burn_in", "--forcerun", "burn_in"),
-        *("--set-resources", *(f"burn_in:{one}" for one in wanted)),
+        *("--forcerun", BURN_IN),
+        *("--set-resources", *(f"train:{one}" for one in wanted)),
+        *("--", BURN_IN),
     )
     log = project.path("logs", METHOD, "burn_in.log").read_text()
     assert "burn_in on 2 processes" in log

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,13 +80,13 @@ class Project:
         return done.stdout
 
     def jobs(self):
-        """Return the rules that another run would execute, from a dry run."""
+        """Return the rules that another run would execute, from a dry run.
+
+        Of the rule that trains, the stages.
+        """
         text = self.succeed("--dry-run", "--quiet", "host")
-        return {
-            line.split()[1].rstrip(":")
-            for line in text.splitlines()
-            if line.startswith(("rule ", "localrule "))
-        } - {"all"}
+        rules = re.findall(r"^(?:local)?rule (\w+):", text, re.MULTILINE)
+        return {*rules, *re.findall(r"\bstage=(\w+)", text)} - {"all", "train"}
 
     def path(self, *parts):
         return self.folder.joinpath("results", *parts)

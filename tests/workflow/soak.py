@@ -72,7 +72,7 @@ class Soaked:
 
     def start(self) -> None:
         """Run the users' command in a process group of its own."""
-        one = [f"{rule}=1" for rule in ("burn_in", "co_train", "predict", "pick")]
+        one = [f"{rule}=1" for rule in ("train", "predict", "pick")]
         with (self.folder / "run.log").open("a") as log:
             self.main = psutil.Popen(
                 [

@@ -25,6 +25,11 @@ from tests.workflow.project import ROOT, SMALL, Project
 
 TARGETS = ["copick", "kaggle", "relion3", "relion4", "relion5", "warp"]
 
+MODEL = ("semietpicker", "models", "co_train.safetensors")
+"""What finds."""
+BURN_IN = ("results/semietpicker/models/burn_in.safetensors",)
+"""A target: the first stage of training."""
+
 
 def test_every_promised_file_is_there(finished):
     results = finished.path()
@@ -34,7 +39,7 @@ def test_every_promised_file_is_there(finished):
     names = [f"sim_{i:03d}" for i in range(5)]
     assert sorted(p.stem for p in (method / "picks").glob("*.star")) == names
     assert sorted(p.stem for p in (results / "tomograms").iterdir()) == names
-    assert (method / "models" / "model.safetensors").is_file()
+    assert (method / "models" / "co_train.safetensors").is_file()
     assert sorted(p.name for p in (method / "export").iterdir()) == TARGETS
     metrics = json.loads((method / "evaluation" / "metrics.json").read_text())
     assert set(metrics) >= {"f1@0.5", "f1@0.75", "kaggle_f4", "thresholds"}
@@ -123,7 +128,7 @@ def test_deleting_one_tomograms_picks_remakes_those_alone(copy):
         p.name for p in picks.iterdir() if p.stat().st_mtime_ns != before[p.name]
     }
     assert changed == {"sim_003.star"}
-    assert "rule burn_in" not in output
+    assert "stage=burn_in" not in output
     assert "rule predict" not in output
 
 
@@ -231,9 +236,9 @@ def test_settings_that_change_no_result_compute_nothing_again(copy):
 
 def test_training_may_begin_from_another_projects_model(finished, tmp_path):
     project = Project(tmp_path / "next one", SMALL)
-    theirs = finished.path("semietpicker", "models", "model.safetensors")
+    theirs = finished.path("semietpicker", "models", "co_train.safetensors")
     project.change("burn_in", start_from=str(theirs))
-    output = project.succeed("--until", "burn_in")
+    output = project.succeed(*BURN_IN)
     assert "co_train with 2 classes, ribosome, apo-ferritin among them" in output
     plain, begun = (
         load_file(p.path("semietpicker", "models", "burn_in.safetensors"))
@@ -243,7 +248,7 @@ def test_training_may_begin_from_another_projects_model(finished, tmp_path):
     assert "burn_in" not in project.jobs()
 
     project.change("model", widths=[8, 16])
-    done = project.run("--until", "burn_in")
+    done = project.run(*BURN_IN)
     assert done.returncode != 0
     assert f"cannot begin from {theirs}: " in done.stdout
     assert "expected a model of the same method, model.preset" in done.stdout
@@ -290,7 +295,10 @@ def test_one_file_is_picked_without_the_pipeline(finished, tmp_path):
     subprocess.run(
         [
             *(sys.executable, "-m", "picker", "predict"),
-            *("--model", finished.path("semietpicker", "models", "model.safetensors")),
+            *(
+                "--model",
+                finished.path("semietpicker", "models", "co_train.safetensors"),
+            ),
             *(finished.path("simulated", "sim_004.mrc"), "--output", output),
             *("--settings", finished.path("settings", "predict.json")),
         ],
@@ -333,8 +341,8 @@ def test_one_bad_tomogram_never_takes_the_others_down(finished, tmp_path):
     assert "is truncated" in mine.path("report.html").read_text()
     shutil.copy(finished.path("simulated", "sim_003.mrc"), mine.folder)
     output = mine.succeed()
-    assert "rule burn_in" not in output
-    assert "rule co_train" not in output
+    assert "stage=burn_in" not in output
+    assert "stage=co_train" not in output
     assert len(re.findall(r"sim_\d+: \d+ candidates", output)) == 1
 
 
@@ -405,7 +413,7 @@ def test_a_volume_remade_before_a_kill_is_predicted_by_the_next_run(tmp_path):
     mine.succeed("--until", "preprocess")  # then the run was killed
     jobs = mine.succeed("--until", "predict", "--dry-run")
     assert "rule predict:" in jobs
-    assert "rule burn_in:" not in jobs
+    assert "stage=burn_in" not in jobs
 
 
 def test_a_bad_labeled_tomogram_stops_before_training(finished, tmp_path):
@@ -429,7 +437,7 @@ def test_test_labels_do_not_reach_the_models(finished, tmp_path):
     again = own_project(tmp_path / "again", finished, bad="sim_002")
     again.run()
     models = [
-        load_file(p.path("semietpicker", "models", "model.safetensors"))
+        load_file(p.path("semietpicker", "models", "co_train.safetensors"))
         for p in (mine, again)
     ]
     assert all(torch.equal(models[0][k], models[1][k]) for k in models[0])
@@ -440,10 +448,10 @@ def test_test_labels_do_not_reach_the_models(finished, tmp_path):
 
 def test_supervised_trains_for_the_steps_of_both_stages(project):
     project.configure(SMALL | {"method": "supervised"})
-    output = project.succeed("--until", "co_train")
+    output = project.succeed("--until", "train")
     assert "burn_in 30/30" in output
-    assert "no co-training" in output
-    assert project.path("supervised", "models", "model.safetensors").is_file()
+    assert "co_train" not in output
+    assert project.path("supervised", "models", "burn_in.safetensors").is_file()
 
 
 def test_a_simulated_volume_can_be_opened_by_others(finished):
@@ -478,8 +486,8 @@ def test_two_processes_are_started_for_two_gpus_and_train_the_same(copy):
     copy.configure(SMALL | {"burn_in": SMALL["burn_in"] | {"steps": 4}})
     weights = []
     for number in (1, 2):
-        several = ("--set-resources", f"burn_in:gpu={number}", "--resources", "gpu=2")
-        output = copy.succeed("--until", "burn_in", "--forcerun", "burn_in", *several)
+        several = ("--set-resources", f"train:gpu={number}", "--resources", "gpu=2")
+        output = copy.succeed(*several, "--forcerun", BURN_IN[0], "--", *BURN_IN)
         assert output.count("burn_in 4/4") == 1  # one process tells
         assert ("on 2 processes" in output) == (number == 2)
         model = copy.path("semietpicker", "models", "burn_in.safetensors")
@@ -497,7 +505,7 @@ def test_two_processes_are_started_for_two_gpus_and_train_the_same(copy):
 def test_two_nodes_without_what_they_need_are_refused_with_the_way_to_do_it(
     project, more
 ):
-    wanted = (f"burn_in:{one}" for one in ("nodes=2", *more))
+    wanted = (f"train:{one}" for one in ("nodes=2", *more))
     done = project.run("--dry-run", "--set-resources", *wanted)
     assert done.returncode != 0
     assert "nodes is 2 for a training; expected beside it tasks: 2" in done.stdout
@@ -506,7 +514,7 @@ def test_two_nodes_without_what_they_need_are_refused_with_the_way_to_do_it(
 
 def test_other_volumes_train_anew_not_from_the_old_checkpoint(copy):
     copy.change("preprocess", clip="none")
-    output = copy.succeed("--until", "burn_in")
+    output = copy.succeed(*BURN_IN)
     assert "burn_in starts anew" in output
     assert "burn_in 25/25" in output
 

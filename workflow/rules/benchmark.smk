@@ -29,7 +29,7 @@ rule write_train:
         """
 
 
-# What all methods that co-train begin with, trained once for them.
+# What all methods of several stages begin with, trained once for them.
 rule benchmark_burn_in:
     input:
         manifests=manifests(
@@ -55,6 +55,7 @@ rule benchmark_burn_in:
         launch=launcher,
         version=__version__,
         folder=BURN_IN,
+        first=first_stage(),
         unlabeled=how_many_unlabeled(),
     shell:
         r"""
@@ -64,7 +65,7 @@ rule benchmark_burn_in:
             python -m picker choose --manifests {input.manifests} \
                 --labeled {wildcards.labeled} {params.unlabeled} \
                 --output $folder/tomograms
-            {params.launch} burn-in --settings {input.settings} \
+            {params.launch} train {params.first} --settings {input.settings} \
                 --manifests $folder/tomograms/{{labeled,validation}}.json \
                 --checkpoint $folder/burn_in.pt --log-table {output.table} \
                 --output {output.model}
@@ -73,7 +74,7 @@ rule benchmark_burn_in:
 
 
 # One training from its labels to its F1. Run again after a failure it goes on: trainings
-# from their checkpoints, predictions from the next tomogram. For the trap see burn_in.
+# from their checkpoints, predictions from the next tomogram. For the trap see train.
 rule benchmark_cell:
     input:
         manifests=manifests(
@@ -91,7 +92,7 @@ rule benchmark_cell:
             "evaluate",
         )
         + [rules.write_train.output[0]],
-        burn_in=shared_burn_in,
+        shared=shared_first_stage,
     output:
         f"{CELL}/cell.json",
     log:
@@ -107,7 +108,8 @@ rule benchmark_cell:
         launch=launcher,
         version=__version__,
         cell=CELL,
-        burn_in=folder_of_burn_in,
+        checkpoints=checkpoint_folders,
+        models=lambda wildcards: METHODS[wildcards.method].models,
         unlabeled=how_many_unlabeled(),
         feedback=FEEDBACK,
         evaluated=EVALUATED,
@@ -120,23 +122,29 @@ rule benchmark_cell:
         (
             python -m picker choose --manifests {input.manifests} \
                 --labeled {wildcards.labeled} {params.unlabeled} --output $cell/tomograms
-            {params.launch} burn-in --method {wildcards.method} $settings \
-                --manifests $cell/tomograms/{{labeled,validation,unlabeled}}.json \
-                --checkpoint {params.burn_in}/burn_in.pt --log-table $cell/burn_in.tsv \
-                --output $cell/burn_in.safetensors
-            {params.launch} co-train --model $cell/burn_in.safetensors $settings \
-                --manifests $cell/tomograms/{{labeled,validation,unlabeled}}.json \
-                --checkpoint $cell/co_train.pt --log-table $cell/co_train.tsv \
-                --output $cell/model.safetensors
+            before=
+            for checkpoint in {params.checkpoints}; do
+                stage=$(basename $checkpoint .pt)
+                {params.launch} train --method {wildcards.method} --stage $stage \
+                    --manifests $cell/tomograms/{{labeled,validation,unlabeled}}.json \
+                    $before $settings --checkpoint $checkpoint \
+                    --log-table $cell/$stage.tsv --output $cell/$stage.safetensors
+                before="--before $cell/$stage.safetensors"
+            done
+            finds=
+            for stage in {params.models}; do
+                finds="$finds --model $cell/$stage.safetensors"
+            done
+            finds=${{finds:-"--method {wildcards.method}"}}
             for split in {params.feedback} {params.evaluated}; do
-                python -m picker predict --model $cell/model.safetensors $settings \
+                python -m picker predict $finds $settings \
                     --manifests $cell/tomograms/$split.json \
                     --candidates $cell/candidates --output $cell/$split.json
             done
             known=$cell/{params.feedback}.json
             if [ {params.feedback} = labeled ]; then
                 known="$known $cell/noisy.json"
-                python -m picker predict --noisy --model $cell/model.safetensors \
+                python -m picker predict --noisy $finds \
                     --manifests $cell/tomograms/labeled.json $settings \
                     --candidates $cell/noisy --output $cell/noisy.json
             fi
@@ -149,7 +157,7 @@ rule benchmark_cell:
                 --candidates $cell/{params.evaluated}.json --split {params.evaluated} \
                 --thresholds $cell/thresholds.json --output $cell/metrics.json \
                 --curves $cell/curves.tsv --by-tomogram $cell/by_tomogram.tsv
-            python -m picker measure --model $cell/model.safetensors $settings \
+            python -m picker measure $finds $settings \
                 --manifest $cell/tomograms/{params.evaluated}.json \
                 --metrics $cell/metrics.json --labeled {wildcards.labeled} \
                 --seed {wildcards.seed} --repeats {params.repeats} --output {output}

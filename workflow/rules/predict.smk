@@ -1,9 +1,9 @@
-# Every peak of one shard's tomograms; the model is loaded once.
+# Every candidate in one shard's tomograms; the models are loaded once.
 rule predict:
     input:
-        model="results/{method}/models/model.safetensors",
+        models=models_of,
         manifest=PREPROCESSED,
-        settings=settings_files("predict"),
+        settings=finding_settings,
     output:
         "results/{method}/manifests/predict/{shard}.json",
     log:
@@ -18,9 +18,10 @@ rule predict:
     params:
         version=version_of("results/{method}/manifests/predict/{shard}.json"),
         candidates="results/{method}/candidates",
+        finds=what_finds,
     shell:
         r"""
-        python -m picker predict --model {input.model} --manifests {input.manifest} \
+        python -m picker predict {params.finds} --manifests {input.manifest} \
             --settings {input.settings} --candidates {params.candidates} \
             --output {output} 2>&1 | tee -i {log}
         """
@@ -30,9 +31,10 @@ rule predict:
 # out for that.
 rule predict_noisy:
     input:
-        model="results/{method}/models/model.safetensors",
+        models=models_of,
         manifests=manifests(PREPROCESSED, "labeled"),
-        settings=settings_files("predict", "calibrate"),
+        settings=finding_settings,
+        calibrate=settings_files("calibrate"),
     output:
         NOISY,
     log:
@@ -47,9 +49,11 @@ rule predict_noisy:
     params:
         version=version_of(NOISY),
         candidates="results/{method}/noisy",
+        finds=what_finds,
     shell:
         r"""
-        python -m picker predict --noisy --model {input.model} \
-            --manifests {input.manifests} --settings {input.settings} \
+        python -m picker predict --noisy {params.finds} \
+            --manifests {input.manifests} \
+            --settings {input.settings} {input.calibrate} \
             --candidates {params.candidates} --output {output} 2>&1 | tee -i {log}
         """

@@ -8,9 +8,10 @@ rule report:
         picks=PICKED.format(method=METHOD),
         candidates=[path.format(method=METHOD) for path in manifests(PREDICTED)],
         thresholds=f"results/{METHOD}/models/thresholds.json",
-        tables=expand(
-            f"results/{METHOD}/models/{{stage}}.tsv", stage=["burn_in", "co_train"]
-        ),
+        tables=[
+            f"results/{METHOD}/models/{stage.name}.tsv"
+            for stage in METHODS[METHOD].stages
+        ],
         evaluation=evaluation_files(),
         label_next=f"results/{METHOD}/label_next.tsv",
         estimate=f"results/{METHOD}/estimate.tsv",

@@ -1,70 +1,22 @@
-# Supervised training on the labeled tomograms. The shell and `tee` shut their ears to
-# the signals that come before a job's end; the training hears them, writes its
-# checkpoint and leaves.
-rule burn_in:
-    input:
-        manifests=manifests(
-            PREPROCESSED,
-            "labeled",
-            "validation",
-            *(["unlabeled"] if METHODS[METHOD].all_labels else []),
-        ),
-        # Burn-in alone trains for the steps of both stages.
-        settings=settings_files(
-            "particles",
-            "model",
-            "preprocess",
-            "train",
-            "burn_in",
-            *([] if METHODS[METHOD].co_trains else ["co_train"]),
-        ),
-        # The verb reads from the settings which one; here Snakemake sees it change.
-        start_from=[str(path) for path in [settings.burn_in.start_from] if path],
-    output:
-        model="results/{method}/models/burn_in.safetensors",
-        table="results/{method}/models/burn_in.tsv",
-    log:
-        "results/logs/{method}/burn_in.log",
-    benchmark:
-        "results/benchmarks/{method}/burn_in.tsv"
-    conda:
-        "../../envs/picker-cuda.yaml"
-    threads: 8
-    resources:
-        gpu=1,
-    params:
-        launch=launcher,
-        version=__version__,
-        checkpoint="results/{method}/checkpoints/burn_in.pt",
-    shell:
-        r"""
-        trap '' TERM USR1 INT
-        {params.launch} burn-in --manifests {input.manifests} \
-            --settings {input.settings} --method {wildcards.method} \
-            --checkpoint {params.checkpoint} --log-table {output.table} \
-            --output {output.model} 2>&1 | tee {log}
-        """
-
-
-# Teacher and student. A mended or changed unlabeled tomogram does not train again
+# One stage of the method's training, which begins with the model of the stage before. The
+# shell ignores the signals that come before a job's end, and so does `tee -i`; the training
+# writes its checkpoint and ends. A fixed or changed unlabeled tomogram does not train again
 # (`ancient`): it is one of many; a changed list of them does, by way of the params.
-rule co_train:
+rule train:
     input:
-        model="results/{method}/models/burn_in.safetensors",
-        labeled=manifests(PREPROCESSED, "labeled", "validation"),
-        # To Snakemake one that is not there is not ancient; a dry run follows it.
-        unlabeled=[
-            path if path in UNTRUE else ancient(path)
-            for path in manifests(PREPROCESSED, "unlabeled")
-        ],
-        settings=settings_files("train", "co_train"),
+        before=model_before,
+        labeled=labeled_manifests,
+        unlabeled=ancient(unlabeled_manifests),
+        settings=training_settings,
+        # The verb reads from the settings which one; here Snakemake sees it change.
+        start_from=start_from,
     output:
-        model="results/{method}/models/model.safetensors",
-        table="results/{method}/models/co_train.tsv",
+        model=MODEL,
+        table="results/{method}/models/{stage}.tsv",
     log:
-        "results/logs/{method}/co_train.log",
+        "results/logs/{method}/{stage}.log",
     benchmark:
-        "results/benchmarks/{method}/co_train.tsv"
+        "results/benchmarks/{method}/{stage}.tsv"
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
@@ -73,14 +25,16 @@ rule co_train:
     params:
         launch=launcher,
         version=__version__,
-        checkpoint="results/{method}/checkpoints/co_train.pt",
-        unlabeled=names_digest("unlabeled"),
+        before=lambda wildcards, input: (
+            f"--before {input.before}" if input.before else ""
+        ),
+        checkpoint="results/{method}/checkpoints/{stage}.pt",
+        unlabeled=names_of_unlabeled,
     shell:
         r"""
         trap '' TERM USR1 INT
-        {params.launch} co-train --model {input.model} \
-            --manifests {input.labeled} {input.unlabeled} \
-            --settings {input.settings} \
-            --checkpoint {params.checkpoint} --log-table {output.table} \
-            --output {output.model} 2>&1 | tee {log}
+        {params.launch} train --method {wildcards.method} --stage {wildcards.stage} \
+            --manifests {input.labeled} {input.unlabeled} {params.before} \
+            --settings {input.settings} --checkpoint {params.checkpoint} \
+            --log-table {output.table} --output {output.model} 2>&1 | tee -i {log}
         """

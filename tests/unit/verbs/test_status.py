@@ -30,6 +30,7 @@ def filled(folder):
         json.dumps(
             {
                 "method": "m",
+                "stages": ["burn_in", "co_train"],
                 "tomograms": 5,
                 "noisy": True,
                 "evaluated": False,
