@@ -1,7 +1,7 @@
 """Every setting, typed and validated; config.yaml is written from here.
 
-What a setting does stands once, below its field. `picker.config.manual` makes the
-comments of config.yaml of it.
+What a setting does is written once, below its field, or in its section's docstring.
+`picker.config.manual` makes the comments of config.yaml from that.
 """
 
 from __future__ import annotations
@@ -172,16 +172,16 @@ class Config(Settings):
 
 
 TOLD = 10
-"""Problems that are told at once."""
+"""Problems in one message, at most."""
 REASON = 1000
-"""Characters of the reason of one."""
+"""Characters of the reason of one problem, at most."""
 
 
 def explained(error: Any) -> str:
     """Return a pydantic error as lines a user can act on: key, reason, value."""
     problems = error.errors()
     if len(problems) > 1:
-        # Without its bad items a list is too short, which is none of its own faults.
+        # A list without its wrong items is too short, which is not a further mistake.
         problems = [p for p in problems if p["type"] != "too_short" or not p["input"]]
     lines = []
     for problem in problems[:TOLD]:

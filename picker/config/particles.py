@@ -13,7 +13,7 @@ COLORS = (
     *("#e6194b", "#4363d8", "#3cb44b", "#f58231", "#911eb4"),
     *("#42d4f4", "#f032e6", "#9a6324", "#469990", "#808000"),
 )
-"""Of particles without one, by their place."""
+"""Colors of particles that have none of their own, by their place in the list."""
 
 MISSING = ("nan", "na", "null", "none")
 """Words that pandas, which reads STAR files here and elsewhere, reads as no value."""
@@ -22,7 +22,7 @@ MISSING = ("nan", "na", "null", "none")
 class Particle(Settings):
     """One class of particles."""
 
-    # A density map shapes phantoms; the volumes that come of it count where it matters.
+    # A density map shapes phantoms, and the volumes made with it count by themselves.
     NOT_IN_KEY = frozenset({"weight", "color", "density", "called"})
 
     name: str

@@ -26,8 +26,8 @@ rule predict:
         """
 
 
-# The labeled tomograms once more, under noise: to calibrate on, where nothing is held
-# out for that.
+# The labeled tomograms once more, with noise: to calibrate on, where there are no
+# validation tomograms.
 rule predict_noisy:
     input:
         model="results/{method}/models/model.safetensors",

@@ -1,6 +1,6 @@
-# Supervised training on the labeled tomograms. The shell and `tee` shut their ears to
-# the signals that come before a job's end; the training hears them, writes its
-# checkpoint and leaves.
+# Supervised training on the labeled tomograms. The shell and `tee` ignore the signals
+# that come before a job's end; the training receives them, writes its checkpoint and
+# ends.
 rule burn_in:
     input:
         manifests=manifests(
@@ -18,7 +18,7 @@ rule burn_in:
             "burn_in",
             *([] if METHODS[METHOD].co_trains else ["co_train"]),
         ),
-        # The verb reads from the settings which one; here Snakemake sees it change.
+        # The verb reads the path from the settings; here Snakemake sees the file change.
         start_from=[str(path) for path in [settings.burn_in.start_from] if path],
     output:
         model="results/{method}/models/burn_in.safetensors",
@@ -46,13 +46,13 @@ rule burn_in:
         """
 
 
-# Teacher and student. A mended or changed unlabeled tomogram does not train again
-# (`ancient`): it is one of many; a changed list of them does, by way of the params.
+# Teacher and student. A fixed or changed unlabeled tomogram does not train again
+# (`ancient`): it is one of many. A changed list of them does, through the params.
 rule co_train:
     input:
         model="results/{method}/models/burn_in.safetensors",
         labeled=manifests(PREPROCESSED, "labeled", "validation"),
-        # To Snakemake one that is not there is not ancient; a dry run follows it.
+        # A missing file is not ancient to Snakemake; a dry run does the same.
         unlabeled=[
             path if path in UNTRUE else ancient(path)
             for path in manifests(PREPROCESSED, "unlabeled")
