@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, make and git; the rest is installed into .venv.
 # `make PYTHON=/some/python ...` uses that environment instead.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test lint unit fuzz workflow slurm soak soak-night soak-slurm relion interop bench bench-predict clean
+.PHONY: help setup demo config check test lint unit fuzz workflow slurm soak soak-night soak-slurm relion interop bench bench-predict clean
 
 ifndef PYTHON
 PYTHON := $(CURDIR)/.venv/bin/python
@@ -26,6 +26,9 @@ setup: $(READY) ## make .venv, with the picker and snakemake commands
 demo: $(READY) ## simulate, train, pick and report into demo/results
 	@$(BIN)/snakemake --profile profiles/local --configfile config.yaml --directory demo
 	@cat demo/results/summary.txt
+
+config: $(READY) ## write config.yaml from the sections in picker/config
+	$(BIN)/python -m picker.config.demo config.yaml
 
 check: lint unit ## style, types, import rules, spelling and unit tests
 

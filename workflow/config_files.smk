@@ -1,4 +1,4 @@
-# Files of settings must say one thing: Snakemake's parsers take the last of two equal keys.
+# Files of settings must have one meaning: Snakemake's parsers use the last of equal keys.
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError

@@ -1,4 +1,8 @@
-"""Every setting, typed and validated; config.yaml is the manual for people."""
+"""Every setting, typed and validated; config.yaml is written from here.
+
+What a setting does is written once, below its field, or in its section's docstring.
+`picker.config.manual` makes the comments of config.yaml from that.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,7 @@ from picker.config.names import (
     tomogram_name,
     tomogram_of_file,
 )
+from picker.config.particles import COLORS, Particle
 from picker.config.picking import (
     BenchmarkSettings,
     CalibrateSettings,
@@ -33,12 +38,11 @@ from picker.config.picking import (
     PredictSettings,
     ReportSettings,
 )
+from picker.config.preprocess import PreprocessSettings
 from picker.config.said import cut, printable, shown
+from picker.config.simulate import SimulateSettings
 from picker.config.tomograms import (
     CopickSettings,
-    Particle,
-    PreprocessSettings,
-    SimulateSettings,
     TomogramRow,
     TomogramsSettings,
 )
@@ -87,50 +91,36 @@ __all__ = [
 ]
 
 
-COLORS = (
-    *("#e6194b", "#4363d8", "#3cb44b", "#f58231", "#911eb4"),
-    *("#42d4f4", "#f032e6", "#9a6324", "#469990", "#808000"),
-)
-"""Of particles without one, by their place."""
-
-
 class Config(Settings):
     """All of config.yaml."""
 
     method: MethodName = "semietpicker"
-    """What is trained: SemiETPicker, or a baseline; `methods.METHODS` has them all."""
+    """What is trained, and where results lie (results/<method>/):
+    - semietpicker: burn-in on labeled tomograms, then co-training with unlabeled ones.
+    - multi_view, mean_teacher: the same without DropBlock; without multi-view as well.
+    - supervised: burn-in alone, for as many steps as both stages have.
+    - supervised_full: as supervised; unlabeled tomograms that have picks are labeled.
+    - fpn, vnet: as supervised, with another network. vnet predicts at full resolution:
+      eight times the memory, so lower predict.window_zyx on a machine with little.
+    - deepfindet: as supervised, but segments; memory as vnet. Published patches:
+      72³."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
-    """What to find."""
+    """What to find, one entry a class:"""
     tomograms: TomogramsSettings = TomogramsSettings()
-    """Where to find it."""
     simulate: SimulateSettings = SimulateSettings()
-    """Read with tomograms.source: simulate."""
     preprocess: PreprocessSettings = PreprocessSettings()
-    """Clip, normalise, rescale."""
     model: ModelSettings = ModelSettings()
-    """The network."""
     train: TrainSettings = TrainSettings()
-    """Shared by both training stages."""
     burn_in: BurnInSettings = BurnInSettings()
-    """The first training stage."""
     co_train: CoTrainSettings = CoTrainSettings()
-    """The second training stage."""
     predict: PredictSettings = PredictSettings()
-    """Windows and peaks."""
     calibrate: CalibrateSettings = CalibrateSettings()
-    """Scores to thresholds."""
     pick: PickSettings = PickSettings()
-    """Candidates to picks."""
     label_next: LabelNextSettings = LabelNextSettings()
-    """What to look at next."""
     evaluate: EvaluateSettings = EvaluateSettings()
-    """Picks against truth."""
     export: ExportSettings = ExportSettings()
-    """Picks for other programs."""
     report: ReportSettings = ReportSettings()
-    """One page to look at."""
     benchmark: BenchmarkSettings = BenchmarkSettings()
-    """Methods side by side; read by `snakemake benchmark` alone."""
 
     @field_validator("particles")
     @classmethod
@@ -188,16 +178,16 @@ class Config(Settings):
 
 
 TOLD = 10
-"""Problems that are told at once."""
+"""Problems in one message, at most."""
 REASON = 1000
-"""Characters of the reason of one."""
+"""Characters of the reason of one problem, at most."""
 
 
 def explained(error: Any) -> str:
     """Return a pydantic error as lines a user can act on: key, reason, value."""
     problems = error.errors()
     if len(problems) > 1:
-        # Without its bad items a list is too short, which is none of its own faults.
+        # A list without its wrong items is too short, which is not a further mistake.
         problems = [p for p in problems if p["type"] != "too_short" or not p["input"]]
     lines = []
     for problem in problems[:TOLD]:

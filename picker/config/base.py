@@ -1,4 +1,4 @@
-"""What every section is made of: names, numbers with bounds, a frozen model."""
+"""What every section is made of: names, numbers with limits, a frozen model."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _expanded(path: Path) -> Path:
     """Return a path with `~` for the home folder, as a shell has it."""
     try:
         return path.expanduser()
-    except RuntimeError:  # nobody of that name: the file is called so
+    except RuntimeError:  # no user has that name: `~` belongs to the file's name
         return path
 
 
@@ -64,8 +64,8 @@ def checked_name(name: str) -> str:
     Raises
     ------
     ValueError
-        If it has anything but letters, digits, '.', '_' and '-', or begins
-        with a sign: such a name could leave the results folder or break a shell.
+        If it has anything but letters, digits, '.', '_' and '-', or begins with a
+        sign: such a name could lead out of the results folder or break a shell command.
     """
     if not NAME_PATTERN.fullmatch(name) or len(name) > 200:
         raise ValueError(
@@ -76,7 +76,7 @@ def checked_name(name: str) -> str:
 
 
 def checked_path(path: Path) -> None:
-    """Refuse a path that no file system or terminal can bear.
+    """Refuse a path that no file system can have, or that a terminal cannot show.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def checked_path(path: Path) -> None:
 
 
 def _each(value: Any) -> Iterable[Any]:
-    """Return what a list or the values of a dict are, or the value itself."""
+    """Return the items of a list or the values of a dict, or the value itself."""
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list | tuple) else (value,)
@@ -117,15 +117,15 @@ class Settings(BaseModel):
         allow_inf_nan=False,
     )
     NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset()
-    """Fields that change how or where a result is made, or shown, but not the result:
-    whoever changes them keeps hours of training and prediction."""
+    """Fields that change how or where a result is made or shown, but not the result: a
+    change of them costs no training or prediction."""
 
     @field_validator("*", mode="before")
     @classmethod
     def _yes_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse true and false, which Python takes for 1 and 0, as numbers.
+        """Refuse true and false as numbers; Python counts them as 1 and 0.
 
-        YAML reads yes, no, on and off as such.
+        YAML reads yes, no, on and off as true and false.
         """
         assert info.field_name is not None
         takes = cls.model_fields[info.field_name].annotation
@@ -150,5 +150,5 @@ class Settings(BaseModel):
         return value
 
     def key(self) -> str:
-        """Return what results depend on, as text, to tell whether one still holds."""
+        """Return, as text, what results depend on, to see whether one still holds."""
         return self.model_dump_json(exclude=set(self.NOT_IN_KEY))

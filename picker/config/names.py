@@ -1,4 +1,4 @@
-"""Names: what a tomogram's is in the name of a file, and what is safe as one."""
+"""Names: the tomogram that a file's name means, and names that are safe for files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ VOLUME_ENDINGS = (
     *(".tomostar", ".mrc", ".mrcs", ".map", ".rec", ".st", ".ali"),
     *(".em", ".hdf", ".h5", ".hdf5", ".zarr"),
 )
-"""Of files that a tomogram, or its tilt series, is kept in."""
+"""Endings of files that hold a tomogram or its tilt series."""
 PICKS_ENDINGS = (
     *(".star", ".json", ".csv", ".ndjson", ".mod", ".tbl", ".coords", ".cbox"),
-    "_particles",  # as pytom-match-pick has it
+    "_particles",  # pytom-match-pick's
 )
 VOXEL_SIZE = re.compile(r"(?<=.)_\d+(\.\d+)?Apx$")
-"""What Warp puts behind a tomogram's name, as in TS_01_10.00Apx.mrc."""
+"""What Warp writes after a tomogram's name, as in TS_01_10.00Apx.mrc."""
 MAPPED = re.compile(r"[^A-Za-z0-9._-]")
 USABLE = re.compile(r"[\w .,+#()=:-]+")
 
@@ -39,7 +39,7 @@ def tomogram_of_file(name: str) -> str:
 
 
 def _without(text: str, endings: tuple[str, ...]) -> str:
-    """Return a name without endings, as many as there are; something is left."""
+    """Return a name without all its endings; at least one character remains."""
     while end := next(
         (end for end in endings if text.endswith(end) and len(text) > len(end)), ""
     ):
@@ -56,8 +56,8 @@ def safe_name(name: str) -> str:
     Raises
     ------
     ValueError
-        If nothing is left, or it has characters that no name of a tomogram or particle
-        has any business with: separators of paths, quotes, those that shells know.
+        If nothing is left, or it has characters that have no place in the name of a
+        tomogram or particle: separators of paths, quotes, signs that shells interpret.
     """
     safe = MAPPED.sub("_", name).lstrip("._-") if USABLE.fullmatch(name) else ""
     return checked_name(safe or name)
@@ -66,7 +66,7 @@ def safe_name(name: str) -> str:
 def with_safe_name(values: object, key: str) -> object:
     """Return a row's or section's values with a safe name, the user's own as `called`.
 
-    What is no name stays, for the check of names to refuse.
+    What is not a name stays as it is; the check of names refuses it.
     """
     if not isinstance(values, dict) or not isinstance(values.get(key), str):
         return values
@@ -81,13 +81,13 @@ def with_safe_name(values: object, key: str) -> object:
 
 
 def known_as(names: Iterable[str], known: Iterable[str], source: object) -> str | None:
-    """Return which of the known names a tomogram has; None if it has none of them.
+    """Return the known name that a tomogram has; None if it has none of them.
 
     Parameters
     ----------
     names
-        What the tomogram is called, the first before the others: letter for letter,
-        else without endings and as a safe name.
+        What the tomogram is called, the preferred name first: compared letter for
+        letter, else without endings and as a safe name.
     known
         Names in a file.
     source
@@ -96,7 +96,7 @@ def known_as(names: Iterable[str], known: Iterable[str], source: object) -> str 
     Raises
     ------
     ValueError
-        If it may be several of them.
+        If several of them may be meant.
     """
     wanted, there = list(names), dict.fromkeys(known)
     for name in wanted:
@@ -113,7 +113,7 @@ def known_as(names: Iterable[str], known: Iterable[str], source: object) -> str 
 
 
 def _key(name: str) -> str:
-    """Return what two names of one tomogram have in common."""
+    """Return a text that is the same for all names of one tomogram."""
     bare = tomogram_name(name)
     try:
         return safe_name(bare)

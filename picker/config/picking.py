@@ -16,79 +16,93 @@ from picker.config.base import (
     UserPath,
     checked_name,
 )
-from picker.config.methods import METHODS, MethodName
+from picker.config.methods import MethodName
 
 
 class PredictSettings(Settings):
-    """From tomogram to candidates."""
+    """From a tomogram to candidates: all peaks, before thresholds."""
 
     NOT_IN_KEY = frozenset({"device"})
 
     window_zyx: ShapeZYX | None = None
-    """Largest part of a tomogram that the network sees at once [voxels]; null: 192,
-    352, 288, and 192, 704, 704 on a GPU where the network's stride is 2."""
+    """Largest part of a tomogram that the network sees at once [voxels], z, y, x: the
+    larger, the faster and the more memory. Tomograms are cut into the fewest windows of
+    about one size; what does not fit into a GPU's memory is halved. null: 192, 352,
+    288; on a GPU, but for vnet and deepfindet, 192, 704, 704."""
     halo: Annotated[int, Field(ge=0, multiple_of=2)] = 24
-    """What a window sees beyond what is kept of it, at cut faces [voxels]."""
+    """What a window sees beyond the part that is kept of it [voxels], even: the padding
+    at its cut faces spoils what is nearer."""
     flips: bool = True
-    """Average over the identity and flips along z, y and x."""
+    """Average over the tomogram and its flips along z, y and x: 4 times the work."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """auto: bfloat16 autocast where the processor is fast at it."""
+    """auto: bfloat16 where the processor is fast at it; or float32, bfloat16."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto: the GPU where there is one."""
+    """auto: the GPU where there is one; or cpu, cuda."""
     min_score: Fraction = 0.05
-    """Candidates below this score are not kept at all."""
+    """Peaks with a lower score, in 0..1, are not kept at all."""
     nms_per_radius: Positive = 0.5
-    """Edge of the max-pool kernel as a fraction of the particle's radius."""
+    """Edge of the window in which a peak is the highest, as a fraction of the
+    particle's radius."""
 
 
 class PickSettings(Settings):
-    """From candidates to picks; changing it neither trains nor predicts again."""
+    """From candidates to picks; a change here neither trains nor predicts again."""
 
     thresholds: dict[str, Fraction] = Field(default_factory=dict)
-    """Particle: score; overrides the calibrated threshold."""
+    """Particle: lowest score of a pick, in 0..1, in place of the calibrated threshold;
+    for instance {ribosome: 0.3}."""
     min_distance_per_radius: Annotated[float, Field(ge=0)] = 1.0
-    """No two picks of a class closer than this fraction of the radius."""
+    """No two picks of a class are closer than this fraction of the radius."""
     edge_margin: Annotated[float, Field(ge=0)] = 0.0
-    """Picks nearer to a face of the tomogram than this are dropped [Å]."""
+    """Picks nearer to a face of the tomogram than this [Å] are dropped."""
 
 
 class LabelNextSettings(Settings):
-    """What a person should label next."""
+    """What to label next, in results/<method>/label_next/.
+
+    Regions of the tomograms without labels that have the most picks.
+    """
 
     tomograms: Annotated[int, Field(ge=0)] = 10
-    """Regions are named in so many tomograms, those with the most picks."""
+    """Number of tomograms, the first ones of label_next.tsv."""
     regions: Count = 3
-    """Regions in each of them."""
+    """Regions in each of them: balls with the most picks."""
     radius: Positive = 500.0
     """Radius of a region [Å]."""
 
 
 class CalibrateSettings(Settings):
-    """How thresholds are chosen; test tomograms are never looked at."""
+    """How thresholds are chosen.
+
+    On validation tomograms where there are any, else on the labeled ones; never on test
+    ones.
+    """
 
     beta: Positive = 1.0
-    """Thresholds maximise F-beta: 1 balances, 4 prefers recall as Kaggle does."""
+    """Thresholds maximise F-beta, no unit: 1 balances, 4 prefers recall as Kaggle
+    does."""
     distance_per_radius: Positive = 0.5
     """A pick within this fraction of the radius of a known particle is right."""
     noisy_copies: Annotated[int, Field(ge=0)] = 3
-    """Copies of each labeled tomogram with noise added that are calibrated on as well,
-    where there are no validation tomograms."""
+    """Without validation tomograms: this many copies of each labeled one, with noise
+    added, are calibrated on as well. Particles that were trained on score too high, and
+    noise undoes that. 0: the labeled tomograms as they are."""
     noise: Positive = 0.7
     """Standard deviation of that noise, as a fraction of the tomogram's own."""
 
 
 class EvaluateSettings(Settings):
-    """How picks are held against the truth."""
+    """How picks are compared with the truth of test tomograms."""
 
     distances_per_radius: Annotated[tuple[Positive, ...], Field(min_length=1)] = (
         0.5,
         0.75,
     )
-    """Match radii as fractions of the particle's radius."""
+    """Match distances as fractions of the particle's radius."""
 
 
 class ExportSettings(Settings):
-    """What the next program needs to know."""
+    """Picks for other programs."""
 
     targets: tuple[Target, ...] = (
         "relion5",
@@ -98,44 +112,55 @@ class ExportSettings(Settings):
         "copick",
         "kaggle",
     )
-    """Which formats to write."""
+    """Which: relion5, relion4, relion3 (3.1), warp, copick, kaggle, portal (CryoET data
+    portal's ndjson), imod (.mod), dynamo (.tbl), tomotwin (.coords), cbox (crYOLO),
+    eman2 (json). docs/export.md has their units and origins."""
     tilt_series_pixel_size: Positive | None = None
-    """Unbinned pixel size of the tilt series [Å], where the table has none; null: the
-    tomogram's voxel size."""
+    """Unbinned pixel size of the tilt series [Å], where the table's tilt_pixel_size
+    does not say it; null: the tomogram's voxel size."""
     tomograms_star: UserPath | None = None
-    """RELION's tomograms.star: pixel size and unbinned size of every tilt series, in
-    place of both the above and the table's, for RELION 4 and 5."""
+    """RELION's tomograms.star (4 or 5), which knows the unbinned pixel size [Å] and
+    size [pixels] of every tilt series: for targets relion4 and relion5, in place of
+    tilt_series_pixel_size and the table's tilt_pixel_size. Names must be our
+    tomograms'."""
     user_id: str = "picker"
-    """User in copick's file names."""
+    """User in the names of copick's files."""
     session_id: str = "1"
-    """Session in copick's file names."""
+    """Session in the names of copick's files, quoted."""
     relion5_centre: Literal["size/2", "size/2-1"] = "size/2"
-    """Origin of RELION 5's centred coordinates."""
+    """Origin of RELION 5's centred coordinates [voxels]: size/2 or size/2-1."""
 
     _ids = field_validator("user_id", "session_id")(checked_name)
 
 
 class ReportSettings(Settings):
-    """What the report shows."""
+    """One page to look at: results/report.html."""
 
     max_pictures: Annotated[int, Field(ge=0)] = 50
-    """Tomograms drawn with their picks; the rest are counted only."""
+    """Number of tomograms drawn with their picks; the others are only counted."""
 
 
 class BenchmarkSettings(Settings):
-    """Which trainings `snakemake benchmark` compares: each with each."""
+    """Methods side by side, with `snakemake benchmark`: see docs/benchmark.md.
 
-    methods: Annotated[tuple[MethodName, ...], Field(min_length=1)] = tuple(METHODS)
-    """What is compared."""
-    labeled: Annotated[tuple[Count, ...], Field(min_length=1)] = (2, 5)
-    """Numbers of labeled tomograms, the first of the table."""
+    Nothing else reads this section. Every method is trained with each number of labels
+    and each seed.
+    """
+
+    methods: Annotated[tuple[MethodName, ...], Field(min_length=1)] = (
+        "supervised",
+        "semietpicker",
+    )
+    """Which methods; the names are explained at the top."""
+    labeled: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2)
+    """Numbers of labeled tomograms to train on: the first ones of the table."""
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (
         0,
         1,
-        2,
     )
-    """Takes the place of train.seed; tables show mean and spread over them."""
+    """Seeds of training, in place of train.seed; tables show mean and spread over
+    them."""
     unlabeled: Count | None = None
-    """Number of unlabeled tomograms, the first of the table; null: all."""
+    """Number of unlabeled tomograms to train on, the first of the table; null: all."""
     repeats: Count = 3
     """Times that a tomogram is predicted to measure how long it takes."""

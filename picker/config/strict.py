@@ -1,7 +1,7 @@
 """Files of settings that can be read in one way only.
 
-Parsers take the last of two equal keys without a word, and an alias (`*name`) for all
-that it stands for: ten lines can name a thousand million values.
+Parsers use the last of two equal keys and say nothing, and expand an alias (`*name`) to
+all that it stands for: ten lines can name a thousand million values.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_BYTES = 1_000_000
-"""Of a file of settings; the manual has 16,000."""
+"""Size of a file of settings, at most; config.yaml has 18,000."""
 MOST_VALUES = 100_000
-"""In a file of settings, every alias counted as what it stands for."""
+"""Values in a file of settings, at most; an alias counts as all that it stands for."""
 LONGEST_VALUE = 4096
-"""Characters of one value, or name of a setting; no path may have more."""
+"""Characters of a value or of a setting's name, at most; no path may have more."""
 MERGE = "tag:yaml.org,2002:merge"
-"""The key `<<`, which may stand several times, and whose keys others override."""
+"""The key `<<`, which may stand several times; other keys override what it brings."""
 
 
 def json_of(text: str) -> Any:
-    """Return the value that a JSON text has.
+    """Return the value of a JSON text.
 
     Raises
     ------
     ValueError
-        If it is no JSON, nested too deeply, or an object has a key twice.
+        If it is not JSON, nested too deeply, or an object has a key twice.
     """
     try:
         return json.loads(text, object_pairs_hook=_unique)
@@ -51,12 +51,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def check_settings_file(path: Path) -> None:
-    """See that a YAML or JSON file of settings says one thing.
+    """Check that a YAML or JSON file of settings can be read in one way only.
 
     Raises
     ------
     ValueError
-        If it is too large or no YAML, if a key stands twice in one section, or if its
+        If it is too large or not YAML, if a key stands twice in one section, or if its
         aliases stand for too much, or for themselves.
     """
     with path.open("rb") as file:
@@ -69,11 +69,11 @@ def check_settings_file(path: Path) -> None:
         root = yaml.compose(content, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         try:
-            json_of(content.decode())  # may have tabs where YAML may not
+            json_of(content.decode())  # JSON may have tabs where YAML may not
         except (json.JSONDecodeError, UnicodeDecodeError):
-            raise ValueError(f"{path} is no YAML: {_why(error)}; mend it") from error
+            raise ValueError(f"{path} is no YAML: {_why(error)}; fix it") from error
         except ValueError as reason:
-            raise ValueError(f"{path} has {reason}; mend it") from error
+            raise ValueError(f"{path} has {reason}; fix it") from error
         return
     except RecursionError as error:
         raise ValueError(
@@ -84,7 +84,7 @@ def check_settings_file(path: Path) -> None:
 
 
 def _why(error: yaml.YAMLError) -> str:
-    """Return where a text is no YAML, and why."""
+    """Return where a text is not YAML, and why."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return cut(" ".join(str(error).split()))
@@ -92,7 +92,7 @@ def _why(error: yaml.YAMLError) -> str:
 
 
 def _check_node(path: Path, root: yaml.Node) -> None:
-    """Check every part once, the innermost first, and count what it stands for."""
+    """Check every part once, the innermost first, and count the values in it."""
     sizes: dict[int, int] = {}
     above: set[int] = set()
     waiting = [root]
@@ -132,7 +132,7 @@ def _parts(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def _check_itself(path: Path, node: yaml.Node) -> None:
-    """Refuse a section with a key twice, and a value that no setting can have."""
+    """Refuse a section with the same key twice, and a value that is too long."""
     if isinstance(node, yaml.ScalarNode) and len(node.value) > LONGEST_VALUE:
         raise ValueError(
             f"{path}, line {node.start_mark.line + 1} has a value of"

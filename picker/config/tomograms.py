@@ -1,9 +1,9 @@
-"""What to look for and where: particles, tomograms, phantoms, preprocessing."""
+"""Where the tomograms come from."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,11 +11,9 @@ from picker.config.base import (
     Contours,
     Count,
     Finite,
-    Fraction,
     Outside,
     Positive,
     Settings,
-    ShapeZYX,
     Split,
     UserPath,
     checked_name,
@@ -23,52 +21,6 @@ from picker.config.base import (
 from picker.config.names import with_safe_name
 
 MissingChunks = Literal["error", "fill"]
-
-MISSING = ("nan", "na", "null", "none")
-"""What pandas, which reads STAR files here and elsewhere, takes for no value."""
-
-
-class Particle(Settings):
-    """One class of particles."""
-
-    # A density map shapes phantoms; the volumes that come of it count where it matters.
-    NOT_IN_KEY = frozenset({"weight", "color", "density", "called"})
-
-    name: str
-    """Written into every file of picks, and in the names of files."""
-    radius: Positive
-    """Radius of the particle [Å]: sets target width, peak distance and matching."""
-    weight: Annotated[float, Field(ge=0)] = 1.0
-    """Weight in the Kaggle score, no unit; 0 leaves the class out of it."""
-    color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#e6194b"
-    """Color in pictures, #rrggbb; those of config.yaml without one get each its own."""
-    density: UserPath | None = None
-    """Density map of the particle, light on dark, that phantoms are made from."""
-
-    called: str | None = None
-    """Its name in the files of other programs, where that is another."""
-
-    _name = field_validator("name")(checked_name)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _safe(cls, values: object) -> object:
-        return with_safe_name(values, "name")
-
-    @property
-    def own_name(self) -> str:
-        """What other programs call it."""
-        return self.called or self.name
-
-    @field_validator("name")
-    @classmethod
-    def _is_no_missing_value(cls, name: str) -> str:
-        if name.lower() in MISSING:
-            raise ValueError(
-                f"no particle can be called {name}: readers of tables take that word"
-                " for a missing value; rename it"
-            )
-        return name
 
 
 class TomogramRow(Settings):
@@ -81,24 +33,24 @@ class TomogramRow(Settings):
     split: Split
     """What the tomogram is used for."""
     picks: tuple[UserPath, ...] = ()
-    """Files of known picks: for training, calibration or evaluation by split."""
+    """Files of known picks: for training, calibration or evaluation, by split."""
     voxel_size: Positive | None = None
-    """Overrides the file's own voxel size [Å]."""
+    """Voxel size in place of the file's own [Å]."""
     tilt_pixel_size: Positive | None = None
     """Unbinned pixel size of its tilt series [Å]: to read picks of RELION 4 and 5, and
     in place of export.tilt_series_pixel_size."""
     mask: UserPath | None = None
     """Volume of the same shape; picks are kept where it is above 0."""
     slab_z_low: Finite | None = None
-    """z of the lamella's or the ice's lower face [Å]; picks below are dropped."""
+    """z of the lower face of the lamella or the ice [Å]; picks below it are dropped."""
     slab_z_high: Finite | None = None
-    """z of its upper face [Å]."""
+    """z of its upper face [Å]; picks above it are dropped."""
     outside: Outside = "drop_few"
-    """What becomes of known picks outside of the tomogram."""
+    """As tomograms.outside; no column of the table."""
     contours: Contours | None = None
-    """What is a pick in contours of several points."""
+    """As tomograms.contours; no column of the table."""
     called: str | None = None
-    """Its name in the files of other programs, where that is another."""
+    """Name of the tomogram in the files of other programs, where it is another one."""
     missing_chunks: MissingChunks = "error"
     """As tomograms.missing_chunks; no column of the table."""
     stacks_are_volumes: bool = False
@@ -142,22 +94,26 @@ class TomogramRow(Settings):
 
 
 class CopickSettings(Settings):
-    """A Kaggle/copick project folder."""
+    """With source copick: a Kaggle/copick project folder."""
 
     root: UserPath = Path("static")
     """Folder that holds ExperimentRuns/<tomogram>/VoxelSpacing<v>/<type>.zarr."""
     voxel_spacing: str = "10.000"
-    """Name of the VoxelSpacing folder; the true size is read from the volume [Å]."""
+    """<v>: the folder's name, quoted; the true voxel size [Å] is read from the
+    volume."""
     tomogram_type: str = "denoised"
-    """Name of the volume: <tomogram_type>.zarr."""
+    """<type>: which reconstruction."""
     splits: UserPath = Path("splits.tsv")
-    """Table with the columns tomogram and split."""
+    """TSV with the columns tomogram and split."""
     picks: dict[Split, UserPath] = Field(default_factory=dict)
-    """Split: folder of ExperimentRuns/<tomogram>/Picks/*.json with its picks."""
+    """Split: folder that holds ExperimentRuns/<tomogram>/Picks/*.json; for instance
+    {labeled: overlay, test: truth}."""
     user_id: str | None = None
-    """Whose picks are read where several users have some; null: there is but one."""
+    """User whose files <user>_<session>_<object>.json are read, where an object has
+    several in one tomogram: picks of a program beside those of a curator, for instance.
+    null: several are an error that lists them. <object>.json is anybody's."""
     session_id: str | None = None
-    """Of which session; null: there is but one."""
+    """Session whose files are read, quoted; null as for user_id."""
 
     _names = field_validator("voxel_spacing", "tomogram_type")(checked_name)
 
@@ -166,83 +122,42 @@ class TomogramsSettings(Settings):
     """Where the tomograms come from."""
 
     source: Literal["table", "copick", "simulate"] = "table"
-    """A TSV table, a Kaggle/copick folder, or the simulator."""
+    """table: a TSV file; copick: a Kaggle/copick folder; simulate: phantoms."""
     table: UserPath = Path("tomograms.tsv")
-    """TSV: tomogram, path, split, picks, optional voxel_size [Å], tilt_pixel_size [Å],
-    mask, slab_z_low [Å], slab_z_high [Å] and called."""
+    """With source table: TSV with the columns tomogram, path (MRC, EM, HDF5 or Zarr),
+    split (labeled, unlabeled, validation, test or predict) and picks (files of known
+    picks). Further columns may be left out:
+    - voxel_size: as below, for this tomogram alone [Å].
+    - tilt_pixel_size: of the unbinned tilt series [Å]; to read picks of RELION 4.
+    - mask: a volume; picks are kept where it is > 0, for instance off the carbon.
+    - slab_z_low, slab_z_high: z of the lamella's faces [Å]; picks between them are
+      kept.
+    - called: the tomogram's name in the files of other programs, read and written. A
+      name with blanks or a sign at its beginning is that by itself: `Position 4` is
+      Position_4 here.
+
+    What mask and slab leave out counts neither for normalising nor for training: nobody
+    needs to look for particles there."""
     copick: CopickSettings = CopickSettings()
-    """Read with source: copick."""
+    """With source copick: a Kaggle/copick folder."""
     voxel_size: Positive | None = None
-    """Overrides the voxel size of every file [Å]; null trusts the files."""
+    """Voxel size of every file [Å], where the files' own is wrong; null trusts them."""
     outside: Outside = "drop_few"
-    """Known picks outside of a tomogram: drop_few leaves a few out that lie just
-    outside, drop all of them, error none."""
+    """Known picks outside of their tomogram:
+    - drop_few: one, or up to a tenth, that lie just outside are left out with a
+      warning; more are an error.
+    - drop: all are left out.
+    - error: any is an error."""
     contours: Contours | None = None
-    """IMOD contours of several points that are not scattered: each of their points is a
-    pick, or each contour's middle; null refuses them."""
+    """In IMOD models, contours of several points in objects that are not of scattered
+    points: points (each is a pick) or middles (one pick in each contour's middle);
+    null: an error, for they may be outlines."""
     missing_chunks: MissingChunks = "error"
-    """Chunks that a Zarr or HDF5 volume lacks: damage, or the store's fill value."""
+    """Chunks that a Zarr or HDF5 volume lacks. error: it is damaged, as after a copy
+    that was cut short; fill: programs leave them out because they are empty (zarr 3
+    does so by default), and they are read as the fill value that the file names."""
     stacks_are_volumes: bool = False
-    """Read MRC files whose header or name calls them stacks of images."""
+    """true: MRC files whose header or name calls them stacks of images, as tilt series
+    are, are tomograms all the same."""
     shard_size: Count = 32
-    """Tomograms preprocessed or predicted by one job."""
-
-
-class SimulateSettings(Settings):
-    """Phantom tomograms for the demo and tests; never to be called real data."""
-
-    labeled: Annotated[int, Field(ge=0)] = 2
-    """Number of labeled tomograms."""
-    unlabeled: Annotated[int, Field(ge=0)] = 6
-    """Number of unlabeled tomograms."""
-    validation: Annotated[int, Field(ge=0)] = 0
-    """Number of validation tomograms."""
-    test: Annotated[int, Field(ge=0)] = 3
-    """Number of test tomograms, with truth for evaluation alone."""
-    shape_zyx: ShapeZYX = (48, 160, 160)
-    """Size of each tomogram [voxels], z, y, x."""
-    voxel_size: Positive = 10.0
-    """Edge of a voxel [Å]."""
-    particles_per_class: Positive = 12.0
-    """Mean number of particles of each class in a tomogram."""
-    snr: tuple[Positive, Positive] = (0.5, 1.5)
-    """Lowest and highest signal-to-noise ratio (variance of signal over noise)."""
-    clustering: Fraction = 0.0
-    """Fraction of particles placed beside one of their class rather than anywhere."""
-    membranes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """Mean number of vesicles in a tomogram; particles keep off their membranes."""
-    missing_wedge: Annotated[float, Field(ge=0, lt=90)] = 30.0
-    """Half-angle of the missing wedge about y [degrees]."""
-    seed: int = 1
-    """Same seed, same tomograms."""
-
-
-class PreprocessSettings(Settings):
-    """From a file as it came to a normalised volume."""
-
-    clip: Literal["sigma", "percentile", "none"] = "sigma"
-    """How outliers such as gold beads are clipped before normalising."""
-    clip_sigma: Positive = 3.0
-    """With clip sigma: cut at this many standard deviations from the mean."""
-    clip_percentiles: tuple[Fraction, Fraction] = (0.001, 0.999)
-    """With clip percentile: the lowest and highest fraction that is kept."""
-    target_voxel_size: Positive | None = None
-    """Rescale to this voxel size [Å] by cropping in Fourier space; null keeps it."""
-    whiten: bool = False
-    """Give all frequencies the same power, before clipping."""
-    particles_are: Literal["dark", "light"] = "dark"
-    """Contrast of the particles in the files; light ones are inverted."""
-    avoid_gold: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """Leave out what is within this distance of a gold bead's surface [Å]; null: beads
-    are not looked for."""
-    gold_diameter: Positive = 50.0
-    """A blob with a smaller volume than a ball of this diameter is no bead [Å]."""
-    gold_sigma: Positive = 8.0
-    """A bead's voxels are all so many robust standard deviations from the median."""
-
-    @field_validator("clip_percentiles")
-    @classmethod
-    def _low_below_high(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if value[0] >= value[1]:
-            raise ValueError("expected the lower fraction first, as [0.001, 0.999]")
-        return value
+    """Tomograms that one job preprocesses or predicts; larger means fewer jobs."""

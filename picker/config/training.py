@@ -19,26 +19,28 @@ if TYPE_CHECKING:
     from picker.config.methods import NetworkName
 
 
-# No network is that large. A file can say anything, and naming layers alone costs time.
+# No network is larger. A file can say anything, and only naming layers costs time.
 Width = Annotated[int, Field(ge=1, le=4096)]
 Blocks = Annotated[int, Field(ge=1, le=100)]
 Stages = Field(max_length=8)
 
 
 class ModelSettings(Settings):
-    """The network; the methods vnet and deepfindet take preset and dropout alone."""
+    """The network. The methods vnet and deepfindet take preset and dropout alone."""
 
     preset: Literal["small", "full"] = "full"
-    """full: as published (ResNet-34 widths, about 73 M parameters, unless the method
-    has a network of its own); small: trains on a CPU."""
+    """full: as published (semietpicker: ResNet-34 widths, 73 million parameters);
+    small: trains on a CPU."""
     widths: Annotated[tuple[Width, ...], Stages] | None = None
-    """Channels of each encoder stage; null takes the preset's."""
+    """Channels of each encoder stage, such as [16, 32, 64]; null: the preset's."""
     blocks: Annotated[tuple[Blocks, ...], Stages] | None = None
-    """Residual blocks of each encoder stage; null takes the preset's."""
+    """Residual blocks of each encoder stage, such as [2, 2, 2]; null: the preset's."""
     stem_pool: bool | None = None
-    """Max-pool after the stem, as ResNet does; null takes the preset's."""
+    """Halve the resolution after the stem by max-pooling, as ResNet does: true or
+    false; null: the preset's."""
     dropout: Fraction = 0.0
-    """Channel dropout before the head (in vnet at each skip), a probability."""
+    """Probability that a channel is dropped before the last layer, in 0..1; in vnet at
+    each skip."""
 
     @model_validator(mode="after")
     def _one_width_a_stage(self) -> Self:
@@ -78,15 +80,15 @@ class AugmentSettings(Settings):
     rotate: bool = True
     """Rotate labeled and unlabeled patches by multiples of 90 degrees about z."""
     intensity: Fraction = 0.5
-    """Probability of each intensity augmentation; 0 turns all of them off."""
+    """Probability of each change of intensity, in 0..1; 0 turns them off."""
     labeled_intensity: bool = True
-    """Apply intensity augmentations to labeled patches too."""
+    """Change intensities of labeled patches too."""
     dropblock: bool = True
-    """Occlude small blocks of the student's unlabeled input (paper, Table 3)."""
+    """Hide small blocks of the student's unlabeled patches (paper, table 3)."""
     dropblock_rate: Fraction = 0.1
-    """Fraction of voxels that DropBlock occludes, on average."""
+    """Fraction of voxels hidden, on average, in 0..1."""
     dropblock_size: Annotated[int, Field(ge=1)] = 3
-    """Edge of one occluded block [voxels], odd; smaller than a particle."""
+    """Edge of a hidden block [voxels], odd, smaller than a particle."""
 
     @field_validator("dropblock_size")
     @classmethod
@@ -97,10 +99,10 @@ class AugmentSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """What burn-in and co-training share."""
+    """What both training stages share."""
 
-    # A seed gives the same weights on the same machine alone, so `device` is no more
-    # part of the result than the machine is.
+    # A seed gives the same weights on the same machine only, so `device` is as little
+    # a part of the result as the machine is.
     NOT_IN_KEY = frozenset(
         {
             "device",
@@ -114,38 +116,43 @@ class TrainSettings(Settings):
     seed: int = 0
     """Same seed, same machine, same weights."""
     patch_zyx: ShapeZYX = (90, 90, 90)
-    """Size of a training patch [voxels]; cut down to the smallest tomogram."""
+    """Size of a training patch [voxels], z, y, x; cut down to the smallest tomogram.
+    The paper has [90, 90, 90]."""
     batch_size: Count = 2
     """Labeled patches in a step; co-training adds as many unlabeled ones."""
     accumulate: Count = 1
-    """Parts that a batch is computed in, one after the other; each has batch statistics
-    and denominators of the loss of its own. More than 1 saves memory."""
+    """Parts that a batch is computed in, one after the other: 2 takes half of the GPU's
+    memory for the patches (the network and Adam's averages take as much as before). A
+    step follows the mean of their losses, each with batch statistics and weights of its
+    own patches' classes, so it is not quite the step of 1. Must divide batch_size."""
     background_weight: Positive = 4.0
-    """lambda of the reweighted loss: weight of background against particles."""
+    """λ of the loss, no unit: weight of the background against the particles."""
     sigma_per_radius: Positive = 0.5
-    """Width of a target's Gaussian as a fraction of the particle's radius."""
+    """Width (σ) of a target's Gaussian as a fraction of the particle's radius."""
     floor_targets: bool = False
     """Snap targets to output voxels as the paper writes it; costs accuracy."""
     centered_fraction: Fraction = 0.7
-    """Fraction of labeled patches cut around a particle, classes in equal shares."""
+    """Fraction of labeled patches cut around a particle, each class as often, in 0..1;
+    the rest lie anywhere."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Adam's decoupled weight decay, no unit."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """auto: bfloat16 autocast where the processor is fast at it."""
+    """auto: bfloat16 where the processor is fast at it, and safe; or float32,
+    bfloat16."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto: the GPU where there is one."""
+    """Where to train: auto (the GPU where there is one), cpu or cuda."""
     num_workers: Annotated[int, Field(ge=0)] | None = None
     """Processes that cut and augment patches beside the training; null: on a GPU one
-    for each further core of the job, so that it need not wait, else 1, with up to four
-    cores 0."""
+    for each further core of the job, else 1, or 0 where there are four cores or
+    fewer."""
     validate_every: Count = 500
     """Steps between evaluations on the validation tomograms, where there are any."""
     checkpoint_every: Count = 500
-    """Steps between checkpoints."""
+    """Steps between checkpoints, from which a stopped training continues."""
     checkpoint_minutes: Positive = 5.0
     """Minutes between checkpoints; whichever comes first."""
     augment: AugmentSettings = AugmentSettings()
-    """How patches are changed."""
+    """How patches are changed before the network sees them."""
 
     @model_validator(mode="after")
     def _parts_are_equal(self) -> Self:
@@ -158,54 +165,59 @@ class TrainSettings(Settings):
 
 
 class BurnInSettings(Settings):
-    """Supervised training on the labeled tomograms."""
+    """First stage: supervised, on the labeled tomograms."""
 
-    # What counts is the model that lies there.
+    # What counts is the model that this path holds.
     NOT_IN_KEY = frozenset({"start_from"})
 
     start_from: UserPath | None = None
-    """A model of the same network to begin from, of whatever particles and stage; null:
-    random weights."""
-    steps: Count = 2000
-    """Optimizer steps."""
+    """Begin from this model: results/<method>/models/<stage>.safetensors of another
+    project with the same model settings and about the same voxel size, whatever its
+    particles; null: random weights."""
+    steps: Count = 5000
+    """Optimizer steps; on real data some thousands."""
     learning_rate: Positive = 1e-3
-    """Peak learning rate; warms up, then falls along a cosine."""
-    warmup_steps: Annotated[int, Field(ge=0)] = 100
+    """Highest learning rate, no unit: warms up to it, then falls along a cosine."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 50
     """Steps of linear warm-up."""
     final_learning_rate: Fraction = 0.05
-    """Learning rate of the last step as a fraction of the peak."""
+    """Learning rate of the last step as a fraction of the highest."""
     ema_decay: Fraction = 0.99
-    """Decay of the averaged weights that become the burn-in's result; 0: the last."""
+    """Decay per step of the averaged weights, which are the result; 0: the last
+    ones."""
 
 
 class CoTrainSettings(Settings):
-    """Teacher-student training on labeled and unlabeled tomograms."""
+    """Second stage: teacher and student, on labeled and unlabeled tomograms."""
 
-    steps: Annotated[int, Field(ge=0)] = 2000
-    """Optimizer steps."""
+    steps: Annotated[int, Field(ge=0)] = 5000
+    """Optimizer steps; 0 leaves the stage out."""
     learning_rate: Positive = 5e-4
-    """Peak learning rate; warms up, then falls along a cosine."""
-    warmup_steps: Annotated[int, Field(ge=0)] = 100
+    """Highest learning rate, no unit: warms up to it, then falls along a cosine."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 20
     """Steps of linear warm-up."""
     final_learning_rate: Fraction = 0.05
-    """Learning rate of the last step as a fraction of the peak."""
+    """Learning rate of the last step as a fraction of the highest."""
     mean_teacher: bool = True
-    """Average the student into the teacher, which is the result; off: the teacher stays
-    the burn-in's, and the student is the result."""
+    """Average the student into the teacher, which is the result; false: the teacher
+    stays the burn-in's, and the student is the result."""
     ema_decay: Fraction = 0.995
-    """1 - alpha of the teacher's moving average, per step."""
+    """Decay per step of the teacher's average (1 - α of the paper)."""
     multi_view: bool = True
-    """Average the teacher over the identity and three flips (paper, Table 3)."""
+    """Average the teacher's heatmaps over the patch and its three flips (paper, table
+    3)."""
     unlabeled_weight: Annotated[float, Field(ge=0)] = 1.0
-    """w: weight of the unlabeled loss."""
-    ramp_up_steps: Annotated[int, Field(ge=0)] = 200
-    """Steps over which the unlabeled weight grows from 0."""
+    """w of the loss, no unit: weight of the unlabeled loss against the labeled one."""
+    ramp_up_steps: Annotated[int, Field(ge=0)] = 50
+    """Steps over which that weight grows from 0."""
     pseudo_labels: Literal["heatmap", "picks"] = "heatmap"
-    """heatmap: the teacher's averaged heatmap itself, as the paper has it; picks: its
-    peaks above each class's threshold, drawn anew as targets."""
+    """What the student learns from the teacher:
+    - heatmap: its averaged heatmap itself, as in the paper.
+    - picks: its peaks above each class's threshold, drawn anew as clean targets."""
     doubt: Fraction = 0.5
-    """From this fraction of a class's threshold on, a value without a pseudo-pick says
-    nothing; below it is background. With pseudo_labels: picks."""
+    """With pseudo_labels picks: from this fraction of a class's threshold on, a value
+    without a pseudo-pick says nothing; below it is background. No unit, 0 to 1."""
     min_f: Fraction = 0.1
-    """A class whose burn-in reaches a lower F1 on the labeled tomograms gets no
-    pseudo-labels: the teacher would teach it away. With pseudo_labels: picks."""
+    """With pseudo_labels picks: a class whose burn-in reaches a lower F1 than this on
+    the validation tomograms, or without any on the labeled ones, gets no pseudo-labels,
+    which would make the student forget it. No unit, 0 to 1."""

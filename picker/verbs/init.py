@@ -7,10 +7,10 @@ pipeline. What is there already is left as it is.
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from picker.config.demo import project_manual
 from picker.formats.tables.tomograms import OPTIONAL, REQUIRED
 from picker.verbs.common import logger, write_text
 
@@ -18,15 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
 ROOT = Path(__file__).parents[2]
-"""Where the Snakefile, config.yaml and profiles/ are."""
-
-OWN_DATA = {
-    "source": "table",
-    "preset": "full",
-    "patch_zyx": "[90, 90, 90]",
-    "steps": "5000",
-}
-"""Settings in which real work begins elsewhere than the demo."""
+"""Where the Snakefile and profiles/ are."""
 
 SNAKEFILE = """\
 # The workflow lives with the program; settings and results of this project live here.
@@ -62,7 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     snakefile = json.dumps(str((ROOT / "Snakefile").resolve()))
     files = {
         "Snakefile": SNAKEFILE.format(root=snakefile),
-        "config.yaml": own_settings((ROOT / "config.yaml").read_text()),
+        "config.yaml": project_manual(),
         "tomograms.tsv": "\t".join((*REQUIRED, *OPTIONAL)) + "\n",
     }
     for profile in ("local", "slurm"):
@@ -80,15 +72,3 @@ def run(arguments: argparse.Namespace) -> None:
         " --profile slurm (or local)",
         folder,
     )
-
-
-def own_settings(demo: str) -> str:
-    """Return the demo's config.yaml with values to begin real work with."""
-    text = demo.replace(
-        "# Every setting there is, with the values of the demo (`make demo`, simulated"
-        " data).",
-        "# Every setting there is. Name your particles first.",
-    )
-    for key, value in OWN_DATA.items():
-        text = re.sub(rf"(?m)^(  {key}: ).*$", rf"\g<1>{value}", text)
-    return text

@@ -1,4 +1,4 @@
-# All picks for one program that comes next.
+# All picks, in the files of one other program.
 rule export:
     input:
         manifests=PICKED,

@@ -23,7 +23,7 @@ rule calibrate:
         """
 
 
-# Candidates above their threshold, apart from each other, inside masks and edges.
+# Candidates above their threshold, away from each other, inside masks and edges.
 rule pick:
     input:
         manifests=manifests(PREDICTED),
@@ -53,7 +53,7 @@ rule pick:
         """
 
 
-# What to label next, as picks to mend.
+# What to label next, as picks to correct.
 rule label_next:
     input:
         picks=PICKED,

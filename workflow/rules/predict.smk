@@ -27,8 +27,8 @@ rule predict:
         """
 
 
-# The labeled tomograms once more, under noise: to calibrate on, where nothing is held
-# out for that.
+# The labeled tomograms once more, with noise: to calibrate on, where there are no
+# validation tomograms.
 rule predict_noisy:
     input:
         models=models_of,

@@ -1,5 +1,5 @@
 # Volumes clipped, normalised and stored in chunks; picks checked and turned into Å.
-# With `-i` Ctrl-C leaves `tee` alone, here and elsewhere: the last words come after it.
+# `tee -i`, here and elsewhere, ignores Ctrl-C: a verb's last messages come after that.
 rule preprocess:
     input:
         tomograms="results/settings/tomograms/{shard}.json",

@@ -42,7 +42,7 @@ rule report:
         """
 
 
-# The line to read; fails, with the reasons, if a tomogram could not be used.
+# One line with the result; fails, with the reasons, if a tomogram could not be used.
 rule finish:
     input:
         report="results/report.html",

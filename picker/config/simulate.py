@@ -1,0 +1,41 @@
+"""Phantom tomograms."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from picker.config.base import Fraction, Positive, Settings, ShapeZYX
+
+
+class SimulateSettings(Settings):
+    """Phantom tomograms, with source simulate: for the demo and for tests only."""
+
+    labeled: Annotated[int, Field(ge=0)] = 2
+    """Number of tomograms with labels to train on."""
+    unlabeled: Annotated[int, Field(ge=0)] = 6
+    """Number of tomograms without labels to train on."""
+    validation: Annotated[int, Field(ge=0)] = 0
+    """Number of tomograms whose labels choose thresholds; 0: the labeled ones do."""
+    test: Annotated[int, Field(ge=0)] = 3
+    """Number of tomograms whose truth serves the evaluation alone."""
+    shape_zyx: ShapeZYX = (48, 160, 160)
+    """Size of a tomogram [voxels], z, y, x."""
+    voxel_size: Positive = 10.0
+    """Edge of a voxel [Å]."""
+    particles_per_class: Positive = 12.0
+    """Mean number of particles of each class in a tomogram."""
+    snr: tuple[Positive, Positive] = (0.5, 1.5)
+    """Lowest and highest signal-to-noise ratio: variance of signal over variance of
+    noise."""
+    clustering: Fraction = 0.0
+    """Fraction of particles placed beside one of their class rather than anywhere, in
+    0..1."""
+    membranes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Mean number of vesicles in a tomogram; particles lie inside or outside of
+    them."""
+    missing_wedge: Annotated[float, Field(ge=0, lt=90)] = 30.0
+    """Half-angle of the missing wedge about y [degrees]: 30 is a tilt range of ±60."""
+    seed: int = 1
+    """Same seed, same tomograms."""
