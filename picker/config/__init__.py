@@ -20,6 +20,7 @@ from picker.config.base import (
     Target,
     checked_name,
 )
+from picker.config.blobs import BlobsSettings
 from picker.config.methods import METHODS, MethodName
 from picker.config.names import (
     known_as,
@@ -103,7 +104,8 @@ class Config(Settings):
     - fpn, vnet: as supervised, with another network. vnet predicts at full resolution:
       eight times the memory, so lower predict.window_zyx on a machine with little.
     - deepfindet: as supervised, but segments; memory as vnet. Published patches:
-      72³."""
+      72³.
+    - blobs: trains nothing; blobs of about a particle's size."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
     """What to find, one entry a class:"""
     tomograms: TomogramsSettings = TomogramsSettings()
@@ -114,6 +116,7 @@ class Config(Settings):
     burn_in: BurnInSettings = BurnInSettings()
     co_train: CoTrainSettings = CoTrainSettings()
     predict: PredictSettings = PredictSettings()
+    blobs: BlobsSettings = BlobsSettings()
     calibrate: CalibrateSettings = CalibrateSettings()
     pick: PickSettings = PickSettings()
     label_next: LabelNextSettings = LabelNextSettings()

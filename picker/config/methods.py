@@ -17,6 +17,7 @@ MethodName = Literal[
     "vnet",
     "fpn",
     "deepfindet",
+    "blobs",
 ]
 NetworkName = Literal["unet", "fpn", "vnet", "deepfindet"]
 
@@ -116,5 +117,6 @@ METHODS: dict[MethodName, Row] = {
     "vnet": replace(_SUPERVISED, network="vnet"),
     "fpn": replace(_SUPERVISED, network="fpn"),
     "deepfindet": Row(module="deepfindet", network="deepfindet", stages=(ALONE,)),
+    "blobs": Row(module="blobs", sections=("blobs",)),
 }
 """Source: Wang et al. 2025, SemiETPicker, section 3.3 and tables 1, 3 and 4."""
