@@ -118,10 +118,28 @@ def _may_be_dropped(
     """Return whether the picks outside may be left out."""
     if outside == "error" or not within.any():
         return False
+    if outside == "drop":
+        return True
+    is_few = (~within).sum() <= max(1, FEW * len(within))
+    return bool(is_few and _are_just_outside(index, shape_zyx))
+
+
+def _are_just_outside(
+    index: NDArray[np.float64], shape_zyx: tuple[int, int, int]
+) -> bool:
+    """Return whether no index lies further outside than a stray pick does."""
     beyond = np.maximum(-index, index - (np.array(shape_zyx) - 1))
     just = np.maximum(NEAR, JUST_OUTSIDE * np.array(shape_zyx))
-    is_few = (~within).sum() <= max(1, FEW * len(within))
-    return outside == "drop" or bool(is_few and (beyond <= just).all())
+    return bool((beyond <= just).all())
+
+
+def few_strays(index: NDArray[np.float64], shape_zyx: tuple[int, int, int]) -> bool:
+    """Return whether so few picks lie outside that most readings have such.
+
+    Unlike in what is left out, one of two or three is not few.
+    """
+    within = np.all(inside(index, shape_zyx), axis=1)
+    return bool(np.mean(~within) <= FEW) and _are_just_outside(index, shape_zyx)
 
 
 def _refuse_unit(
