@@ -114,6 +114,8 @@ def _classes(
     # Copick has no underscores: a-b there may be our a_b.
     ours = {object_name(name): name for name in names} | {name: name for name in names}
     ours |= {particle.own_name: particle.name for particle in particles}
+    if num_nameless := found.particle.count(""):
+        ours[""] = _class_of(path, names, num_nameless, tomogram)[0]
     warnings, unknown = [], []
     for other in sorted(set(found.particle) - set(ours)):
         try:
