@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,7 +137,7 @@ def _classes(
 def _class_of(path: Path, names: list[str], num: int, tomogram: str) -> list[str]:
     """Return the one class of a file whose rows do not say it, once for each row.
 
-    The file's name says it, whole or between '_', '-' and '.', or the folder's name.
+    The file's name says it, whole or between signs and blanks, or the folder's name.
     The tomogram's own name before it says nothing.
 
     Raises
@@ -167,18 +168,23 @@ def _class_of(path: Path, names: list[str], num: int, tomogram: str) -> list[str
 
 def _named_in(padded: str, names: list[str]) -> list[str]:
     """Return the names that a padded text has, each where it is no part of a longer."""
-    within = []
-    for name in sorted(names, key=len, reverse=True):
-        if _padded(name) in padded:
-            within.append(name)
-            # Neighbours share their '_'.
-            while _padded(name) in padded:
-                padded = padded.replace(_padded(name), "_/_", 1)
-    return within
+    found = [
+        (place.start(), place.start() + len(_padded(name)), name)
+        for name in names
+        # Neighbours share their '_', which a plain search would use up.
+        for place in re.finditer(f"(?={_padded(name)})", padded)
+    ]
+    within = [
+        name
+        for start, end, name in found
+        if not any(a <= start and end <= b and b - a > end - start for a, b, _ in found)
+    ]
+    return list(dict.fromkeys(within))
 
 
 def _padded(name: str) -> str:
-    return f"_{name}_".replace("-", "_").replace(".", "_")
+    """Return a text of letters and digits, with '_' for all between and around."""
+    return re.sub(r"[^A-Za-z0-9]", "_", f"_{name}_")
 
 
 def _without_duplicates(picks: Picks) -> tuple[Picks, int]:

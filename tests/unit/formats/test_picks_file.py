@@ -147,7 +147,7 @@ def test_no_class_at_all(tmp_path):
     assert picks.particle.tolist() == ["beta_amylase"]
 
 
-ATP = ("ribosome", "ribosome_80s", "atp")
+ATP = ("ribosome", "ribosome_80s", "atp", "80s-atp-c")
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,7 @@ ATP = ("ribosome", "ribosome_80s", "atp")
         ("TS_1_ribosome_ribosome.csv", "ribosome"),
         ("atp/ribosome.csv", "ribosome"),
         ("ribosome_grid1_atp.csv", "atp"),  # behind the tomogram's name
+        ("my atp picks (2).csv", "atp"),
     ],
 )
 def test_a_files_name_says_one_class(tmp_path, name, particle):
@@ -171,7 +172,13 @@ def test_a_files_name_says_one_class(tmp_path, name, particle):
 
 
 @pytest.mark.parametrize(
-    "name", ["ribosome_grid1_ts03_atp", "atp.ribosome_80s", "ribosome-ribosome_80s"]
+    "name",
+    [
+        "ribosome_grid1_ts03_atp",
+        "atp.ribosome_80s",
+        "ribosome-ribosome_80s",
+        "ribosome_80s_atp_c",  # two that share a word
+    ],
 )
 def test_a_files_name_with_two_classes_is_refused(tmp_path, name):
     path = tmp_path / f"{name}.csv"
