@@ -111,7 +111,11 @@ def _classes(
     """
     names = [particle.name for particle in particles]
     if found.particle is None:
-        return _class_of(path, names, len(found.value_zyx), tomogram), []
+        try:
+            return _class_of(path, names, len(found.value_zyx), tomogram), []
+        except ValueError as error:
+            # Such as that a column of classes was not understood.
+            raise ValueError("; ".join([str(error), *found.warnings])) from None
     # Copick has no underscores: a-b there may be our a_b.
     ours = {object_name(name): name for name in names} | {name: name for name in names}
     ours |= {particle.own_name: particle.name for particle in particles}

@@ -189,6 +189,13 @@ def test_a_files_name_with_two_classes_is_refused(tmp_path, name):
     assert f"picker convert {path.name} --particle NAME" in str(caught.value)
 
 
+def test_a_column_of_classes_that_is_not_understood_is_told_of(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("label,x,y,z\n1,1.5,2,3\n2,1,2,3\n")
+    with pytest.raises(ValueError, match=r"name the file after.*label holds numbers"):
+        read(path)
+
+
 def test_several_files_are_one_set(tmp_path):
     (tmp_path / "ribosome.csv").write_text("x,y,z\n1.5,2,3\n")
     (tmp_path / "beta_amylase.csv").write_text("x,y,z\n1.5,2,3\n4.5,5,6\n")
