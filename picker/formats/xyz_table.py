@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.config.names import VOLUME_ENDINGS
 from picker.formats.columns import BATCH, Table, new_table
 from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.star import tomogram_names
@@ -132,13 +133,19 @@ def _coordinates(path: Path, file: TextIO) -> Coordinates:
 
 
 def _of_files(names: list[str], column: str) -> list[str]:
-    """Return tomograms' names, RELION's as in STAR files, paths without folders."""
-    if any("/" in name or "\\" in name for name in set(names)):
-        short = {name: PureWindowsPath(name).as_posix() for name in set(names)}
-        return tomogram_names([short[name] for name in names], of_files=True)
-    if column not in FILE_COLUMNS:
-        return names
-    return tomogram_names(names, of_files="micrograph" in column)
+    """Return tomograms' names, RELION's as in STAR files, paths of volumes without all.
+
+    What has folders and is no volume's is left, for the check of names to refuse.
+    """
+    if column in FILE_COLUMNS:
+        return tomogram_names(names, of_files="micrograph" in column)
+    paths = {name: PureWindowsPath(name) for name in set(names)}
+    short = {
+        name: path.stem
+        for name, path in paths.items()
+        if len(path.parts) > 1 and path.suffix in VOLUME_ENDINGS
+    }
+    return [short.get(name, name) for name in names]
 
 
 def _is_known(column: str) -> bool:

@@ -184,7 +184,7 @@ def test_capital_letters_and_semicolons_are_tables_too(tmp_path):
     assert found.warnings == ()
 
 
-@pytest.mark.parametrize("column", ["tomogram", "Tomogram path", "volume_file"])
+@pytest.mark.parametrize("column", ["tomogram", "Tomogram path", "volume_file", "run"])
 @pytest.mark.parametrize("folder", ["/data/rec/", "rec/", "D:\\rec\\"])
 def test_of_a_path_the_files_name_is_the_tomograms(tmp_path, column, folder):
     path = tmp_path / "a.csv"
