@@ -86,12 +86,15 @@ def check_positions(
             f" {xyz(position_zyx[first])} Å, voxel {xyz(index[first])}"
         )
         if not _may_be_dropped(index, within, shape_zyx, outside):
+            advice = (
+                "; to leave them out, set tomograms.outside (picker convert --outside)"
+                " to drop"
+            )
             raise ValueError(
                 f"{told}; expected 0, 0, 0 to"
                 f" {xyz((np.array(shape_zyx) - 1) * voxel_size)} Å; remove picks that"
-                " lie outside, or check the voxel size, the tomogram and the file; to"
-                " leave them out, set tomograms.outside (picker convert --outside) to"
-                " drop"
+                " lie outside, or check the voxel size, the tomogram and the file"
+                + (advice if within.any() else "")
             )
         warnings.append(f"{told}; left out")
     if is_certain or not within.any():
@@ -157,9 +160,15 @@ def _refuse_unit(
         unmoved = (position - found.shift_zyx) / voxel_size
         if inside(unmoved, shape_zyx).all():
             return  # a refinement moved them out, no unit
-    # One stray pick near a face is no other unit: most lie far outside then.
-    beyond = np.maximum(-index, index - (np.array(shape_zyx) - 1)).max()
-    if 2 * within.sum() > len(within) or beyond <= NEAR:
+    # A stray pick near a face is no other unit: most lie outside then, and far.
+    shape = np.array(shape_zyx)
+    beyond = np.maximum(-index, index - (shape - 1))
+    is_far = bool((beyond > shape).any())
+    if (
+        2 * within.sum() > len(within)
+        or beyond.max() <= NEAR
+        or (2 * within.sum() == len(within) and not is_far)
+    ):
         return
     first = int(np.flatnonzero(~within)[0])
     for unit, other in others.items():

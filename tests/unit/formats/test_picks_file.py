@@ -374,6 +374,24 @@ def test_picks_outside_are_left_out_aloud(tmp_path, outside, num, place, kept):
     assert warning.endswith("left out")
 
 
+def test_one_stray_pick_of_two_is_no_other_unit(tmp_path):
+    path = tmp_path / "ribosome.coords"
+    path.write_text("20 10 5\n34 10 5\n")
+    with pytest.raises(ValueError, match="has 1 of 2 picks outside") as caught:
+        read(path)
+    assert "--unit" not in str(caught.value)
+    assert str(caught.value).endswith("(picker convert --outside) to drop")
+
+
+@pytest.mark.parametrize("outside", ["drop_few", "drop"])
+def test_leaving_out_all_picks_is_no_advice(tmp_path, outside):
+    path = tmp_path / "ribosome.coords"
+    path.write_text("29 10 5\n")
+    with pytest.raises(ValueError, match="has 1 of 1 picks outside") as caught:
+        read(path, outside=outside)
+    assert "drop" not in str(caught.value)
+
+
 def test_a_shift_that_moves_a_pick_out_is_no_other_unit(tmp_path):
     names = [f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ"]
     names += [f"rlnOrigin{axis}Angst" for axis in "XYZ"]
