@@ -154,7 +154,7 @@ class CopickSettings(Settings):
     """Table with the columns tomogram and split."""
     picks: dict[Split, UserPath] = Field(default_factory=dict)
     """Split: folder of ExperimentRuns/<tomogram>/Picks/*.json with its picks."""
-    user_id: str | None = None
+    user_id: str | tuple[str, ...] | None = None
     """Whose picks are read where several users have some; null: there is but one."""
     session_id: str | None = None
     """Of which session; null: there is but one."""

@@ -118,7 +118,9 @@ def _classes(
             raise ValueError("; ".join([str(error), *found.warnings])) from None
     # Copick has no underscores: a-b there may be our a_b.
     ours = {object_name(name): name for name in names} | {name: name for name in names}
-    ours |= {particle.own_name: particle.name for particle in particles}
+    for particle in particles:
+        called = (object_name(particle.own_name), particle.own_name)
+        ours |= dict.fromkeys(called, particle.name)
     if num_nameless := found.particle.count(""):
         ours[""] = _class_of(path, names, num_nameless, tomogram)[0]
     warnings, unknown = [], []
