@@ -39,11 +39,11 @@ def tomogram_of_file(name: str) -> str:
 
 
 def _without(text: str, endings: tuple[str, ...]) -> str:
-    """Return a name without endings, as many as there are; something is left."""
+    """Return a name without endings, in capitals too; something is left."""
     while end := next(
-        (end for end in endings if text.endswith(end) and len(text) > len(end)), ""
+        (e for e in endings if text.lower().endswith(e) and len(text) > len(e)), ""
     ):
-        text = text.removesuffix(end)
+        text = text[: -len(end)]
     return text
 
 

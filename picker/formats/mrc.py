@@ -24,8 +24,8 @@ REFUSED = {3: "complex numbers", 4: "complex numbers", 101: "4-bit numbers"}
 STAMPS: dict[bytes, Order] = {b"\x44\x44": "<", b"\x44\x41": "<", b"\x11\x11": ">"}
 IMOD_STAMP = 1146047817
 LONGEST_AXIS = 100_000
-STACK_NAMES = (".st", ".ali", ".preali", ".mrcs")
-"""How programs call files of images, aligned or not."""
+STACK_NAMES = (".st", ".ali", ".preali", ".mrcs", "_ali.mrc", "_preali.mrc")
+"""How names of files of images end, aligned or not; the last two as newer IMOD does."""
 # What files of other kinds begin with, and what to do about them.
 OTHER_KINDS = {
     b"\x1f\x8b": ("compressed with gzip", "unpack it with gunzip"),
@@ -188,8 +188,9 @@ def _sign_of_a_stack(path: Path, header: np.void, order: Order) -> str:
         return ""
     if int(header["mz"]) == 1 and int(header["maps"]) in (0, 3):
         return "its header has space group 0 and MZ 1, as stacks of images have"
-    if path.suffix.lower() in STACK_NAMES:
-        return f"its header has space group 0, and its name ends with {path.suffix}"
+    if end := next((e for e in STACK_NAMES if path.name.lower().endswith(e)), ""):
+        end = path.name[-len(end) :]
+        return f"its header has space group 0, and its name ends with {end}"
     tilts = _tilts(path, header, order)
     if len(tilts) == sections and np.ptp(tilts) > 1:
         return (

@@ -244,7 +244,7 @@ def tomogram_names(names: Sequence[str], *, of_files: bool) -> list[str]:
     if of_files:
         paths = {name: Path(name) for name in short}
         short = {
-            name: p.stem if p.suffix in VOLUME_ENDINGS else p.name
+            name: p.stem if p.suffix.lower() in VOLUME_ENDINGS else p.name
             for name, p in paths.items()
         }
     return [short[name] for name in names]

@@ -143,7 +143,7 @@ def _of_files(names: list[str], column: str) -> list[str]:
     short = {
         name: path.stem
         for name, path in paths.items()
-        if len(path.parts) > 1 and path.suffix in VOLUME_ENDINGS
+        if len(path.parts) > 1 and path.suffix.lower() in VOLUME_ENDINGS
     }
     return [short.get(name, name) for name in names]
 

@@ -317,12 +317,14 @@ def test_what_may_be_a_volume_is_one(written, changes):
     assert (size, warnings) == (10.0, [])
 
 
-@pytest.mark.parametrize("name", ["TS_01.st", "TS_01.ALI", "TS_01.mrcs"])
+@pytest.mark.parametrize(
+    "name", ["TS_01.st", "TS_01.ALI", "TS_01.mrcs", "TS_01_ali.mrc"]
+)
 def test_a_stack_s_name_counts_where_the_header_does_not_say_volume(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(mrc_bytes(marked(), ispg=1))
     np.testing.assert_array_equal(read_volume(path)[0], marked())
     path.write_bytes(mrc_bytes(marked(), ispg=0))
-    match = f"space group 0, and its name ends with {path.suffix};"
+    match = f"space group 0, and its name ends with {name.removeprefix('TS_01')};"
     with pytest.raises(ValueError, match=match):
         read_volume(path)
