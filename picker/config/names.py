@@ -17,7 +17,7 @@ VOLUME_ENDINGS = (
 """Of files that a tomogram, or its tilt series, is kept in."""
 PICKS_ENDINGS = (
     *(".star", ".json", ".csv", ".ndjson", ".mod", ".tbl", ".coords", ".cbox"),
-    "_particles",  # as pytom-match-pick has it
+    *("_particles", "_info", "_pick"),  # of pytom-match-pick, EMAN2, ours for RELION
 )
 VOXEL_SIZE = re.compile(r"(?<=.)_\d+(\.\d+)?Apx$")
 """What Warp puts behind a tomogram's name, as in TS_01_10.00Apx.mrc."""

@@ -63,6 +63,8 @@ class TomogramPicks:
     called
         Its name within the files of other programs; None: as `tomogram`, which is in
         the names of files.
+    in_relion
+        Its name in RELION's tomograms.star; None: as other programs have it.
     """
 
     tomogram: str
@@ -72,6 +74,12 @@ class TomogramPicks:
     tilt_pixel_size: float | None = None
     tilt_size_zyx: tuple[int, int, int] | None = None
     called: str | None = None
+    in_relion: str | None = None
+
+    @property
+    def relion_name(self) -> str:
+        """What RELION calls it, which tells tomograms apart by that alone."""
+        return self.in_relion or self.own_name
 
     @property
     def own_name(self) -> str:

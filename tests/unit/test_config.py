@@ -278,6 +278,8 @@ def test_a_name_that_is_not_safe_is_what_others_call_it(called: dict[str, Any]) 
         ("TS_01_particles.star", "TS_01"),
         ("TS_01.mrc.coords", "TS_01"),
         ("TS_01.MRC", "TS_01"),
+        ("TS_01_info.json", "TS_01"),
+        ("TS_01_pick.star", "TS_01"),
         ("ts_01.Rec.COORDS", "ts_01"),
         ("TS.01", "TS.01"),
         ("_8Apx", "_8Apx"),
@@ -287,7 +289,7 @@ def test_a_name_that_is_not_safe_is_what_others_call_it(called: dict[str, Any]) 
 )
 def test_the_tomogram_that_a_name_means(text: str, name: str) -> None:
     assert tomogram_of_file(text) == name
-    if not text.lower().endswith((".star", ".coords")):
+    if not text.lower().endswith((".star", ".coords", ".json")):
         assert tomogram_name(text) == name
 
 
