@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from picker.formats.records import one_if_equal
 from picker.formats.star_table import read_comments
@@ -96,8 +95,9 @@ def _there(table: Table, column: str) -> list[float]:
 
     Where some rows lack them they have those of the others, if these are equal.
     """
-    numbers = table.numbers(column, may_lack=True)
-    there = set(numbers[~np.isnan(numbers)].tolist())
+    numbers: list[float] = table.numbers(column, may_lack=True).tolist()
+    there = {number for number in numbers if not math.isnan(number)}
     if len(there) > 1:
-        return table.numbers(column).tolist()
+        numbers = table.numbers(column).tolist()
+        return numbers
     return [*there] * len(numbers)
