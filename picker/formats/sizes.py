@@ -89,7 +89,9 @@ def settled(
     inside = [s for s, zyx in index.items() if _are_inside(zyx, shape_zyx)]
     fitting = [s for s in inside if not _are_in_corner(index[s], shape_zyx)]
     is_mixed = any(isinstance(size, tuple) for size in found.doubtful_sizes.values())
-    if not is_mixed and voxel_size in names and voxel_size in fitting:
+    # Also in a corner, if no other size leads out of it.
+    is_own = voxel_size in names and voxel_size in (fitting or inside)
+    if is_own and not is_mixed:
         return settled, []
     if fitting == [voxel_size] and len(found.value_zyx) < FEWEST_TO_REFUSE:
         fitting = [size for size in inside if size * CLEAR_RATIO > voxel_size]

@@ -89,6 +89,9 @@ def test_a_file_that_names_the_tomograms_own_size_is_ordinary(tmp_path):
     picks, warnings = read(tmp_path, [(30, 40, 59), (159, 119, 20)], 2.5, V)
     assert picks.position_zyx.tolist() == [[590, 400, 300], [200, 1190, 1590]]
     assert warnings == []
+    picks, warnings = read(tmp_path, [(30, 35, 15)], 2.5, V)
+    assert picks.position_zyx.tolist() == [[150, 350, 300]]
+    assert warnings == []
 
 
 def test_picks_that_fill_the_tomogram_are_its_voxels_and_not_the_tilt_series(tmp_path):
