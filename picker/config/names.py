@@ -16,7 +16,8 @@ VOLUME_ENDINGS = (
 )
 """Of files that a tomogram, or its tilt series, is kept in."""
 PICKS_ENDINGS = (
-    *(".star", ".json", ".csv", ".ndjson", ".mod", ".tbl", ".coords", ".cbox"),
+    *(".star", ".json", ".csv", ".tsv", ".txt", ".ndjson", ".mod", ".tbl"),
+    *(".coords", ".cbox"),
     *("_particles", "_info", "_pick"),  # of pytom-match-pick, EMAN2, ours for RELION
 )
 VOXEL_SIZE = re.compile(r"(?<=.)_\d+(\.\d+)?Apx$")

@@ -279,6 +279,8 @@ def test_a_name_that_is_not_safe_is_what_others_call_it(called: dict[str, Any]) 
         ("TS_01.mrc.coords", "TS_01"),
         ("TS_01.MRC", "TS_01"),
         ("TS_01_info.json", "TS_01"),
+        ("TS_01.tsv", "TS_01"),
+        ("TS_01.txt", "TS_01"),
         ("TS_01_pick.star", "TS_01"),
         ("ts_01.Rec.COORDS", "ts_01"),
         ("TS.01", "TS.01"),
@@ -289,7 +291,7 @@ def test_a_name_that_is_not_safe_is_what_others_call_it(called: dict[str, Any]) 
 )
 def test_the_tomogram_that_a_name_means(text: str, name: str) -> None:
     assert tomogram_of_file(text) == name
-    if not text.lower().endswith((".star", ".coords", ".json")):
+    if not text.lower().endswith((".star", ".coords", ".json", ".tsv", ".txt")):
         assert tomogram_name(text) == name
 
 
