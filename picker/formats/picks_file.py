@@ -91,7 +91,8 @@ def read_given_picks(
     if strangers and len(strangers) == len(paths):
         raise ValueError(
             f"no picks of tomogram {called or tomogram}: {'; '.join(strangers)}; names"
-            " must be the same, letter for letter"
+            " must be the same, letter for letter, or the table's column called says"
+            " the file's"
         )
     picks, num_twice = _without_duplicates(concatenate(parts))
     if num_twice:
