@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 ALL_METADATA = (*METADATA, ".zmetadata")
 ANGSTROM = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 1e4, "picometer": 1e-2}
+MOST_METADATA = 10_000_000
+"""Bytes of a file of metadata; parsed, they take thirty times as many."""
 CHUNK = 64
 """Edge of a chunk [voxels]: a patch touches few of them and reads little in vain."""
 
@@ -228,7 +230,7 @@ def _open(
     warnings: list[str] = []
     _check_plain(path)
     node = _metadata(path, lambda: zarr.open(WholeStore(path), mode="r"))
-    attributes: dict[str, Any] = node.attrs.asdict()
+    attributes: dict[str, Any] = _metadata(path, node.attrs.asdict)
     if isinstance(node, zarr.Array):
         array = node
         if array.ndim != 3:
@@ -256,10 +258,18 @@ def _folder(array: zarr.Array[Any]) -> Path:
 
 
 def _check_plain(folder: Path) -> None:
-    """Refuse metadata that are no files: reading a pipe would wait for ever."""
+    """Refuse metadata that are no files, or too large.
+
+    Reading a pipe would wait for ever.
+    """
     for file in (folder / name for name in ALL_METADATA):
         if file.exists() and not file.is_file():
             raise ValueError(f"{file} is not a file; expected Zarr metadata, mend it")
+        if file.exists() and (size := file.stat().st_size) > MOST_METADATA:
+            raise ValueError(
+                f"{file} has {size} bytes; expected Zarr metadata, of {MOST_METADATA}"
+                " at most: copy it again, or write the volume to a store of its own"
+            )
 
 
 def _only_image(path: Path, attributes: Mapping[str, Any]) -> Path | None:
