@@ -14,6 +14,7 @@ from picker.config import explained
 from picker.formats.files import (
     SET_VOXEL_SIZE,
     check_memory,
+    check_shape,
     checked_voxel_size,
     too_large,
 )
@@ -136,15 +137,22 @@ def read_geometry(
 
 
 def read_volume(
-    path: Path, voxel_size: float | None = None, *, may_be_sparse: bool = False
+    path: Path,
+    voxel_size: float | None = None,
+    *,
+    may_be_sparse: bool = False,
+    shape_zyx: tuple[int, int, int] | None = None,
 ) -> tuple[NDArray[Any], float, list[str]]:
     """Return the volume in memory in its own type, its voxel size [Å] and warnings.
 
     Axes c and t of length 1 before z, y, x are dropped. Arguments and errors as for
     `open_volume`; besides, a chunk that cannot be decoded is a ValueError. Missing
-    chunks are the fill value if the volume `may_be_sparse`, unless we wrote it.
+    chunks are the fill value if the volume `may_be_sparse`, unless we wrote it. A mask
+    of another shape than its tomogram's `shape_zyx` is not decoded.
     """
     array, stored, size, warnings = _open(path, voxel_size, may_be_sparse=may_be_sparse)
+    if shape_zyx:
+        check_shape(path, array.shape[-3:], shape_zyx)
     check_memory(path, array.shape, array.dtype.itemsize)
     try:
         volume = read_chunks(array, _folder(array), stored)
