@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from picker.config.base import (
+    MISSING,
     Contours,
     Count,
     Finite,
@@ -18,14 +19,12 @@ from picker.config.base import (
     ShapeZYX,
     Split,
     UserPath,
+    checked_called,
     checked_name,
 )
 from picker.config.names import with_safe_name
 
 MissingChunks = Literal["error", "fill"]
-
-MISSING = ("nan", "na", "null", "none")
-"""What pandas, which reads STAR files here and elsewhere, takes for no value."""
 
 
 class Particle(Settings):
@@ -49,6 +48,7 @@ class Particle(Settings):
     """Its name in the files of other programs, where that is another."""
 
     _name = field_validator("name")(checked_name)
+    _called = field_validator("called")(checked_called)
 
     @model_validator(mode="before")
     @classmethod
@@ -105,6 +105,7 @@ class TomogramRow(Settings):
     """As tomograms.stacks_are_volumes; no column of the table."""
 
     _name = field_validator("tomogram")(checked_name)
+    _called = field_validator("called")(checked_called)
 
     @model_validator(mode="before")
     @classmethod

@@ -143,10 +143,10 @@ def write_warp(
     series: dict[str, str] = {}
     for one in tomograms:
         name = f"{tomogram_name(one.own_name)}.tomostar"
-        other = series.setdefault(name, one.own_name)
-        if other != one.own_name:
+        other = series.setdefault(name, one.tomogram)
+        if other != one.tomogram:
             raise ValueError(
-                f"tomograms {other} and {one.own_name} are both {name} for Warp;"
+                f"tomograms {other} and {one.tomogram} are both {name} for Warp;"
                 " expected one of them, export the other elsewhere"
             )
     sizes = sorted({one.voxel_size for one in tomograms})

@@ -254,6 +254,32 @@ def test_no_two_particles_are_called_the_same(
         Config.model_validate({"particles": particles})
 
 
+@pytest.mark.parametrize(
+    "called",
+    [
+        "",
+        "  ",
+        "NaN",
+        "a\nb",
+        "a\tb",
+        "a\x1b[31mb",
+        "\u202eb",
+        'a "b"',
+        "x" * 201,
+        "\0",
+    ],
+)
+def test_a_name_that_would_damage_other_programs_files_is_refused(called: str) -> None:
+    row = {"tomogram": "a", "path": "a.mrc", "split": "predict", "called": called}
+    for model, values in (
+        (Particle, {"name": "a", "radius": 1, "called": called}),
+        (TomogramRow, row),
+    ):
+        with pytest.raises(ValidationError, match="cannot stand in other programs' fi"):
+            model.model_validate(values)
+    assert Particle(name="a", radius=1, called="粒 #1 'x'").own_name == "粒 #1 'x'"
+
+
 @pytest.mark.parametrize("called", [{}, {"called": None}])
 def test_a_name_that_is_not_safe_is_what_others_call_it(called: dict[str, Any]) -> None:
     particle = Particle.model_validate({"name": "Viral (RNP)", "radius": 1, **called})

@@ -7,6 +7,7 @@ import pytest
 
 from picker.formats.mrc import read_volume, write_volume
 from picker.formats.volume import read_geometry, read_mask, read_tomogram
+from tests.unit.formats.memory import little_memory
 
 SHAPE = (18, 20, 28)
 DTYPES = {0: np.int8, 1: np.int16, 2: np.float32, 6: np.uint16, 12: np.float16}
@@ -296,6 +297,20 @@ def test_a_tilt_series_is_no_volume_unless_the_user_says_so(
     assert size == 10
     assert read_geometry(path, 10.0, may_be_stack=True)[0] == SHAPE
     assert read_mask(path, SHAPE).any()  # it fits: that says more than its header
+
+
+def test_an_extended_header_of_any_length_takes_no_memory(tmp_path):
+    """A file can have holes."""
+    length = 2**28
+    raw = mrc_bytes(marked(), ispg=0, nsymbt=length, **seri(TILTS))
+    path = tmp_path / "a.mrc"
+    with path.open("wb") as file:
+        file.write(raw[: len(raw) - marked().nbytes])
+        file.seek(1024 + length)
+        file.write(marked().tobytes())
+    match = "a tilt for each of them, from -60° to 60°"
+    with little_memory(length // 2), pytest.raises(ValueError, match=match):
+        read_volume(path)
 
 
 @pytest.mark.parametrize(
