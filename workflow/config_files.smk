@@ -7,10 +7,15 @@ from picker.config.said import printable
 from picker.config.strict import check_settings_file
 
 if workflow.is_main_process:
-    # Those of `--configfile`, of a project's own Snakefile, and the one loaded next.
+    # Those of `--configfile` and of a project's own Snakefile, which Snakemake has read by
+    # now, and the one loaded next: from a pipe it would read for ever.
     for path in {*workflow.configfiles, *workflow.overwrite_configfiles, "config.yaml"}:
         try:
             if Path(path).is_file():
                 check_settings_file(Path(path))
+            elif path == "config.yaml" and Path(path).exists():
+                raise ValueError(
+                    f"{path} is no file; expected one of settings, mend it"
+                )
         except ValueError as error:
             raise WorkflowError(printable(str(error)))

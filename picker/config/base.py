@@ -55,6 +55,8 @@ def _expanded(path: Path) -> Path:
 
 UserPath = Annotated[Path, AfterValidator(_expanded)]
 
+MISSING = ("nan", "na", "null", "none")
+"""What pandas, which reads STAR files here and elsewhere, takes for no value."""
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -71,6 +73,32 @@ def checked_name(name: str) -> str:
         raise ValueError(
             f"name {shown(name)} cannot be used: expected letters, digits, '.', '_' and"
             " '-', beginning with a letter or digit, at most 200; rename it"
+        )
+    return name
+
+
+def checked_called(name: str | None) -> str | None:
+    """Return a name in the files of other programs if all of these can hold it.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, longer than 200 characters, a word for a missing value, or has
+        characters that cannot be printed, such as a line's end, or double quotes.
+    """
+    if name is None:
+        return None
+    if (
+        not name.strip()
+        or len(name) > 200
+        or name.strip().lower() in MISSING
+        or printable(name) != name
+        or {"\n", "\t", '"'} & set(name)
+    ):
+        raise ValueError(
+            f"the name {shown(name)} cannot stand in other programs' files: expected up"
+            " to 200 characters that can be printed, no double quotes, and not one of"
+            f" {', '.join(MISSING)}, which they take for no value; correct it"
         )
     return name
 

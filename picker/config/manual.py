@@ -31,7 +31,9 @@ USE = """\
 #   snakemake --profile profiles/local --configfile my.yaml --directory my_project
 # Lengths are in Å unless a comment says voxels. A stage runs again when a section that
 # it reads changes, and not otherwise. Relative paths start at --directory. A key that
-# stands twice is an error, and so are numbers that are .inf, .nan or yes.
+# stands twice is an error, and so are numbers that are .inf, .nan or yes, and
+# __use_yte__, by which Snakemake would run what is here as Python: of a file that is
+# given with --configfile it has done so before that is said.
 """
 
 

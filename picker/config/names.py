@@ -16,8 +16,9 @@ VOLUME_ENDINGS = (
 )
 """Endings of files that hold a tomogram or its tilt series."""
 PICKS_ENDINGS = (
-    *(".star", ".json", ".csv", ".ndjson", ".mod", ".tbl", ".coords", ".cbox"),
-    "_particles",  # pytom-match-pick's
+    *(".star", ".json", ".csv", ".tsv", ".txt", ".ndjson", ".mod", ".tbl"),
+    *(".coords", ".cbox"),
+    *("_particles", "_info", "_pick"),  # of pytom-match-pick, EMAN2, ours for RELION
 )
 VOXEL_SIZE = re.compile(r"(?<=.)_\d+(\.\d+)?Apx$")
 """What Warp writes after a tomogram's name, as in TS_01_10.00Apx.mrc."""
@@ -39,11 +40,11 @@ def tomogram_of_file(name: str) -> str:
 
 
 def _without(text: str, endings: tuple[str, ...]) -> str:
-    """Return a name without all its endings; at least one character remains."""
+    """Return a name without endings, in capitals too; something is left."""
     while end := next(
-        (end for end in endings if text.endswith(end) and len(text) > len(end)), ""
+        (e for e in endings if text.lower().endswith(e) and len(text) > len(e)), ""
     ):
-        text = text.removesuffix(end)
+        text = text[: -len(end)]
     return text
 
 

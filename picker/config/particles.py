@@ -6,7 +6,14 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from picker.config.base import Positive, Settings, UserPath, checked_name
+from picker.config.base import (
+    MISSING,
+    Positive,
+    Settings,
+    UserPath,
+    checked_called,
+    checked_name,
+)
 from picker.config.names import with_safe_name
 
 COLORS = (
@@ -14,9 +21,6 @@ COLORS = (
     *("#42d4f4", "#f032e6", "#9a6324", "#469990", "#808000"),
 )
 """Colors of particles that have none of their own, by their place in the list."""
-
-MISSING = ("nan", "na", "null", "none")
-"""Words that pandas, which reads STAR files here and elsewhere, reads as no value."""
 
 
 class Particle(Settings):
@@ -44,6 +48,7 @@ class Particle(Settings):
     another one."""
 
     _name = field_validator("name")(checked_name)
+    _called = field_validator("called")(checked_called)
 
     @model_validator(mode="before")
     @classmethod

@@ -1,7 +1,8 @@
 """Files of settings that can be read in one way only.
 
-Parsers use the last of two equal keys and say nothing, and expand an alias (`*name`) to
-all that it stands for: ten lines can name a thousand million values.
+Parsers take the last of two equal keys without a word, and an alias (`*name`) for all
+that it stands for: ten lines can name a thousand million values. Snakemake takes
+one with a certain key for a template, and runs the Python in it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ MOST_BYTES = 1_000_000
 MOST_VALUES = 100_000
 """Values in a file of settings, at most; an alias counts as all that it stands for."""
 LONGEST_VALUE = 4096
-"""Characters of a value or of a setting's name, at most; no path may have more."""
+"""Characters of one value, or name of a setting; no path may have more."""
+TEMPLATE = "__use_yte__"
+"""The key by which Snakemake runs what a file of settings has, as Python."""
 MERGE = "tag:yaml.org,2002:merge"
 """The key `<<`, which may stand several times; other keys override what it brings."""
 
@@ -56,8 +59,9 @@ def check_settings_file(path: Path) -> None:
     Raises
     ------
     ValueError
-        If it is too large or not YAML, if a key stands twice in one section, or if its
-        aliases stand for too much, or for themselves.
+        If it is too large or no YAML of plain values, if it is a template, if a key
+        stands twice in one section, or if its aliases stand for too much, or for
+        themselves.
     """
     with path.open("rb") as file:
         content = file.read(MOST_BYTES + 1)
@@ -66,11 +70,19 @@ def check_settings_file(path: Path) -> None:
             f"{path} has more than {MOST_BYTES} bytes; expected a file of settings"
         )
     try:
-        root = yaml.compose(content, Loader=yaml.SafeLoader)
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}); save"
+            " it as such"
+        ) from error
+    try:
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
     except yaml.YAMLError as error:
         try:
-            json_of(content.decode())  # JSON may have tabs where YAML may not
-        except (json.JSONDecodeError, UnicodeDecodeError):
+            json_of(text)  # may have tabs where YAML may not
+        except json.JSONDecodeError:
             raise ValueError(f"{path} is no YAML: {_why(error)}; fix it") from error
         except ValueError as reason:
             raise ValueError(f"{path} has {reason}; fix it") from error
@@ -81,10 +93,17 @@ def check_settings_file(path: Path) -> None:
         ) from error
     if root is not None:
         _check_node(path, root)
+        try:
+            loader.construct_document(root)
+        except (yaml.YAMLError, ValueError) as error:
+            # Of tags that make other things than values; a date that there is not.
+            raise ValueError(
+                f"{path} cannot be read: {_why(error)}; expected plain values, fix it"
+            ) from error
 
 
-def _why(error: yaml.YAMLError) -> str:
-    """Return where a text is not YAML, and why."""
+def _why(error: Exception) -> str:
+    """Return where a text is no YAML, and why."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return cut(" ".join(str(error).split()))
@@ -145,6 +164,11 @@ def _check_itself(path: Path, node: yaml.Node) -> None:
         if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
             continue
         line = key.start_mark.line + 1
+        if key.value == TEMPLATE:
+            raise ValueError(
+                f"{path}, line {line} has {TEMPLATE}, by which Snakemake would run what"
+                " the file says as Python; expected plain settings, delete it"
+            )
         if (key.tag, key.value) in lines:
             raise ValueError(
                 f"{path} names {cut(key.value)} twice in one section, in lines"

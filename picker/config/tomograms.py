@@ -16,6 +16,7 @@ from picker.config.base import (
     Settings,
     Split,
     UserPath,
+    checked_called,
     checked_name,
 )
 from picker.config.names import with_safe_name
@@ -57,6 +58,7 @@ class TomogramRow(Settings):
     """As tomograms.stacks_are_volumes; no column of the table."""
 
     _name = field_validator("tomogram")(checked_name)
+    _called = field_validator("called")(checked_called)
 
     @model_validator(mode="before")
     @classmethod
@@ -108,10 +110,11 @@ class CopickSettings(Settings):
     picks: dict[Split, UserPath] = Field(default_factory=dict)
     """Split: folder that holds ExperimentRuns/<tomogram>/Picks/*.json; for instance
     {labeled: overlay, test: truth}."""
-    user_id: str | None = None
-    """User whose files <user>_<session>_<object>.json are read, where an object has
-    several in one tomogram: picks of a program beside those of a curator, for instance.
-    null: several are an error that lists them. <object>.json is anybody's."""
+    user_id: str | tuple[str, ...] | None = None
+    """Whose files <user>_<session>_<object>.json are read, one user or a list: there
+    may be picks of a program beside those of a curator. null: those of several are an
+    error that lists them. <object>.json is anybody's. Of each object a tomogram has one
+    file."""
     session_id: str | None = None
     """Session whose files are read, quoted; null as for user_id."""
 

@@ -192,7 +192,7 @@ def _read(path: Path, arguments: argparse.Namespace) -> tuple[Path, Coordinates]
         found = replace(found, unit=unit, pixel_size=None, doubtful_sizes={})
     for warning in found.warnings:
         logger.warning("warning: %s", warning)
-    others = set(found.particle or []) - {arguments.particle}
+    others = set(found.particle or []) - {arguments.particle, ""}
     if arguments.particle and others:
         logger.warning(
             "warning: %s says itself that its picks are %s; --particle %s is not taken"
@@ -264,20 +264,17 @@ def _picks(
     found, position, warnings = placed(path, found, place)
     for warning in [*found.warnings, *warnings]:
         logger.warning("warning: %s", warning)
-    particle = found.particle
-    if particle is None and len(position):
-        if not arguments.particle:
-            raise ValueError(
-                f"{path} ({found.kind}) does not say which particle its picks are; give"
-                " --particle NAME"
-            )
-        particle = [arguments.particle] * len(position)
-    ours = {
-        n: safe_names(classes, n, "particle") for n in dict.fromkeys(particle or [])
-    }
+    particle = found.particle or [""] * len(position)
+    if "" in particle and not arguments.particle:
+        raise ValueError(
+            f"{path} ({found.kind}) does not say which particle its picks are"
+            f" ({particle.count('')} of {len(particle)}); give --particle NAME"
+        )
+    particle = [name or arguments.particle for name in particle]
+    ours = {n: safe_names(classes, n, "particle") for n in dict.fromkeys(particle)}
     last = (np.array(shape_zyx) - 1) * voxel_size
     flipped = np.where([a in arguments.flip for a in "zyx"], last - position, position)
-    names = [ours[name] for name in particle or []]
+    names = [ours[name] for name in particle]
     return picks_from_arrays(flipped, names, found.score)
 
 

@@ -156,6 +156,7 @@ def with_tilt_series(
                 one,
                 tilt_pixel_size=series.pixel_size,
                 tilt_size_zyx=series.size_zyx,
+                in_relion=names[one.tomogram],
             )
         )
     return result

@@ -42,12 +42,14 @@ def find_tomograms(
     ------
     ValueError
         If the table is missing or has errors: a name that stands twice, a bad split, a
-        volume or the picks of a labeled tomogram that do not exist, or several files of
-        picks of one object. Up to ten are told at once.
+        volume or the picks of a labeled tomogram that do not exist, several files of
+        picks of one object, or a split's picks of several users of whom none are
+        chosen. Up to ten are told at once.
     """
     rows: list[TomogramRow] = []
     problems = []
     lines: dict[str, tuple[int, str]] = {}
+    users: dict[str, dict[str, str]] = {}
     table = settings.splits
     for line, values in read_tsv(
         table, ("tomogram", "split"), (), "tomograms.copick.splits"
@@ -56,11 +58,18 @@ def find_tomograms(
         picks, several = _picks(settings, name, split, particles)
         problems += [f"line {line}: tomogram {name} {text}" for text in several]
         if split in ("labeled", "validation") and not picks:
+            there = [file.name for file in _files(settings, name, split)]
+            text = f"; of these files none is wanted: {listed(there)}" if there else ""
             problems.append(
                 f"line {line}: tomogram {name} is {split} but has no picks; check"
-                f" tomograms.copick.picks.{split}"
+                f" tomograms.copick.picks.{split}{text}"
             )
             continue
+        for file in picks:
+            user = _parts(file.stem, particles)[0]
+            if user:
+                said = f"{user} ({name}/Picks/{file.name})"
+                users.setdefault(split, {}).setdefault(user, said)
         run = settings.root / "ExperimentRuns" / name
         spacing = run / f"VoxelSpacing{settings.voxel_spacing}"
         volume = spacing / f"{settings.tomogram_type}.zarr"
@@ -79,8 +88,24 @@ def find_tomograms(
                 " voxel_spacing and tomogram_type"
             )
         rows.append(row)
+    problems += [
+        f"the picks of split {split} are of several users: {listed(those.values())};"
+        " some may be a program's: name whose to read in tomograms.copick.user_id, one"
+        " or a list"
+        for split, those in users.items()
+        if settings.user_id is None and len(those) > 1
+    ]
     refuse(table, problems, len(rows))
     return tuple(rows)
+
+
+def _files(settings: CopickSettings, name: str, split: str) -> list[Path]:
+    """Return a tomogram's files of picks in the folder of its split."""
+    # A split that does not exist finds no folder; the row then refuses it.
+    root = {str(key): value for key, value in settings.picks.items()}.get(split)
+    if root is None:
+        return []
+    return sorted((root / "ExperimentRuns" / name / "Picks").glob("*.json"))
 
 
 def _picks(
@@ -92,12 +117,8 @@ def _picks(
     names are enough to plan with; opening each file would take minutes for many
     tomograms. The object inside is checked when the file is read.
     """
-    # A split that does not exist finds no folder; the row then refuses it.
-    root = {str(key): value for key, value in settings.picks.items()}.get(split)
-    if root is None:
-        return (), []
     objects: dict[str, list[tuple[str, str, Path]]] = {}
-    for file in sorted((root / "ExperimentRuns" / name / "Picks").glob("*.json")):
+    for file in _files(settings, name, split):
         user, session, thing = _parts(file.stem, particles)
         if thing:
             objects.setdefault(thing, []).append((user, session, file))
@@ -127,9 +148,12 @@ def _picks(
     return tuple(sorted(chosen)), problems
 
 
-def _is_chosen(there: str, wanted: str | None) -> bool:
+def _is_chosen(there: str, wanted: str | tuple[str, ...] | None) -> bool:
+    if wanted is None:
+        return True
+    names = (wanted,) if isinstance(wanted, str) else wanted
     # Copick writes names without underscores.
-    return wanted is None or there in (wanted, object_name(wanted))
+    return there in {*names, *map(object_name, names)}
 
 
 def _parts(stem: str, particles: Sequence[str]) -> tuple[str, str, str]:
@@ -146,11 +170,11 @@ def _parts(stem: str, particles: Sequence[str]) -> tuple[str, str, str]:
 
 
 def object_name(particle: str) -> str:
-    """Return a particle's name as copick allows it: no underscores.
+    """Return a particle's name as copick allows it: no underscores, no blanks.
 
     Source: copick, src/copick/util/escape.py, commit 45ca25b.
     """
-    return re.sub("_", "-", particle).strip("-")
+    return re.sub(r"[_\s]", "-", particle).strip("-")
 
 
 def read_picks(path: Path) -> tuple[str, str | None, list[list[float]], list[float]]:

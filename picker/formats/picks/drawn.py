@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.formats.picks.plausible import inside
 from picker.formats.picks.units import xyz
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 SIZES_AGREE = 0.05
 """How far, as a fraction, a model's pixel size may be from the tomogram's."""
+
+
+WHOLE = 1e-9
+"""Slack of a whole number that was divided by."""
 
 
 def picks_of_contours(
@@ -107,19 +112,48 @@ def in_voxels_of(
     if drawn is None or not len(found.value_zyx):
         return found, []
     if drawn.shape_zyx is None:
-        return found, _doubt(path, found, drawn, voxel_size)
+        return found, _doubt(path, found, drawn, voxel_size, shape_zyx)
     factor = _factor(drawn, voxel_size, shape_zyx)
     if factor == 1:
         return found, []
     theirs, ours = _size(drawn.shape_zyx), _size(shape_zyx)
-    if factor is None:
+    if factor is None and drawn.is_extent and not drawn.is_part:
+        text = (
+            f"{path} says that it was drawn on {theirs} voxels, as far as its points"
+            f" reach, and the tomogram has {ours}; its points are taken as the"
+            " tomogram's voxels"
+        )
+        return found, [text, *_doubt(path, found, drawn, voxel_size, shape_zyx)]
+    if (
+        factor is None
+        or drawn.is_part
+        or not (_is_whole(factor) or _agrees(drawn, voxel_size, factor))
+    ):
         raise ValueError(_misfit(path, found, drawn, voxel_size, shape_zyx))
     said = "" if drawn.pixel_size is None else f" of {drawn.pixel_size:g} Å"
     warning = (
         f"{path} was drawn on {theirs} voxels{said}, the tomogram has {ours} of"
         f" {voxel_size:g} Å; its voxels are taken {factor:g} times, voxel 0 in place"
     )
+    if not _agrees(drawn, voxel_size, factor):
+        warning += (
+            f", as the sizes say; if {drawn.pixel_size:g} Å is right, it was drawn on a"
+            " part of the tomogram: open it in 3dmod with all of that, and save it"
+        )
     return replace(found, value_zyx=found.value_zyx * factor), [warning]
+
+
+def _is_whole(factor: float) -> bool:
+    """Return whether one volume is the other binned by a whole number."""
+    ratio = max(factor, 1 / factor)
+    return abs(ratio - round(ratio)) < WHOLE
+
+
+def _agrees(drawn: Drawn, voxel_size: float, factor: float) -> bool:
+    """Return whether a model's pixel size is so many of the tomogram's, or unknown."""
+    size = drawn.pixel_size
+    expected = factor * voxel_size
+    return size is None or abs(size - expected) <= SIZES_AGREE * expected
 
 
 def _factor(
@@ -165,7 +199,10 @@ def _misfit(
     z, y, x = drawn.shape_zyx or (0, 0, 0)
     first = found.value_zyx[0]
     size = drawn.pixel_size
-    ratio = np.array(shape_zyx) / (z, y, x) if size is None else size / voxel_size
+    is_part = size is not None and _agrees(drawn, voxel_size, 1)
+    ratio = np.array(shape_zyx) / (z, y, x)
+    if size is not None and not is_part:
+        ratio = np.full(3, size / voxel_size)
     known = "" if size is None else f" of {size:g} Å"
     if drawn.is_part:
         return (
@@ -174,31 +211,55 @@ def _misfit(
             f" of the whole tomogram, {_size(shape_zyx)} of {voxel_size:g} Å: open it"
             " in 3dmod with all of that, and save it again"
         )
+    advice = "name the tomogram that it was drawn on"
+    if is_part:
+        advice = (
+            "as the voxels are of one size it may be of a part: open it in 3dmod with"
+            " all of the tomogram, and save it again"
+        )
     return (
         f"{path} ({found.kind}) was drawn on {x} x {y} x {z} voxels{known} (x, y, z),"
         f" the tomogram has {_size(shape_zyx)} of {voxel_size:g} Å; expected the same,"
         f" or one factor between them on all axes: its first point {xyz(first)} read as"
         f" a voxel of the tomogram is {xyz(first)}, read as one of that volume"
-        f" {xyz(first * ratio)}; name the tomogram that it was drawn on; or, if it"
-        f" counts the tomogram's voxels, convert it: picker convert {path.name} --unit"
-        " voxels --to picker ..."
+        f" {xyz(first * ratio)}; {advice}; or, if it counts the tomogram's voxels,"
+        f" convert it: picker convert {path.name} --unit voxels --to picker ..."
     )
 
 
 def _doubt(
-    path: Path, found: Coordinates, drawn: Drawn, voxel_size: float
+    path: Path,
+    found: Coordinates,
+    drawn: Drawn,
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
 ) -> list[str]:
-    """Return a warning if a model of unknown size has another pixel size."""
+    """Return a warning if a model of unknown size has another pixel size.
+
+    Raises
+    ------
+    ValueError
+        If its points, read as such pixels, lie in the tomogram.
+    """
     size = drawn.pixel_size
-    if size is None or abs(size - voxel_size) <= SIZES_AGREE * voxel_size:
+    if size is None or _agrees(drawn, voxel_size, 1):
         return []
     first = found.value_zyx[0]
-    return [
+    text = (
         f"{path} does not say the size of the volume it was drawn on, but pixels of"
         f" {size:g} Å, and the tomogram's voxels are {voxel_size:g} Å; its first point"
-        f" is taken as voxel {xyz(first)}; read as pixels of {size:g} Å it would be"
-        f" {xyz(first * (size / voxel_size))}"
-    ]
+    )
+    scaled = found.value_zyx * (size / voxel_size)
+    if not inside(scaled, shape_zyx).all():
+        return [f"{text} is taken as voxel {xyz(first)}, as scaled ones lie outside"]
+    z, y, x = np.round(np.array(shape_zyx) * voxel_size / size).astype(int)
+    raise ValueError(
+        f"{text} is voxel {xyz(scaled[0])} read as pixels of {size:g} Å, voxel"
+        f" {xyz(first)} read as voxels of the tomogram; convert it as you know it to"
+        f" be, as pixels: picker convert {path.name} --voxel-size {size:g} --shape {z}"
+        f" {y} {x} --unit voxels --to picker ..., as voxels of the tomogram:"
+        " --tomogram FILE --unit voxels"
+    )
 
 
 def _size(shape_zyx: tuple[int, int, int]) -> str:

@@ -115,8 +115,8 @@ def _names(path: Path, numbers: list[str]) -> list[str] | None:
 def _stem(volume: str) -> str:
     """Return a volume's name without its folder, of either system, and ending."""
     name = PurePosixPath(PureWindowsPath(volume).as_posix()).name
-    suffix = next((end for end in VOLUME_ENDINGS if name.endswith(end)), "")
-    return name.removesuffix(suffix)
+    stem, dot, end = name.rpartition(".")
+    return stem if f"{dot}{end}".lower() in VOLUME_ENDINGS else name
 
 
 def write_tables(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,7 +91,8 @@ def read_given_picks(
     if strangers and len(strangers) == len(paths):
         raise ValueError(
             f"no picks of tomogram {called or tomogram}: {'; '.join(strangers)}; names"
-            " must be the same, letter for letter"
+            " must be the same, letter for letter, or the table's column called says"
+            " the file's"
         )
     picks, num_twice = _without_duplicates(concatenate(parts))
     if num_twice:
@@ -110,10 +112,18 @@ def _classes(
     """
     names = [particle.name for particle in particles]
     if found.particle is None:
-        return _class_of(path, names, len(found.value_zyx), tomogram), []
+        try:
+            return _class_of(path, names, len(found.value_zyx), tomogram), []
+        except ValueError as error:
+            # Such as that a column of classes was not understood.
+            raise ValueError("; ".join([str(error), *found.warnings])) from None
     # Copick has no underscores: a-b there may be our a_b.
     ours = {object_name(name): name for name in names} | {name: name for name in names}
-    ours |= {particle.own_name: particle.name for particle in particles}
+    for particle in particles:
+        called = (object_name(particle.own_name), particle.own_name)
+        ours |= dict.fromkeys(called, particle.name)
+    if num_nameless := found.particle.count(""):
+        ours[""] = _class_of(path, names, num_nameless, tomogram)[0]
     warnings, unknown = [], []
     for other in sorted(set(found.particle) - set(ours)):
         try:
@@ -134,7 +144,7 @@ def _classes(
 def _class_of(path: Path, names: list[str], num: int, tomogram: str) -> list[str]:
     """Return the one class of a file whose rows do not say it, once for each row.
 
-    The file's name says it, whole or between '_', '-' and '.', or the folder's name.
+    The file's name says it, whole or between signs and blanks, or the folder's name.
     The tomogram's own name before it says nothing.
 
     Raises
@@ -165,18 +175,23 @@ def _class_of(path: Path, names: list[str], num: int, tomogram: str) -> list[str
 
 def _named_in(padded: str, names: list[str]) -> list[str]:
     """Return the names that a padded text has, each where it is no part of a longer."""
-    within = []
-    for name in sorted(names, key=len, reverse=True):
-        if _padded(name) in padded:
-            within.append(name)
-            # Neighbours share their '_'.
-            while _padded(name) in padded:
-                padded = padded.replace(_padded(name), "_/_", 1)
-    return within
+    found = [
+        (place.start(), place.start() + len(_padded(name)), name)
+        for name in names
+        # Neighbours share their '_', which a plain search would use up.
+        for place in re.finditer(f"(?={_padded(name)})", padded)
+    ]
+    within = [
+        name
+        for start, end, name in found
+        if not any(a <= start and end <= b and b - a > end - start for a, b, _ in found)
+    ]
+    return list(dict.fromkeys(within))
 
 
 def _padded(name: str) -> str:
-    return f"_{name}_".replace("-", "_").replace(".", "_")
+    """Return a text of letters and digits, with '_' for all between and around."""
+    return re.sub(r"[^A-Za-z0-9]", "_", f"_{name}_")
 
 
 def _without_duplicates(picks: Picks) -> tuple[Picks, int]:

@@ -46,6 +46,8 @@ POINT_BYTES, INDEX_BYTES = 12, 4
 SHIFT_XYZ = (0.5, 0.5, 0.0)
 EXTENT_XYZ = (10.0, 10.0, 1.0)
 """What point2model adds to the largest coordinates where no image tells the size."""
+UNKNOWN = 1e-6
+"""Sizes no further from 1 Å are those of a volume without one."""
 SCATTERED = 1 << 9
 HAS_ORIGIN = 1 << 14  # of the model: the old translation is the image's origin
 FLIPPED = 1 << 16  # of the model: y and z are swapped, as in 3dmod -Y
@@ -60,9 +62,9 @@ def read_model(path: Path) -> Coordinates:
     """Return the points of all objects, in voxels from the centre of voxel 0.
 
     Voxels are those of the volume that the model was drawn on; `drawn` says which. An
-    object's name is its points' class if every object with points has one. Meshes and
-    everything else that a model can hold are passed over; `REGIONS` too, with a
-    warning, for a pick is easily set into the wrong object.
+    object's name is its points' class; nothing where it has none. Meshes and everything
+    else that a model can hold are passed over; `REGIONS` too, with a warning, for a
+    pick is easily set into the wrong object.
 
     Raises
     ------
@@ -76,7 +78,6 @@ def read_model(path: Path) -> Coordinates:
             f"{path} is no whole IMOD model: it has {len(data)} bytes and begins with"
             f" {data[:8]!r}; expected {MAGIC.decode()} and a header, copy it again"
         )
-    names: list[str] = []
     parts: list[NDArray[np.float64]] = []
     particle: list[str] = []
     contour: list[int] = []
@@ -93,7 +94,6 @@ def read_model(path: Path) -> Coordinates:
                 if name == REGIONS:
                     num_regions += len(points)
                 elif len(points):
-                    names += [] if name in names else [name]
                     parts.append(points)
                     particle += [name] * len(points)
                     is_sure = bool(flags & SCATTERED) or len(points) == 1
@@ -106,8 +106,9 @@ def read_model(path: Path) -> Coordinates:
     header = MODEL.unpack_from(data, len(MAGIC))
     xyz = np.concatenate([np.empty((0, 3)), *parts])
     size_xyz = header[1:4]
-    if _is_extent(size_xyz, xyz):
+    if _is_extent(size_xyz, xyz, EXTENT_XYZ, 0.5):
         size_xyz = (0, 0, 0)
+    is_extent = _is_extent(size_xyz, xyz, 1.0, 0.0)
     if header[5] & FLIPPED:
         # IMOD's own programs swap y and z alike before they do anything else.
         xyz = xyz[:, [0, 2, 1]]
@@ -118,7 +119,6 @@ def read_model(path: Path) -> Coordinates:
         raise ValueError(
             f"{path}: point {row + 1} is not finite; expected numbers, mend it"
         )
-    is_named = bool(names) and all(names)
     warning = (
         f"{path}: {num_regions} points of its object {REGIONS} are not taken as picks;"
         " if you set some there, move them into their particle's"
@@ -128,12 +128,13 @@ def read_model(path: Path) -> Coordinates:
         "IMOD model",
         "voxels",
         xyz,
-        particle=particle if is_named else None,
+        particle=particle if any(particle) else None,
         drawn=Drawn(
             shape_zyx=(z, y, x) if min(size_xyz) > 0 else None,
             pixel_size=_pixel_size(header[21], header[22], minx),
             contour=np.array(contour, np.int64),
             is_part=bool(header[5] & HAS_ORIGIN) and _is_part(minx),
+            is_extent=is_extent,
         ),
         warnings=(warning,) if num_regions else (),
     )
@@ -149,14 +150,20 @@ def _points(data: bytes, place: int) -> NDArray[np.float64]:
     return wide
 
 
-def _is_extent(size_xyz: tuple[int, ...], xyz: NDArray[np.float64]) -> bool:
+def _is_extent(
+    size_xyz: tuple[int, ...],
+    xyz: NDArray[np.float64],
+    more: Sequence[float] | float,
+    rounding: float,
+) -> bool:
     """Return whether a model's size is its points', as without an image to go by.
 
-    Source: IMOD, imodutil/point2model.c.
+    Source: IMOD, imodutil/point2model.c, adds `EXTENT_XYZ` and rounds; cylindra,
+    cylindra/ext/imod/_mod.py, adds 1 and cuts off.
     """
     if not len(xyz) or not np.isfinite(xyz).all():
         return False
-    return bool((np.floor(xyz.max(axis=0) + EXTENT_XYZ + 0.5) == size_xyz).all())
+    return bool((np.floor(xyz.max(axis=0) + more + rounding) == size_xyz).all())
 
 
 def _pixel_size(size: float, units: int, minx: bytes) -> float | None:
@@ -168,7 +175,14 @@ def _pixel_size(size: float, units: int, minx: bytes) -> float | None:
     own = MINX.unpack(minx)[9:12] if len(minx) == MINX.size else (1.0,)
     if len(set(own)) > 1 or own[0] == 1:
         own = (size * 10.0 ** (units + 10),) if -12 <= units < 0 else ()
-    return next((s for s in own if PIXEL_SIZES[0] <= s <= PIXEL_SIZES[1]), None)
+    return next(
+        (
+            s
+            for s in own
+            if PIXEL_SIZES[0] <= s <= PIXEL_SIZES[1] and abs(s - 1) > UNKNOWN
+        ),
+        None,
+    )
 
 
 def _is_part(minx: bytes) -> bool:

@@ -86,12 +86,15 @@ def check_positions(
             f" {xyz(position_zyx[first])} Å, voxel {xyz(index[first])}"
         )
         if not _may_be_dropped(index, within, shape_zyx, outside):
+            advice = (
+                "; to leave them out, set tomograms.outside (picker convert --outside)"
+                " to drop"
+            )
             raise ValueError(
                 f"{told}; expected 0, 0, 0 to"
                 f" {xyz((np.array(shape_zyx) - 1) * voxel_size)} Å; remove picks that"
-                " lie outside, or check the voxel size, the tomogram and the file; to"
-                " leave them out, set tomograms.outside (picker convert --outside) to"
-                " drop"
+                " lie outside, or check the voxel size, the tomogram and the file"
+                + (advice if within.any() else "")
             )
         warnings.append(f"{told}; left out")
     if is_certain or not within.any():
@@ -118,10 +121,28 @@ def _may_be_dropped(
     """Return whether the picks outside may be left out."""
     if outside == "error" or not within.any():
         return False
+    if outside == "drop":
+        return True
+    is_few = (~within).sum() <= max(1, FEW * len(within))
+    return bool(is_few and _are_just_outside(index, shape_zyx))
+
+
+def _are_just_outside(
+    index: NDArray[np.float64], shape_zyx: tuple[int, int, int]
+) -> bool:
+    """Return whether no index lies further outside than a stray pick does."""
     beyond = np.maximum(-index, index - (np.array(shape_zyx) - 1))
     just = np.maximum(NEAR, JUST_OUTSIDE * np.array(shape_zyx))
-    is_few = (~within).sum() <= max(1, FEW * len(within))
-    return outside == "drop" or bool(is_few and (beyond <= just).all())
+    return bool((beyond <= just).all())
+
+
+def few_strays(index: NDArray[np.float64], shape_zyx: tuple[int, int, int]) -> bool:
+    """Return whether so few picks lie outside that most readings have such.
+
+    Unlike in what is left out, one of two or three is not few.
+    """
+    within = np.all(inside(index, shape_zyx), axis=1)
+    return bool(np.mean(~within) <= FEW) and _are_just_outside(index, shape_zyx)
 
 
 def _refuse_unit(
@@ -139,9 +160,15 @@ def _refuse_unit(
         unmoved = (position - found.shift_zyx) / voxel_size
         if inside(unmoved, shape_zyx).all():
             return  # a refinement moved them out, no unit
-    # One stray pick near a face is no other unit: most lie far outside then.
-    beyond = np.maximum(-index, index - (np.array(shape_zyx) - 1)).max()
-    if 2 * within.sum() > len(within) or beyond <= NEAR:
+    # A stray pick near a face is no other unit: most lie outside then, and far.
+    shape = np.array(shape_zyx)
+    beyond = np.maximum(-index, index - (shape - 1))
+    is_far = bool((beyond > shape).any())
+    if (
+        2 * within.sum() > len(within)
+        or beyond.max() <= NEAR
+        or (2 * within.sum() == len(within) and not is_far)
+    ):
         return
     first = int(np.flatnonzero(~within)[0])
     for unit, other in others.items():

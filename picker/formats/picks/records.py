@@ -63,6 +63,8 @@ class TomogramPicks:
     called
         Its name within the files of other programs; None: as `tomogram`, which is in
         the names of files.
+    in_relion
+        Its name in RELION's tomograms.star; None: as other programs have it.
     """
 
     tomogram: str
@@ -72,6 +74,12 @@ class TomogramPicks:
     tilt_pixel_size: float | None = None
     tilt_size_zyx: tuple[int, int, int] | None = None
     called: str | None = None
+    in_relion: str | None = None
+
+    @property
+    def relion_name(self) -> str:
+        """What RELION calls it, which tells tomograms apart by that alone."""
+        return self.in_relion or self.own_name
 
     @property
     def own_name(self) -> str:
@@ -97,12 +105,15 @@ class Drawn:
         `(n,)` number of each point's contour; -1 where points are certainly picks.
     is_part
         That volume is a part of a larger one, from whose corner points are counted.
+    is_extent
+        Its number of voxels may be no volume's, but how far the points reach.
     """
 
     shape_zyx: tuple[int, int, int] | None
     pixel_size: float | None
     contour: NDArray[np.int64]
     is_part: bool = False
+    is_extent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +136,7 @@ class Coordinates:
     tomogram
         Tomogram of each row; None if the file does not say.
     particle
-        Class of each row; None if the file does not say.
+        Class of each row, empty where the row does not say it; None if none does.
     tilt_pixel_size
         t [Å]; of each row where the file has tilt series of several; None if it does
         not say.

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.picks.plausible import CLEAR_RATIO, NEAR
+from picker.formats.picks.plausible import (
+    CLEAR_RATIO,
+    FEWEST_TO_REFUSE,
+    NEAR,
+    few_strays,
+)
 from picker.formats.picks.units import PIXEL_SIZES, xyz
 from picker.formats.text import listed
 
@@ -21,6 +26,11 @@ if TYPE_CHECKING:
 
 SIZES_AGREE = 0.05
 """How far, as a fraction, a file's voxel size may be from the tomogram's."""
+CORNER = 3
+"""Picks in the first such part of every axis lie in a corner: binning is mostly by 4 or
+8, and by 4 picks that fill the tomogram keep to its first quarter."""
+BESIDE = 0.05
+"""Fraction of an axis beyond its end where picks speak against no size."""
 MICROGRAPH_SIZE = "rlnMicrographPixelSize"
 
 
@@ -29,9 +39,11 @@ def settled(
 ) -> tuple[Coordinates, list[str]]:
     """Return coordinates of which is known what they count in, and warnings.
 
-    Where a file names several pixel sizes, each and the tomogram's own voxels are
-    tried. One is taken if it alone puts the picks into the tomogram, and not all of
-    them into one corner.
+    Where a file names pixel sizes, each and the tomogram's own voxels are tried. One is
+    taken if it alone puts the picks into the tomogram, and not all of them into one
+    corner; the tomogram's own, if the file names it and it fits, whatever else it
+    names. Few picks may well lie in one corner, if that is not tiny: no size that the
+    file names is passed over then for the tomogram's own.
 
     Parameters
     ----------
@@ -70,16 +82,26 @@ def settled(
     settled = replace(found, doubtful_sizes={})
     if set(names) <= {voxel_size} or not len(found.value_zyx):
         return settled, []
-    sizes = [*names, *([] if voxel_size in names else [voxel_size])]
-    fitting = [s for s in sizes if _fits(found.value_zyx * s / voxel_size, shape_zyx)]
+    index = {
+        size: found.value_zyx * (size / voxel_size)
+        for size in dict.fromkeys([*names, voxel_size])
+    }
+    inside = [s for s, zyx in index.items() if _are_inside(zyx, shape_zyx)]
+    fitting = [s for s in inside if not _are_in_corner(index[s], shape_zyx)]
     is_mixed = any(isinstance(size, tuple) for size in found.doubtful_sizes.values())
+    # Also in a corner, if no other size leads out of it.
+    is_own = voxel_size in names and voxel_size in (fitting or inside)
+    if is_own and not is_mixed:
+        return settled, []
+    if fitting == [voxel_size] and len(found.value_zyx) < FEWEST_TO_REFUSE:
+        fitting = [size for size in inside if size * CLEAR_RATIO > voxel_size]
     if len(fitting) != 1 or is_mixed:
         raise _unsure(path, found, names, fitting, voxel_size, shape_zyx)
     (size,) = fitting
     said = ", ".join(f"{size:g} Å ({name})" for size, name in names.items())
     return replace(settled, pixel_size=size), [
         f"{path} ({found.kind}) may count voxels of {said} or of the tomogram,"
-        f" {voxel_size:g} Å; read as voxels of {size:g} Å, which alone put all"
+        f" {voxel_size:g} Å; read as voxels of {size:g} Å, which alone put the"
         f" {len(found.value_zyx)} picks into the tomogram and not into one corner"
     ]
 
@@ -106,12 +128,22 @@ def _refuse_impossible(path: Path, found: Coordinates) -> None:
                 )
 
 
-def _fits(index_zyx: NDArray[np.float64], shape_zyx: tuple[int, int, int]) -> bool:
-    """Return whether all picks lie in the tomogram, or near, and not in one corner."""
+def _are_inside(
+    index_zyx: NDArray[np.float64], shape_zyx: tuple[int, int, int]
+) -> bool:
+    """Return whether all picks lie in the tomogram or near, but for a few strays."""
     shape = np.array(shape_zyx)
-    is_inside = (index_zyx >= -0.5 - NEAR) & (index_zyx <= shape - 0.5 + NEAR)
-    fills = (index_zyx.max(axis=0) + 0.5) * CLEAR_RATIO > shape
-    return bool(is_inside.all() and fills.any())
+    near = np.maximum(NEAR, BESIDE * shape)
+    is_near = (index_zyx >= -0.5 - near) & (index_zyx <= shape - 0.5 + near)
+    return bool(is_near.all()) or few_strays(index_zyx, shape_zyx)
+
+
+def _are_in_corner(
+    index_zyx: NDArray[np.float64], shape_zyx: tuple[int, int, int]
+) -> bool:
+    """Return whether no pick leaves the first third of any axis."""
+    fills = (index_zyx.max(axis=0) + 0.5) * CORNER > np.array(shape_zyx)
+    return not fills.any()
 
 
 def _unsure(
@@ -130,16 +162,19 @@ def _unsure(
         f"read as pixels of {size:g} Å is at {xyz(first * size)} Å, " for size in others
     )
     which = "more than one of them puts" if fitting else "none of them puts"
+    corner = ""
+    if len(found.value_zyx) < FEWEST_TO_REFUSE:
+        corner = " (so few may lie in one)"
     (size, *_) = others
     z, y, x = np.round(np.array(shape_zyx) * voxel_size / size).astype(int)
     return ValueError(
         f"{path} ({found.kind}) counts voxels of {said}; expected the tomogram's,"
         f" {voxel_size:g} Å: {xyz(first)} {read}read as voxels of the tomogram at"
         f" {xyz(first * voxel_size)} Å; {which} all picks into the tomogram and not"
-        f" into one corner; convert it as you know it to be, as pixels of {size:g} Å:"
-        f" picker convert {path.name} --voxel-size {size:g} --shape {z} {y} {x}"
-        " --unit voxels --to picker ..., as voxels of the tomogram: --tomogram FILE"
-        " --unit voxels"
+        f" into one corner{corner}; convert it as you know it to be, as pixels of"
+        f" {size:g} Å: picker convert {path.name} --voxel-size {size:g} --shape {z}"
+        f" {y} {x} --unit voxels --to picker ..., as voxels of the tomogram: --tomogram"
+        " FILE --unit voxels"
     )
 
 

@@ -188,7 +188,8 @@ def _columns(table: Table) -> tuple[str, ...]:
 def _kind(table: Table) -> tuple[str, Unit]:
     """Return the convention of a table with coordinates, and its unit.
 
-    Ais writes voxels of the tomogram beside either column of names.
+    Ais writes voxels of the tomogram beside either column of names. Warp's names stand
+    in what we write for RELION too, if its tomograms.star is Warp's.
 
     Source: bionanopatterning/Ais, Ais/core/util.py.
     """
@@ -200,7 +201,9 @@ def _kind(table: Table) -> tuple[str, Unit]:
     if any(name.startswith(OF_AIS) for name in table.index):
         return "Ais", "voxels"
     owner = next((name for name in (TOMOGRAM, MICROGRAPH) if name in table), None)
-    if owner and any(name.endswith(".tomostar") for name in set(table.texts(owner))):
+    is_ours = owner == TOMOGRAM and TILT_NOTE in read_comments(table.path)
+    is_warp = owner and any(n.endswith(".tomostar") for n in set(table.texts(owner)))
+    if is_warp and not is_ours:
         return "Warp", "voxels"
     if owner == TOMOGRAM:
         return "RELION 4", "pixels of the tilt series"
@@ -244,7 +247,7 @@ def tomogram_names(names: Sequence[str], *, of_files: bool) -> list[str]:
     if of_files:
         paths = {name: Path(name) for name in short}
         short = {
-            name: p.stem if p.suffix in VOLUME_ENDINGS else p.name
+            name: p.stem if p.suffix.lower() in VOLUME_ENDINGS else p.name
             for name, p in paths.items()
         }
     return [short[name] for name in names]

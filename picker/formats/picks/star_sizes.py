@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from picker.formats.picks.records import one_if_equal
@@ -58,12 +59,14 @@ def _of_rows(tables: Sequence[Table], table: Table, column: str) -> Sizes | None
         If there are several and a row does not say which is its own.
     """
     if column in table:
-        return one_if_equal(table.numbers(column).tolist())
+        return one_if_equal(_there(table, column))
     groups: dict[str, float] = {}
     for other in tables:
         if column not in other:
             continue
-        sizes = other.numbers(column).tolist()
+        sizes = _there(other, column)
+        if not sizes:
+            continue
         names = (
             other.texts(GROUP)
             if GROUP in other
@@ -85,3 +88,16 @@ def _of_rows(tables: Sequence[Table], table: Table, column: str) -> Sizes | None
             )
         return one_if_equal([groups[name] for name in mine])
     return None
+
+
+def _there(table: Table, column: str) -> list[float]:
+    """Return a column's numbers; none if it has none.
+
+    Where some rows lack them they have those of the others, if these are equal.
+    """
+    numbers: list[float] = table.numbers(column, may_lack=True).tolist()
+    there = {number for number in numbers if not math.isnan(number)}
+    if len(there) > 1:
+        numbers = table.numbers(column).tolist()
+        return numbers
+    return [*there] * len(numbers)

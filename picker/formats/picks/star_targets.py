@@ -72,12 +72,12 @@ def write_relion5(
                 [*texts(position - origin), score, str(number)]
                 for position, score in rows_of(one.picks, particle)
             ]
-            everything += [[one.own_name, *row] for row in rows]
+            everything += [[one.relion_name, *row] for row in rows]
             name = f"coordinates/{one.tomogram}.star"
             path = folder / "import" / particle / name
             write_block(path, "particles", columns, rows, notes)
             if rows:
-                index.append([one.own_name, name])
+                index.append([one.relion_name, name])
         path = folder / f"{particle}.star"
         write_block(path, "particles", ["rlnTomoName", *columns], everything, notes)
         path = folder / "import" / particle / "index.star"
@@ -100,7 +100,7 @@ def write_relion4(
         for one in tomograms:
             t = one.pixel_size(tilt_pixel_size)
             rows += [
-                [one.own_name, *texts(position / t + 1), score, str(number)]
+                [one.relion_name, *texts(position / t + 1), score, str(number)]
                 for position, score in rows_of(one.picks, particle)
             ]
         notes = _tilt_notes(tomograms, tilt_pixel_size)
@@ -143,10 +143,10 @@ def write_warp(
     series: dict[str, str] = {}
     for one in tomograms:
         name = f"{tomogram_name(one.own_name)}.tomostar"
-        other = series.setdefault(name, one.own_name)
-        if other != one.own_name:
+        other = series.setdefault(name, one.tomogram)
+        if other != one.tomogram:
             raise ValueError(
-                f"tomograms {other} and {one.own_name} are both {name} for Warp;"
+                f"tomograms {other} and {one.tomogram} are both {name} for Warp;"
                 " expected one of them, export the other elsewhere"
             )
     sizes = sorted({one.voxel_size for one in tomograms})

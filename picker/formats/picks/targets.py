@@ -72,13 +72,14 @@ def write_target(
     Raises
     ------
     ValueError
-        If the target cannot tell particles apart by their names, or two tomograms'
-        picks would get into one file.
+        If the target cannot tell particles or tomograms apart by their names, or two
+        tomograms' picks would get into one file.
     """
     names = [particle.name for particle in particles]
     _check_files_differ(
         target, folder, [one.tomogram for one in tomograms], names, settings
     )
+    _check_owners_differ(target, tomograms)
     t = settings.tilt_series_pixel_size
     match target:
         case "relion5":
@@ -157,6 +158,27 @@ def _check_files_differ(
             " Windows) keeps one of them",
             names,
         )
+
+
+def _check_owners_differ(target: Target, tomograms: Sequence[TomogramPicks]) -> None:
+    """Refuse two tomograms of one name in a file that has those of both.
+
+    Raises
+    ------
+    ValueError
+        If two are called the same.
+    """
+    if "{tomogram}" in FILES[target] or target == "dynamo":  # which counts them
+        return
+    owners: dict[str, str] = {}
+    for one in tomograms:
+        other = owners.setdefault(one.own_name, one.tomogram)
+        if other != one.tomogram:
+            raise ValueError(
+                f"{target} has the picks of all tomograms in one file, in which"
+                f" {other} and {one.tomogram} are both {one.own_name}; expected a name"
+                " each: correct or leave out called in the table"
+            )
 
 
 def _ignores_case(folder: Path) -> bool:

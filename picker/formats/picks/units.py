@@ -110,8 +110,9 @@ def _unshifted(
                 raise ValueError(
                     f"{path} counts in pixels of the tilt series (rlnTomoName with"
                     " rlnCoordinateX/Y/Z) and does not say their size; fill in the"
-                    " column tilt_pixel_size of the table, or add"
-                    " rlnTomoTiltSeriesPixelSize to its data_optics. If they are voxels"
+                    " column tilt_pixel_size of the table (picker convert"
+                    " --tilt-pixel-size), or add rlnTomoTiltSeriesPixelSize to its"
+                    " data_optics. If they are voxels"
                     f" of the tomogram, as some programs write, {xyz(first[0])} is at"
                     f" {xyz(first[0] * voxel_size)} Å: picker convert {path.name}"
                     " --unit voxels --to picker ..."

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.config.names import VOLUME_ENDINGS
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.star import tomogram_names
 from picker.formats.tables.columns import BATCH, Table, new_table
@@ -24,7 +26,17 @@ TOMOGRAM_COLUMNS = (
     *("tomogram", "tomogramname", "tomo", "tomoname", "rlntomoname", "runname", "run"),
     *("experiment", "experimentname", "micrograph", "micrographname"),
     *("rlnmicrographname", "tiltseries", "tiltseriesname", "tsname", "volumename"),
-    *("imagename", "tomogramid", "tomoid", "runid", "experimentid", "micrographid"),
+    *("imagename", "tomogramfile", "tomogramfilename", "tomogrampath", "tomofile"),
+    *("tomofilename", "tomopath", "micrographfile", "micrographpath", "volumefile"),
+    *(
+        "volumefilename",
+        "volumepath",
+        "tomogramid",
+        "tomoid",
+        "runid",
+        "experimentid",
+        "micrographid",
+    ),
     *("tiltseriesid", "tsid"),
 )
 """What programs call the tomogram's column, in any case and without blanks, `_`, `-`.
@@ -75,10 +87,13 @@ def read_xyz_table(path: Path) -> Coordinates:
 
 
 def _coordinates(path: Path, file: TextIO) -> Coordinates:
-    delimiter = "\t" if "\t" in file.readline() else ","
+    first = file.readline()
+    delimiter = next((sign for sign in "\t,;" if sign in first), ",")
     file.seek(0)
     reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
     header = [name.strip() for name in next(reader, [])]
+    if not {*AXES} <= set(header):
+        header = [name.lower() if name.lower() in AXES else name for name in header]
     if not {*AXES} <= set(header):
         file.seek(0)
         raise ValueError(
@@ -98,15 +113,15 @@ def _coordinates(path: Path, file: TextIO) -> Coordinates:
     tomogram, told = _chosen(table, owners, "tomogram", _is_name)
     particle, more = _chosen(table, particles, "particle", _is_class)
     names = _cells(table, tomogram)
-    if names is not None and _plain(tomogram or "") in FILE_COLUMNS:
-        names = tomogram_names(names, of_files="micrograph" in _plain(tomogram or ""))
+    if names is not None:
+        names = _of_files(names, _plain(tomogram or ""))
     told |= more
     warnings = [f"{path}: {text}" for text in told.values() if text]
     read = {score, tomogram, particle, *told}
     if unread := [name for name in header if name not in read and not _is_known(name)]:
         warnings.append(f"{path}: columns {listed(unread)} are not read")
     return coordinates_from_xyz(
-        "CSV" if delimiter == "," else "TSV",
+        "TSV" if delimiter == "\t" else "CSV",
         "Å",
         np.stack([table.numbers(axis) for axis in AXES], axis=1) + _shift(table),
         # Without a score a pick has 1, in single rows too.
@@ -115,6 +130,22 @@ def _coordinates(path: Path, file: TextIO) -> Coordinates:
         particle=_cells(table, particle),
         warnings=tuple(warnings),
     )
+
+
+def _of_files(names: list[str], column: str) -> list[str]:
+    """Return tomograms' names, RELION's as in STAR files, paths of volumes without all.
+
+    What has folders and is no volume's is left, for the check of names to refuse.
+    """
+    if column in FILE_COLUMNS:
+        return tomogram_names(names, of_files="micrograph" in column)
+    paths = {name: PureWindowsPath(name) for name in set(names)}
+    short = {
+        name: path.stem
+        for name, path in paths.items()
+        if len(path.parts) > 1 and path.suffix.lower() in VOLUME_ENDINGS
+    }
+    return [short.get(name, name) for name in names]
 
 
 def _is_known(column: str) -> bool:
@@ -166,17 +197,19 @@ def _chosen(
 ) -> tuple[str | None, dict[str, str]]:
     """Return the column that is read, and column: what is told of those that are not.
 
-    Columns without any value are as good as none, and there is nothing to tell.
+    Columns without any value are as good as none, and there is nothing to tell; nor is
+    there of numbers beside names.
     """
     chosen: str | None = None
     told: dict[str, str] = {}
+    numbered: dict[str, str] = {}
     for column in columns:
         cells = table.raw(column)
         different = set(cells)
         if all(map(is_missing, different)):
             told[column] = ""
         elif why := refused(column, different):
-            told[column] = f"column {column} {why}; it is not read"
+            numbered[column] = f"column {column} {why}; it is not read"
         elif chosen is None:
             chosen = column
         else:
@@ -186,7 +219,7 @@ def _chosen(
                     f"columns {chosen} and {column} may both name the {what} and"
                     f" differ; {chosen} is read"
                 )
-    return chosen, told
+    return chosen, told | (dict.fromkeys(numbered, "") if chosen else numbered)
 
 
 def _is_name(column: str, cells: set[str]) -> str | None:

@@ -45,7 +45,8 @@ def tomogram_rows(
     if settings.source == "table":
         rows = read_table(settings.table, check_files=check_files)
     else:
-        rows = find_tomograms(settings.copick, [p.name for p in config.particles])
+        names = [name for p in config.particles for name in (p.name, p.own_name)]
+        rows = find_tomograms(settings.copick, names)
     update = settings.model_dump(
         include={"outside", "contours", "missing_chunks", "stacks_are_volumes"}
     )

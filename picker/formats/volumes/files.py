@@ -38,6 +38,23 @@ def check_memory(path: Path, shape: Sequence[int], bytes_each: int) -> None:
         raise ValueError(too_large(path, shape, bytes_each))
 
 
+def check_shape(
+    path: Path, shape: Sequence[int], expected: tuple[int, int, int]
+) -> None:
+    """Refuse a mask of another shape than its tomogram's, before any of it is read.
+
+    Raises
+    ------
+    ValueError
+        If its number of voxels differs along an axis.
+    """
+    if tuple(shape) != tuple(expected):
+        raise ValueError(
+            f"mask {path} has shape {tuple(shape)} (z, y, x); expected the tomogram's,"
+            f" {tuple(expected)}"
+        )
+
+
 def too_large(path: Path, shape: Sequence[int], bytes_each: int = 4) -> str:
     """Return what to tell of a volume that does not fit into the memory."""
     size = math.prod(shape) * bytes_each / 1e9

@@ -13,6 +13,7 @@ from picker.formats.text import cut, listed
 from picker.formats.volumes.files import (
     MISSING_CHUNKS,
     check_memory,
+    check_shape,
     checked_voxel_size,
 )
 
@@ -27,6 +28,9 @@ IMAGES = "MDF/images"
 LONGEST_AXIS = 100_000
 MANY = 1000
 """Datasets of one file after which no more are looked at."""
+DEEPEST = 50
+"""Groups within groups below which none are looked at: the library takes a time that
+grows with the depth's square, and a stack that has an end."""
 LARGEST_CHUNK = 2**30
 """Of a dataset that is smaller than its chunks [bytes]."""
 FILTERS = {
@@ -37,12 +41,16 @@ FILTERS = {
 }
 """Those that chunks may have gone through; others could make anything of a few bytes,
 and some are loaded from the folder that an environment variable names."""
-DAMAGE = (OSError, RuntimeError, KeyError, TypeError, AttributeError, ValueError)
+DAMAGE = (OSError, RuntimeError, LookupError, TypeError, AttributeError, ValueError)
 """What the library raises at damaged files."""
 
 
 def read_volume(
-    path: Path, voxel_size: float | None = None, *, may_be_sparse: bool = False
+    path: Path,
+    voxel_size: float | None = None,
+    *,
+    may_be_sparse: bool = False,
+    shape_zyx: tuple[int, int, int] | None = None,
 ) -> tuple[NDArray[Any], float, list[str]]:
     """Return the volume in memory, its voxel size [Å] and warnings.
 
@@ -59,6 +67,8 @@ def read_volume(
     may_be_sparse
         What was never written is the fill value, as masks are saved; else it is an
         error.
+    shape_zyx
+        The tomogram's, if this is its mask: no other is read.
 
     Returns
     -------
@@ -79,6 +89,8 @@ def read_volume(
         # Reading needs no lock, and shared disks often cannot give one.
         with h5py.File(path, "r", locking=False) as file:
             dataset, sizes = _volume(path, file)
+            if shape_zyx:
+                check_shape(path, dataset.shape, shape_zyx)
             for part in _stored(path, file, dataset):
                 _check_size(path, part)
                 if unwritten := _unwritten(part):
@@ -88,7 +100,8 @@ def read_volume(
                             f" is meant, {MISSING_CHUNKS}"
                         )
                     warnings.append(f"{path}: {unwritten}, as was accepted")
-                _check_chunks(path, part)
+                if not part.is_virtual:
+                    _check_chunks(path, part)
             check_memory(path, dataset.shape, dataset.dtype.itemsize)
             volume = np.asarray(dataset[...])
     except MemoryError as error:
@@ -101,7 +114,8 @@ def read_volume(
         # disk's, which may pass. Our own errors begin with the path.
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        if isinstance(error, ValueError) and str(error).startswith(f"{path}"):
+        own = str(error).removeprefix("mask ")
+        if isinstance(error, ValueError) and own.startswith(f"{path}"):
             raise
         raise ValueError(
             f"{path} cannot be read as HDF5 ({cut(error)}); expected a whole file with"
@@ -170,16 +184,17 @@ def _item(path: Path, group: h5py.Group, name: str, depth: int = 0) -> Any:
 def _stored(
     path: Path, file: h5py.File, dataset: h5py.Dataset
 ) -> Iterator[h5py.Dataset]:
-    """Yield the datasets that hold the voxels, which must lie in this file."""
+    """Yield the dataset and those that hold its voxels, which must lie in the file."""
     if dataset.external:
         raise ValueError(
             f"{path}: the voxels of {dataset.name} lie in another file,"
             f" {cut(dataset.external[0][0])}; expected them in the file itself, copy"
             " them into it"
         )
+    yield dataset
     if not dataset.is_virtual:
-        yield dataset
         return
+    parts = {}
     for source in dataset.virtual_sources():
         part = None
         if source.file_name == ".":
@@ -191,20 +206,32 @@ def _stored(
                 f" {cut(source.dset_name)}); expected its voxels in the file itself,"
                 " copy them into one dataset"
             )
-        yield part
+        parts[h5py.h5o.get_info(part.id).addr] = part
+    # One may be named any number of times.
+    yield from parts.values()
 
 
-def _datasets(group: h5py.Group) -> list[h5py.Dataset]:
-    """Return the first datasets of a file, at any depth."""
+def _datasets(file: h5py.File) -> list[h5py.Dataset]:
+    """Return the first datasets of a file, which may have several names."""
     found: list[h5py.Dataset] = []
-
-    def look(_: str, item: Any) -> bool | None:
-        if isinstance(item, h5py.Dataset):
-            found.append(item)
-        # Anything but None ends the visit.
-        return True if len(found) == MANY else None
-
-    group.visititems(look)
+    seen = set()
+    groups: list[h5py.Group] = [file]
+    for _ in range(DEEPEST):
+        below = []
+        for group in groups:
+            for name in group:
+                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    continue
+                item = group[name]
+                address = h5py.h5o.get_info(item.id).addr
+                if address not in seen and isinstance(item, h5py.Dataset):
+                    found.append(item)
+                elif address not in seen and isinstance(item, h5py.Group):
+                    below.append(item)
+                seen.add(address)
+                if len(found) == MANY:
+                    return found
+        groups = below
     return found
 
 
@@ -221,7 +248,11 @@ def _check_size(path: Path, dataset: h5py.Dataset) -> None:
 
 def _unwritten(dataset: h5py.Dataset) -> str:
     """Return what would read as the fill value, or nothing."""
-    if dataset.chunks is None:
+    if dataset.is_virtual:
+        put = sum(s.vspace.get_select_npoints() for s in dataset.virtual_sources())
+        missing = dataset.size - put
+        what = f"{missing} of {dataset.size} voxels"
+    elif dataset.chunks is None:
         missing = dataset.nbytes - dataset.id.get_storage_size()
         what = f"{missing} of {dataset.nbytes} bytes"
     else:
@@ -248,6 +279,7 @@ def _check_chunks(path: Path, dataset: h5py.Dataset) -> None:
     settings = dataset.id.get_create_plist()
     filters = [settings.get_filter(i)[0] for i in range(settings.get_nfilters())]
     unknown = [code for code in filters if code not in FILTERS]
+    has_checksum = filters[-1:] == [h5py.h5z.FILTER_FLETCHER32]
     compressors = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_LZF} & set(filters)
     if unknown or len(set(filters)) < len(filters) or len(compressors) > 1:
         raise ValueError(
@@ -265,18 +297,44 @@ def _check_chunks(path: Path, dataset: h5py.Dataset) -> None:
     chunks: list[Any] = []
     dataset.id.chunk_iter(chunks.append)
     for chunk in chunks:
-        size = chunk.size
-        if size <= 2 * decoded + 65536 and h5py.h5z.FILTER_DEFLATE in filters:
-            if chunk.filter_mask >> filters.index(h5py.h5z.FILTER_DEFLATE) & 1:
-                continue
+        size, most = chunk.size, 2 * decoded + 65536
+        is_compressed = any(
+            not chunk.filter_mask >> filters.index(code) & 1 for code in compressors
+        )
+        if size <= most and is_compressed:
             _, raw = dataset.id.read_direct_chunk(chunk.chunk_offset)
             # Four bytes of checksum may lie within.
-            size = len(zlib.decompressobj().decompress(raw, decoded + 5))
             most = decoded + 4
-        else:
-            most = 2 * decoded + 65536
+            if h5py.h5z.FILTER_DEFLATE in compressors:
+                size = len(zlib.decompressobj().decompress(raw, most + 1))
+            else:
+                # And stand behind.
+                size = _size_of_lzf(raw[: len(raw) - 4 * has_checksum])
         if size > most:
             raise ValueError(
                 f"{path}: the chunk of {dataset.name} at {chunk.chunk_offset} has more"
                 f" bytes than its {decoded}; it is damaged, copy it again"
             )
+
+
+def _size_of_lzf(raw: bytes) -> int:
+    """Return how many bytes LZF's decode to.
+
+    The library asks for more memory until they fit, and each can stand for 88.
+
+    Source: LibLZF 3.6, lzf_d.c.
+    """
+    place = size = 0
+    length = len(raw)
+    while place < length:
+        control = raw[place]
+        if control < 32:  # as many bytes, and one, follow as they are
+            size += control + 1
+            place += control + 2
+        elif control < 224:  # as were there before, three to eight
+            size += (control >> 5) + 2
+            place += 2
+        else:  # and more, as the next one says
+            size += raw[place + 1] + 9
+            place += 3
+    return size

@@ -24,8 +24,10 @@ REFUSED = {3: "complex numbers", 4: "complex numbers", 101: "4-bit numbers"}
 STAMPS: dict[bytes, Order] = {b"\x44\x44": "<", b"\x44\x41": "<", b"\x11\x11": ">"}
 IMOD_STAMP = 1146047817
 LONGEST_AXIS = 100_000
-STACK_NAMES = (".st", ".ali", ".preali", ".mrcs")
-"""How programs call files of images, aligned or not."""
+PART = 2**20
+"""Bytes of an extended header that are looked at at a time."""
+STACK_NAMES = (".st", ".ali", ".preali", ".mrcs", "_ali.mrc", "_preali.mrc")
+"""How names of files of images end, aligned or not; the last two as newer IMOD does."""
 # What files of other kinds begin with, and what to do about them.
 OTHER_KINDS = {
     b"\x1f\x8b": ("compressed with gzip", "unpack it with gunzip"),
@@ -188,8 +190,9 @@ def _sign_of_a_stack(path: Path, header: np.void, order: Order) -> str:
         return ""
     if int(header["mz"]) == 1 and int(header["maps"]) in (0, 3):
         return "its header has space group 0 and MZ 1, as stacks of images have"
-    if path.suffix.lower() in STACK_NAMES:
-        return f"its header has space group 0, and its name ends with {path.suffix}"
+    if end := next((e for e in STACK_NAMES if path.name.lower().endswith(e)), ""):
+        end = path.name[-len(end) :]
+        return f"its header has space group 0, and its name ends with {end}"
     tilts = _tilts(path, header, order)
     if len(tilts) == sections and np.ptp(tilts) > 1:
         return (
@@ -222,13 +225,18 @@ def _tilts(path: Path, header: np.void, order: Order) -> NDArray[np.float64]:
         )
     else:
         return np.zeros(0)
+    size = sections * dtype.itemsize
+    length = int(header["nsymbt"])
     with path.open("rb") as file:
         file.seek(HEADER_BYTES)
-        raw = file.read(int(header["nsymbt"]))
-    # Notes of more sections came along from the series that a volume was made from.
-    size = sections * dtype.itemsize
-    if len(raw) < size or any(raw[size:]):
-        return np.zeros(0)
+        raw = file.read(min(size, length))
+        if len(raw) < size:
+            return np.zeros(0)
+        # Notes of more sections came along from the series that a volume was made from.
+        # In parts: a header can announce any length, and a file have holes.
+        for start in range(size, length, PART):
+            if file.read(min(PART, length - start)).strip(b"\0"):
+                return np.zeros(0)
     tilts = np.frombuffer(raw, dtype, sections)["Alpha tilt"].astype(np.float64)
     return tilts / 100 if kind == b"SERI" else tilts
 

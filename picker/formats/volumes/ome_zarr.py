@@ -16,6 +16,7 @@ from picker.formats.text import listed
 from picker.formats.volumes.files import (
     SET_VOXEL_SIZE,
     check_memory,
+    check_shape,
     checked_voxel_size,
     too_large,
 )
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 ALL_METADATA = (*METADATA, ".zmetadata")
 ANGSTROM = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 1e4, "picometer": 1e-2}
+MOST_METADATA = 10_000_000
+"""Bytes of a file of metadata; parsed, they take thirty times as many."""
 CHUNK = 64
 """Edge of a chunk [voxels]: a patch touches few of them and reads little in vain."""
 
@@ -134,15 +137,22 @@ def read_geometry(
 
 
 def read_volume(
-    path: Path, voxel_size: float | None = None, *, may_be_sparse: bool = False
+    path: Path,
+    voxel_size: float | None = None,
+    *,
+    may_be_sparse: bool = False,
+    shape_zyx: tuple[int, int, int] | None = None,
 ) -> tuple[NDArray[Any], float, list[str]]:
     """Return the volume in memory in its own type, its voxel size [Å] and warnings.
 
     Axes c and t of length 1 before z, y, x are dropped. Arguments and errors as for
     `open_volume`; besides, a chunk that cannot be decoded is a ValueError. Missing
-    chunks are the fill value if the volume `may_be_sparse`, unless we wrote it.
+    chunks are the fill value if the volume `may_be_sparse`, unless we wrote it. A mask
+    of another shape than its tomogram's `shape_zyx` is not decoded.
     """
     array, stored, size, warnings = _open(path, voxel_size, may_be_sparse=may_be_sparse)
+    if shape_zyx:
+        check_shape(path, array.shape[-3:], shape_zyx)
     check_memory(path, array.shape, array.dtype.itemsize)
     try:
         volume = read_chunks(array, _folder(array), stored)
@@ -228,7 +238,7 @@ def _open(
     warnings: list[str] = []
     _check_plain(path)
     node = _metadata(path, lambda: zarr.open(WholeStore(path), mode="r"))
-    attributes: dict[str, Any] = node.attrs.asdict()
+    attributes: dict[str, Any] = _metadata(path, node.attrs.asdict)
     if isinstance(node, zarr.Array):
         array = node
         if array.ndim != 3:
@@ -256,10 +266,18 @@ def _folder(array: zarr.Array[Any]) -> Path:
 
 
 def _check_plain(folder: Path) -> None:
-    """Refuse metadata that are no files: reading a pipe would wait for ever."""
+    """Refuse metadata that are no files, or too large.
+
+    Reading a pipe would wait for ever.
+    """
     for file in (folder / name for name in ALL_METADATA):
         if file.exists() and not file.is_file():
             raise ValueError(f"{file} is not a file; expected Zarr metadata, mend it")
+        if file.exists() and (size := file.stat().st_size) > MOST_METADATA:
+            raise ValueError(
+                f"{file} has {size} bytes; expected Zarr metadata, of {MOST_METADATA}"
+                " at most: copy it again, or write the volume to a store of its own"
+            )
 
 
 def _only_image(path: Path, attributes: Mapping[str, Any]) -> Path | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from picker.core.tomogram import Tomogram
 from picker.formats.volumes import em, hdf5, mrc, ome_zarr
-from picker.formats.volumes.files import READABLE, check_memory, too_large
+from picker.formats.volumes.files import READABLE, check_memory, check_shape, too_large
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,17 +134,19 @@ def read_mask(
     Raises
     ------
     ValueError
-        If its shape is not the tomogram's, or nothing is above 0.
+        If its shape is not the tomogram's, it holds no real numbers, or nothing is
+        above 0.
     """
     # Masks often have no voxel size; any number keeps the reader from refusing them.
     # They are saved without the chunks that are empty. That they fit the tomogram
     # says more than what a header calls them.
-    stored, _, _ = _read(path, 1.0, may_be_stack=True, may_be_sparse=True)
-    if shape_zyx is not None and stored.shape != tuple(shape_zyx):
-        raise ValueError(
-            f"mask {path} has shape {stored.shape} (z, y, x); expected the tomogram's,"
-            f" {tuple(shape_zyx)}"
-        )
+    stored, _, _ = _read(
+        path, 1.0, may_be_stack=True, may_be_sparse=True, shape_zyx=shape_zyx
+    )
+    if shape_zyx is not None:
+        check_shape(path, stored.shape, shape_zyx)
+    if stored.dtype.kind not in "biuf":
+        raise ValueError(f"mask {path} holds {stored.dtype}; expected real numbers")
     try:
         mask: NDArray[np.bool_] = np.asarray(stored > 0)
     except MemoryError as error:
@@ -163,6 +165,7 @@ def _read(
     *,
     may_be_stack: bool,
     may_be_sparse: bool,
+    shape_zyx: tuple[int, int, int] | None = None,
 ) -> tuple[NDArray[Any], float, list[str]]:
     """Return what the first reader that knows a file's beginning makes of it."""
     if not path.exists():
@@ -173,7 +176,9 @@ def _read(
                 f"{path} is a folder without Zarr metadata (zarr.json or .zattrs);"
                 f" expected {READABLE}"
             )
-        return ome_zarr.read_volume(path, voxel_size, may_be_sparse=may_be_sparse)
+        return ome_zarr.read_volume(
+            path, voxel_size, may_be_sparse=may_be_sparse, shape_zyx=shape_zyx
+        )
     if not path.is_file():
         # Opening a pipe would wait for ever.
         raise ValueError(
@@ -183,7 +188,9 @@ def _read(
     with path.open("rb") as file:
         raw = file.read(mrc.HEADER_BYTES)
     if raw.startswith(hdf5.MAGIC):
-        return hdf5.read_volume(path, voxel_size, may_be_sparse=may_be_sparse)
+        return hdf5.read_volume(
+            path, voxel_size, may_be_sparse=may_be_sparse, shape_zyx=shape_zyx
+        )
     if em.is_em(raw) and not mrc.is_mrc(raw):
         return em.read_volume(path, voxel_size)
     return mrc.read_volume(path, voxel_size, may_be_stack=may_be_stack)

@@ -95,15 +95,22 @@ class Pipeline:
     @property
     def size(self) -> int:
         """Bytes of a chunk before its compressor."""
+        return self._sizes[-1]
+
+    @property
+    def _sizes(self) -> list[int]:
+        """Bytes of a chunk before its filters, and after each of them."""
         voxels = math.prod(self.shape)
-        size = voxels * self.dtype.itemsize
+        sizes = [voxels * self.dtype.itemsize]
         for name, options in self.filters:
             kind = options.get("astype") or options.get("encode_dtype")
             if name == "packbits":
-                size = 1 + math.ceil(voxels / 8)
+                sizes.append(1 + math.ceil(voxels / 8))
             elif kind:
-                size = voxels * np.dtype(kind).itemsize
-        return size
+                sizes.append(voxels * np.dtype(kind).itemsize)
+            else:
+                sizes.append(sizes[-1])
+        return sizes
 
     @property
     def _stored_shape(self) -> tuple[int, ...]:
@@ -176,9 +183,15 @@ class Pipeline:
         if self.has_checksum:
             raw = _checked(raw)
         content = np.frombuffer(self._decompressed(raw), np.uint8)
-        for name, options in reversed(self.filters):
+        stages = zip(self.filters, self._sizes[:-1], strict=True)
+        for (name, options), size in reversed(list(stages)):
             codec = numcodecs.get_codec({"id": name, **options})
             content = np.asarray(codec.decode(content)).reshape(-1).view(np.uint8)
+            # Each may make eight bytes of one: a chain of them fills the memory.
+            if len(content) != size:
+                raise ValueError(
+                    f"its filter {name} makes {len(content)} bytes, expected {size}"
+                )
         stored = content.view(self.dtype)
         return stored.reshape(self._stored_shape).transpose(turn)
 

@@ -199,6 +199,32 @@ def test_no_two_particles_are_called_the_same(
         Config.model_validate({"particles": particles})
 
 
+@pytest.mark.parametrize(
+    "called",
+    [
+        "",
+        "  ",
+        "NaN",
+        "a\nb",
+        "a\tb",
+        "a\x1b[31mb",
+        "\u202eb",
+        'a "b"',
+        "x" * 201,
+        "\0",
+    ],
+)
+def test_a_name_that_would_damage_other_programs_files_is_refused(called: str) -> None:
+    row = {"tomogram": "a", "path": "a.mrc", "split": "predict", "called": called}
+    for model, values in (
+        (Particle, {"name": "a", "radius": 1, "called": called}),
+        (TomogramRow, row),
+    ):
+        with pytest.raises(ValidationError, match="cannot stand in other programs' fi"):
+            model.model_validate(values)
+    assert Particle(name="a", radius=1, called="粒 #1 'x'").own_name == "粒 #1 'x'"
+
+
 @pytest.mark.parametrize("called", [{}, {"called": None}])
 def test_a_name_that_is_not_safe_is_what_others_call_it(called: dict[str, Any]) -> None:
     particle = Particle.model_validate({"name": "Viral (RNP)", "radius": 1, **called})
@@ -222,6 +248,12 @@ def test_a_name_that_is_not_safe_is_what_others_call_it(called: dict[str, Any]) 
         ("TS_01_10.00Apx_particles.star", "TS_01"),
         ("TS_01_particles.star", "TS_01"),
         ("TS_01.mrc.coords", "TS_01"),
+        ("TS_01.MRC", "TS_01"),
+        ("TS_01_info.json", "TS_01"),
+        ("TS_01.tsv", "TS_01"),
+        ("TS_01.txt", "TS_01"),
+        ("TS_01_pick.star", "TS_01"),
+        ("ts_01.Rec.COORDS", "ts_01"),
         ("TS.01", "TS.01"),
         ("_8Apx", "_8Apx"),
         (".mrc", ".mrc"),
@@ -230,7 +262,7 @@ def test_a_name_that_is_not_safe_is_what_others_call_it(called: dict[str, Any]) 
 )
 def test_the_tomogram_that_a_name_means(text: str, name: str) -> None:
     assert tomogram_of_file(text) == name
-    if not text.endswith((".star", ".coords")):
+    if not text.lower().endswith((".star", ".coords", ".json", ".tsv", ".txt")):
         assert tomogram_name(text) == name
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -46,6 +47,12 @@ def laughs(kind: str, levels: int) -> str:
         ("a: &a {b: {c: *a}}", "line 1: an alias stands for itself"),
         ("a: " + "x" * 5000, "line 1 has a value of 5000 characters"),
         ("a:\n" + "- 1\n" * 300_000, "has more than 1000000 bytes"),
+        ("a: 1\n__use_yte__: true\n", "line 2 has __use_yte__, by which Snakemake"),
+        ('a: &a {"\\x5f_use_yte__": 1}\n<<: *a\n', "line 1 has __use_yte__, by wh"),
+        ("a: !!python/name:os.system x", "line 1, could not determine a construct"),
+        ("a: 2020-99-99", "cannot be read: month must be in 1..12; expected plain"),
+        ("[a]: 1", "line 1, found unhashable key; expected plain values, fix it"),
+        ("<<: 5", "line 1, expected a mapping or list of mappings for merging"),
         *(
             (laughs(kind, 30), "has more than 100000 values, with aliases")
             for kind in ("list", "dict", "merge")
@@ -111,8 +118,15 @@ def test_the_workflow_looks_at_the_files_before_they_are_loaded(tmp_path):
     (tmp_path / "mine.yaml").write_text(path.read_text())
     path.write_text(laughs("dict", 30))  # Snakemake alone would never be done
     assert "has more than 100000 values" in said()
+    path.write_text("__use_yte__: true\nmethod: ?open('made', 'w')\n")
+    assert "config.yaml, line 1 has __use_yte__" in said()
+    assert not (tmp_path / "made").exists()
+    path.write_bytes("method: vnet".encode("utf-16"))
+    assert "config.yaml is no text in UTF-8" in said()
     path.unlink()
     assert "mine.yaml names train twice" in said("--configfile", "mine.yaml")
+    os.mkfifo(path)
+    assert "config.yaml is no file; expected one of settings" in said()
 
 
 @pytest.mark.parametrize(

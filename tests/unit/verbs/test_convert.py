@@ -247,6 +247,26 @@ def test_the_only_tomogram_of_the_files_can_be_renamed(tmp_path, capsys):
     assert "it knows Position_7; give --name letter for letter" in said
 
 
+@pytest.mark.parametrize("kind", ["relion4", "relion5"])
+def test_relion_gets_the_names_of_its_own_tomograms(tmp_path, kind):
+    path = rows(tmp_path / "a.csv", "TS_01")
+    star = tmp_path / "tomograms.star"
+    star.write_text(
+        "data_global\nloop_\n_rlnTomoName\n_rlnTomoTiltSeriesPixelSize\n"
+        "TS_01.tomostar 2.5\n"
+    )
+    words = ("--tomograms-star", star)
+    assert convert(path, *words, "--to", kind, "--output", tmp_path / "b.star") == 0
+    assert "\nTS_01.tomostar " in (tmp_path / "b.star").read_text()
+    # Which is no file of Warp's.
+    for more, file in (((), "c.star"), (words, "d.star")):
+        output = ("--to", "picker", "--output", tmp_path / file)
+        assert convert(tmp_path / "b.star", *more, *output, "--particle", "a") == 0
+        found = read_picks(tmp_path / file).position_zyx
+        expected = read_coordinates(path).value_zyx
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
 @pytest.mark.parametrize(
     "name", ["TS_01_10.00Apx", "TS_01.tomostar", "TS_01.mrc.tomostar", "TS_01.mrc"]
 )

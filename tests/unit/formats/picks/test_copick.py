@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from picker.config import CopickSettings, Particle
+from picker.config import Config, CopickSettings, Particle
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.copick import (
     find_tomograms,
@@ -15,7 +15,9 @@ from picker.formats.picks.copick import (
     read_picks,
     write_project,
 )
+from picker.formats.picks.given import read_given_picks
 from picker.formats.picks.star import TomogramPicks
+from picker.formats.tables.tomograms import tomogram_rows
 
 PARTICLES = (
     Particle(name="ribosome", radius=150, color="#0a141e"),
@@ -276,6 +278,43 @@ def test_a_user_and_a_session_choose(project, chosen, stem):
         both = settings.model_copy(update={"user_id": "octopi"})
         with pytest.raises(ValueError, match="TS_1 has 2 files of virus"):
             find_tomograms(both, ["virus"])
+
+
+def test_several_users_of_several_objects_are_wanted_all_or_chosen(project):
+    add_picks(project, "octopi_1_virus")
+    wanted = ["virus", "beta_amylase"]
+    with pytest.raises(ValueError, match="split labeled are of several users") as error:
+        find_tomograms(project, wanted)
+    assert "me (TS_1/Picks/me_0_beta-amylase.json), octopi (TS_1/Picks/octopi" in (
+        str(error.value)
+    )
+    for chosen, num in ((("me", "octopi"), 2), (("me", "you"), 1), ("me", 1)):
+        settings = project.model_copy(update={"user_id": chosen})
+        assert len(find_tomograms(settings, wanted)[0].picks) == num
+    assert CopickSettings.model_validate({"user_id": ["a", "b"]}).user_id == ("a", "b")
+
+
+def test_picks_of_other_names_are_told_of_where_none_is_wanted(project):
+    with pytest.raises(
+        ValueError, match=r"has no picks; .*none is wanted: .*_other.js"
+    ):
+        find_tomograms(project, ["virus"])
+
+
+def test_an_object_is_called_as_the_user_says(project):
+    add_picks(project, "me_1_cytosolic-ribosome")
+    particle = Particle(name="virus", radius=1, called="cytosolic ribosome")
+    config = Config(
+        particles=(particle,), tomograms={"source": "copick", "copick": project}
+    )
+    (file,) = tomogram_rows(config)[0].picks
+    assert file.stem == "me_1_cytosolic-ribosome"
+    point = {"location": {"x": 1, "y": 2, "z": 3}}
+    file.write_text(
+        json.dumps({"pickable_object_name": "cytosolic-ribosome", "points": [point]})
+    )
+    picks, _ = read_given_picks([file], "TS_1", [particle, *PARTICLES], 1, (9, 9, 9))
+    assert picks.particle.tolist() == ["virus"]
 
 
 def test_an_object_without_picks_of_the_chosen_user_is_told_of(project, caplog):

@@ -147,7 +147,7 @@ def test_no_class_at_all(tmp_path):
     assert picks.particle.tolist() == ["beta_amylase"]
 
 
-ATP = ("ribosome", "ribosome_80s", "atp")
+ATP = ("ribosome", "ribosome_80s", "atp", "80s-atp-c")
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,7 @@ ATP = ("ribosome", "ribosome_80s", "atp")
         ("TS_1_ribosome_ribosome.csv", "ribosome"),
         ("atp/ribosome.csv", "ribosome"),
         ("ribosome_grid1_atp.csv", "atp"),  # behind the tomogram's name
+        ("my atp picks (2).csv", "atp"),
     ],
 )
 def test_a_files_name_says_one_class(tmp_path, name, particle):
@@ -171,7 +172,13 @@ def test_a_files_name_says_one_class(tmp_path, name, particle):
 
 
 @pytest.mark.parametrize(
-    "name", ["ribosome_grid1_ts03_atp", "atp.ribosome_80s", "ribosome-ribosome_80s"]
+    "name",
+    [
+        "ribosome_grid1_ts03_atp",
+        "atp.ribosome_80s",
+        "ribosome-ribosome_80s",
+        "ribosome_80s_atp_c",  # two that share a word
+    ],
 )
 def test_a_files_name_with_two_classes_is_refused(tmp_path, name):
     path = tmp_path / f"{name}.csv"
@@ -180,6 +187,13 @@ def test_a_files_name_with_two_classes_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match=r"names several particles, .* and ") as caught:
         read(path, particles=particles)
     assert f"picker convert {path.name} --particle NAME" in str(caught.value)
+
+
+def test_a_column_of_classes_that_is_not_understood_is_told_of(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("label,x,y,z\n1,1.5,2,3\n2,1,2,3\n")
+    with pytest.raises(ValueError, match=r"name the file after.*label holds numbers"):
+        read(path)
 
 
 def test_several_files_are_one_set(tmp_path):
@@ -358,6 +372,24 @@ def test_picks_outside_are_left_out_aloud(tmp_path, outside, num, place, kept):
     assert picks.position_zyx.tolist() == [[50, 100, 10 * i + 5] for i in range(kept)]
     assert f"has {num} of 20 picks outside of the tomogram" in warning
     assert warning.endswith("left out")
+
+
+def test_one_stray_pick_of_two_is_no_other_unit(tmp_path):
+    path = tmp_path / "ribosome.coords"
+    path.write_text("20 10 5\n34 10 5\n")
+    with pytest.raises(ValueError, match="has 1 of 2 picks outside") as caught:
+        read(path)
+    assert "--unit" not in str(caught.value)
+    assert str(caught.value).endswith("(picker convert --outside) to drop")
+
+
+@pytest.mark.parametrize("outside", ["drop_few", "drop"])
+def test_leaving_out_all_picks_is_no_advice(tmp_path, outside):
+    path = tmp_path / "ribosome.coords"
+    path.write_text("29 10 5\n")
+    with pytest.raises(ValueError, match="has 1 of 1 picks outside") as caught:
+        read(path, outside=outside)
+    assert "drop" not in str(caught.value)
 
 
 def test_a_shift_that_moves_a_pick_out_is_no_other_unit(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -273,6 +274,26 @@ def test_models_of_imod(tmp_path):
     long = Particle(name="a" * 64, radius=1)
     with pytest.raises(ValueError, match="longer name than IMOD keeps"):
         write_target("imod", tmp_path, [], [long], ExportSettings())
+
+
+@pytest.mark.parametrize("target", FILES)
+def test_two_tomograms_of_one_name_are_kept_apart(tmp_path, target):
+    """In a file of both nobody could tell whose picks are whose."""
+    picks = random_picks(np.random.default_rng(0), 3)
+    common = {"shape_zyx": SHAPE, "picks": picks, "voxel_size": V}
+    tomograms = [
+        TomogramPicks(tomogram="a", called="TS 1", **common),
+        TomogramPicks(tomogram="b", called="TS 1", **common),
+    ]
+    told = f"{target} has .* in one file, in which a and b are both TS 1; expected"
+    if match := {
+        **dict.fromkeys(("relion5", "relion4", "kaggle"), told),
+        "warp": r"a and b are both TS 1\.tomostar for Warp; expected",
+    }.get(target):
+        with pytest.raises(ValueError, match=match):
+            write_target(target, tmp_path, tomograms, [PARTICLE], ExportSettings())
+        tomograms[1] = replace(tomograms[1], called="a")  # a is called otherwise
+    write_target(target, tmp_path, tomograms, [PARTICLE], ExportSettings())
 
 
 @pytest.mark.parametrize("kind", KINDS)

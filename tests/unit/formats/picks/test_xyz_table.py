@@ -173,3 +173,31 @@ def test_what_measures_particles_is_no_name(tmp_path):
         " read",
         "columns volume, type are not read",
     ]
+
+
+def test_capital_letters_and_semicolons_are_tables_too(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Tomo Name;X;Y;Z\nTS_01;1.5;2;3\n")
+    found = read_coordinates(path)
+    assert found.value_zyx.tolist() == [[3, 2, 1.5]]
+    assert found.tomogram == ["TS_01"]
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize("column", ["tomogram", "Tomogram path", "volume_file", "run"])
+@pytest.mark.parametrize("folder", ["/data/rec/", "rec/", "D:\\rec\\"])
+def test_of_a_path_the_files_name_is_the_tomograms(tmp_path, column, folder):
+    path = tmp_path / "a.csv"
+    rows = "".join(f"{folder}TS_0{n}.mrc,1,2,{n}\n" for n in (1, 2))
+    path.write_text(f"{column},x,y,z\n{rows}")
+    assert read_coordinates(path).tomogram == ["TS_01", "TS_02"]
+
+
+def test_numbers_beside_names_are_not_worth_a_word(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "tomo_id,class_id,run_name,class_name,x,y,z\n1,3,TS_01,ribosome,1,2,3\n"
+    )
+    found = read_coordinates(path)
+    assert (found.tomogram, found.particle) == (["TS_01"], ["ribosome"])
+    assert found.warnings == ()

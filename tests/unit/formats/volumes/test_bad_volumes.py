@@ -242,6 +242,25 @@ def test_metadata_of_an_array_that_make_no_sense_are_refused(tmp_path, change):
         ome_zarr.open_volume(path)
 
 
+def test_attributes_that_are_no_object_are_refused(tmp_path):
+    path = tmp_path / "a.zarr"
+    zarr.create_array(path, shape=(16, 18, 20), dtype="f4", zarr_format=3)
+    metadata = json.loads((path / "zarr.json").read_text())
+    (path / "zarr.json").write_text(json.dumps(metadata | {"attributes": 5}))
+    with pytest.raises(ValueError, match=r"metadata of .*a\.zarr cannot be read"):
+        ome_zarr.open_volume(path, 10.0)
+
+
+@pytest.mark.parametrize("name", [".zattrs", "0/.zarray", ".zmetadata"])
+def test_metadata_that_would_fill_the_memory_are_not_parsed(tmp_path, name):
+    path = write_store(tmp_path / "a.zarr", version=2)
+    with (path / name).open("wb") as file:
+        file.truncate(10_000_001)
+    match = rf"{name} has 10000001 bytes; expected Zarr metadata, of 10000000 at most"
+    with pytest.raises(ValueError, match=match):
+        ome_zarr.open_volume(path)
+
+
 def test_nulls_in_place_of_what_may_be_left_out_are_as_if_left_out(tmp_path):
     path = write_store(tmp_path / "a.zarr")
     change_image(path, lambda m: m.update(coordinateTransformations=None))

@@ -1,10 +1,13 @@
 import math
+import time
 import zlib
 
 import h5py
 import numpy as np
 import pytest
+import zarr
 
+from picker.formats.volumes import hdf5
 from picker.formats.volumes.read import read_geometry, read_mask, read_tomogram
 from tests.unit.formats.memory import little_memory
 
@@ -221,6 +224,64 @@ def test_a_volume_put_together_of_parts_must_lie_in_one_file(tmp_path, is_within
         read_tomogram(path, "a", 10.0)
 
 
+def test_parts_that_are_missing_of_a_volume_put_together_are_noticed(tmp_path):
+    path = tmp_path / "a.h5"
+    layout = h5py.VirtualLayout(SHAPE, np.float32)
+    with h5py.File(path, "w") as file:
+        file["half"] = marked()[:9].reshape(1, 9, 20, 28)
+        layout[:9] = h5py.VirtualSource(file["half"])[0]
+        file.create_virtual_dataset("v", layout)
+    with pytest.raises(ValueError, match="5040 of 10080 voxels of /v were never writt"):
+        read_tomogram(path, "a", 10.0)
+    tomogram, warnings = read_tomogram(path, "a", 10.0, may_be_sparse=True)
+    assert not tomogram.volume[9:].any()
+    assert "5040 of 10080 voxels of /v were never written" in warnings[0]
+
+
+def test_a_part_is_looked_at_once_however_often_it_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "a.h5"
+    layout = h5py.VirtualLayout(SHAPE, np.float32)
+    with h5py.File(path, "w") as file:
+        file["parts"] = marked().reshape(1, *SHAPE)
+        source = h5py.VirtualSource(file["parts"])
+        for z in range(SHAPE[0]):
+            layout[z] = source[0, z]
+        file.create_virtual_dataset("v", layout)
+    looked = []
+    monkeypatch.setattr(hdf5, "_check_chunks", lambda _, part: looked.append(part.name))
+    np.testing.assert_array_equal(read_tomogram(path, "a", 10.0)[0].volume, marked())
+    assert looked == ["/parts"]
+
+
+def test_a_mask_of_another_shape_is_not_read(tmp_path):
+    """Of nothing but its fill value a file of a few kB has any number of voxels."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("v", (1000, 1000, 1000), "u1", chunks=(100, 100, 100))
+    store = zarr.create_array(
+        tmp_path / "a.zarr", shape=(1000,) * 3, chunks=(100,) * 3, dtype="u1"
+    )
+    assert store.nchunks_initialized == 0
+    for mask in (path, tmp_path / "a.zarr"):
+        match = rf"^mask {mask} has shape \(1000, 1000, 1000\) \(z, y, x\); expected"
+        with little_memory(2**27), pytest.raises(ValueError, match=match):
+            read_mask(mask, SHAPE)
+
+
+def test_a_mask_of_complex_numbers_is_refused(tmp_path):
+    path = write_eman2(tmp_path / "a.hdf", marked().astype(np.complex64))
+    with pytest.raises(ValueError, match=r"mask .* holds complex64; expected"):
+        read_mask(path, SHAPE)
+
+
+def test_an_attribute_without_a_value_is_damage(tmp_path):
+    path = write_eman2(tmp_path / "a.hdf")
+    with h5py.File(path, "r+") as file:
+        file["MDF/images/0"].attrs["EMAN.apix_x"] = np.zeros(0)
+    with pytest.raises(ValueError, match=r"a\.hdf cannot be read as HDF5 \(index 0 is"):
+        read_tomogram(path, "a")
+
+
 @pytest.mark.parametrize(
     "how",
     [
@@ -246,6 +307,56 @@ def test_a_few_bytes_do_not_decode_to_more_than_a_chunk(tmp_path):
     match = rf"a\.h5: the chunk of /v at .* than its {4 * math.prod(SHAPE)}; it is dam"
     with little_memory(large // 2), pytest.raises(ValueError, match=match):
         read_tomogram(path, "a", 10.0)
+
+
+@pytest.mark.parametrize("is_checked", [False, True])
+def test_lzf_does_not_decode_to_more_than_a_chunk_either(tmp_path, is_checked):
+    """A byte, then copies of it, 264 for each three bytes."""
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset(
+            "v",
+            SHAPE,
+            np.float32,
+            chunks=SHAPE,
+            compression="lzf",
+            fletcher32=is_checked,
+        )
+        dataset.id.write_direct_chunk((0, 0, 0), b"\0\0" + b"\xe0\xff\0" * 10_000)
+    match = rf"a\.h5: the chunk of /v at .* than its {4 * math.prod(SHAPE)}; it is dam"
+    with pytest.raises(ValueError, match=match):
+        read_tomogram(path, "a", 10.0)
+
+
+@pytest.mark.parametrize("is_checked", [False, True])
+def test_what_lzf_makes_of_anything_is_read(tmp_path, is_checked):
+    rng = np.random.default_rng(0)
+    for number, most in enumerate((2, 8, 256)):
+        volume = rng.integers(0, most, SHAPE, np.uint8)
+        volume[3:6] = 1  # long runs
+        path = tmp_path / f"{number}.h5"
+        with h5py.File(path, "w") as file:
+            file.create_dataset(
+                *("v", SHAPE, np.uint8, volume),
+                chunks=(9, 20, 14),
+                compression="lzf",
+                fletcher32=is_checked,
+            )
+        found, _ = read_tomogram(path, "a", 10.0)
+        np.testing.assert_array_equal(found.volume, volume)
+
+
+def test_groups_as_deep_as_you_like_take_no_time(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        file["v"], group = marked(), file
+        for _ in range(2000):
+            group = group.create_group("a")
+        group["v"] = marked()
+        file["again"], file["a/above"] = file["v"], file["/"]
+    start = time.process_time()
+    np.testing.assert_array_equal(read_tomogram(path, "a", 10.0)[0].volume, marked())
+    assert time.process_time() - start < 1
 
 
 def test_other_filters_are_refused(tmp_path):

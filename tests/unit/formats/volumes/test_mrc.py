@@ -7,6 +7,7 @@ import pytest
 
 from picker.formats.volumes.mrc import read_volume, write_volume
 from picker.formats.volumes.read import read_geometry, read_mask, read_tomogram
+from tests.unit.formats.memory import little_memory
 
 SHAPE = (18, 20, 28)
 DTYPES = {0: np.int8, 1: np.int16, 2: np.float32, 6: np.uint16, 12: np.float16}
@@ -298,6 +299,20 @@ def test_a_tilt_series_is_no_volume_unless_the_user_says_so(
     assert read_mask(path, SHAPE).any()  # it fits: that says more than its header
 
 
+def test_an_extended_header_of_any_length_takes_no_memory(tmp_path):
+    """A file can have holes."""
+    length = 2**28
+    raw = mrc_bytes(marked(), ispg=0, nsymbt=length, **seri(TILTS))
+    path = tmp_path / "a.mrc"
+    with path.open("wb") as file:
+        file.write(raw[: len(raw) - marked().nbytes])
+        file.seek(1024 + length)
+        file.write(marked().tobytes())
+    match = "a tilt for each of them, from -60° to 60°"
+    with little_memory(length // 2), pytest.raises(ValueError, match=match):
+        read_volume(path)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -317,12 +332,14 @@ def test_what_may_be_a_volume_is_one(written, changes):
     assert (size, warnings) == (10.0, [])
 
 
-@pytest.mark.parametrize("name", ["TS_01.st", "TS_01.ALI", "TS_01.mrcs"])
+@pytest.mark.parametrize(
+    "name", ["TS_01.st", "TS_01.ALI", "TS_01.mrcs", "TS_01_ali.mrc"]
+)
 def test_a_stack_s_name_counts_where_the_header_does_not_say_volume(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(mrc_bytes(marked(), ispg=1))
     np.testing.assert_array_equal(read_volume(path)[0], marked())
     path.write_bytes(mrc_bytes(marked(), ispg=0))
-    match = f"space group 0, and its name ends with {path.suffix};"
+    match = f"space group 0, and its name ends with {name.removeprefix('TS_01')};"
     with pytest.raises(ValueError, match=match):
         read_volume(path)

@@ -10,6 +10,7 @@ import lzma
 import os
 import pickle
 import struct
+import warnings
 import zlib
 
 import numcodecs
@@ -244,6 +245,27 @@ def test_a_byte_too_much_or_too_few_is_damage(tmp_path, codec, size):
         read_tomogram(path, "a", 10.0)
 
 
+CHAINS = {
+    "astype": {"encode_dtype": "|i1", "decode_dtype": "<f8"},
+    "packbits": {},
+    "delta": {"dtype": "<f8", "astype": "|i1"},
+    "fixedscaleoffset": {"dtype": "<f8", "astype": "|i1", "scale": 1, "offset": 0},
+    "quantize": {"dtype": "<f8", "astype": "<f2", "digits": 1},
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_chain_of_filters_makes_no_more_either(tmp_path, name):
+    """Each link makes eight bytes of one, and the next takes each for one of its."""
+    dtype = {"packbits": "|b1", "quantize": "<f2"}.get(name, "|i1")
+    size = {"packbits": VOXELS // 8 + 1, "quantize": 2 * VOXELS}.get(name, VOXELS)
+    filters = [{"id": name, **CHAINS[name]}] * 9
+    path = version_2(tmp_path / "a.zarr", b"\0" * size, dtype=dtype, filters=filters)
+    match = rf"0\.0\.0 cannot be decoded: its filter {name} makes \d+ bytes, expected"
+    with little_memory(LARGE // 2), pytest.raises(ValueError, match=match):
+        read_mask(path)
+
+
 def test_a_shard_s_chunk_is_no_bomb_either(tmp_path):
     shards = coded(
         "sharding_indexed",
@@ -368,8 +390,9 @@ def check(path, dtype, **how):
     volume[:8, :9, 7:14] = 0
     how = {"chunks": (8, 9, 7)} | how
     array = zarr.create_array(path, shape=SHAPE, dtype=dtype, fill_value=0, **how)
-    # Zarr encodes memory as it finds it beyond the array's end.
-    with np.errstate(invalid="ignore"):
+    # Zarr encodes memory as it finds it beyond the array's end, in threads of its own.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
         array[...] = volume
     found, _, _ = read_volume(path, 10.0, may_be_sparse=True)
     assert found.dtype == dtype
