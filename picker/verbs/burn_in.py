@@ -25,13 +25,13 @@ from picker.machine.processes import is_first, process_group
 from picker.machine.signals import stop_request
 from picker.networks import build_model
 from picker.project.claims import claimed
+from picker.project.manifests import read_preprocessed
 from picker.training.loop import run_stage
 from picker.training.patches import PatchDataset
 from picker.training.step import Stage
 from picker.verbs.common import (
     add_settings,
     fingerprint,
-    read_manifests,
     read_particles,
     read_section,
 )
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
     if not recipe.co_trains:
         more = read_section(settings, "co_train", CoTrainSettings).steps
         burn_in = burn_in.model_copy(update={"steps": burn_in.steps + more})
-    entries = read_manifests(arguments.manifests)
+    entries = read_preprocessed(arguments.manifests)
     if recipe.all_labels:
         entries = all_labels(entries)
     sources = labeled_sources(entries, particles)

@@ -16,6 +16,7 @@ from picker.machine.device import choose_device
 from picker.machine.processes import is_first, process_group
 from picker.machine.signals import stop_request
 from picker.project.claims import claimed
+from picker.project.manifests import read_preprocessed
 from picker.training.loop import run_stage, write_log
 from picker.training.patches import PatchDataset
 from picker.training.step import Stage
@@ -23,7 +24,6 @@ from picker.verbs.common import (
     add_settings,
     fingerprint,
     logger,
-    read_manifests,
     read_section,
 )
 from picker.verbs.model_card import (
@@ -93,7 +93,7 @@ def _co_train(
 ) -> tuple[Network, ModelCard]:
     """Return the teacher and what it is, or the burn-in's model."""
     model, card = read_model(arguments.model, device)
-    entries = read_manifests(arguments.manifests)
+    entries = read_preprocessed(arguments.manifests)
     chosen = usable(entries, "unlabeled")
     recipe = METHODS[card.method]
     if not recipe.co_trains or not chosen or co_train.steps == 0:

@@ -18,12 +18,12 @@ from picker.config import PredictSettings
 from picker.finding.windows import Predictor
 from picker.formats.volumes.ome_zarr import open_volume
 from picker.machine.device import choose_device
+from picker.project.manifests import Preprocessed, read_preprocessed
 from picker.report.benchmark import Cell
 from picker.verbs.common import (
     add_settings,
     logger,
     read_json,
-    read_manifests,
     read_section,
     write_text,
 )
@@ -56,11 +56,12 @@ def run(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "predict", PredictSettings)
     device = choose_device(settings.device)
     model, card = read_model(arguments.model, device)
-    usable = [e for e in read_manifests([arguments.manifest]) if not e.error]
+    given = read_preprocessed([arguments.manifest])
+    usable = [entry for entry in given if isinstance(entry, Preprocessed)]
     if not usable:
         raise ValueError(f"no tomogram of {arguments.manifest} could be used")
-    stored, voxel_size, _ = open_volume(usable[0].volume)
-    volume = np.asarray(stored[:], np.float32)
+    volume = np.asarray(open_volume(usable[0].volume)[0][:], np.float32)
+    voxel_size = usable[0].voxel_size
     predictor = Predictor(
         model=model, particles=card.particles, settings=settings, device=device
     )

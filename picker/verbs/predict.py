@@ -25,15 +25,15 @@ from picker.formats.text import listed
 from picker.formats.volumes.read import read_tomogram
 from picker.machine.device import choose_device
 from picker.project.claims import claimed, forget_remains_of_the_dead
+from picker.project.layout import THRESHOLDS
+from picker.project.manifests import read_preprocessed, write_manifest
 from picker.refining.select import select_picks
 from picker.verbs.common import (
     add_leave,
     add_settings,
     leave,
-    read_manifests,
     read_section,
     told_failure,
-    write_text,
 )
 from picker.verbs.model_card import ModelCard, model_fingerprint, read_model
 from picker.verbs.predict_shard import predict_shard
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.manifests:
         with claimed(arguments.output, arguments.candidates):
             manifest = predict_shard(
-                read_manifests(arguments.manifests),
+                read_preprocessed(arguments.manifests),
                 arguments.candidates,
                 arguments.model,
                 predictor,
@@ -105,7 +105,12 @@ def run(arguments: argparse.Namespace) -> None:
                 if arguments.noisy
                 else None,
             )
-            write_text(arguments.output, manifest.model_dump_json(indent=1))
+            write_manifest(
+                arguments.output,
+                manifest.tomograms,
+                histograms=manifest.histograms,
+                model=manifest.model,
+            )
     else:
         _predict_files(arguments, predictor, card)
 
@@ -218,7 +223,7 @@ def _thresholds(
         )
     if not given and picking.thresholds.keys() == set(names):
         return picking.thresholds
-    chosen = given or model.with_name("thresholds.json")
+    chosen = given or model.with_name(THRESHOLDS)
     if not given and not chosen.exists():
         reason = f"no {chosen}"
     else:

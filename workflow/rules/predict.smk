@@ -1,23 +1,23 @@
 # Every peak of one shard's tomograms; the model is loaded once.
 rule predict:
     input:
-        model="results/{method}/models/model.safetensors",
+        model=RUN.model(),
         manifest=PREPROCESSED,
         settings=settings_files("predict"),
     output:
-        "results/{method}/manifests/predict/{shard}.json",
+        PREDICTED,
     log:
-        "results/logs/{method}/predict/{shard}.log",
+        RUN.log("predict", "{shard}"),
     benchmark:
-        "results/benchmarks/{method}/predict/{shard}.tsv"
+        RUN.cost("predict", "{shard}")
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
     resources:
         gpu=1,
     params:
-        version=version_of("results/{method}/manifests/predict/{shard}.json"),
-        candidates="results/{method}/candidates",
+        version=version_of(PREDICTED),
+        candidates=RUN.candidates,
     shell:
         r"""
         python -m picker predict --model {input.model} --manifests {input.manifest} \
@@ -30,23 +30,23 @@ rule predict:
 # out for that.
 rule predict_noisy:
     input:
-        model="results/{method}/models/model.safetensors",
+        model=RUN.model(),
         manifests=manifests(PREPROCESSED, "labeled"),
         settings=settings_files("predict", "calibrate"),
     output:
-        NOISY,
+        RUN.noisy,
     log:
-        "results/logs/{method}/predict_noisy.log",
+        RUN.log("predict_noisy"),
     benchmark:
-        "results/benchmarks/{method}/predict_noisy.tsv"
+        RUN.cost("predict_noisy")
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
     resources:
         gpu=1,
     params:
-        version=version_of(NOISY),
-        candidates="results/{method}/noisy",
+        version=version_of(RUN.noisy),
+        candidates=RUN.noisy_candidates,
     shell:
         r"""
         python -m picker predict --noisy --model {input.model} \

@@ -21,12 +21,12 @@ rule burn_in:
         # The verb reads from the settings which one; here Snakemake sees it change.
         start_from=[str(path) for path in [settings.burn_in.start_from] if path],
     output:
-        model="results/{method}/models/burn_in.safetensors",
-        table="results/{method}/models/burn_in.tsv",
+        model=RUN.model("burn_in"),
+        table=RUN.table("burn_in"),
     log:
-        "results/logs/{method}/burn_in.log",
+        RUN.log("burn_in"),
     benchmark:
-        "results/benchmarks/{method}/burn_in.tsv"
+        RUN.cost("burn_in")
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
@@ -35,12 +35,12 @@ rule burn_in:
     params:
         launch=launcher,
         version=__version__,
-        checkpoint="results/{method}/checkpoints/burn_in.pt",
+        checkpoint=RUN.checkpoint("burn_in"),
     shell:
         r"""
         trap '' TERM USR1 INT
         {params.launch} burn-in --manifests {input.manifests} \
-            --settings {input.settings} --method {wildcards.method} \
+            --settings {input.settings} --method {wildcards.run} \
             --checkpoint {params.checkpoint} --log-table {output.table} \
             --output {output.model} 2>&1 | tee {log}
         """
@@ -50,7 +50,7 @@ rule burn_in:
 # (`ancient`): it is one of many; a changed list of them does, by way of the params.
 rule co_train:
     input:
-        model="results/{method}/models/burn_in.safetensors",
+        model=RUN.model("burn_in"),
         labeled=manifests(PREPROCESSED, "labeled", "validation"),
         # To Snakemake one that is not there is not ancient; a dry run follows it.
         unlabeled=[
@@ -59,12 +59,12 @@ rule co_train:
         ],
         settings=settings_files("train", "co_train"),
     output:
-        model="results/{method}/models/model.safetensors",
-        table="results/{method}/models/co_train.tsv",
+        model=RUN.model(),
+        table=RUN.table("co_train"),
     log:
-        "results/logs/{method}/co_train.log",
+        RUN.log("co_train"),
     benchmark:
-        "results/benchmarks/{method}/co_train.tsv"
+        RUN.cost("co_train")
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
@@ -73,7 +73,7 @@ rule co_train:
     params:
         launch=launcher,
         version=__version__,
-        checkpoint="results/{method}/checkpoints/co_train.pt",
+        checkpoint=RUN.checkpoint("co_train"),
         unlabeled=names_digest("unlabeled"),
     shell:
         r"""

@@ -14,8 +14,9 @@ from picker.config import Particle, PredictSettings, TrainSettings
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.mrc import write_volume
+from picker.project.manifests import read_manifest, write_manifest
 from picker.verbs import burn_in, co_train, preprocess
-from picker.verbs.common import read_manifest, write_json, write_manifest
+from picker.verbs.common import write_json
 from picker.verbs.model_card import model_fingerprint
 from tests.unit.training.test_loop import blobs
 

@@ -4,6 +4,7 @@ import socket
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -11,7 +12,8 @@ import pytest
 
 from picker.__main__ import main
 from picker.project.claims import claim_path, claimed
-from picker.verbs.common import Entry, write_manifest
+from picker.project.manifests import failed, write_manifest
+from tests.unit.predicted import preprocessed
 
 SHARDS = {"test-1": 2, "labeled-1": 3}
 
@@ -38,9 +40,9 @@ def filled(folder):
             }
         ),
     )
-    entry = Entry(tomogram="TS_1", split="test", path=folder, volume=folder)
-    bad = entry.model_copy(update={"tomogram": "TS_2", "error": "TS_2.mrc is cut"})
-    write_manifest(folder / "manifests/preprocess/test-1.json", [entry, bad])
+    bad = failed(preprocessed("TS_2"), folder, "TS_2.mrc is cut")
+    done = [preprocessed("TS_1"), replace(bad, retry=False)]
+    write_manifest(folder / "manifests/preprocess/test-1.json", done)
     put(folder / "logs/preprocess/test-1.log", "fine")
     put(folder / "logs/preprocess/labeled-1.log", "one\ntwo\nno memory left\n")
     for minutes, name in ((60, "run.json"), (50, "logs/preprocess/labeled-1.log")):
