@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 FORMAT: Literal[2] = 2
 """Of manifests; those of version 0.1 had none."""
-EXPECTED = "the manifest of a stage"
 
 ShapeZYX = tuple[int, int, int]
 Stamp = tuple[int, int]
@@ -32,7 +31,6 @@ class Head:
     """What is known of a tomogram from the start."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
-
     tomogram: str
     split: Split
     warnings: tuple[str, ...] = ()
@@ -73,7 +71,6 @@ class _Later:
 
     __slots__ = ()
     __pydantic_config__ = ConfigDict(extra="forbid")
-
     preprocessed: Preprocessed
 
     @property
@@ -167,13 +164,18 @@ class Manifest:
     """What one job of a stage did; its files are whole before it is written."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
-
-    format: Literal[2] = FORMAT
     tomograms: tuple[Annotated[Entry, Field(discriminator="state")], ...]
     histograms: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Of predicted ones, particle: how many scores fall into each bin."""
     model: str | None = None
     """Of predicted ones: fingerprint of the model, whose scores these are."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Saved(Manifest):
+    """A manifest as a file has it."""
+
+    format: Literal[2]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,7 +189,7 @@ class Predictions:
     """The model's fingerprint; empty without a shard."""
 
 
-MANIFEST = TypeAdapter(Manifest)
+SAVED = TypeAdapter(_Saved)
 PREPROCESSED = TypeAdapter(Preprocessed)
 
 
@@ -200,7 +202,7 @@ def read_manifest(path: Path) -> Manifest:
         If it is damaged, no manifest, or one of version 0.1.
     """
     try:
-        return read_record(path, MANIFEST, EXPECTED)
+        return read_record(path, SAVED, "the manifest of a stage")
     except ValueError as error:
         if _is_old(path):
             raise ValueError(
@@ -218,22 +220,12 @@ def read_preprocessed(paths: Iterable[Path]) -> list[Preprocessed | Failed]:
     ValueError
         As `read_manifest`, or if it is the manifest of another stage.
     """
-    return [
-        entry
-        for path in paths
-        for entry in _of(Preprocessed, path, read_manifest(path))
-    ]
+    return [e for path in paths for e in _of(Preprocessed, path, read_manifest(path))]
 
 
 def read_picked(paths: Iterable[Path]) -> list[Picked | Failed]:
-    """Return the tomograms of manifests of picks, failed ones among them.
-
-    Raises
-    ------
-    ValueError
-        As `read_manifest`, or if it is the manifest of another stage.
-    """
-    return [entry for path in paths for entry in _of(Picked, path, read_manifest(path))]
+    """Return the tomograms with picks, failed ones too; errors as before."""
+    return [e for path in paths for e in _of(Picked, path, read_manifest(path))]
 
 
 def read_predicted(paths: Iterable[Path]) -> Predictions:
@@ -278,11 +270,14 @@ def write_manifest(
     model: str | None = None,
 ) -> None:
     """Write a manifest, atomically."""
-    manifest = Manifest(
-        tomograms=tuple(entries), histograms=dict(histograms or {}), model=model
+    manifest = _Saved(
+        format=FORMAT,
+        tomograms=tuple(entries),
+        histograms=dict(histograms or {}),
+        model=model,
     )
     with written_whole(path) as temporary:
-        temporary.write_bytes(MANIFEST.dump_json(manifest, indent=1))
+        temporary.write_bytes(SAVED.dump_json(manifest, indent=1))
 
 
 def _of(kind: type[Done], path: Path, manifest: Manifest) -> Iterator[Done | Failed]:

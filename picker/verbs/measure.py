@@ -16,7 +16,6 @@ import torch
 
 from picker.config import PredictSettings
 from picker.finding.windows import Predictor
-from picker.formats.volumes.ome_zarr import open_volume
 from picker.machine.device import choose_device
 from picker.project.manifests import Preprocessed, read_preprocessed
 from picker.report.benchmark import Cell
@@ -28,6 +27,7 @@ from picker.verbs.common import (
     write_text,
 )
 from picker.verbs.model_card import read_model
+from picker.verbs.stored import stored_volume
 
 if TYPE_CHECKING:
     import argparse
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
     usable = [entry for entry in given if isinstance(entry, Preprocessed)]
     if not usable:
         raise ValueError(f"no tomogram of {arguments.manifest} could be used")
-    volume = np.asarray(open_volume(usable[0].volume)[0][:], np.float32)
+    volume = np.asarray(stored_volume(usable[0])[:], np.float32)
     voxel_size = usable[0].voxel_size
     predictor = Predictor(
         model=model, particles=card.particles, settings=settings, device=device

@@ -16,7 +16,6 @@ from picker.core.picks import score_histogram
 from picker.core.tomogram import Tomogram
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
-from picker.formats.volumes.ome_zarr import open_volume
 from picker.machine.progress import tracked
 from picker.project.layout import cost_file
 from picker.project.manifests import (
@@ -48,6 +47,7 @@ from picker.verbs.common import (
     read_section,
     write_text,
 )
+from picker.verbs.stored import stored_volume
 
 if TYPE_CHECKING:
     import argparse
@@ -264,8 +264,8 @@ def _pictures(
 
 def _picture(entry: Picked) -> Picture:
     before = entry.preprocessed
-    volume, _, _ = open_volume(before.volume)
-    lazy = cast("NDArray[np.float32]", volume)  # only the slab is read
+    # Lazy: only the slab is read.
+    lazy = cast("NDArray[np.float32]", stored_volume(before))
     tomogram = Tomogram(name=entry.tomogram, volume=lazy, voxel_size=before.voxel_size)
     truth = read_picks(before.labels) if before.labels else None
     return make_picture(tomogram, read_picks(entry.picks), truth)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from picker.formats.volumes.ome_zarr import read_attributes
+from picker.formats.volumes.ome_zarr import open_volume, read_attributes
 
 if TYPE_CHECKING:
+    import zarr
+
     from picker.project.manifests import Preprocessed
 
 
@@ -24,3 +26,15 @@ def stored_fingerprint(entry: Preprocessed) -> str:
             " anew since; run again"
         )
     return entry.fingerprint
+
+
+def stored_volume(entry: Preprocessed) -> zarr.Array[Any]:
+    """Return the lazy `(z, y, x)` volume; its voxels have `entry.voxel_size`.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read or is not what the manifest says.
+    """
+    stored_fingerprint(entry)
+    return open_volume(entry.volume)[0]

@@ -26,7 +26,7 @@ from picker.training.teacher import PseudoPicks
 from picker.verbs.common import fingerprint
 from picker.verbs.model_card import model_fingerprint, read_card
 from picker.verbs.region import where_picks_may_be
-from picker.verbs.stored import stored_fingerprint
+from picker.verbs.stored import stored_fingerprint, stored_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,7 +99,7 @@ def patch_source(entry: Preprocessed, particles: tuple[Particle, ...]) -> PatchS
     Nobody looked for particles outside of its mask: neither picks nor their absence
     count there.
     """
-    volume, voxel_size = open_volume(entry.volume)[0], entry.voxel_size
+    volume, voxel_size = stored_volume(entry), entry.voxel_size
     labeled = entry.split == "labeled" and entry.labels is not None
     picks = read_picks(entry.labels) if labeled and entry.labels else no_picks()
     picks = where_picks_may_be(picks, entry)
@@ -229,8 +229,7 @@ def thresholds_of(
     )
     candidates, truth = {}, {}
     for entry in entries:
-        volume, _, _ = open_volume(entry.volume)
-        found = predictor.candidates(volume, entry.voxel_size)
+        found = predictor.candidates(stored_volume(entry), entry.voxel_size)
         assert entry.labels is not None
         candidates[entry.tomogram] = where_picks_may_be(found, entry)
         truth[entry.tomogram] = where_picks_may_be(read_picks(entry.labels), entry)
