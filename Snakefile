@@ -38,7 +38,7 @@ include: "workflow/rules/benchmark.smk"
 
 
 onstart:
-    record_run()
+    WORKPLACE.record(PLAN.record())
 
 
 # One page to look at, and one line to read. The shards' manifests and the other results
@@ -46,7 +46,7 @@ onstart:
 rule all:
     default_target: True
     input:
-        every_manifest(),
-        every_result(),
-        "results/report.html",
-        "results/summary.txt",
+        PLAN.every_manifest(),
+        PLAN.every_result(),
+        RESULTS.report,
+        RESULTS.summary,

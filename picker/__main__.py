@@ -14,7 +14,8 @@ from functools import partial
 
 from picker import __version__
 from picker.machine.memory import keep_freed_memory
-from picker.verbs.common import DONE, logger, run_logged
+from picker.project.layout import DONE
+from picker.verbs.common import logger, run_logged
 
 VERBS = {
     "init": "make a folder for a project of your own",

@@ -1,9 +1,7 @@
 # Validated settings, the tomograms in their shards, and what the rules ask about them.
 import json
 import os
-import shlex
 import sys
-import zlib
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,10 +9,12 @@ from snakemake.exceptions import WorkflowError
 
 from picker import __version__
 from picker.config import Config, explained
+from picker.config.methods import METHODS
 from picker.config.said import printable
 from picker.formats.tables.tomograms import tomogram_rows
-from picker.config.methods import METHODS
-from picker.project.shards import shards_from_rows, untrue_manifests
+from picker.project.launch import job_prefix, training_command
+from picker.project.layout import Results
+from picker.project.plan import planned, simulated_rows
 
 try:
     settings = Config.model_validate(config)
@@ -23,48 +23,27 @@ except ValidationError as error:
 # A job parses this file too, while others write: only the main process looks at disks.
 IS_MAIN = workflow.is_main_process
 ROOT = Path(str(workflow.current_basedir)).parent
+RESULTS = Results()
 try:
-    rows = tomogram_rows(settings, check_files=IS_MAIN)
+    if settings.tomograms.source == "simulate":
+        rows = simulated_rows(settings, RESULTS)
+    else:
+        rows = tomogram_rows(settings, check_files=IS_MAIN)
 except (ValueError, FileNotFoundError) as error:
     raise WorkflowError(printable(str(error)))
-
-if settings.tomograms.source == "simulate":
-    # The truth of phantoms is known; of unlabeled ones `supervised_full` alone reads it.
-    rows = tuple(
-        row.model_copy(update={"picks": (row.path.with_suffix(".star"),)})
-        for row in rows
-    )
-
-METHOD = settings.method
-SHARDS = shards_from_rows(rows, settings.tomograms.shard_size)
-SIMULATED = {row.tomogram: i for i, row in enumerate(rows)}
-FEEDBACK = "validation" if any(r.split == "validation" for r in rows) else "labeled"
-EVALUATED = "test" if any(r.split == "test" and r.picks for r in rows) else "validation"
-
-PREPROCESSED = "results/manifests/preprocess/{shard}.json"
-PREDICTED = "results/{{method}}/manifests/predict/{shard}.json"
-PICKED = "results/{method}/manifests/pick.json"
-NOISY = "results/{method}/manifests/noisy.json"
-MODEL = "results/{method}/models/{stage}.safetensors"
-# Of the tomograms that a stage behind the picks could not use, for `finish` to tell.
-FAILED = "results/{{method}}/manifests/{stage}.json"
-CELL = "results/benchmark/cells/{labeled}_labeled/seed_{seed}/{method}"
-BURN_IN = "results/benchmark/burn_in/{labeled}_labeled/seed_{seed}"
-
-# Jobs may start in any folder and any environment; the package stands beside the
-# Snakefile, and its Python is the one that runs Snakemake. An empty part of PYTHONPATH,
-# as a colon at its end leaves it, would be the project's folder.
-others = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-exports = {
-    "PYTHONSAFEPATH": "1",
-    "PYTHONPATH": shlex.quote(os.pathsep.join([str(ROOT), *others])),
-}
-if not workflow.deployment_settings.deployment_method:
-    exports["PATH"] = f"{shlex.quote(str(Path(sys.executable).parent))}:$PATH"
-exports = " ".join(f"{name}={value}" for name, value in exports.items())
-shell.prefix(
-    f"set -euo pipefail; export {exports}; ".replace("{", "{{").replace("}", "}}")
-)
+PLAN = planned(settings, rows, RESULTS)
+METHOD, FEEDBACK, EVALUATED = settings.method, PLAN.feedback, PLAN.evaluated
+# Any run, and the one of these settings.
+RUN, OURS = RESULTS.run("{run}"), PLAN.run
+# Of each shard; `manifests` gives all of them.
+PREPROCESSED, PREDICTED = RESULTS.preprocessed("{shard}"), RUN.predicted("{shard}")
+manifests, names_digest = PLAN.manifests, PLAN.names_digest
+CELL = RESULTS.cell("{labeled}", "{seed}", "{method}")
+BURN_IN = RESULTS.shared_burn_in("{labeled}", "{seed}")
+# Manifests that a run which is no dry run would delete.
+UNTRUE = set()
+deployed = workflow.deployment_settings.deployment_method
+shell.prefix(job_prefix(ROOT, os.environ, None if deployed else sys.executable))
 
 
 wildcard_constraints:
@@ -72,41 +51,13 @@ wildcard_constraints:
     shard="[a-z]+-[0-9]+of[0-9]+",
     section="[a-z_]+",
     method="[a-z_]+",
+    run="[a-z_]+",
     stage="[a-z_]+",
 
 
 def settings_files(*sections):
     """Return the files of the sections that a stage reads."""
-    return [f"results/settings/{section}.json" for section in sections]
-
-
-def manifests(pattern, *splits):
-    """Return a stage's manifests of some splits' shards, or of all."""
-    return [
-        pattern.format(shard=shard)
-        for shard in SHARDS
-        if not splits or shard.split("-")[0] in splits
-    ]
-
-
-def every_manifest():
-    """Return the manifests of all stages for this method."""
-    predicted = [path.format(method=METHOD) for path in manifests(PREDICTED)]
-    noisy = [NOISY.format(method=METHOD)] if FEEDBACK == "labeled" else []
-    picked = PICKED.format(method=METHOD)
-    return [*manifests(PREPROCESSED), *predicted, *noisy, picked, *failed_manifests()]
-
-
-def failed_manifests():
-    """Return the manifests of what failed behind the picks."""
-    stages = ["report", *(f"export/{target}" for target in settings.export.targets)]
-    stages += ["evaluate"] if truth_is_known() else []
-    stages += ["label_next"] if regions_to_label() else []
-    return [FAILED.format(stage=stage).format(method=METHOD) for stage in stages]
-
-
-# Manifests that a run which is no dry run would delete.
-UNTRUE = set()
+    return [RESULTS.settings(section) for section in sections]
 
 
 def version_of(manifest):
@@ -121,68 +72,31 @@ def version_of(manifest):
     )
 
 
-def shard_files(wildcards):
-    """Return every file that one shard's tomograms are read from."""
-    members = SHARDS.get(wildcards.shard, [])
-    return [
-        str(path)
-        for row in members
-        for path in (row.path, *row.picks, *([row.mask] if row.mask else []))
-    ]
-
-
-def truth_is_known():
-    """Return whether there is anything to hold picks against."""
-    return any(row.split == EVALUATED and row.picks for row in rows)
-
-
-def regions_to_label():
-    """Return the folder that says what to label next, if there is anything left."""
-    left = any(row.split in ("unlabeled", "predict") for row in rows)
-    return [f"results/{METHOD}/label_next"] if left else []
-
-
-def evaluation_files():
-    """Return how the picks were held against the truth, if there is any."""
-    names = ("metrics.json", "curves.tsv", "by_tomogram.tsv")
-    return [f"results/{METHOD}/evaluation/{name}" for name in names if truth_is_known()]
-
-
-def every_result():
-    """Return what is promised besides, so that each is missed if it is deleted alone.
-
-    But for the models, which are made again when something needs them.
-    """
-    names = ["models/thresholds.json", "label_next.tsv", "estimate.tsv"]
-    names += [f"export/{target}" for target in settings.export.targets]
-    ours = [f"results/{METHOD}/{name}" for name in names]
-    return [*ours, *evaluation_files(), *regions_to_label()]
-
-
-def names_digest(split):
-    """Return a short text that changes when a split's list of tomograms does."""
-    return "{:08x}".format(
-        zlib.crc32(
-            " ".join(sorted(r.tomogram for r in rows if r.split == split)).encode()
-        )
-    )
+def launcher(wildcards, resources):
+    """Return how to start training: one process for each GPU, on one node or several."""
+    nodes, tasks = (getattr(resources, name, None) for name in ("nodes", "tasks"))
+    mpi = "mpi" in resources.keys()
+    try:
+        return training_command(resources.gpu, nodes or 1, tasks, mpi=mpi)
+    except ValueError as error:
+        raise WorkflowError(str(error))
 
 
 def stage_of(wildcards):
     """Return the stage that is trained."""
-    return METHODS[wildcards.method].stage(wildcards.stage)
+    return METHODS[wildcards.run].stage(wildcards.stage)
 
 
 def model_before(wildcards):
     """Return the model of the stage before, if there is one."""
-    before = METHODS[wildcards.method].before(wildcards.stage)
-    return [MODEL.format(method=wildcards.method, stage=stage) for stage in before]
+    before = METHODS[wildcards.run].before(wildcards.stage)
+    return [RESULTS.run(wildcards.run).model(stage) for stage in before]
 
 
 def models_of(wildcards):
     """Return the models that a method finds with."""
-    stages = METHODS[wildcards.method].models
-    return [MODEL.format(method=wildcards.method, stage=stage) for stage in stages]
+    stages = METHODS[wildcards.run].models
+    return [RESULTS.run(wildcards.run).model(stage) for stage in stages]
 
 
 def labeled_manifests(wildcards):
@@ -193,7 +107,9 @@ def labeled_manifests(wildcards):
 def unlabeled_manifests(wildcards):
     """Return the manifests of the tomograms that a stage sees without their picks."""
     splits = stage_of(wildcards).unlabeled
-    return manifests(PREPROCESSED, *splits) if splits else []
+    paths = manifests(PREPROCESSED, *splits) if splits else []
+    # To Snakemake one that is not there is not ancient; a dry run follows it.
+    return [path if path in UNTRUE else ancient(path) for path in paths]
 
 
 def training_settings(wildcards):
@@ -215,7 +131,7 @@ def names_of_unlabeled(wildcards):
 
 def finding_settings(wildcards):
     """Return the settings that finding reads; of a method without a model all of it."""
-    row = METHODS[wildcards.method]
+    row = METHODS[wildcards.run]
     more = [] if row.models else ["particles", "preprocess"]
     return settings_files("predict", *more, *row.sections)
 
@@ -223,7 +139,7 @@ def finding_settings(wildcards):
 def what_finds(wildcards, input):
     """Return the options that name the method's models, or the method."""
     named = " ".join(f"--model {path}" for path in input.models)
-    return named or f"--method {wildcards.method}"
+    return named or f"--method {wildcards.run}"
 
 
 def of_several_stages():
@@ -259,29 +175,3 @@ def how_many_unlabeled():
     """Return how to tell a cell how many unlabeled tomograms to train on, if not all."""
     number = settings.benchmark.unlabeled
     return f"--unlabeled {number}" if number else ""
-
-
-def launcher(wildcards, resources):
-    """Return how to start training: one process for each GPU, on one node or several."""
-    nodes = getattr(resources, "nodes", 1)
-    if nodes > 1:
-        # Else the plugin starts the command on the first node with all its tasks.
-        tasks = getattr(resources, "tasks", None)
-        if "mpi" not in resources.keys() or tasks != nodes or resources.gpu % nodes:
-            raise WorkflowError(
-                f"nodes is {nodes} for a training; expected beside it tasks: {nodes},"
-                f" tasks_per_gpu: 0, mpi: srun, and a gpu that {nodes} divides: see"
-                " docs/cluster.md"
-            )
-        # The job's script runs on its first node. A port of its own, should another
-        # job meet there.
-        return (
-            f"srun --nodes {nodes} --ntasks {nodes} --ntasks-per-node 1 --cpu-bind none"
-            f" --kill-on-bad-exit=1 torchrun --nnodes {nodes}"
-            f" --nproc-per-node {resources.gpu // nodes} --rdzv-backend c10d"
-            " --rdzv-id $SLURM_JOB_ID"
-            " --rdzv-endpoint $(hostname):$((20000 + SLURM_JOB_ID % 10000)) -m picker"
-        )
-    if resources.gpu < 2:
-        return "python -m picker"
-    return f"torchrun --standalone --nproc-per-node {resources.gpu} -m picker"

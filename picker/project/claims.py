@@ -162,9 +162,9 @@ def forget_remains_of_the_dead(folder: Path) -> None:
 def _taken(path: Path, text: str) -> bool:
     """Return whether the claim is ours now: there was none, or its owner is dead.
 
-    Who has the file `<claim>.next` is the only one who may put himself in the place of
-    a dead owner: so nobody can take away the claim of another who was quicker. If the
-    dead one died between the two, that file is such a claim itself.
+    Only the holder of the file `<claim>.next` may replace a dead owner's claim, so
+    nobody takes away that of another who was quicker. If the holder died between the
+    two, that file is such a claim itself.
     """
     if _created(path, text):
         return True
@@ -196,8 +196,8 @@ def _created(path: Path, text: str) -> bool:
 def _is_dead(path: Path) -> bool:
     """Return whether there is a claim whose owner is dead.
 
-    While we look, an owner may release it and end, and the next one come: only what
-    lies there still, after its owner was seen to be dead, is a dead one's.
+    While we look an owner may release it, and the next one come: only what lies there
+    still, after its owner was seen to be dead, is a dead one's.
     """
     try:
         text = _text(path)
@@ -207,7 +207,7 @@ def _is_dead(path: Path) -> bool:
 
 
 def _owner(path: Path) -> Owner | None:
-    """Return the owner of a claim; None if he is dead or there is no claim."""
+    """Return the owner of a claim; None if it is dead or there is no claim."""
     try:
         return _living(path, _text(path))
     except (FileNotFoundError, ValueError):
@@ -215,13 +215,7 @@ def _owner(path: Path) -> Owner | None:
 
 
 def _text(path: Path) -> str:
-    """Return what a claim says; damage is for `_named` to find.
-
-    Raises
-    ------
-    ValueError
-        If it is no file, such as a folder, which nobody can take over.
-    """
+    """Return what a claim says; a ValueError if it is no file, such as a folder."""
     if not stat.S_ISREG(path.lstat().st_mode):
         raise ValueError(
             f"{path} is no file; expected one that says who works there, or none:"
@@ -291,10 +285,7 @@ def _keep_alive(path: Path, done: threading.Event) -> None:
 
 
 def _now(folder: Path) -> float:
-    """Return the file server's time [s]; the clocks of nodes differ.
-
-    Who may not write there, or finds the disk full, has his own clock.
-    """
+    """Return the file server's time [s], or our own where nothing can be written."""
     probe = folder / f".now.{_me()}"
     try:
         probe.touch()

@@ -16,9 +16,9 @@ import time
 from typing import TYPE_CHECKING
 
 from picker.project.claims import owners
+from picker.project.layout import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 logger = logging.getLogger("picker")
@@ -29,16 +29,6 @@ ANSWER = 30.0
 """Seconds after which the queue is taken for one that does not answer."""
 NAME = re.compile(r"(?:.*_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """How Snakemake names its jobs in Slurm: the run's UUID behind the profile's prefix."""
-CLAIMS = (
-    "manifests/*",
-    "*",
-    "*/manifests",
-    "*/manifests/*",
-    "*/checkpoints",
-    "*/export",
-    "benchmark/cells/*/*/*",
-)
-"""Folders below the results that the stages' claims lie in."""
 
 
 def cancel_idle_orphans(folder: Path, results: Path) -> tuple[int, int]:
@@ -95,7 +85,8 @@ def _jobs(folder: Path) -> dict[str, str]:
 
 def _at_work(results: Path) -> set[str]:
     """Return the numbers of the Slurm jobs that hold a claim."""
-    folders: Iterable[Path] = (f for pattern in CLAIMS for f in results.glob(pattern))
+    patterns = Results(".").claim_folders()
+    folders = {folder for pattern in patterns for folder in results.glob(pattern)}
     return {owner.job for f in folders if f.is_dir() for owner in owners(f)}
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from picker.config import CalibrateSettings, PickSettings
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Calibrated, Thresholds
+from picker.project.manifests import Failed, read_predicted
 from picker.scoring.calibrate import calibrate
 from picker.verbs.common import (
     add_settings,
     logger,
     read_particles,
-    read_predicted,
     read_section,
     write_text,
 )
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import argparse
 
     from picker.core.picks import Picks
-    from picker.verbs.common import Entry
+    from picker.project.manifests import Predicted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,15 +53,16 @@ def run(arguments: argparse.Namespace) -> None:
         If a tomogram is a test tomogram, or none has labels, or several models
         predicted.
     """
-    manifests, model = read_predicted(arguments.manifests)
-    given = [entry for manifest in manifests for entry in manifest.tomograms]
-    for entry in given:
-        if entry.error:  # thresholds from what is left would be other thresholds
+    given = read_predicted(arguments.manifests)
+    known: list[tuple[Predicted, Path]] = []
+    for entry in given.tomograms:
+        if isinstance(entry, Failed):  # what is left would have other thresholds
             raise ValueError(f"{entry.tomogram} cannot be used: {entry.error}")
-    known = [e for e in given if e.labels]
+        if labels := entry.preprocessed.labels:
+            known.append((entry, labels))
     if not known:
         raise ValueError("calibration needs tomograms with labels; none could be used")
-    for entry in known:
+    for entry, _ in known:
         if entry.split not in ("labeled", "validation"):
             raise ValueError(
                 f"{entry.tomogram} is split {entry.split}; thresholds are chosen on"
@@ -69,14 +70,16 @@ def run(arguments: argparse.Namespace) -> None:
             )
     pick = read_section(arguments.settings, "pick", PickSettings)
 
-    def counted(path: Path, entry: Entry) -> Picks:
-        return where_picks_may_be(read_picks(path), entry, pick.edge_margin)
+    def counted(path: Path, entry: Predicted) -> Picks:
+        picks = read_picks(path)
+        return where_picks_may_be(picks, entry.preprocessed, pick.edge_margin)
 
+    split = known[0][0].split
     logger.info("calibrate: %d tomograms with labels", len(known))
     chosen = calibrate(
         # By file: the noisy copies of a tomogram have its name and its truth.
-        {str(e.path): counted(e.path, e) for e in known},
-        {str(e.path): counted(e.labels, e) for e in known if e.labels},
+        {str(e.candidates): counted(e.candidates, e) for e, _ in known},
+        {str(e.candidates): counted(labels, e) for e, labels in known},
         read_particles(arguments.settings),
         read_section(arguments.settings, "calibrate", CalibrateSettings),
         pick.min_distance_per_radius,
@@ -88,12 +91,12 @@ def run(arguments: argparse.Namespace) -> None:
             value.threshold,
             value.f,
             value.num_truth,
-            known[0].split,
+            split,
         )
     thresholds = Thresholds(
-        model=model,
+        model=given.model,
         particles={
-            name: Calibrated(**dataclasses.asdict(value), source=known[0].split)
+            name: Calibrated(**dataclasses.asdict(value), source=split)
             for name, value in chosen.items()
         },
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import SPLITS
-from picker.verbs.common import read_manifests, write_manifest
+from picker.project.manifests import read_preprocessed, write_manifest
 
 if TYPE_CHECKING:
     import argparse
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
         If there are fewer tomograms than asked for: a table would name a number of
         labels that no training had.
     """
-    entries = read_manifests(arguments.manifests)
+    entries = read_preprocessed(arguments.manifests)
     wanted = {"labeled": arguments.labeled, "unlabeled": arguments.unlabeled}
     for split in SPLITS:
         of = [entry for entry in entries if entry.split == split]

@@ -1,4 +1,4 @@
-"""What the verbs share: settings files, manifests, logging, whole-or-nothing files."""
+"""What the verbs share: settings files, logging, whole-or-nothing files."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from picker.config import Particle, Split, explained
+from picker.config import Particle, explained
 from picker.config.said import printable
 from picker.config.strict import json_of
 from picker.core.whole import written_whole
 from picker.formats.text import cut
 from picker.machine.signals import Interrupted, leaving_when_asked
+from picker.project.manifests import failed
+from picker.project.records import damaged
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable
 
     from picker.config import TomogramRow
+    from picker.project.manifests import Entry, Failed
 
 logger = logging.getLogger("picker")
 
-DONE = "done in"
-"""Of the last line of a log whose result is whole."""
 DISK_ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, or ask for more",
@@ -38,115 +39,6 @@ DISK_ADVICE = {
 """What to do about a disk that takes nothing, whichever tomogram is next."""
 
 Section = TypeVar("Section")
-Kind = TypeVar("Kind", bound=BaseModel)
-
-
-class Entry(BaseModel):
-    """One tomogram in a shard's manifest."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tomogram: str
-    split: Split
-    path: Path
-    """The file this stage wrote: a volume, candidates, or picks."""
-    volume: Path
-    """The preprocessed volume."""
-    fingerprint: str = ""
-    """What the file at `path` was made from, by which the manifest changes when that
-    file does: Snakemake takes a small file of the same content for the same."""
-    voxel_size: float = 0.0
-    """[Å]"""
-    shape_zyx: tuple[int, int, int] = (0, 0, 0)
-    """[voxels]"""
-    source_voxel_size: float = 0.0
-    """Of the file as it came, before any rescaling [Å]: what other programs open."""
-    source_shape_zyx: tuple[int, int, int] = (0, 0, 0)
-    """Of the file as it came [voxels]."""
-    tilt_pixel_size: float | None = None
-    """Unbinned pixel size of its own tilt series [Å]."""
-    called: str | None = None
-    """Its name in the files of other programs, where that is another."""
-    labels: Path | None = None
-    """Given picks in the program's own format."""
-    mask: Path | None = None
-    """Volume that is above 0 where picks may be: in the user's mask, the slab, and off
-    gold; none: everywhere."""
-    counts: dict[str, int] = {}
-    """Number of picks of each particle."""
-    expected: dict[str, tuple[float, float]] = {}
-    """Particle: how many of its picks should be right, and of how many particles there
-    should be; empty where no validation tomograms tell."""
-    mean_score: float | None = None
-    """Mean score of its picks, by which tomograms like those that were labeled stand
-    out from others; None without a pick."""
-    warnings: tuple[str, ...] = ()
-    stamps: dict[str, tuple[int, int]] = {}
-    """What it was made from: each file's size [bytes] and modification time [ns]."""
-    error: str | None = None
-    """Why this tomogram could not be used; the others go on without it."""
-    retry: bool = False
-    """The error may have passed by the next run: a disk, memory, not the input."""
-
-    @property
-    def geometry(self) -> tuple[float, tuple[int, int, int]]:
-        """Voxel size [Å] and shape [voxels] of the file that users have."""
-        if self.source_voxel_size:
-            return self.source_voxel_size, self.source_shape_zyx
-        return self.voxel_size, self.shape_zyx
-
-    def failed(self, path: Path, error: Exception) -> Entry:
-        """Return this entry with the reason why a stage could not make its file."""
-        return self.model_copy(
-            update={
-                "path": path,
-                "fingerprint": "",
-                "error": str(error) or repr(error),
-                "retry": True,
-            }
-        )
-
-
-class Manifest(BaseModel):
-    """What one shard of a stage did; its files are whole before it is written."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tomograms: tuple[Entry, ...]
-    histograms: dict[str, tuple[int, ...]] = {}
-    """Particle: how many scores fall into each bin, over all tomograms."""
-    model: str = ""
-    """Fingerprint of the model that predicted, to whose scores thresholds belong."""
-
-
-def read_manifests(paths: Iterable[Path]) -> list[Entry]:
-    """Return the entries of several manifests, failed tomograms among them."""
-    return [entry for path in paths for entry in read_manifest(path).tomograms]
-
-
-def read_manifest(path: Path) -> Manifest:
-    """Return one shard's manifest.
-
-    Raises
-    ------
-    ValueError
-        If it is damaged, or no manifest.
-    """
-    return read_as(path, Manifest, "the manifest of a stage")
-
-
-def read_as(path: Path, kind: type[Kind], expected: str) -> Kind:
-    """Return a record that the program wrote; `expected` names it.
-
-    Raises
-    ------
-    ValueError
-        If it is damaged, or something else.
-    """
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise _damaged(path, expected, error) from error
 
 
 def read_json(path: Path) -> Any:
@@ -160,45 +52,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, "JSON that a stage wrote", error) from error
-
-
-def _damaged(path: Path, expected: str, error: Exception) -> ValueError:
-    said = explained(error) if isinstance(error, ValidationError) else f"  {error}"
-    said = "\n".join(cut(line) for line in said.splitlines()[:3])
-    return ValueError(
-        f"{path} is damaged; expected {expected}. Delete it and run again, so that it"
-        f" is made anew:\n{said}"
-    )
-
-
-def read_predicted(paths: Iterable[Path]) -> tuple[list[Manifest], str]:
-    """Return the manifests of predicted shards, and their model's fingerprint.
-
-    Raises
-    ------
-    ValueError
-        If they are of several models, or do not say of which.
-    """
-    manifests = {path: read_manifest(path) for path in paths}
-    models = {manifest.model: path for path, manifest in manifests.items()}
-    if "" in models:
-        raise ValueError(
-            f"{models['']} does not say which model predicted; delete it and predict"
-            " again, candidates that are there are kept"
-        )
-    if len(models) > 1:
-        several = ", ".join(f"{path} by {key[:12]}" for key, path in models.items())
-        raise ValueError(
-            f"predicted by several models, whose scores do not compare: {several};"
-            " predict them all with one"
-        )
-    return list(manifests.values()), next(iter(models), "")
-
-
-def write_manifest(path: Path, entries: Iterable[Entry]) -> None:
-    """Write a shard's manifest, atomically."""
-    write_text(path, Manifest(tomograms=tuple(entries)).model_dump_json(indent=1))
+        raise damaged(path, "JSON that a stage wrote", error) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -212,16 +66,15 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def cannot_be_used(entry: Entry, error: Exception) -> Entry:
-    """Return a tomogram's entry with why it cannot be used; the others go on.
+def cannot_be_used(entry: Entry, path: Path, error: Exception) -> Failed:
+    """Return a tomogram with why its file cannot be used; the others go on.
 
     Raises
     ------
     OSError
         If the disk takes nothing, which is no tomogram's fault.
     """
-    told = told_failure(entry.tomogram, entry.path, error)
-    return entry.failed(entry.path, ValueError(told))
+    return failed(entry, path, told_failure(entry.tomogram, path, error))
 
 
 def add_failed(parser: argparse.ArgumentParser) -> None:

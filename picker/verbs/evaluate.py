@@ -14,6 +14,13 @@ from picker.core.picks import concatenate
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import read_thresholds
 from picker.machine.progress import tracked
+from picker.project.manifests import (
+    Picked,
+    Predicted,
+    read_picked,
+    read_predicted,
+    write_manifest,
+)
 from picker.refining.select import picks_apart
 from picker.scoring.evaluate import curve_rows, curves, metrics, tomogram_rows
 from picker.verbs.common import (
@@ -21,12 +28,9 @@ from picker.verbs.common import (
     add_settings,
     cannot_be_used,
     logger,
-    read_manifests,
     read_particles,
-    read_predicted,
     read_section,
     write_json,
-    write_manifest,
     write_text,
 )
 from picker.verbs.region import where_picks_may_be
@@ -70,34 +74,39 @@ def run(arguments: argparse.Namespace) -> None:
     particles = read_particles(arguments.settings)
     settings = read_section(arguments.settings, "evaluate", EvaluateSettings)
     split = arguments.split
-    manifests, model = read_predicted(arguments.candidates)
+    given = read_predicted(arguments.candidates)
     names = [particle.name for particle in particles]
-    thresholds = read_thresholds(arguments.thresholds, model, names)
+    thresholds = read_thresholds(arguments.thresholds, given.model, names)
     known = [
-        e
-        for e in read_manifests(arguments.picks)
-        if e.split == split and e.labels and not e.error
+        (entry, labels)
+        for entry in read_picked(arguments.picks)
+        if isinstance(entry, Picked)
+        and entry.split == split
+        and (labels := entry.preprocessed.labels)
     ]
     pick = read_section(arguments.settings, "pick", PickSettings)
-    predicted = {e.tomogram: e for m in manifests for e in m.tomograms}
+    predicted = {e.tomogram: e for e in given.tomograms if isinstance(e, Predicted)}
     truth, picks, candidates = {}, {}, {}
     failed = []
-    for entry in tracked(known, "evaluate", len(known), "tomograms"):
+    for entry, labels in tracked(known, "evaluate", len(known), "tomograms"):
         name = entry.tomogram
         try:
-            assert entry.labels is not None
-            labels, found = read_picks(entry.labels), read_picks(entry.path)
-            of = predicted.get(name)
-            if of is not None:
+            right, found = read_picks(labels), read_picks(entry.picks)
+            peaks = predicted.get(name)
+            if peaks is not None:
                 candidates[name] = _apart(
-                    where_picks_may_be(read_picks(of.path), of, pick.edge_margin),
+                    where_picks_may_be(
+                        read_picks(peaks.candidates),
+                        peaks.preprocessed,
+                        pick.edge_margin,
+                    ),
                     particles,
                     pick.min_distance_per_radius,
                 )
         except Exception as error:
-            failed.append(cannot_be_used(entry, error))
+            failed.append(cannot_be_used(entry, entry.picks, error))
             continue
-        truth[name], picks[name] = labels, found
+        truth[name], picks[name] = right, found
     if not truth:
         raise ValueError(
             f"no {split} tomogram with picks could be used; see the errors before"

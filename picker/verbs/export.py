@@ -21,15 +21,13 @@ from picker.formats.tables.tilt_series import read_tilt_series
 from picker.formats.text import listed
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
+from picker.project.manifests import Failed, Picked, read_picked, write_manifest
 from picker.verbs.common import (
-    Entry,
     add_failed,
     add_settings,
     cannot_be_used,
-    read_manifests,
     read_particles,
     read_section,
-    write_manifest,
 )
 
 if TYPE_CHECKING:
@@ -64,14 +62,14 @@ def _export(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "export", ExportSettings)
     particles = read_particles(arguments.settings)
     tomograms, failed = [], []
-    entries = read_manifests(arguments.manifests)
+    entries = read_picked(arguments.manifests)
     for entry in tracked(entries, "export", len(entries), "tomograms"):
-        if entry.error:
+        if isinstance(entry, Failed):
             continue
         try:
             tomograms.append(_tomogram_picks(entry))
         except Exception as error:
-            failed.append(cannot_be_used(entry, error))
+            failed.append(cannot_be_used(entry, entry.picks, error))
     if settings.tomograms_star and arguments.target in OF_RELION:
         tomograms = with_tilt_series(settings.tomograms_star, tomograms)
     with written_whole(arguments.output) as folder:
@@ -84,14 +82,15 @@ def _export(arguments: argparse.Namespace) -> None:
     logger.info("%s: picks of %d tomograms", arguments.output, len(tomograms))
 
 
-def _tomogram_picks(entry: Entry) -> TomogramPicks:
+def _tomogram_picks(entry: Picked) -> TomogramPicks:
     """Return a tomogram's picks with the geometry of the file that users have.
 
     Positions [Å] hold for it and for the preprocessed volume, but voxels do not if that
     was rescaled.
     """
-    voxel_size, shape = entry.geometry
-    picks = read_picks(entry.path)
+    before = entry.preprocessed
+    voxel_size, shape = before.source_voxel_size, before.source_shape_zyx
+    picks = read_picks(entry.picks)
     # Larger voxels may reach a little beyond the faces of those they were made of.
     last = (np.array(shape) - 0.5) * voxel_size
     return TomogramPicks(
@@ -103,8 +102,8 @@ def _tomogram_picks(entry: Entry) -> TomogramPicks:
             particle=picks.particle,
             score=picks.score,
         ),
-        tilt_pixel_size=entry.tilt_pixel_size,
-        called=entry.called,
+        tilt_pixel_size=before.tilt_pixel_size,
+        called=before.called,
     )
 
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.verbs.common import (
-    logger,
-    read_json,
-    read_manifest,
-    read_manifests,
-    write_text,
-)
+from picker.project.manifests import Failed, Picked, read_manifest, read_picked
+from picker.verbs.common import logger, read_json, write_text
 
 if TYPE_CHECKING:
     import argparse
@@ -44,14 +39,19 @@ def run(arguments: argparse.Namespace) -> None:
     ValueError
         If a tomogram failed: every other one is done, and this is what is left.
     """
-    entries = read_manifests(arguments.picks)
-    failed = [(e.tomogram, f"{e.tomogram}: {e.error}") for e in entries if e.error]
+    entries = read_picked(arguments.picks)
+    failed = [
+        (e.tomogram, f"{e.tomogram}: {e.error}")
+        for e in entries
+        if isinstance(e, Failed)
+    ]
     for path in arguments.failed:
         failed += [
             (e.tomogram, f"{e.tomogram} ({path.stem}): {e.error}")
             for e in read_manifest(path).tomograms
+            if isinstance(e, Failed)
         ]
-    num_picks = sum(sum(entry.counts.values()) for entry in entries)
+    num_picks = sum(e.num_picks for e in entries if isinstance(e, Picked))
     f1 = ""
     if arguments.metrics:
         metrics = read_json(arguments.metrics)
@@ -59,7 +59,8 @@ def run(arguments: argparse.Namespace) -> None:
         mean = metrics[first]["mean"]  # null without a particle and without a pick
         value = "none" if mean is None else f"{mean:.3f}"
         f1 = f"mean F{first[1:]} {value} on {metrics['split']}; "
-    folder = next((e.path.parent for e in entries), Path())
+    files = (e.path if isinstance(e, Failed) else e.picks for e in entries)
+    folder = next((file.parent for file in files), Path())
     if failed:
         reasons = "".join(f"\n  {reason}" for _, reason in failed)
         num = len({name for name, _ in failed})

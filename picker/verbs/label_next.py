@@ -25,16 +25,22 @@ from picker.formats.volumes.ome_zarr import read_attributes, write_volume
 from picker.formats.volumes.read import read_mask
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
+from picker.project.layout import REGIONS_TABLE, picks_file, volume_file
+from picker.project.manifests import (
+    Failed,
+    Picked,
+    Preprocessed,
+    read_picked,
+    write_manifest,
+)
 from picker.refining.regions import fullest_regions
 from picker.verbs.common import (
     add_failed,
     add_settings,
     cannot_be_used,
     logger,
-    read_manifests,
     read_particles,
     read_section,
-    write_manifest,
     write_text,
 )
 
@@ -43,8 +49,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
-
-    from picker.verbs.common import Entry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
     settings = read_section(arguments.settings, "label_next", LabelNextSettings)
     particles = read_particles(arguments.settings)
-    entries = {entry.tomogram: entry for entry in read_manifests([arguments.picks])}
+    entries = {entry.tomogram: entry for entry in read_picked([arguments.picks])}
     labeled, failed = _labeled(list(entries.values()))
     with arguments.ranking.open(newline="") as file:
         ranked = [row["tomogram"] for row in csv.DictReader(file, delimiter="\t")]
@@ -80,10 +84,12 @@ def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
         entry = entries[name]
         if not left:
             break
+        if isinstance(entry, Failed):  # the ranking is of an earlier run
+            continue
         try:
             found = _write_tomogram(folder, entry, labeled, particles, settings)
         except Exception as error:
-            failed.append(cannot_be_used(entry, error))
+            failed.append(cannot_be_used(entry, entry.picks, error))
             for suffix in (".star", ".mod", "_mask.zarr"):
                 remove(folder / f"{entry.tomogram}{suffix}")
             continue
@@ -91,40 +97,41 @@ def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
         left -= bool(found)
     rows.sort(key=lambda row: -row[0])
     head = "tomogram\tx\ty\tz\tpicks\n"
-    write_text(folder / "regions.tsv", head + "".join(text for _, text in rows))
+    write_text(folder / REGIONS_TABLE, head + "".join(text for _, text in rows))
     if arguments.failed:
         write_manifest(arguments.failed, failed)
 
 
 def _labeled(
-    entries: Sequence[Entry],
-) -> tuple[dict[Path, list[Entry]], list[Entry]]:
+    entries: Sequence[Picked | Failed],
+) -> tuple[dict[Path, list[Preprocessed]], list[Failed]]:
     """Return the labeled rows of each file that tomograms are of, and failed ones."""
-    found: dict[Path, list[Entry]] = {}
+    found: dict[Path, list[Preprocessed]] = {}
     failed = []
     for entry in entries:
-        if entry.split in ("labeled", "validation"):
+        before = entry.preprocessed  # none: nothing is known of where people looked
+        if before and entry.split in ("labeled", "validation"):
             try:
-                found.setdefault(_source(entry), []).append(entry)
+                found.setdefault(_source(before), []).append(before)
             except Exception as error:
-                failed.append(cannot_be_used(entry, error))
+                failed.append(cannot_be_used(entry, before.volume, error))
     return found, failed
 
 
-def _source(entry: Entry) -> Path:
+def _source(entry: Preprocessed) -> Path:
     """Return the file that a tomogram came from; several rows may name one."""
     try:
         attributes = read_attributes(entry.volume)
-    except FileNotFoundError:  # it could not be read, so nothing was written of it
+    except FileNotFoundError:  # it was deleted since
         attributes = {}
     return Path(attributes.get("source", entry.volume)).resolve()
 
 
 def _where_nobody_looked(
-    entry: Entry, labeled: Mapping[Path, Sequence[Entry]]
+    entry: Preprocessed, labeled: Mapping[Path, Sequence[Preprocessed]]
 ) -> NDArray[np.bool_]:
     """Return `(z, y, x)` true where picks may be and no labeled row has its own."""
-    shape_zyx = entry.geometry[1]
+    shape_zyx = entry.source_shape_zyx
     unseen = np.ones(shape_zyx, bool)
     if entry.mask:
         unseen &= read_mask(entry.mask, shape_zyx)
@@ -133,17 +140,17 @@ def _where_nobody_looked(
     return unseen
 
 
-def _voxels(picks: Picks, entry: Entry) -> tuple[NDArray[np.intp], ...]:
-    """Return z, y, x of the voxels that the picks lie in."""
-    voxel_size, shape_zyx = entry.geometry
-    index = np.rint(index_from_position(picks.position_zyx, voxel_size)).astype(int)
-    return tuple(np.clip(index, 0, np.array(shape_zyx) - 1).T)
+def _voxels(picks: Picks, entry: Preprocessed) -> tuple[NDArray[np.intp], ...]:
+    """Return z, y, x of the file's voxels that the picks lie in."""
+    index = index_from_position(picks.position_zyx, entry.source_voxel_size)
+    last = np.array(entry.source_shape_zyx) - 1
+    return tuple(np.clip(np.rint(index).astype(int), 0, last).T)
 
 
 def _write_tomogram(
     folder: Path,
-    entry: Entry,
-    labeled: Mapping[Path, Sequence[Entry]],
+    entry: Picked,
+    labeled: Mapping[Path, Sequence[Preprocessed]],
     particles: tuple[Particle, ...],
     settings: LabelNextSettings,
 ) -> list[tuple[int, str]]:
@@ -153,9 +160,10 @@ def _write_tomogram(
     Returns each region's number of picks with its line of the table.
     """
     radius = settings.radius
-    unseen = _where_nobody_looked(entry, labeled)
-    picks = read_picks(entry.path)
-    picks = picks.select(unseen[_voxels(picks, entry)])
+    before = entry.preprocessed
+    unseen = _where_nobody_looked(before, labeled)
+    picks = read_picks(entry.picks)
+    picks = picks.select(unseen[_voxels(picks, before)])
     centre, held = fullest_regions(picks.position_zyx, radius, settings.regions)
     regions = picks.position_zyx[centre]
     if not len(regions):
@@ -164,8 +172,8 @@ def _write_tomogram(
     away = np.linalg.norm(picks.position_zyx[:, None] - regions, axis=2)
     inside = picks.select((away <= radius).any(axis=1))
     name = entry.tomogram
-    voxel_size, shape_zyx = entry.geometry
-    write_picks(folder / f"{name}.star", inside, {"tomogram": name})
+    voxel_size, shape_zyx = before.source_voxel_size, before.source_shape_zyx
+    write_picks(picks_file(folder, name), inside, {"tomogram": name})
     both = concatenate([inside, picks_from_arrays(regions, [REGIONS] * len(regions))])
     try:
         write_models(
@@ -192,7 +200,7 @@ def _write_tomogram(
         square = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2
         mask[box] |= square <= reach**2
     mask &= unseen
-    path = folder / f"{name}_mask.zarr"
+    path = volume_file(folder, f"{name}_mask")
     write_volume(path, mask.astype(np.uint8), voxel_size, {}, compressor="zstd")
     logger.info("%s: %d regions to label", name, len(regions))
     rows = []

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from picker.formats.volumes.ome_zarr import open_volume
+from picker.project.manifests import Preprocessed, read_preprocessed
 from picker.report.benchmark import Cell
 from picker.verbs.common import (
     add_settings,
     logger,
     read_json,
-    read_manifests,
     write_text,
 )
 from picker.verbs.loaded import add_models, read_loaded
+from picker.verbs.stored import stored_volume
 
 if TYPE_CHECKING:
     import argparse
@@ -51,11 +51,12 @@ def run(arguments: argparse.Namespace) -> None:
     """
     loaded = read_loaded(arguments)
     finder, card = loaded.finder, loaded.card
-    usable = [e for e in read_manifests([arguments.manifest]) if not e.error]
+    given = read_preprocessed([arguments.manifest])
+    usable = [entry for entry in given if isinstance(entry, Preprocessed)]
     if not usable:
         raise ValueError(f"no tomogram of {arguments.manifest} could be used")
-    stored, voxel_size, _ = open_volume(usable[0].volume)
-    volume = np.asarray(stored[:], np.float32)
+    volume = np.asarray(stored_volume(usable[0])[:], np.float32)
+    voxel_size = usable[0].voxel_size
     finder.candidates(volume, voxel_size)  # a first time, to warm up
     seconds = []
     for _ in range(arguments.repeats):

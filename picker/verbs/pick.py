@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,23 +21,29 @@ from picker.formats.tables.thresholds import read_thresholds
 from picker.formats.volumes.read import read_mask
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
+from picker.project.layout import picks_file
+from picker.project.manifests import (
+    Failed,
+    Picked,
+    Predicted,
+    failed,
+    read_predicted,
+    write_manifest,
+)
 from picker.refining.select import select_picks
 from picker.scoring.reliability import expected, held_out
 from picker.verbs.common import (
-    Entry,
     add_settings,
     fingerprint,
     read_particles,
-    read_predicted,
     read_section,
     stop_if_disk_is_full,
-    write_manifest,
     write_text,
 )
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from picker.core.picks import Picks
     from picker.scoring.reliability import Reliability
@@ -81,10 +88,10 @@ def run(arguments: argparse.Namespace) -> None:
 def _pick_all(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "pick", PickSettings)
     particles = read_particles(arguments.settings)
-    manifests, model = read_predicted(arguments.manifests)
+    predicted = read_predicted(arguments.manifests)
     names = [particle.name for particle in particles]
-    saved = read_thresholds(arguments.thresholds, model, names)
-    given = [entry for manifest in manifests for entry in manifest.tomograms]
+    saved = read_thresholds(arguments.thresholds, predicted.model, names)
+    given = predicted.tomograms
     pick = partial(
         _pick,
         folder=arguments.picks,
@@ -98,25 +105,28 @@ def _pick_all(arguments: argparse.Namespace) -> None:
     progress = tracked(picked, "pick", len(given), "tomograms")
     for number, entry in enumerate(progress, 1):
         entries.append(entry)
-        if entry.error:
-            logger.error("%s has no picks: %s", entry.tomogram, entry.error)
-        elif not any(entry.counts.values()):
-            logger.warning("warning: no picks in %s", entry.tomogram)
+        name = entry.tomogram
+        if isinstance(entry, Failed):
+            logger.error("%s has no picks: %s", name, entry.error)
+        elif not entry.num_picks:
+            logger.warning("warning: no picks in %s", name)
         else:
-            count = sum(entry.counts.values())
             logger.info(
-                "%s: %d picks (%d of %d)", entry.tomogram, count, number, len(given)
+                "%s: %d picks (%d of %d)", name, entry.num_picks, number, len(given)
             )
+    picks = [entry for entry in entries if isinstance(entry, Picked)]
     if arguments.label_next:
-        write_text(arguments.label_next, label_next(entries))
+        write_text(arguments.label_next, label_next(picks))
     if arguments.estimate:
-        write_text(arguments.estimate, estimate(entries))
+        write_text(arguments.estimate, estimate(picks))
     write_manifest(arguments.output, entries)
 
 
 def _mapped(
-    pick: Callable[[Entry], Entry], entries: list[Entry], processes: int
-) -> Iterator[Entry]:
+    pick: Callable[[Predicted | Failed], Picked | Failed],
+    entries: Sequence[Predicted | Failed],
+    processes: int,
+) -> Iterator[Picked | Failed]:
     """Yield what `pick` makes of each entry, in order."""
     if processes == 1 or len(entries) < MANY:
         yield from map(pick, entries)
@@ -132,24 +142,25 @@ def _mapped(
 
 
 def _pick(
-    entry: Entry,
+    entry: Predicted | Failed,
     folder: Path,
     particles: tuple[Particle, ...],
     thresholds: dict[str, float],
     settings: PickSettings,
     known: dict[str, Reliability],
-) -> Entry:
+) -> Picked | Failed:
     """Write one tomogram's picks unless they are there and valid."""
-    path = folder / f"{entry.tomogram}.star"
-    if entry.error:
-        return entry.model_copy(update={"path": path})
+    path = picks_file(folder, entry.tomogram)
+    if isinstance(entry, Failed):
+        return replace(entry, path=path)
+    mask = entry.preprocessed.mask
     try:
         key = fingerprint(
-            read_comments(entry.path).get("fingerprint"),
+            read_comments(entry.candidates).get("fingerprint"),
             [particle.key() for particle in particles],
             sorted(thresholds.items()),
             settings.key(),
-            entry.mask.stat().st_mtime_ns if entry.mask else None,
+            mask.stat().st_mtime_ns if mask else None,
         )
         if path.exists() and read_comments(path).get("fingerprint") == key:
             picks = read_picks(path)
@@ -167,63 +178,58 @@ def _pick(
                 to_expect[name] = expected(of, candidates.of(name).score, score)
     except (ValueError, OSError) as error:
         stop_if_disk_is_full(error)
-        return entry.failed(path, error)
-    counts = {p.name: int((picks.particle == p.name).sum()) for p in particles}
-    return entry.model_copy(
-        update={
-            "path": path,
-            "fingerprint": key,
-            "counts": counts,
-            "expected": to_expect,
-            "mean_score": round(float(picks.score.mean()), 4) if len(picks) else None,
-        }
+        return failed(entry, path, str(error) or repr(error))
+    return Picked(
+        preprocessed=entry.preprocessed,
+        picks=path,
+        fingerprint=key,
+        counts={p.name: int((picks.particle == p.name).sum()) for p in particles},
+        expected=to_expect,
+        mean_score=round(float(picks.score.mean()), 4) if len(picks) else None,
     )
 
 
 def _selected(
-    entry: Entry,
+    entry: Predicted,
     particles: tuple[Particle, ...],
     thresholds: dict[str, float],
     settings: PickSettings,
 ) -> Picks:
     """Return the picks among one tomogram's candidates."""
+    before = entry.preprocessed
     return select_picks(
-        read_picks(entry.path),
+        read_picks(entry.candidates),
         particles,
         thresholds,
         settings,
-        entry.voxel_size,
-        entry.shape_zyx,
-        read_mask(entry.mask) if entry.mask else None,
+        before.voxel_size,
+        before.shape_zyx,
+        read_mask(before.mask) if before.mask else None,
     )
 
 
-def label_next(entries: list[Entry]) -> str:
+def label_next(entries: Sequence[Picked]) -> str:
     """Return a table of the tomograms without labels, the most picks first.
 
     Clear and full ones teach the most. The least sure ones, by the mean score of their
     picks, are those to distrust; to label them did not pay (docs/accuracy.md).
     """
-    chosen = [
-        entry
-        for entry in entries
-        if entry.split in ("unlabeled", "predict") and not entry.error
-    ]
-    chosen.sort(key=lambda entry: -sum(entry.counts.values()))
+    chosen = [entry for entry in entries if entry.split in ("unlabeled", "predict")]
+    chosen.sort(key=lambda entry: -entry.num_picks)
     lines = [("tomogram", "split", "mean_score", "picks")]
     lines += [
         (
             entry.tomogram,
             entry.split,
             "" if entry.mean_score is None else str(entry.mean_score),
-            str(sum(entry.counts.values())),
+            str(entry.num_picks),
         )
         for entry in chosen
     ]
     return "".join("\t".join(line) + "\n" for line in lines)
 
 
-def estimate(entries: list[Entry]) -> str:
+def estimate(entries: Sequence[Picked]) -> str:
     """Return a table of what to expect of the picks in tomograms that nobody picked.
 
     Those of the test split are there too: their truth, of which nothing is used here,

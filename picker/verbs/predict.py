@@ -23,15 +23,15 @@ from picker.formats.tables.thresholds import OtherModelError, read_thresholds
 from picker.formats.text import listed
 from picker.formats.volumes.read import read_tomogram
 from picker.project.claims import claimed, forget_remains_of_the_dead
+from picker.project.layout import THRESHOLDS
+from picker.project.manifests import read_preprocessed, write_manifest
 from picker.refining.select import select_picks
 from picker.verbs.common import (
     add_leave,
     add_settings,
     leave,
-    read_manifests,
     read_section,
     told_failure,
-    write_text,
 )
 from picker.verbs.loaded import add_models, read_loaded
 from picker.verbs.predict_shard import predict_shard
@@ -91,14 +91,19 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.manifests:
         with claimed(arguments.output, arguments.candidates):
             manifest = predict_shard(
-                read_manifests(arguments.manifests),
+                read_preprocessed(arguments.manifests),
                 arguments.candidates,
                 loaded,
                 read_section(arguments.settings, "calibrate", CalibrateSettings)
                 if arguments.noisy
                 else None,
             )
-            write_text(arguments.output, manifest.model_dump_json(indent=1))
+            write_manifest(
+                arguments.output,
+                manifest.tomograms,
+                histograms=manifest.histograms,
+                model=manifest.model,
+            )
     else:
         _predict_files(arguments, loaded)
 
@@ -209,7 +214,7 @@ def _thresholds(
         )
     if not given and picking.thresholds.keys() == set(names):
         return picking.thresholds
-    beside = [model.with_name("thresholds.json") for model in arguments.model[-1:]]
+    beside = [model.with_name(THRESHOLDS) for model in arguments.model[-1:]]
     chosen = given or next(iter(beside), None)
     if not chosen:
         reason = "no --thresholds"

@@ -14,9 +14,12 @@ import numpy as np
 
 from picker.core.picks import score_histogram
 from picker.formats.picks.star import read_comments, read_picks, write_picks
-from picker.formats.volumes.ome_zarr import read_attributes, read_volume
+from picker.formats.volumes.ome_zarr import read_volume
 from picker.machine.progress import tracked
-from picker.verbs.common import Entry, Manifest, fingerprint, told_failure
+from picker.project.layout import picks_file
+from picker.project.manifests import Failed, Manifest, Predicted, Preprocessed, failed
+from picker.verbs.common import fingerprint, told_failure
+from picker.verbs.stored import stored_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,7 +41,7 @@ class DeviceError(RuntimeError):
 
 
 def predict_shard(
-    entries: Sequence[Entry],
+    entries: Sequence[Preprocessed | Failed],
     folder: Path,
     loaded: Loaded,
     calibration: CalibrateSettings | None = None,
@@ -62,7 +65,7 @@ def predict_shard(
     """
     finder = loaded.finder
     tasks = _tasks(entries, folder, calibration)
-    done: list[Entry] = []
+    done: list[Predicted | Failed] = []
     totals = {p.name: score_histogram(np.zeros(0)) for p in finder.particles}
 
     def read(task: Task) -> Given:
@@ -82,8 +85,8 @@ def predict_shard(
             read_ahead(tasks, read, ahead), "predict", len(tasks), "tomograms"
         )
         for number, (task, future) in enumerate(reading, 1):
-            if task.entry.error:
-                done.append(task.entry.model_copy(update={"path": task.path}))
+            if isinstance(task.entry, Failed):
+                done.append(replace(task.entry, path=task.path))
                 continue
             try:
                 given = future.result()
@@ -91,7 +94,8 @@ def predict_shard(
                 raise
             except Exception as error:
                 told = told_failure(task.entry.tomogram, task.entry.volume, error)
-                done.append(task.entry.failed(task.path, _explained(task, told)))
+                told = _explained(task.entry, told)
+                done.append(failed(task.entry, task.path, told))
                 continue
             started = time.monotonic()
             candidates = given.candidates
@@ -104,7 +108,7 @@ def predict_shard(
                     raise
                 except Exception as error:
                     told = told_failure(task.entry.tomogram, task.entry.volume, error)
-                    done.append(task.entry.failed(task.path, ValueError(told)))
+                    done.append(failed(task.entry, task.path, told))
                     continue
                 if writing:
                     writing.result()
@@ -122,8 +126,10 @@ def predict_shard(
             for name, total in totals.items():
                 total += score_histogram(candidates.of(name).score)
             done.append(
-                task.entry.model_copy(
-                    update={"path": task.path, "fingerprint": given.key, "counts": {}}
+                Predicted(
+                    preprocessed=task.entry,
+                    candidates=task.path,
+                    fingerprint=given.key,
                 )
             )
         if writing:
@@ -138,7 +144,7 @@ def predict_shard(
 class Task:
     """A tomogram, where its candidates go, and the noise to add to it."""
 
-    entry: Entry
+    entry: Preprocessed | Failed
     path: Path
     noise: float = 0.0
     seed: int = 0
@@ -155,14 +161,16 @@ class Given:
 
 
 def _tasks(
-    entries: Sequence[Entry], folder: Path, calibration: CalibrateSettings | None
+    entries: Sequence[Preprocessed | Failed],
+    folder: Path,
+    calibration: CalibrateSettings | None,
 ) -> list[Task]:
     if calibration is None:
-        return [Task(entry=e, path=folder / f"{e.tomogram}.star") for e in entries]
+        return [Task(entry=e, path=picks_file(folder, e.tomogram)) for e in entries]
     return [
         Task(
             entry=entry,
-            path=folder / f"{entry.tomogram}_{copy}.star",
+            path=picks_file(folder, entry.tomogram, copy),
             noise=calibration.noise,
             seed=copy,
         )
@@ -173,27 +181,30 @@ def _tasks(
 
 def _read(task: Task, loaded: Loaded) -> Given:
     """Return what to predict on, unless the candidates are there and valid."""
-    input_key = read_attributes(task.entry.volume).get("fingerprint")
+    entry = task.entry
+    assert isinstance(entry, Preprocessed)
     noise = (task.noise, task.seed) if task.noise else ""
-    key = fingerprint(loaded.model_key, loaded.settings_key, input_key, noise)
+    key = fingerprint(
+        loaded.model_key, loaded.settings_key, stored_fingerprint(entry), noise
+    )
     path = task.path
     if path.exists() and read_comments(path).get("fingerprint") == key:
         logger.info("%s is up to date", path.stem)
         return Given(key=key, candidates=read_picks(path))
-    volume, voxel_size, _ = read_volume(task.entry.volume)
+    volume, _, _ = read_volume(entry.volume)
     if task.noise:
-        name = zlib.crc32(task.entry.tomogram.encode())
+        name = zlib.crc32(entry.tomogram.encode())
         rng = np.random.default_rng([name, task.seed])
         noisy = rng.standard_normal(volume.shape, np.float32)
         noisy *= task.noise
         noisy += volume
         volume = noisy
-    return Given(key=key, volume=volume, voxel_size=voxel_size)
+    return Given(key=key, volume=volume, voxel_size=entry.voxel_size)
 
 
-def _explained(task: Task, told: str) -> ValueError:
-    return ValueError(
-        f"preprocessed volume {task.entry.volume} cannot be read: {told}; run again,"
+def _explained(entry: Preprocessed, told: str) -> str:
+    return (
+        f"preprocessed volume {entry.volume} cannot be read: {told}; run again,"
         " and if that does not help delete it, so that it is made anew"
     )
 
@@ -208,8 +219,8 @@ def read_ahead(
     with ThreadPoolExecutor(number) as reader:
         ahead: deque[tuple[Task, Future[Given]]] = deque()
         for task in tasks:
-            failed = bool(task.entry.error)
-            future = Future[Given]() if failed else reader.submit(read, task)
+            unread = isinstance(task.entry, Failed)
+            future = Future[Given]() if unread else reader.submit(read, task)
             ahead.append((task, future))
             if len(ahead) > number:
                 yield ahead.popleft()

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from picker import __version__
 from picker.config import Particle, PreprocessSettings, TomogramRow
@@ -28,17 +29,22 @@ from picker.formats.volumes.ome_zarr import open_volume, read_attributes, write_
 from picker.formats.volumes.read import read_mask, read_tomogram
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
-from picker.project.shards import file_stamp
+from picker.project.layout import MASKS, picks_file, volume_file
+from picker.project.manifests import (
+    PREPROCESSED,
+    Failed,
+    Preprocessed,
+    write_manifest,
+)
+from picker.project.untrue import file_stamp
 from picker.refining.select import in_region
 from picker.verbs.common import (
-    Entry,
     add_settings,
     fingerprint,
     leave,
     read_particles,
     read_section,
     told_failure,
-    write_manifest,
 )
 from picker.volumes.exclude import allowed_region
 from picker.volumes.normalise import check_contrast, preprocess_volume
@@ -53,6 +59,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
+DIGITS = 5
+"""Of a voxel size [Å]: what readers of volumes give, who round off float32."""
 NOT_IN_KEY = {"split", "tilt_pixel_size", "missing_chunks", "stacks_are_volumes"}
 """Of a row: what changes no result, or only makes one where there was none."""
 
@@ -75,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Preprocess all tomograms of one shard."""
     settings = read_section(arguments.settings, "preprocess", PreprocessSettings)
     particles = read_particles(arguments.settings)
-    masks = arguments.masks or arguments.volumes.with_name("masks")
+    masks = arguments.masks or arguments.volumes.with_name(MASKS)
     with claimed(arguments.output, arguments.volumes, arguments.labels, masks):
         _preprocess_all(arguments, masks, particles, settings)
 
@@ -87,22 +95,22 @@ def _preprocess_all(
     settings: PreprocessSettings,
 ) -> None:
     rows = _read_rows(arguments.tomograms)
-    entries = []
+    entries: list[Preprocessed | Failed] = []
     progress = tracked(rows, "preprocess", len(rows), "tomograms")
     for number, row in enumerate(progress, 1):
-        volume = arguments.volumes / f"{row.tomogram}.zarr"
-        labels = arguments.labels / f"{row.tomogram}.star" if row.picks else None
-        mask = masks / f"{row.tomogram}.zarr"
+        volume = volume_file(arguments.volumes, row.tomogram)
+        labels = picks_file(arguments.labels, row.tomogram) if row.picks else None
+        mask = volume_file(masks, row.tomogram)
+        entry: Preprocessed | Failed
         try:
             entry = _preprocess(row, volume, labels, mask, particles, settings)
         except Exception as error:
             # Recorded, not hidden: `finish` ends the run with this text.
             told = told_failure(row.tomogram, row.path, error)
-            entry = Entry(
+            entry = Failed(
                 tomogram=row.tomogram,
                 split=row.split,
                 path=volume,
-                volume=volume,
                 stamps=_stamps(row),
                 error=told,
                 # A file server that did not answer may do so next time, and memory
@@ -129,20 +137,19 @@ def _preprocess(
     mask_path: Path,
     particles: tuple[Particle, ...],
     settings: PreprocessSettings,
-) -> Entry:
+) -> Preprocessed:
     """Write one tomogram's volume, labels and mask unless they are there and valid."""
     stamps = _stamps(row)
     key = _key(row, particles, settings)
     done = _finished_entry(volume_path, labels_path, mask_path, key)
     if done is not None:
-        return done.model_copy(
-            update={
-                "split": row.split,
-                "tilt_pixel_size": row.tilt_pixel_size,
-                "called": row.called,
-                "stamps": stamps,
-                "fingerprint": key,
-            }
+        return replace(
+            done,
+            split=row.split,
+            tilt_pixel_size=row.tilt_pixel_size,
+            called=row.called,
+            stamps=stamps,
+            fingerprint=key,
         )
     tomogram, warnings = read_tomogram(
         row.path, row.tomogram, row.voxel_size, **leave(row)
@@ -203,13 +210,12 @@ def _preprocess(
     if picks is not None and labels_path is not None:
         write_picks(labels_path, picks)
     z, y, x = volume.shape
-    entry = Entry(
+    entry = Preprocessed(
         tomogram=row.tomogram,
         split=row.split,
-        path=volume_path,
         volume=volume_path,
         fingerprint=key,
-        voxel_size=voxel_size,
+        voxel_size=round(voxel_size, DIGITS),
         shape_zyx=(z, y, x),
         source_voxel_size=tomogram.voxel_size,
         source_shape_zyx=tomogram.shape_zyx,
@@ -217,16 +223,15 @@ def _preprocess(
         called=row.called,
         labels=labels_path,
         mask=None if region is None else mask_path,
-        counts=_counts(picks.particle, particles) if picks is not None else {},
         warnings=tuple(warnings),
         stamps=stamps,
     )
     attributes = {
         "source": str(row.path),
         "fingerprint": key,
-        "entry": entry.model_dump(mode="json"),
+        "entry": PREPROCESSED.dump_python(entry, mode="json"),
     }
-    write_volume(volume_path, volume.astype(np.float16), voxel_size, attributes)
+    write_volume(volume_path, volume.astype(np.float16), entry.voxel_size, attributes)
     return entry
 
 
@@ -266,11 +271,14 @@ def _stamps(row: TomogramRow) -> dict[str, tuple[int, int]]:
 
 def _finished_entry(
     volume_path: Path, labels_path: Path | None, mask_path: Path, key: str
-) -> Entry | None:
+) -> Preprocessed | None:
     """Return what an earlier run recorded if its files still hold for this input."""
     if not _is_made_of(volume_path, key):
         return None
-    entry = Entry.model_validate(read_attributes(volume_path)["entry"])
+    try:
+        entry = PREPROCESSED.validate_python(read_attributes(volume_path)["entry"])
+    except (KeyError, ValidationError):  # another version's, which had other fields
+        return None
     if labels_path is not None and not labels_path.exists():
         return None
     # Settings may have come and gone while a job was killed between the two files.
@@ -317,9 +325,3 @@ def _radii(
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     radius = {p.name: p.radius for p in particles}
     return np.array([radius[str(name)] for name in names], np.float64)
-
-
-def _counts(
-    names: np.ndarray[tuple[int], np.dtype[np.str_]], particles: tuple[Particle, ...]
-) -> dict[str, int]:
-    return {p.name: int((names == p.name).sum()) for p in particles}

@@ -9,10 +9,12 @@ from picker.refining.select import in_region
 
 if TYPE_CHECKING:
     from picker.core.picks import Picks
-    from picker.verbs.common import Entry
+    from picker.project.manifests import Preprocessed
 
 
-def where_picks_may_be(picks: Picks, entry: Entry, edge_margin: float = 0.0) -> Picks:
+def where_picks_may_be(
+    picks: Picks, entry: Preprocessed, edge_margin: float = 0.0
+) -> Picks:
     """Return the picks inside of the tomogram's mask and off its edges by a margin [Å].
 
     Raises

@@ -16,8 +16,16 @@ from picker.core.picks import score_histogram
 from picker.core.tomogram import Tomogram
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
-from picker.formats.volumes.ome_zarr import open_volume
 from picker.machine.progress import tracked
+from picker.project.layout import cost_file
+from picker.project.manifests import (
+    Failed,
+    Picked,
+    Predictions,
+    read_picked,
+    read_predicted,
+    write_manifest,
+)
 from picker.report.draw import Picture, make_picture
 from picker.report.page import (
     ReportData,
@@ -31,23 +39,19 @@ from picker.report.page import (
 )
 from picker.scoring.reliability import held_out
 from picker.verbs.common import (
-    Entry,
-    Manifest,
     add_failed,
     add_settings,
     cannot_be_used,
     read_json,
-    read_manifests,
     read_particles,
-    read_predicted,
     read_section,
-    write_manifest,
     write_text,
 )
+from picker.verbs.stored import stored_volume
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -108,19 +112,19 @@ def run(arguments: argparse.Namespace) -> None:
     settings = read_section(arguments.settings, "report", ReportSettings)
     tomograms = read_section(arguments.settings, "tomograms", TomogramsSettings)
     simulated = tomograms.source == "simulate"
-    entries = read_manifests(arguments.picks)
+    entries = read_picked(arguments.picks)
     if arguments.thresholds and not arguments.candidates:
         raise ValueError(
             "--thresholds needs --candidates, which say whose scores they cut"
         )
-    manifests, model = read_predicted(arguments.candidates)
+    predicted = read_predicted(arguments.candidates)
     names = [particle.name for particle in particles]
     thresholds = (
-        read_thresholds(arguments.thresholds, model, names)
+        read_thresholds(arguments.thresholds, predicted.model, names)
         if arguments.thresholds
-        else Thresholds(model=model, particles={})
+        else Thresholds(model=predicted.model, particles={})
     )
-    failed: list[Entry] = []
+    failed: list[Failed] = []
     records = [
         _record(entry, particles, failed)
         for entry in tracked(entries, "report", len(entries), "tomograms")
@@ -132,7 +136,7 @@ def run(arguments: argparse.Namespace) -> None:
         tomograms=records,
         settings={p.stem: _section(p) for p in arguments.settings},
         training={p.stem: training_columns(_rows(p)) for p in arguments.tables},
-        histograms=_histograms(manifests, particles),
+        histograms=_histograms(predicted, particles),
         thresholds=thresholds.lowest,
         metrics=(read_json(evaluation["metrics"]) if "metrics" in evaluation else None),
         curves=(
@@ -167,25 +171,26 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _record(
-    entry: Entry, particles: Sequence[Particle], failed: list[Entry]
+    entry: Picked | Failed, particles: Sequence[Particle], failed: list[Failed]
 ) -> TomogramRecord:
     """Return what the page says of a tomogram; one that fails here joins `failed`."""
     truth = None
-    if entry.labels and not entry.error:
+    if isinstance(entry, Picked) and (labels := entry.preprocessed.labels):
         try:
-            known = read_picks(entry.labels)
+            known = read_picks(labels)
             truth = {p.name: len(known.of(p.name)) for p in particles}
         except Exception as error:
-            entry = cannot_be_used(entry, error)
+            entry = cannot_be_used(entry, entry.picks, error)
             failed.append(entry)
+    picked = entry if isinstance(entry, Picked) else None
     return TomogramRecord(
         tomogram=entry.tomogram,
         split=entry.split,
-        num_picks=entry.counts,
+        num_picks=picked.counts if picked else {},
         num_truth=truth,
-        mean_score=entry.mean_score,
+        mean_score=picked.mean_score if picked else None,
         warnings=entry.warnings,
-        error=entry.error,
+        error=entry.error if isinstance(entry, Failed) else None,
     )
 
 
@@ -214,9 +219,9 @@ def _costs(
     if folder is None:
         return {}
     stages = (*BEFORE, *trained, *AFTER)
-    paths = {stage: [folder / method / f"{stage}.tsv"] for stage in stages}
-    for stage, of in (("preprocess", folder), ("predict", folder / method)):
-        paths[stage] = [of / stage / f"{shard}.tsv" for shard in shards]
+    paths = {stage: [cost_file(folder, method, stage)] for stage in stages}
+    for stage, of in (("preprocess", ()), ("predict", (method,))):
+        paths[stage] = [cost_file(folder, *of, stage, shard) for shard in shards]
     costs = {
         stage: stage_cost(
             row for path in paths[stage] if path.is_file() for row in _rows(path)
@@ -227,35 +232,40 @@ def _costs(
 
 
 def _histograms(
-    manifests: Iterable[Manifest], particles: Sequence[Particle]
+    predicted: Predictions, particles: Sequence[Particle]
 ) -> dict[str, NDArray[np.int64]]:
     """Return each class's score histogram, summed over shards."""
     total = {p.name: score_histogram(np.zeros(0)) for p in particles}
-    for manifest in manifests:
-        for name, counts in manifest.histograms.items():
+    for histograms in predicted.histograms:
+        for name, counts in histograms.items():
             total[name] += np.array(counts, np.int64)
     return total
 
 
-def _pictures(entries: Sequence[Entry], failed: list[Entry]) -> Iterator[Picture]:
+def _pictures(
+    entries: Sequence[Picked | Failed], failed: list[Failed]
+) -> Iterator[Picture]:
     """Yield one tomogram's slab and picks at a time, those with truth first.
 
     Of those that fail here, which join `failed`, there is none.
     """
-    for entry in sorted(entries, key=lambda e: (e.split != "test", e.labels is None)):
-        if entry.error or entry.tomogram in [e.tomogram for e in failed]:
+    picked = [entry for entry in entries if isinstance(entry, Picked)]
+    picked.sort(key=lambda e: (e.split != "test", e.preprocessed.labels is None))
+    for entry in picked:
+        if entry.tomogram in [e.tomogram for e in failed]:
             continue
         try:
             picture = _picture(entry)
         except Exception as error:
-            failed.append(cannot_be_used(entry, error))
+            failed.append(cannot_be_used(entry, entry.picks, error))
         else:
             yield picture
 
 
-def _picture(entry: Entry) -> Picture:
-    volume, voxel_size, _ = open_volume(entry.volume)
-    lazy = cast("NDArray[np.float32]", volume)  # only the slab is read
-    tomogram = Tomogram(name=entry.tomogram, volume=lazy, voxel_size=voxel_size)
-    truth = read_picks(entry.labels) if entry.labels else None
-    return make_picture(tomogram, read_picks(entry.path), truth)
+def _picture(entry: Picked) -> Picture:
+    before = entry.preprocessed
+    # Lazy: only the slab is read.
+    lazy = cast("NDArray[np.float32]", stored_volume(before))
+    tomogram = Tomogram(name=entry.tomogram, volume=lazy, voxel_size=before.voxel_size)
+    truth = read_picks(before.labels) if before.labels else None
+    return make_picture(tomogram, read_picks(entry.picks), truth)

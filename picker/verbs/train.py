@@ -25,12 +25,12 @@ from picker.machine.processes import is_first, process_group
 from picker.machine.signals import stop_request
 from picker.methods import Data, load
 from picker.project.claims import claimed
+from picker.project.manifests import read_preprocessed
 from picker.training.loop import train, write_log
 from picker.verbs.common import (
     add_settings,
     fingerprint,
     logger,
-    read_manifests,
     read_particles,
     read_section,
 )
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from picker.config.methods import Stage
     from picker.methods import Method
     from picker.networks.network import Network
-    from picker.verbs.common import Entry
+    from picker.project.manifests import Failed, Preprocessed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train."""
     stage = METHODS[arguments.method].stage(arguments.stage)
-    entries = read_manifests(arguments.manifests)
+    entries = read_preprocessed(arguments.manifests)
     if "unlabeled" in stage.labeled:
         entries = all_labels(entries)
     shared = read_section(arguments.settings, "train", TrainSettings)
@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _trained(
     arguments: argparse.Namespace,
     stage: Stage,
-    entries: Sequence[Entry],
+    entries: Sequence[Preprocessed | Failed],
     shared: TrainSettings,
     device: torch.device,
 ) -> tuple[Network, ModelCard]:
@@ -168,7 +168,7 @@ def _trained(
 def _start(
     arguments: argparse.Namespace,
     method: Method,
-    entries: Sequence[Entry],
+    entries: Sequence[Preprocessed | Failed],
     shared: TrainSettings,
     device: torch.device,
 ) -> tuple[Network, ModelCard, object]:

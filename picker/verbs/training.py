@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import statistics
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,14 +14,16 @@ from picker.config import CalibrateSettings, Particle
 from picker.core.picks import no_picks
 from picker.core.tomogram import index_from_position
 from picker.formats.picks.star import read_picks
-from picker.formats.volumes.ome_zarr import open_volume, read_attributes
+from picker.formats.volumes.ome_zarr import open_volume
 from picker.networks.transfer import take_over
+from picker.project.manifests import Failed, Preprocessed
 from picker.scoring.calibrate import calibrate
 from picker.training.checkpoint import load_weights
 from picker.training.patches import PatchSource
 from picker.verbs.common import fingerprint
 from picker.verbs.model_card import model_fingerprint, read_card
 from picker.verbs.region import where_picks_may_be
+from picker.verbs.stored import stored_fingerprint, stored_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,12 +32,11 @@ if TYPE_CHECKING:
     from picker.finding.finder import Finder
     from picker.networks.network import Network
     from picker.scoring.calibrate import Threshold
-    from picker.verbs.common import Entry
 
 logger = logging.getLogger("picker")
 
 
-def usable(entries: Sequence[Entry], split: str) -> list[Entry]:
+def usable(entries: Sequence[Preprocessed | Failed], split: str) -> list[Preprocessed]:
     """Return a split's tomograms that preprocessing could use, sorted by name.
 
     So neither the order of the table nor the shards decide which patch is cut when.
@@ -49,7 +51,7 @@ def usable(entries: Sequence[Entry], split: str) -> list[Entry]:
         (entry for entry in entries if entry.split == split),
         key=lambda entry: entry.tomogram,
     )
-    failed = [entry for entry in chosen if entry.error]
+    failed = [entry for entry in chosen if isinstance(entry, Failed)]
     if failed and split in ("labeled", "validation"):
         raise ValueError(
             f"{split} tomogram {failed[0].tomogram} cannot be used: {failed[0].error}."
@@ -57,10 +59,10 @@ def usable(entries: Sequence[Entry], split: str) -> list[Entry]:
         )
     for entry in failed:
         logger.warning("warning: training goes on without %s", entry.tomogram)
-    return [entry for entry in chosen if not entry.error]
+    return [entry for entry in chosen if isinstance(entry, Preprocessed)]
 
 
-def common_voxel_size(entries: Sequence[Entry]) -> float:
+def common_voxel_size(entries: Sequence[Preprocessed]) -> float:
     """Return the voxel size [Å] that all tomograms share within 5%.
 
     Raises
@@ -80,22 +82,19 @@ def common_voxel_size(entries: Sequence[Entry]) -> float:
     return statistics.fmean(sizes)
 
 
-def inputs_key(entries: Sequence[Entry]) -> str:
+def inputs_key(entries: Sequence[Preprocessed]) -> str:
     """Return a digest of the program's version and of every volume trained on."""
-    volumes = [
-        (entry.tomogram, read_attributes(entry.volume).get("fingerprint"))
-        for entry in entries
-    ]
+    volumes = [(entry.tomogram, stored_fingerprint(entry)) for entry in entries]
     return fingerprint(__version__, volumes)
 
 
-def patch_source(entry: Entry, particles: tuple[Particle, ...]) -> PatchSource:
+def patch_source(entry: Preprocessed, particles: tuple[Particle, ...]) -> PatchSource:
     """Return a tomogram to cut patches from; only labeled ones bring their picks.
 
     Nobody looked for particles outside of its mask: neither picks nor their absence
     count there.
     """
-    volume, voxel_size, _ = open_volume(entry.volume)
+    volume, voxel_size = stored_volume(entry), entry.voxel_size
     labeled = entry.split == "labeled" and entry.labels is not None
     picks = read_picks(entry.labels) if labeled and entry.labels else no_picks()
     picks = where_picks_may_be(picks, entry)
@@ -110,7 +109,9 @@ def patch_source(entry: Entry, particles: tuple[Particle, ...]) -> PatchSource:
     )
 
 
-def all_labels(entries: Sequence[Entry]) -> list[Entry]:
+def all_labels(
+    entries: Sequence[Preprocessed | Failed],
+) -> list[Preprocessed | Failed]:
     """Return the tomograms with unlabeled ones that have picks turned labeled.
 
     Raises
@@ -121,7 +122,9 @@ def all_labels(entries: Sequence[Entry]) -> list[Entry]:
     with_picks = [
         entry
         for entry in entries
-        if entry.split == "unlabeled" and entry.labels and not entry.error
+        if entry.split == "unlabeled"
+        and isinstance(entry, Preprocessed)
+        and entry.labels
     ]
     if not with_picks:
         number = sum(entry.split == "unlabeled" for entry in entries)
@@ -131,13 +134,13 @@ def all_labels(entries: Sequence[Entry]) -> list[Entry]:
             " method: supervised"
         )
     return [
-        entry.model_copy(update={"split": "labeled"}) if entry in with_picks else entry
+        replace(entry, split="labeled") if entry in with_picks else entry
         for entry in entries
     ]
 
 
 def labeled_sources(
-    entries: Sequence[Entry], particles: tuple[Particle, ...]
+    entries: Sequence[Preprocessed | Failed], particles: tuple[Particle, ...]
 ) -> list[PatchSource]:
     """Return the labeled tomograms, and check that every particle has picks.
 
@@ -210,13 +213,14 @@ def begin_from(
 
 
 def thresholds_of(
-    finder: Finder, entries: Sequence[Entry], particles: tuple[Particle, ...]
+    finder: Finder,
+    entries: Sequence[Preprocessed],
+    particles: tuple[Particle, ...],
 ) -> dict[str, Threshold]:
     """Return each class's best threshold and F1 on tomograms with labels."""
     candidates, truth = {}, {}
     for entry in entries:
-        volume, voxel_size, _ = open_volume(entry.volume)
-        found = finder.candidates(volume, voxel_size)
+        found = finder.candidates(stored_volume(entry), entry.voxel_size)
         assert entry.labels is not None
         candidates[entry.tomogram] = where_picks_may_be(found, entry)
         truth[entry.tomogram] = where_picks_may_be(read_picks(entry.labels), entry)
@@ -224,7 +228,7 @@ def thresholds_of(
 
 
 def validation(
-    entries: Sequence[Entry],
+    entries: Sequence[Preprocessed | Failed],
     particles: tuple[Particle, ...],
     finder: Callable[[Network], Finder],
 ) -> Callable[[Network], float] | None:

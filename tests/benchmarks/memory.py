@@ -22,7 +22,7 @@ from picker.config import (
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.ome_zarr import write_volume
-from picker.verbs.common import Entry, write_manifest
+from picker.project.manifests import Preprocessed, write_manifest
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (64, 256, 256)
@@ -65,13 +65,15 @@ def measure(folder, number):
         data = rng.standard_normal(SHAPE, np.float32).astype(np.float16)
         write_volume(volume, data, 10.0, {"fingerprint": str(i)})
         entries.append(
-            Entry(
+            Preprocessed(
                 tomogram=f"TS_{i}",
                 split="unlabeled" if i else "labeled",
-                path=volume,
                 volume=volume,
+                fingerprint=str(i),
                 voxel_size=10.0,
                 shape_zyx=SHAPE,
+                source_voxel_size=10.0,
+                source_shape_zyx=SHAPE,
                 labels=None if i else folder / "labels.star",
             )
         )

@@ -19,7 +19,10 @@ import yaml
 
 from picker.config import Config
 from picker.formats.tables.tomograms import read_table
-from picker.project.shards import file_stamp, shards_from_rows
+from picker.project.layout import Results, picks_file, volume_file
+from picker.project.manifests import Picked, Predicted, Preprocessed, write_manifest
+from picker.project.shards import shards_from_rows
+from picker.project.untrue import file_stamp
 
 ROOT = Path(__file__).parents[2]
 CONFIG = {
@@ -70,66 +73,66 @@ def make_finished(folder, number):
     settings = Config.model_validate(CONFIG)
     rows = read_table(folder / "tomograms.tsv", check_files=False)
     shards = shards_from_rows(rows, settings.tomograms.shard_size)
-    results = folder / "results"
-    method = results / "semietpicker"
+    layout = Results(str(folder / "results"))
+    run = layout.run(settings.method)
 
     def put(path, text=""):
+        path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def entries(members, pattern, *, stamped):
-        values = []
-        for row in members:
-            put(folder / pattern.format(row.tomogram))
-            stamps = {str(row.path): file_stamp(folder / row.path)} if stamped else {}
-            values.append(
-                {
-                    "tomogram": row.tomogram,
-                    "split": row.split,
-                    "path": pattern.format(row.tomogram),
-                    "volume": f"results/tomograms/{row.tomogram}.zarr",
-                    "voxel_size": 10.0,
-                    "shape_zyx": [184, 630, 630],
-                    "labels": None,
-                    "mask": None,
-                    "counts": {"ribosome": 100},
-                    "warnings": [],
-                    "stamps": stamps,
-                    "error": None,
-                    "retry": False,
-                }
-            )
-        return json.dumps({"tomograms": values, "histograms": {}}, indent=1)
+    def made(path):
+        """Put a file of a tomogram, and return how a manifest names it."""
+        put(path)
+        return path.relative_to(folder)
 
-    for section in settings.model_dump():
-        put(results / f"settings/{section}.json")
-    for name, members in shards.items():
-        put(results / f"settings/tomograms/{name}.json")
-        text = entries(members, "results/tomograms/{}.zarr", stamped=True)
-        put(results / f"manifests/preprocess/{name}.json", text)
-    for name in ("burn_in.safetensors", "burn_in.tsv", "co_train.safetensors"):
-        put(method / "models" / name)
-    put(method / "models/co_train.tsv")
-    for name, members in shards.items():
-        text = entries(
-            members, "results/semietpicker/candidates/{}.star", stamped=False
+    preprocessed, predicted, picked = {}, {}, {}
+    for row in rows:
+        name = row.tomogram
+        before = preprocessed[name] = Preprocessed(
+            tomogram=name,
+            split=row.split,
+            stamps={str(row.path): file_stamp(folder / row.path)},
+            volume=made(volume_file(Path(layout.volumes), name)),
+            fingerprint="0" * 32,
+            voxel_size=10.0,
+            shape_zyx=(184, 630, 630),
+            source_voxel_size=10.0,
+            source_shape_zyx=(184, 630, 630),
         )
-        put(method / f"manifests/predict/{name}.json", text)
-    put(method / "manifests/noisy.json", entries([], "", stamped=False))
-    put(method / "models/thresholds.json")
-    text = entries(rows, "results/semietpicker/picks/{}.star", stamped=False)
-    put(method / "manifests/pick.json", text)
+        predicted[name] = Predicted(
+            preprocessed=before,
+            candidates=made(picks_file(Path(run.candidates), name)),
+            fingerprint="1" * 32,
+        )
+        picked[name] = Picked(
+            preprocessed=before,
+            picks=made(picks_file(Path(run.picks), name)),
+            fingerprint="2" * 32,
+            counts={"ribosome": 100},
+            mean_score=0.5,
+        )
+    for section in settings.model_dump():
+        put(layout.settings(section))
+    for shard, members in shards.items():
+        names = [row.tomogram for row in members]
+        put(layout.rows(shard))
+        entries = [preprocessed[name] for name in names]
+        write_manifest(Path(layout.preprocessed(shard)), entries)
+        entries = [predicted[name] for name in names]
+        write_manifest(Path(run.predicted(shard)), entries, model="m")
+    write_manifest(Path(run.noisy), [], model="m")
+    write_manifest(Path(run.picked), picked.values())
     for stage in ("evaluate", "label_next", "report", "export/relion5"):
-        put(method / f"manifests/{stage}.json", entries([], "", stamped=False))
-    put(method / "label_next.tsv")
-    (method / "label_next").mkdir()
-    put(method / "estimate.tsv")
-    put(method / "evaluation/metrics.json")
-    put(method / "evaluation/curves.tsv")
-    put(method / "evaluation/by_tomogram.tsv")
-    (method / "export/relion5").mkdir(parents=True)
-    put(results / "report.html")
-    put(results / "summary.txt")
+        write_manifest(Path(run.failed(stage)), [])
+    for path in (
+        *(run.model("burn_in"), run.table("burn_in"), run.model("co_train")),
+        *(run.table("co_train"), run.thresholds, run.ranking, run.estimate),
+        *(run.metrics, run.curves, run.by_tomogram, layout.report, layout.summary),
+    ):
+        put(path)
+    for path in (run.regions, run.export("relion5")):
+        Path(path).mkdir(parents=True)
     return len(shards)
 
 

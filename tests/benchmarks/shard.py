@@ -18,7 +18,7 @@ import numpy as np
 from picker.config import ModelSettings, Particle, PredictSettings, PreprocessSettings
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.networks import build_model
-from picker.verbs.common import Entry, write_manifest
+from picker.project.manifests import Preprocessed, write_manifest
 from picker.verbs.model_card import ModelCard, write_model
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +81,16 @@ def main():
         for i in range(numbers[-1]):
             volume = folder / f"{i % STORED}.zarr"
             entries.append(
-                Entry(tomogram=f"TS_{i}", split="predict", path=volume, volume=volume)
+                Preprocessed(
+                    tomogram=f"TS_{i}",
+                    split="predict",
+                    volume=volume,
+                    fingerprint=str(i % STORED),
+                    voxel_size=10.0,
+                    shape_zyx=arguments.shape,
+                    source_voxel_size=10.0,
+                    source_shape_zyx=arguments.shape,
+                )
             )
         print("tomograms  seconds  a tomogram  / marginal")
         taken = {n: seconds(folder, entries, n) for n in numbers}

@@ -11,7 +11,8 @@ import starfile
 
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
-from picker.verbs.common import Entry, write_manifest
+from picker.project.manifests import write_manifest
+from tests.unit.predicted import picked
 
 ROOT = Path(__file__).parents[2]
 PARTICLE = "ribosome"
@@ -60,16 +61,7 @@ def export(folder, found, voxel_size, shape_zyx, scores=None):
         path = folder / "picks" / f"{name}.star"
         names = [PARTICLE] * len(position_zyx)
         write_picks(path, picks_from_arrays(position_zyx, names, scores))
-        entries.append(
-            Entry(
-                tomogram=name,
-                split="test",
-                path=path,
-                volume=folder / f"{name}.zarr",
-                voxel_size=voxel_size,
-                shape_zyx=shape_zyx,
-            )
-        )
+        entries.append(picked(path, name, voxel_size=voxel_size, shape_zyx=shape_zyx))
     manifest, settings = folder / "pick.json", folder / "particles.json"
     write_manifest(manifest, entries)
     settings.write_text(json.dumps([{"name": PARTICLE, "radius": 60.0}]))

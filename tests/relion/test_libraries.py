@@ -17,7 +17,8 @@ from picker.formats.picks.star import write_picks
 from picker.formats.picks.targets import write_target
 from picker.formats.volumes import mrc, ome_zarr
 from picker.formats.volumes.read import read_tomogram
-from picker.verbs.common import Entry, write_manifest
+from picker.project.manifests import write_manifest
+from tests.unit.predicted import picked
 from tests.workflow.project import ROOT
 
 pytestmark = pytest.mark.interop
@@ -71,16 +72,7 @@ def exported(tmp_path_factory):
         path = folder / "picks" / f"{name}.star"
         particle, position_zyx, score = zip(*rows, strict=True)
         write_picks(path, picks_from_arrays(list(position_zyx), particle, list(score)))
-        entries.append(
-            Entry(
-                tomogram=name,
-                split="test",
-                path=path,
-                volume=folder / f"{name}.zarr",
-                voxel_size=VOXEL_SIZE,
-                shape_zyx=SHAPE,
-            )
-        )
+        entries.append(picked(path, name, voxel_size=VOXEL_SIZE, shape_zyx=SHAPE))
     write_manifest(folder / "pick.json", entries)
     (folder / "particles.json").write_text(json.dumps(PARTICLES))
     settings = {"tilt_series_pixel_size": TILT, "user_id": "me", "session_id": "7"}

@@ -27,10 +27,10 @@ from picker.training.co_training import CoTraining
 from picker.training.loop import train
 from picker.training.patches import PatchDataset, PatchSource
 from picker.training.supervised import Supervised, heatmap_loss, segmentation_loss
-from picker.verbs.common import Entry
 from picker.verbs.loaded import read_loaded
 from picker.verbs.model_card import ModelCard, write_model
 from picker.verbs.predict_shard import predict_shard
+from tests.unit.predicted import preprocessed
 
 pytestmark = pytest.mark.gpu
 
@@ -132,9 +132,7 @@ def test_a_shard_has_the_candidates_of_its_tomograms_one_by_one(tmp_path):
         data = np.random.default_rng(i).standard_normal((32, 64, 66), np.float32)
         volumes.append(data.astype(np.float16))
         write_volume(volume, volumes[-1], 10.0, {"fingerprint": str(i)})
-        entries.append(
-            Entry(tomogram=f"TS_{i}", split="test", path=volume, volume=volume)
-        )
+        entries.append(preprocessed(f"TS_{i}", volume=volume, fingerprint=str(i)))
     given = argparse.Namespace(
         model=[tmp_path / "m.safetensors"], method=None, settings=[]
     )

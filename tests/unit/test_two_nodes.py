@@ -15,8 +15,9 @@ from safetensors.torch import load_file
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.ome_zarr import write_volume
-from picker.verbs.common import Entry, write_manifest
+from picker.project.manifests import write_manifest
 from tests.unit.machine.test_processes import free_port
+from tests.unit.predicted import preprocessed
 from tests.unit.training.test_loop import blobs
 from tests.workflow.project import ROOT
 
@@ -41,15 +42,8 @@ def arguments(tmp_path):
     volume, labels = tmp_path / "TS.zarr", tmp_path / "TS.star"
     write_volume(volume, source.volume, 10.0, {"fingerprint": "f"})
     write_picks(labels, picks_from_arrays(10 * source.index_zyx, ["ball"] * 4))
-    entry = Entry(
-        tomogram="TS",
-        split="labeled",
-        path=volume,
-        volume=volume,
-        voxel_size=10.0,
-        shape_zyx=np.shape(source.volume),
-        labels=labels,
-    )
+    shape = np.shape(source.volume)
+    entry = preprocessed("TS", "labeled", volume=volume, shape_zyx=shape, labels=labels)
     write_manifest(tmp_path / "manifest.json", [entry])
     settings = [tmp_path / f"{section}.json" for section in SETTINGS]
     for path in settings:

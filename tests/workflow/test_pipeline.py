@@ -475,10 +475,10 @@ def test_a_voxel_size_from_the_settings_overrides_the_files(finished, tmp_path):
     mine.succeed("--until", "preprocess")
     manifest = mine.path("manifests", "preprocess", "unlabeled-0001of0001.json")
     sizes = {
-        e["tomogram"]: (e["voxel_size"], e["error"])
+        e["tomogram"]: (e["voxel_size"], e["state"])
         for e in json.loads(manifest.read_text())["tomograms"]
     }
-    assert sizes == {"sim_002": (10.0, None), "sim_003": (10.0, None)}
+    assert sizes == dict.fromkeys(("sim_002", "sim_003"), (10.0, "preprocessed"))
 
 
 def test_two_processes_are_started_for_two_gpus_and_train_the_same(copy):

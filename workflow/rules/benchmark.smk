@@ -13,9 +13,9 @@ wildcard_constraints:
 # The settings of training with another seed.
 rule write_train:
     output:
-        "results/benchmark/settings/seed_{seed}/train.json",
+        f"{RESULTS.benchmark}/settings/seed_{{seed}}/train.json",
     log:
-        "results/logs/benchmark/seed_{seed}.log",
+        RESULTS.log("benchmark", "seed_{seed}"),
     conda:
         "../../envs/picker-cpu.yaml"
     params:
@@ -43,9 +43,9 @@ rule benchmark_burn_in:
         model=f"{BURN_IN}/burn_in.safetensors",
         table=f"{BURN_IN}/burn_in.tsv",
     log:
-        "results/logs/benchmark/{labeled}_labeled/seed_{seed}/burn_in.log",
+        RESULTS.log("benchmark", "{labeled}_labeled/seed_{seed}", "burn_in"),
     benchmark:
-        "results/benchmarks/cells/{labeled}_labeled/seed_{seed}/burn_in.tsv"
+        RESULTS.cost("cells", "{labeled}_labeled/seed_{seed}", "burn_in")
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
@@ -96,9 +96,9 @@ rule benchmark_cell:
     output:
         f"{CELL}/cell.json",
     log:
-        "results/logs/benchmark/{labeled}_labeled/seed_{seed}/{method}.log",
+        RESULTS.log("benchmark", "{labeled}_labeled/seed_{seed}", "{method}"),
     benchmark:
-        "results/benchmarks/cells/{labeled}_labeled/seed_{seed}/{method}.tsv"
+        RESULTS.cost("cells", "{labeled}_labeled/seed_{seed}", "{method}")
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
@@ -176,7 +176,7 @@ rule benchmark_tables:
         ),
     output:
         expand(
-            "results/benchmark/{name}.tsv",
+            f"{RESULTS.benchmark}/{{name}}.tsv",
             name=[
                 "table1_accuracy",
                 "table2_particles",
@@ -184,17 +184,18 @@ rule benchmark_tables:
                 "table4_speed",
             ],
         ),
-        "results/benchmark/accuracy.svg",
-        "results/benchmark/speed.svg",
+        f"{RESULTS.benchmark}/accuracy.svg",
+        f"{RESULTS.benchmark}/speed.svg",
     log:
-        "results/logs/benchmark/tables.log",
+        RESULTS.log("benchmark", "tables"),
     conda:
         "../../envs/picker-cpu.yaml"
     params:
         version=__version__,
+        folder=lambda wildcards: RESULTS.benchmark,
     shell:
         r"""
-        python -m picker tables --cells {input} --output results/benchmark \
+        python -m picker tables --cells {input} --output {params.folder} \
             >{log} 2>&1
         """
 

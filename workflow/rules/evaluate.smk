@@ -1,24 +1,24 @@
 # F1, precision, recall and Kaggle's score on the test tomograms.
 rule evaluate:
     input:
-        picks=PICKED,
+        picks=RUN.picked,
         candidates=manifests(PREDICTED, EVALUATED),
-        thresholds="results/{method}/models/thresholds.json",
+        thresholds=RUN.thresholds,
         settings=settings_files("particles", "evaluate", "pick"),
     output:
-        metrics="results/{method}/evaluation/metrics.json",
-        curves="results/{method}/evaluation/curves.tsv",
-        by_tomogram="results/{method}/evaluation/by_tomogram.tsv",
-        failed=FAILED.format(stage="evaluate"),
+        metrics=RUN.metrics,
+        curves=RUN.curves,
+        by_tomogram=RUN.by_tomogram,
+        failed=RUN.failed("evaluate"),
     log:
-        "results/logs/{method}/evaluate.log",
+        RUN.log("evaluate"),
     benchmark:
-        "results/benchmarks/{method}/evaluate.tsv"
+        RUN.cost("evaluate")
     conda:
         "../../envs/picker-cpu.yaml"
     params:
         split=EVALUATED,
-        version=version_of(FAILED.format(stage="evaluate")),
+        version=version_of(RUN.failed("evaluate")),
     shell:
         r"""
         python -m picker evaluate --picks {input.picks} \

@@ -1,20 +1,20 @@
 # All picks, in the files of one other program.
 rule export:
     input:
-        manifests=PICKED,
+        manifests=RUN.picked,
         settings=settings_files("particles", "export"),
         tomograms_star=settings.export.tomograms_star or [],
     output:
-        folder=directory("results/{method}/export/{target}"),
-        failed=FAILED.format(stage="export/{target}"),
+        folder=directory(RUN.export("{target}")),
+        failed=RUN.failed("export/{target}"),
     log:
-        "results/logs/{method}/export/{target}.log",
+        RUN.log("export", "{target}"),
     wildcard_constraints:
         target="[a-z0-9]+",
     conda:
         "../../envs/picker-cpu.yaml"
     params:
-        version=version_of(FAILED.format(stage="export/{target}")),
+        version=version_of(RUN.failed("export/{target}")),
     shell:
         r"""
         python -m picker export --manifests {input.manifests} \

@@ -3,15 +3,15 @@ rule calibrate:
     input:
         manifests=[
             *manifests(PREDICTED, FEEDBACK),
-            *([NOISY] if FEEDBACK == "labeled" else []),
+            *([RUN.noisy] if FEEDBACK == "labeled" else []),
         ],
         settings=settings_files("particles", "calibrate", "pick"),
     output:
-        "results/{method}/models/thresholds.json",
+        RUN.thresholds,
     log:
-        "results/logs/{method}/calibrate.log",
+        RUN.log("calibrate"),
     benchmark:
-        "results/benchmarks/{method}/calibrate.tsv"
+        RUN.cost("calibrate")
     conda:
         "../../envs/picker-cpu.yaml"
     params:
@@ -27,22 +27,22 @@ rule calibrate:
 rule pick:
     input:
         manifests=manifests(PREDICTED),
-        thresholds="results/{method}/models/thresholds.json",
+        thresholds=RUN.thresholds,
         settings=settings_files("particles", "pick"),
     output:
-        manifest=PICKED,
-        label_next="results/{method}/label_next.tsv",
-        estimate="results/{method}/estimate.tsv",
+        manifest=RUN.picked,
+        label_next=RUN.ranking,
+        estimate=RUN.estimate,
     log:
-        "results/logs/{method}/pick.log",
+        RUN.log("pick"),
     benchmark:
-        "results/benchmarks/{method}/pick.tsv"
+        RUN.cost("pick")
     conda:
         "../../envs/picker-cpu.yaml"
     threads: 8
     params:
-        version=version_of(PICKED),
-        picks="results/{method}/picks",
+        version=version_of(RUN.picked),
+        picks=RUN.picks,
     shell:
         r"""
         python -m picker pick --manifests {input.manifests} \
@@ -56,20 +56,20 @@ rule pick:
 # What to label next, as picks to correct.
 rule label_next:
     input:
-        picks=PICKED,
-        ranking="results/{method}/label_next.tsv",
+        picks=RUN.picked,
+        ranking=RUN.ranking,
         settings=settings_files("particles", "label_next"),
     output:
-        folder=directory("results/{method}/label_next"),
-        failed=FAILED.format(stage="label_next"),
+        folder=directory(RUN.regions),
+        failed=RUN.failed("label_next"),
     log:
-        "results/logs/{method}/label_next.log",
+        RUN.log("label_next"),
     benchmark:
-        "results/benchmarks/{method}/label_next.tsv"
+        RUN.cost("label_next")
     conda:
         "../../envs/picker-cpu.yaml"
     params:
-        version=version_of(FAILED.format(stage="label_next")),
+        version=version_of(RUN.failed("label_next")),
     shell:
         r"""
         python -m picker label-next --picks {input.picks} --ranking {input.ranking} \

@@ -1,23 +1,23 @@
-# Every candidate in one shard's tomograms; the models are loaded once.
+# Every peak of one shard's tomograms; the model is loaded once.
 rule predict:
     input:
         models=models_of,
         manifest=PREPROCESSED,
         settings=finding_settings,
     output:
-        "results/{method}/manifests/predict/{shard}.json",
+        PREDICTED,
     log:
-        "results/logs/{method}/predict/{shard}.log",
+        RUN.log("predict", "{shard}"),
     benchmark:
-        "results/benchmarks/{method}/predict/{shard}.tsv"
+        RUN.cost("predict", "{shard}")
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
     resources:
         gpu=1,
     params:
-        version=version_of("results/{method}/manifests/predict/{shard}.json"),
-        candidates="results/{method}/candidates",
+        version=version_of(PREDICTED),
+        candidates=RUN.candidates,
         finds=what_finds,
     shell:
         r"""
@@ -27,8 +27,8 @@ rule predict:
         """
 
 
-# The labeled tomograms once more, with noise: to calibrate on, where there are no
-# validation tomograms.
+# The labeled tomograms once more, under noise: to calibrate on, where nothing is held
+# out for that.
 rule predict_noisy:
     input:
         models=models_of,
@@ -36,19 +36,19 @@ rule predict_noisy:
         settings=finding_settings,
         calibrate=settings_files("calibrate"),
     output:
-        NOISY,
+        RUN.noisy,
     log:
-        "results/logs/{method}/predict_noisy.log",
+        RUN.log("predict_noisy"),
     benchmark:
-        "results/benchmarks/{method}/predict_noisy.tsv"
+        RUN.cost("predict_noisy")
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
     resources:
         gpu=1,
     params:
-        version=version_of(NOISY),
-        candidates="results/{method}/noisy",
+        version=version_of(RUN.noisy),
+        candidates=RUN.noisy_candidates,
         finds=what_finds,
     shell:
         r"""

@@ -2,23 +2,26 @@
 # `tee -i`, here and elsewhere, ignores Ctrl-C: a verb's last messages come after that.
 rule preprocess:
     input:
-        tomograms="results/settings/tomograms/{shard}.json",
+        tomograms=RESULTS.rows("{shard}"),
         settings=settings_files("particles", "preprocess"),
-        files=shard_files,
+        files=lambda wildcards: PLAN.files(wildcards.shard),
     output:
         PREPROCESSED,
     log:
-        "results/logs/preprocess/{shard}.log",
+        RESULTS.log("preprocess", "{shard}"),
     benchmark:
-        "results/benchmarks/preprocess/{shard}.tsv"
+        RESULTS.cost("preprocess", "{shard}")
     conda:
         "../../envs/picker-cpu.yaml"
     params:
         version=version_of(PREPROCESSED),
+        volumes=RESULTS.volumes,
+        labels=RESULTS.labels,
+        masks=RESULTS.masks,
     shell:
         r"""
         python -m picker preprocess --tomograms {input.tomograms} \
-            --settings {input.settings} --volumes results/tomograms \
-            --labels results/labels --masks results/masks \
+            --settings {input.settings} --volumes {params.volumes} \
+            --labels {params.labels} --masks {params.masks} \
             --output {output} 2>&1 | tee -i {log}
         """

@@ -5,30 +5,28 @@ localrules:
 # One self-contained page: settings, training, counts, accuracy, pictures.
 rule report:
     input:
-        picks=PICKED.format(method=METHOD),
-        candidates=[path.format(method=METHOD) for path in manifests(PREDICTED)],
-        thresholds=f"results/{METHOD}/models/thresholds.json",
-        tables=[
-            f"results/{METHOD}/models/{stage.name}.tsv"
-            for stage in METHODS[METHOD].stages
-        ],
-        evaluation=evaluation_files(),
-        label_next=f"results/{METHOD}/label_next.tsv",
-        estimate=f"results/{METHOD}/estimate.tsv",
-        regions=regions_to_label(),
+        picks=OURS.picked,
+        candidates=manifests(OURS.predicted("{shard}")),
+        thresholds=OURS.thresholds,
+        tables=[OURS.table(stage.name) for stage in METHODS[METHOD].stages],
+        evaluation=PLAN.evaluation(),
+        label_next=OURS.ranking,
+        estimate=OURS.estimate,
+        regions=PLAN.regions(),
         settings=settings_files(*settings.model_dump()),
     output:
-        page="results/report.html",
-        failed=FAILED.format(stage="report").format(method=METHOD),
+        page=RESULTS.report,
+        failed=OURS.failed("report"),
     log:
-        f"results/logs/{METHOD}/report.log",
+        OURS.log("report"),
     conda:
         "../../envs/picker-cpu.yaml"
     params:
-        version=version_of(FAILED.format(stage="report").format(method=METHOD)),
+        version=version_of(OURS.failed("report")),
         method=METHOD,
+        costs=RESULTS.costs,
         regions=lambda wildcards, input: (
-            f"--regions {input.regions}/regions.tsv" if input.regions else ""
+            f"--regions {OURS.regions_table}" if input.regions else ""
         ),
     shell:
         r"""
@@ -37,25 +35,23 @@ rule report:
             --tables {input.tables} --evaluation {input.evaluation} \
             --label-next {input.label_next} --estimate {input.estimate} \
             {params.regions} \
-            --benchmarks results/benchmarks --settings {input.settings} \
+            --benchmarks {params.costs} --settings {input.settings} \
             --output {output.page} --failed {output.failed} >{log} 2>&1
         """
 
 
-# One line with the result; fails, with the reasons, if a tomogram could not be used.
+# The line to read; fails, with the reasons, if a tomogram could not be used.
 rule finish:
     input:
-        report="results/report.html",
-        picks=PICKED.format(method=METHOD),
-        metrics=evaluation_files()[:1],
-        exports=expand(
-            f"results/{METHOD}/export/{{target}}", target=settings.export.targets
-        ),
-        failed=failed_manifests(),
+        report=RESULTS.report,
+        picks=OURS.picked,
+        metrics=PLAN.evaluation()[:1],
+        exports=[OURS.export(target) for target in settings.export.targets],
+        failed=PLAN.failed(),
     output:
-        "results/summary.txt",
+        RESULTS.summary,
     log:
-        f"results/logs/{METHOD}/finish.log",
+        OURS.log("finish"),
     conda:
         "../../envs/picker-cpu.yaml"
     params:

@@ -6,9 +6,9 @@ localrules:
 # One section of the settings; written again only when that section changes.
 rule write_settings:
     output:
-        "results/settings/{section}.json",
+        RESULTS.settings("{section}"),
     log:
-        "results/logs/settings/{section}.log",
+        RESULTS.log("settings", "{section}"),
     conda:
         "../../envs/picker-cpu.yaml"
     params:
@@ -24,14 +24,14 @@ rule write_settings:
 # The rows of one shard; a table with more tomograms leaves the other shards alone.
 rule write_shard:
     output:
-        "results/settings/tomograms/{shard}.json",
+        RESULTS.rows("{shard}"),
     log:
-        "results/logs/settings/{shard}.log",
+        RESULTS.log("settings", "{shard}"),
     conda:
         "../../envs/picker-cpu.yaml"
     params:
         content=lambda wildcards: json.dumps(
-            [row.model_dump(mode="json") for row in SHARDS[wildcards.shard]]
+            [row.model_dump(mode="json") for row in PLAN.shards[wildcards.shard]]
         ),
     shell:
         r"""

@@ -4,14 +4,14 @@ rule simulate:
         settings=settings_files("particles", "simulate"),
         maps=[str(p.density) for p in settings.particles if p.density],
     output:
-        volume="results/simulated/{tomogram}.mrc",
-        truth="results/simulated/{tomogram}.star",
+        volume=RESULTS.simulated("{tomogram}"),
+        truth=RESULTS.simulated_truth("{tomogram}"),
     log:
-        "results/logs/simulate/{tomogram}.log",
+        RESULTS.log("simulate", "{tomogram}"),
     conda:
         "../../envs/picker-cpu.yaml"
     params:
-        index=lambda wildcards: SIMULATED[wildcards.tomogram],
+        index=lambda wildcards: PLAN.place(wildcards.tomogram),
         version=__version__,
     shell:
         r"""

@@ -6,17 +6,17 @@ rule train:
     input:
         before=model_before,
         labeled=labeled_manifests,
-        unlabeled=ancient(unlabeled_manifests),
+        unlabeled=unlabeled_manifests,
         settings=training_settings,
         # The verb reads from the settings which one; here Snakemake sees it change.
         start_from=start_from,
     output:
-        model=MODEL,
-        table="results/{method}/models/{stage}.tsv",
+        model=RUN.model("{stage}"),
+        table=RUN.table("{stage}"),
     log:
-        "results/logs/{method}/{stage}.log",
+        RUN.log("{stage}"),
     benchmark:
-        "results/benchmarks/{method}/{stage}.tsv"
+        RUN.cost("{stage}")
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
@@ -28,12 +28,12 @@ rule train:
         before=lambda wildcards, input: (
             f"--before {input.before}" if input.before else ""
         ),
-        checkpoint="results/{method}/checkpoints/{stage}.pt",
+        checkpoint=RUN.checkpoint("{stage}"),
         unlabeled=names_of_unlabeled,
     shell:
         r"""
         trap '' TERM USR1 INT
-        {params.launch} train --method {wildcards.method} --stage {wildcards.stage} \
+        {params.launch} train --method {wildcards.run} --stage {wildcards.stage} \
             --manifests {input.labeled} {input.unlabeled} {params.before} \
             --settings {input.settings} --checkpoint {params.checkpoint} \
             --log-table {output.table} --output {output.model} 2>&1 | tee -i {log}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from picker.config import Config, Split, TomogramRow, explained
+from picker.config import Config, TomogramRow, explained
 from picker.formats.picks.copick import find_tomograms
 from picker.formats.tables.tsv import read_tsv, refuse, told_twice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 REQUIRED = ("tomogram", "path", "split")
 OPTIONAL = (
@@ -24,15 +24,12 @@ OPTIONAL = (
     "slab_z_high",
     "called",
 )
-SIMULATED: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test")
 
 
 def tomogram_rows(
     config: Config, *, check_files: bool = True
 ) -> tuple[TomogramRow, ...]:
-    """Return all tomograms of a project, wherever the settings say they are.
-
-    Those that `source: simulate` names are still to be made; the others exist.
+    """Return all tomograms of a project that has some, in a table or a copick folder.
 
     Raises
     ------
@@ -40,8 +37,7 @@ def tomogram_rows(
         If the table or folder has errors; up to ten are told at once.
     """
     settings = config.tomograms
-    if settings.source == "simulate":
-        return _simulated_rows(config)
+    assert settings.source != "simulate", "those are still to be made"
     if settings.source == "table":
         rows = read_table(settings.table, check_files=check_files)
     else:
@@ -110,19 +106,3 @@ def _files(row: TomogramRow) -> Iterator[tuple[str, Path]]:
         yield "picks", file
     if row.mask:
         yield "mask", row.mask
-
-
-def _simulated_rows(config: Config) -> tuple[TomogramRow, ...]:
-    """Return the rows of tomograms that the simulator will make."""
-    folder = Path("results/simulated")
-    counts = config.simulate.model_dump()
-    splits = [split for split in SIMULATED for _ in range(counts[split])]
-    return tuple(
-        TomogramRow(
-            tomogram=f"sim_{number:03d}",
-            path=folder / f"sim_{number:03d}.mrc",
-            split=split,
-            picks=() if split == "unlabeled" else (folder / f"sim_{number:03d}.star",),
-        )
-        for number, split in enumerate(splits)
-    )

@@ -5,19 +5,14 @@ import pytest
 from picker.config import Config, CoTrainSettings, TrainSettings
 from picker.config.methods import METHODS, MethodName
 from picker.methods import Method, load
-from picker.verbs.common import Entry
+from picker.project.manifests import failed
 from picker.verbs.training import all_labels
+from tests.unit.predicted import preprocessed
 
 
 def entry(name, split, labels=None, error=None):
-    return Entry(
-        tomogram=name,
-        split=split,
-        path="v.zarr",
-        volume="v.zarr",
-        labels=labels,
-        error=error,
-    )
+    found = preprocessed(name, split, labels=labels)
+    return failed(found, found.volume, error) if error else found
 
 
 def test_each_method_has_a_row_and_each_row_a_file():

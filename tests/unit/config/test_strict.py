@@ -12,7 +12,8 @@ import pytest
 
 from picker.config.said import printable
 from picker.config.strict import check_settings_file, json_of
-from picker.verbs.common import Entry, run_logged, write_manifest
+from picker.project.manifests import Failed, write_manifest
+from picker.verbs.common import run_logged
 
 ROOT = Path(__file__).parents[3]
 
@@ -145,8 +146,8 @@ def test_text_from_files_is_printable(text, expected):
 
 
 def test_no_verb_hands_a_terminal_what_it_obeys(tmp_path, capsys):
-    entry = Entry(
-        tomogram="a\x1b[2J", split="labeled", path="a", volume="a", error="\x1b[31mred"
+    entry = Failed(
+        tomogram="a\x1b[2J", split="labeled", path=Path("a"), error="\x1b[31mred"
     )
     write_manifest(tmp_path / "m.json", [entry])
 

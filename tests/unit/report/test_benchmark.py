@@ -2,6 +2,7 @@ import argparse
 
 import pytest
 
+from picker.project.manifests import read_manifest, write_manifest
 from picker.report.benchmark import (
     Cell,
     ablation_table,
@@ -12,7 +13,7 @@ from picker.report.benchmark import (
     speed_table,
 )
 from picker.verbs import choose, tables
-from picker.verbs.common import Entry, read_manifest, write_manifest
+from tests.unit.predicted import preprocessed
 
 
 def cell(method, seed=0, labeled=5, f1=0.5, seconds=1.0, rare=0.1):
@@ -108,7 +109,7 @@ def argument_parser(verb):
 
 def chosen(folder, *arguments):
     entries = [
-        Entry(tomogram=f"{split}_{i}", split=split, path="v", volume="v")
+        preprocessed(f"{split}_{i}", split)
         for split, count in (("labeled", 3), ("unlabeled", 4), ("test", 2))
         for i in range(count)
     ]

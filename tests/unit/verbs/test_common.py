@@ -15,8 +15,15 @@ import picker
 from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
-from picker.verbs.common import Entry, run_logged, write_manifest
-from tests.unit.predicted import calibrated, thresholds_of, write_predicted
+from picker.project.manifests import Picked, Predicted, write_manifest
+from picker.verbs.common import run_logged
+from tests.unit.predicted import (
+    calibrated,
+    picked,
+    preprocessed,
+    thresholds_of,
+    write_predicted,
+)
 
 DAMAGED = {
     "cut": b'{"tomograms": [',
@@ -29,8 +36,7 @@ DAMAGED = {
 
 @pytest.fixture
 def manifest(tmp_path):
-    entry = Entry(tomogram="TS_1", split="test", path=tmp_path, volume=tmp_path)
-    write_manifest(tmp_path / "picks.json", [entry])
+    write_manifest(tmp_path / "picks.json", [picked(tmp_path / "TS_1.star")])
     return tmp_path / "picks.json"
 
 
@@ -107,25 +113,18 @@ def test_the_python_that_a_verb_starts_looks_for_modules_in_no_project(tmp_path)
 
 def test_evaluation_goes_on_without_a_tomogram_that_cannot_be_read(tmp_path, capsys):
     """And says so; `finish` then fails with it."""
-    entries = []
-    for name in ("good", "bad"):
+    found, peaks = [], []
+    for name, labels in (("good", "good.star"), ("bad", "labels.star")):
         path = tmp_path / f"{name}.star"
         write_picks(path, picks_from_arrays([[50, 50, 50]], ["ribosome"], [0.9]))
-        entry = Entry(
-            tomogram=name,
-            split="test",
-            path=path,
-            volume=path,
-            labels=path,
-            voxel_size=10.0,
-            shape_zyx=(10, 10, 10),
+        before = preprocessed(name, labels=tmp_path / labels)
+        found.append(
+            Picked(preprocessed=before, picks=path, fingerprint="p", counts={})
         )
-        entries.append(entry)
-    labels = tmp_path / "labels.star"
-    labels.write_text("no STAR")
-    entries[1] = entries[1].model_copy(update={"labels": labels})
-    write_manifest(tmp_path / "picks.json", entries)
-    write_predicted(tmp_path / "predicted.json", entries)
+        peaks.append(Predicted(preprocessed=before, candidates=path, fingerprint="c"))
+    (tmp_path / "labels.star").write_text("no STAR")
+    write_manifest(tmp_path / "picks.json", found)
+    write_predicted(tmp_path / "predicted.json", peaks)
     (tmp_path / "t.json").write_text(thresholds_of({"ribosome": calibrated(0.5)}))
     (tmp_path / "particles.json").write_text('[{"name": "ribosome", "radius": 9}]')
     files = {

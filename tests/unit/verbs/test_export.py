@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 
 import mrcfile
 import numpy as np
@@ -16,7 +17,7 @@ from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes import mrc
 from picker.formats.volumes.read import read_tomogram
 from picker.machine.signals import Interrupted
-from picker.verbs.common import read_manifest, write_manifest
+from picker.project.manifests import Picked, read_manifest, write_manifest
 
 SHAPE = (16, 20, 28)
 FOUR = (
@@ -43,19 +44,21 @@ def manifest(tmp_path, monkeypatch):
     return read_manifest(tmp_path / "manifest.json")
 
 
+def picked(entry):
+    """Return a tomogram with its labels as its picks."""
+    return Picked(preprocessed=entry, picks=entry.labels, fingerprint="p", counts={})
+
+
 def test_relion_4s_picks_need_the_column(manifest):
     one, other = manifest.tomograms
-    assert (one.error, one.tilt_pixel_size) == (None, 2.5)
+    assert (one.state, one.tilt_pixel_size) == ("preprocessed", 2.5)
     assert star.read_picks(one.labels).position_zyx.tolist() == [[80, 100, 220]]
     assert "fill in the column tilt_pixel_size of the table" in other.error
 
 
 def test_the_column_goes_into_what_is_written(manifest, tmp_path):
     (entry, _) = manifest.tomograms
-    picked = manifest.model_copy(
-        update={"tomograms": (entry.model_copy(update={"path": entry.labels}),)}
-    )
-    (tmp_path / "picked.json").write_text(picked.model_dump_json())
+    write_manifest(tmp_path / "picked.json", [picked(entry)])
     words = "--manifests picked.json --settings particles.json --target"
     for target, first in (("relion4", "a 89.0 41.0 33.0"), ("relion5", "a 80.0 0.0")):
         assert main(["export", *words.split(), target, "--output", target]) == 0
@@ -66,10 +69,7 @@ def test_the_column_goes_into_what_is_written(manifest, tmp_path):
 
 def test_every_target_has_a_folder(manifest, tmp_path):
     (entry, _) = manifest.tomograms
-    picked = manifest.model_copy(
-        update={"tomograms": (entry.model_copy(update={"path": entry.labels}),)}
-    )
-    (tmp_path / "picked.json").write_text(picked.model_dump_json())
+    write_manifest(tmp_path / "picked.json", [picked(entry)])
     words = "--manifests picked.json --settings particles.json --target"
     for target in ("portal", "imod", "dynamo", "tomotwin", "cbox", "eman2"):
         assert main(["export", *words.split(), target, "--output", target]) == 0
@@ -84,11 +84,7 @@ STAR = (
 
 def exported(folder, manifest, target, settings=None):
     """Return the folder with the first tomogram's labels, written as its picks."""
-    entry = manifest.tomograms[0]
-    picked = manifest.model_copy(
-        update={"tomograms": (entry.model_copy(update={"path": entry.labels}),)}
-    )
-    (folder / "picked.json").write_text(picked.model_dump_json())
+    write_manifest(folder / "picked.json", [picked(manifest.tomograms[0])])
     (folder / "export.json").write_text(json.dumps(settings or {}))
     words = "--manifests picked.json --settings particles.json export.json --target"
     assert main(["export", *words.split(), target, "--output", target]) == 0
@@ -126,7 +122,7 @@ def test_other_programs_get_the_users_own_names(tmp_path, monkeypatch):
     assert main(["preprocess", *words.split(), "--output", "manifest.json"]) == 0
     manifest = read_manifest(tmp_path / "manifest.json")
     (entry,) = manifest.tomograms
-    assert (entry.error, entry.counts) == (None, {"Viral_RNP": 1})
+    assert star.read_picks(entry.labels).particle.tolist() == ["Viral_RNP"]
     assert "tomogram 'Position 4' is called Position_4 here" in entry.warnings
     (tmp_path / "tomograms.star").write_text(STAR.replace("\na ", '\n"Position 4" '))
     settings = {"tomograms_star": "tomograms.star"}
@@ -256,7 +252,7 @@ def test_what_a_row_accepts_is_read_and_changes_no_other_result(manifest, tmp_pa
         (tmp_path / "tomograms.json").write_text(json.dumps(shard))
         assert main(words) == 0
         one, other = read_manifest(tmp_path / "o").tomograms
-        assert one.error is None
+        assert one.state == "preprocessed"
         assert error in other.error
         times.append((tmp_path / "v" / "a.zarr").stat().st_mtime_ns)
     assert times[0] == times[1]
@@ -286,10 +282,10 @@ def test_an_export_that_fails_or_is_killed_leaves_nothing_for_long(
 
 
 def test_one_that_cannot_be_read_costs_itself_alone(manifest, tmp_path):
-    good = manifest.tomograms[0]
-    good = good.model_copy(update={"path": good.labels})
-    bad = good.model_copy(update={"tomogram": "bad", "path": tmp_path / "bad.star"})
-    bad.path.write_text("no STAR")
+    good = picked(manifest.tomograms[0])
+    named_bad = replace(good.preprocessed, tomogram="bad")
+    bad = replace(good, preprocessed=named_bad, picks=tmp_path / "bad.star")
+    bad.picks.write_text("no STAR")
     write_manifest(tmp_path / "picked.json", [bad, good])
     words = "export --manifests picked.json --settings particles.json --target warp"
     assert main([*words.split(), "--output", "warp", "--failed", "failed.json"]) == 0

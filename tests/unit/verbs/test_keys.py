@@ -14,8 +14,10 @@ from picker.config import Particle, PredictSettings, TrainSettings
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.mrc import write_volume
+from picker.formats.volumes.ome_zarr import open_volume
+from picker.project.manifests import read_manifest, write_manifest
 from picker.verbs import preprocess, train
-from picker.verbs.common import read_manifest, write_json, write_manifest
+from picker.verbs.common import write_json
 from picker.verbs.model_card import model_fingerprint
 from tests.unit.training.test_loop import blobs
 
@@ -177,6 +179,24 @@ def test_what_labels_depend_on_makes_those_tomograms_again(folder):
     assert folder.preprocess()[1] == {"TS_1"}
     folder.settings["preprocess"] = {"clip": "none"}
     assert folder.preprocess()[1] == {"TS_0", "TS_1", "TS_2"}
+
+
+def test_record_and_volume_say_the_same_voxel_size_to_the_last_digit(folder):
+    folder.settings["preprocess"] = {"target_voxel_size": 12.7}
+    entries, _ = folder.preprocess()
+    for entry in entries:
+        assert entry.voxel_size == open_volume(entry.volume)[1] == 12.72727
+
+
+def test_a_volume_of_another_version_is_made_anew(folder):
+    """Its record has other fields, as that of version 0.1 had."""
+    metadata = folder.path / "tomograms" / "TS_1.zarr" / "zarr.json"
+    said = json.loads(metadata.read_text())
+    old = {"tomogram": "TS_1", "path": "TS_1.zarr", "voxel_size": 0.0}
+    said["attributes"]["picker"]["entry"] = old
+    metadata.write_text(json.dumps(said))
+    assert folder.preprocess()[1] == {"TS_1"}
+    assert folder.preprocess()[1] == set()
 
 
 def test_each_field_left_out_of_keys_is_a_field():

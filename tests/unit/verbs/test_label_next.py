@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +12,8 @@ from picker.core.picks import picks_from_arrays
 from picker.formats.picks import imod, star
 from picker.formats.volumes import ome_zarr
 from picker.formats.volumes.read import read_mask
-from picker.verbs.common import (
-    Entry,
-    read_manifest,
-    read_manifests,
-    write_manifest,
-)
+from picker.project.manifests import failed, read_manifest, read_picked, write_manifest
+from tests.unit.predicted import picked
 
 RADIUS = 100.0
 
@@ -36,10 +33,10 @@ def project(tmp_path, monkeypatch):
         found = picks_from_arrays(places[:number], names[:number], [0.8] * number)
         star.write_picks(tmp_path / f"{name}.star", found)
         entries.append(
-            Entry(
-                tomogram=name,
-                split="unlabeled",
-                path=tmp_path / f"{name}.star",
+            picked(
+                tmp_path / f"{name}.star",
+                name,
+                "unlabeled",
                 volume=tmp_path / name,
                 voxel_size=20.0,
                 shape_zyx=(10, 20, 30),
@@ -50,7 +47,7 @@ def project(tmp_path, monkeypatch):
     mask = np.zeros((20, 40, 60), np.uint8)
     mask[:, :25] = 1  # y up to 240 Å
     ome_zarr.write_volume(tmp_path / "mask.zarr", mask, 10.0, {})
-    entries[1] = entries[1].model_copy(update={"mask": tmp_path / "mask.zarr"})
+    entries[1] = changed(entries[1], mask=tmp_path / "mask.zarr")
     write_manifest(tmp_path / "picked.json", entries)
     classes = [
         {"name": "ribosome", "radius": 20},
@@ -64,6 +61,10 @@ def project(tmp_path, monkeypatch):
     words = "label-next --picks picked.json --ranking next.tsv --output out"
     words += " --settings particles.json label_next.json"
     return words.split()
+
+
+def changed(entry, **values):
+    return replace(entry, preprocessed=replace(entry.preprocessed, **values))
 
 
 def regions(folder):
@@ -124,7 +125,7 @@ def test_a_mask_says_where_a_person_looked(project, tmp_path):
 
 def test_what_is_labeled_by_now_is_not_named_again(project, tmp_path):
     """A row of the same file has labels where its mask is."""
-    entries = read_manifests([tmp_path / "picked.json"])
+    entries = read_picked([tmp_path / "picked.json"])
     part = np.zeros((20, 40, 60), np.uint8)
     part[:, :25] = 1  # y up to 240 Å, the first region
     ome_zarr.write_volume(tmp_path / "part.zarr", part, 10.0, {})
@@ -132,13 +133,12 @@ def test_what_is_labeled_by_now_is_not_named_again(project, tmp_path):
     for name in ("TS_a", "TS_b", "TS_a_part"):
         source = {"source": f"{name[:4]}.mrc"}
         ome_zarr.write_volume(tmp_path / name, volume, 20.0, source)
-    looked_at = entries[0].model_copy(
-        update={
-            "tomogram": "TS_a_part",
-            "split": "labeled",
-            "volume": tmp_path / "TS_a_part",
-            "mask": tmp_path / "part.zarr",
-        }
+    looked_at = changed(
+        entries[0],
+        tomogram="TS_a_part",
+        split="labeled",
+        volume=tmp_path / "TS_a_part",
+        mask=tmp_path / "part.zarr",
     )
     write_manifest(tmp_path / "picked.json", [*entries, looked_at])
     assert main(project) == 0
@@ -147,7 +147,8 @@ def test_what_is_labeled_by_now_is_not_named_again(project, tmp_path):
         ["TS_a", "500.0", "300.0", "100.0", "1"],
     ]
     # one tomogram is wanted: the first is done, so it is the second
-    whole = looked_at.model_copy(update={"mask": None, "error": "was not predicted"})
+    whole = changed(looked_at, mask=None)
+    whole = failed(whole, whole.picks, "was not predicted")
     write_manifest(tmp_path / "picked.json", [*entries, whole])
     (tmp_path / "next.tsv").write_text("tomogram\nTS_a\nTS_b\n")
     (tmp_path / "label_next.json").write_text(
@@ -159,7 +160,7 @@ def test_what_is_labeled_by_now_is_not_named_again(project, tmp_path):
 
 def test_a_region_beside_a_labeled_one_claims_nothing_of_it(project, tmp_path):
     """Its model lacks the particles there: they would be learned as background."""
-    entries = read_manifests([tmp_path / "picked.json"])[:1]
+    entries = read_picked([tmp_path / "picked.json"])[:1]
     part = np.zeros((20, 40, 60), np.uint8)
     part[:, :12] = 1  # y up to 110 Å: one of two picks that lie in one ball
     ome_zarr.write_volume(tmp_path / "part.zarr", part, 10.0, {})
@@ -172,7 +173,7 @@ def test_a_region_beside_a_labeled_one_claims_nothing_of_it(project, tmp_path):
         "volume": tmp_path / "TS_a_part",
         "mask": tmp_path / "part.zarr",
     }
-    entries.append(entries[0].model_copy(update=looked_at))
+    entries.append(changed(entries[0], **looked_at))
     write_manifest(tmp_path / "picked.json", entries)
     (tmp_path / "next.tsv").write_text("tomogram\nTS_a\n")
     assert main(project) == 0

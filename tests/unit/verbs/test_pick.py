@@ -5,8 +5,8 @@ import pytest
 from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks import star
-from picker.verbs.common import Entry, read_manifests
-from tests.unit.predicted import calibrated, thresholds_of, write_predicted
+from picker.project.manifests import failed, read_picked, read_predicted
+from tests.unit.predicted import calibrated, predicted, thresholds_of, write_predicted
 
 SPLITS = {
     "TS_a": ("unlabeled", [0.9, 0.7]),
@@ -27,17 +27,9 @@ def project(tmp_path, monkeypatch):
         found = picks_from_arrays(places, ["ribosome"] * len(scores), scores)
         path = tmp_path / f"{name}.star"
         star.write_picks(path, found, {"fingerprint": name})
-        entries.append(
-            Entry(
-                tomogram=name,
-                split=split,
-                path=path,
-                volume=path,
-                voxel_size=10.0,
-                shape_zyx=(20, 40, 60),
-            )
-        )
-    entries.append(entries[0].model_copy(update={"tomogram": "TS_f", "error": "bad"}))
+        entries.append(predicted(path, name, split, shape_zyx=(20, 40, 60)))
+    bad = predicted(path, "TS_f", "unlabeled")
+    entries.append(failed(bad, path, "bad"))
     write_predicted(tmp_path / "predicted.json", entries)
     (tmp_path / "particles.json").write_text('[{"name": "ribosome", "radius": 30}]')
     (tmp_path / "t.json").write_text(
@@ -56,16 +48,14 @@ def test_tomograms_without_labels_are_ranked_the_fullest_first(project, tmp_path
         "TS_a\tunlabeled\t0.8\t2",
         "TS_c\tunlabeled\t\t0",
     ]
-    found = {
-        e.tomogram: e.mean_score for e in read_manifests([tmp_path / "picked.json"])
-    }
-    assert found == {
+    *done, bad = read_picked([tmp_path / "picked.json"])
+    assert (bad.tomogram, bad.error) == ("TS_f", "bad")
+    assert {e.tomogram: e.mean_score for e in done} == {
         "TS_a": 0.8,
         "TS_b": 0.6333,
         "TS_c": None,
         "TS_d": 0.6,
         "TS_e": 0.6,
-        "TS_f": None,
     }
 
 
@@ -111,12 +101,12 @@ def test_thresholds_cut_the_scores_of_their_own_model_alone(project, tmp_path, c
 
 
 def test_candidates_of_two_models_are_not_picked_as_one(project, tmp_path, capsys):
-    entries = read_manifests([tmp_path / "predicted.json"])
+    entries = read_predicted([tmp_path / "predicted.json"]).tomograms
     write_predicted(tmp_path / "other.json", entries, model="f" * 16)
     both = [project[0], "other.json", *project[1:]]
     assert main(["pick", *both]) == 1
     said = capsys.readouterr().err
     assert "predicted by several models, whose scores do not compare" in said
-    write_predicted(tmp_path / "other.json", entries, model="")
+    write_predicted(tmp_path / "other.json", entries, model=None)
     assert main(["pick", *both]) == 1
     assert "other.json does not say which model predicted" in capsys.readouterr().err

@@ -1,4 +1,5 @@
 import argparse
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,10 +18,10 @@ from picker.formats.volumes.ome_zarr import write_volume
 from picker.machine.signals import Interrupted
 from picker.networks import build_model
 from picker.verbs import predict_shard as module
-from picker.verbs.common import Entry
 from picker.verbs.loaded import read_loaded
 from picker.verbs.model_card import ModelCard, write_model
 from picker.verbs.predict_shard import predict_shard
+from tests.unit.predicted import preprocessed
 
 PARTICLES = (Particle(name="ribosome", radius=60),)
 MODEL = ModelSettings(preset="small", widths=(4, 4), blocks=(1, 1))
@@ -48,9 +49,7 @@ def shard(tmp_path):
         volume = tmp_path / f"TS_{i}.zarr"
         data = np.random.default_rng(i).standard_normal((16, 16, 16))
         write_volume(volume, data.astype(np.float16), 10.0, {"fingerprint": str(i)})
-        entries.append(
-            Entry(tomogram=f"TS_{i}", split="test", path=volume, volume=volume)
-        )
+        entries.append(preprocessed(f"TS_{i}", volume=volume, fingerprint=str(i)))
     (tmp_path / "TS_1.zarr" / "zarr.json").write_text("{")
 
     def predict(calibration=None, settings=SETTINGS, color="#000000"):
@@ -64,18 +63,22 @@ def shard(tmp_path):
         )
         return predict_shard(entries, folder, loaded, calibration)
 
-    predict.folder = tmp_path
+    predict.folder, predict.entries = tmp_path, entries
     return predict
+
+
+def done(manifest):
+    return [e for e in manifest.tomograms if e.state == "predicted"]
 
 
 def test_one_that_cannot_be_read_is_recorded_and_the_others_go_on(shard):
     manifest = shard()
-    assert [bool(e.error) for e in manifest.tomograms] == [False, True, False]
+    assert [e.state for e in manifest.tomograms] == ["predicted", "failed", "predicted"]
     bad = manifest.tomograms[1]
     assert bad.retry
     assert "TS_1.zarr cannot be read" in bad.error
     assert "delete it, so that it is made anew" in bad.error
-    counts = [len(read_picks(e.path)) for e in manifest.tomograms if not e.error]
+    counts = [len(read_picks(e.candidates)) for e in done(manifest)]
     assert min(counts) > 0
     assert sum(manifest.histograms["ribosome"]) == sum(counts)
 
@@ -94,7 +97,7 @@ def test_one_that_cannot_be_computed_is_recorded_and_the_others_go_on(
     unlucky.calls = 0
     monkeypatch.setattr(WindowFinder, "candidates", unlucky)
     manifest = shard()
-    assert [bool(e.error) for e in manifest.tomograms] == [True, True, False]
+    assert [e.state for e in manifest.tomograms] == ["failed", "failed", "predicted"]
     told = "TS_0.zarr: unexpected ZeroDivisionError (division by zero), a fault of this"
     assert told in manifest.tomograms[0].error
     assert "Traceback" in caplog.text
@@ -138,13 +141,16 @@ def test_what_is_valid_is_not_computed_again(shard, monkeypatch):
 
 def test_the_manifest_changes_when_a_volume_does(shard):
     first = shard()
-    volume = first.tomograms[2].volume
+    entry = shard.entries[2]
     data = np.random.default_rng(9).standard_normal((16, 16, 16))
-    write_volume(volume, data.astype(np.float16), 10.0, {"fingerprint": "other"})
-    keys = [[e.fingerprint for e in m.tomograms] for m in (first, shard())]
-    assert keys[0][0] == keys[1][0] != ""
-    assert keys[0][1] == keys[1][1] == ""  # it failed
-    assert keys[0][2] != keys[1][2]
+    write_volume(entry.volume, data.astype(np.float16), 10.0, {"fingerprint": "other"})
+    bad = shard().tomograms[2]
+    assert bad.retry
+    assert "TS_2.zarr is not the volume that its manifest tells of" in bad.error
+    shard.entries[2] = replace(entry, fingerprint="other")
+    keys = [[e.fingerprint for e in done(m)] for m in (first, shard())]
+    assert keys[0][0] == keys[1][0]
+    assert keys[0][1] != keys[1][1]
 
 
 def test_what_cannot_be_written_fails_the_job(shard, monkeypatch):
@@ -169,8 +175,8 @@ def test_noisy_copies_differ_and_are_the_same_again(shard):
     settings = CalibrateSettings(noisy_copies=2)
 
     def scores():
-        tomograms = [e for e in shard(settings).tomograms if not e.error]
-        return [read_picks(e.path).score.tolist() for e in tomograms]
+        tomograms = done(shard(settings))
+        return [read_picks(e.candidates).score.tolist() for e in tomograms]
 
     first = scores()
     assert len(first) == 4
@@ -179,15 +185,13 @@ def test_noisy_copies_differ_and_are_the_same_again(shard):
         path.unlink()
     assert scores() == first
     plain = shard().tomograms[0]
-    assert read_picks(plain.path).score.tolist() not in first
+    assert read_picks(plain.candidates).score.tolist() not in first
 
 
 @pytest.mark.parametrize("number", [1, 4])
 def test_no_more_is_read_ahead_than_asked_for_and_all_in_order(number):
-    entries = [
-        Entry(tomogram=f"TS_{i}", split="test", path="p", volume="v") for i in range(9)
-    ]
-    tasks = [module.Task(entry=entry, path=entry.path) for entry in entries]
+    entries = [preprocessed(f"TS_{i}") for i in range(9)]
+    tasks = [module.Task(entry=entry, path=entry.volume) for entry in entries]
     begun = []
 
     def read(task):

@@ -25,8 +25,14 @@ from picker.formats.volumes import mrc
 from picker.formats.volumes.ome_zarr import read_volume
 from picker.formats.volumes.read import read_mask
 from picker.networks import build_model
+from picker.project.manifests import (
+    Picked,
+    Predicted,
+    Preprocessed,
+    read_preprocessed,
+    write_manifest,
+)
 from picker.training.patches import PatchDataset
-from picker.verbs.common import read_manifest
 from picker.verbs.model_card import ModelCard, write_model
 from picker.verbs.training import patch_source
 from picker.volumes.exclude import allowed_region, away_from_gold
@@ -201,14 +207,15 @@ def preprocessed(folder, row, **settings):
     words = "--tomograms tomograms.tsv --settings particles.json preprocess.json"
     words += " --volumes v --labels l --output manifest.json"
     assert main(["preprocess", *words.split()]) == 0
-    return read_manifest(folder / "manifest.json").tomograms[0]
+    (entry,) = read_preprocessed([folder / "manifest.json"])
+    assert isinstance(entry, Preprocessed)
+    return entry
 
 
 @pytest.mark.parametrize("target", [None, 20.0])
 def test_all_exclusions_travel_as_one_mask_to_the_picks(project, target):
     row = {"mask": "carbon.mrc", "slab_z_low": 30, "slab_z_high": 200}
     entry = preprocessed(project, row, avoid_gold=30, target_voxel_size=target)
-    assert entry.error is None
     assert (
         "3 of 4 known picks lie outside of the mask, the slab or" in entry.warnings[0]
     )
@@ -219,12 +226,8 @@ def test_all_exclusions_travel_as_one_mask_to_the_picks(project, target):
     expected &= ~ball((12, 20, 12), 4)
     assert not region[~expected].any()
     assert region[3:21, 10:, 20:].all()
-    candidates = entry.model_copy(update={"path": entry.labels})
-    (project / "predicted.json").write_text(
-        read_manifest(project / "manifest.json")
-        .model_copy(update={"tomograms": (candidates,), "model": MODEL})
-        .model_dump_json()
-    )
+    found = Predicted(preprocessed=entry, candidates=entry.labels, fingerprint="c")
+    write_predicted(project / "predicted.json", [found])
     words = "--manifests predicted.json --thresholds thresholds.json --settings"
     words += " particles.json --picks p --output picked.json"
     assert main(["pick", *words.split()]) == 0
@@ -280,7 +283,8 @@ def test_nothing_outside_of_the_mask_is_learned_or_calibrated_on(project):
     )
     truth = picks_from_arrays(found[:2], ["ribosome"] * 2)
     star.write_picks(entry.labels, truth)
-    found = entry.model_copy(update={"path": project / "found.star"})
+    peaks = project / "found.star"
+    found = Predicted(preprocessed=entry, candidates=peaks, fingerprint="c")
     write_predicted(project / "predicted.json", [found])
     words = "--manifests predicted.json --settings particles.json --output t.json"
     assert main(["calibrate", *words.split()]) == 0
@@ -289,7 +293,9 @@ def test_nothing_outside_of_the_mask_is_learned_or_calibrated_on(project):
     chosen = saved["particles"]["ribosome"]
     assert (chosen["f"], chosen["num_truth"]) == (1.0, 2)
     assert chosen["threshold"] == pytest.approx(0.75)
-    words = "--picks predicted.json --candidates predicted.json --split labeled"
+    kept = Picked(preprocessed=entry, picks=peaks, fingerprint="p", counts={})
+    write_manifest(project / "picked.json", [kept])
+    words = "--picks picked.json --candidates predicted.json --split labeled"
     words += " --thresholds t.json --settings particles.json --output m"
     words += " --curves c.tsv --by-tomogram t.tsv"
     assert main(["evaluate", *words.split()]) == 0

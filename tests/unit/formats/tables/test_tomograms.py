@@ -191,23 +191,6 @@ def test_how_picks_are_read_is_set_for_all_rows(folder):
     assert (row.outside, row.contours) == ("error", "middles")
 
 
-def test_simulated_tomograms_are_still_to_be_made(folder):
-    settings = config(source="simulate", voxel_size=10)
-    counts = {"labeled": 2, "validation": 1, "unlabeled": 1, "test": 1}
-    simulate = settings.simulate.model_copy(update=counts)
-    rows = tomogram_rows(settings.model_copy(update={"simulate": simulate}))
-    assert [(r.tomogram, r.split) for r in rows] == [
-        ("sim_000", "labeled"),
-        ("sim_001", "labeled"),
-        ("sim_002", "validation"),
-        ("sim_003", "unlabeled"),
-        ("sim_004", "test"),
-    ]
-    assert rows[4].path == Path("results/simulated/sim_004.mrc")
-    assert rows[4].picks == (Path("results/simulated/sim_004.star"),)
-    assert (rows[3].picks, rows[3].voxel_size) == ((), None)
-
-
 def test_copick_is_a_source(folder):
     (folder / "splits.tsv").write_text("tomogram\tsplit\nTS_1\ttest\n")
     volume = "static/ExperimentRuns/TS_1/VoxelSpacing10.000/denoised.zarr"
@@ -218,7 +201,8 @@ def test_copick_is_a_source(folder):
 
 def test_planning_loads_nothing_heavy():
     code = (
-        "import sys; import picker.formats.tables.tomograms;"
+        "import sys; import picker.formats.tables.tomograms, picker.project.plan;"
+        "import picker.project.locks, picker.project.launch;"
         "sys.exit(bool({'numpy', 'torch', 'zarr', 'pandas'} & set(sys.modules)))"
     )
     root = Path(__file__).parents[4]

@@ -1,0 +1,77 @@
+"""How jobs are started: with our Python, and a training with a process for each GPU."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def job_prefix(root: Path, environment: Mapping[str, str], python: str | None) -> str:
+    """Return what the shell does before each job, a pattern of Snakemake's.
+
+    Parameters
+    ----------
+    root
+        The folder that has the package: jobs may start in any folder.
+    environment
+        Where the workflow manager runs, with its PYTHONPATH.
+    python
+        The Python that jobs are to find; None where they have an environment of their
+        own.
+    """
+    # An empty part, as a colon at its end leaves it, would be the project's folder.
+    others = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    exports = {
+        # A user's own json.py must not stand for Python's.
+        "PYTHONSAFEPATH": "1",
+        "PYTHONPATH": shlex.quote(os.pathsep.join([str(root), *others])),
+    }
+    if python:
+        exports["PATH"] = f"{shlex.quote(str(Path(python).parent))}:$PATH"
+    words = " ".join(f"{name}={value}" for name, value in exports.items())
+    prefix = f"set -euo pipefail; export {words}; "
+    return prefix.replace("{", "{{").replace("}", "}}")
+
+
+def training_command(
+    gpus: int, nodes: int = 1, tasks: int | None = None, *, mpi: bool = False
+) -> str:
+    """Return the command that starts `picker` for a training.
+
+    Parameters
+    ----------
+    gpus
+        Of all nodes together.
+    nodes, tasks, mpi
+        What the job asks for: nodes, tasks, and whether it names an `mpi`.
+
+    Raises
+    ------
+    ValueError
+        If several nodes come without what they need.
+    """
+    if nodes > 1:
+        # Else the plugin starts the command on the first node with all its tasks.
+        if not mpi or tasks != nodes or gpus % nodes:
+            raise ValueError(
+                f"nodes is {nodes} for a training; expected beside it tasks: {nodes},"
+                f" tasks_per_gpu: 0, mpi: srun, and a gpu that {nodes} divides: see"
+                " docs/cluster.md"
+            )
+        # The job's script runs on its first node. A port of its own, should another
+        # job meet there.
+        return (
+            f"srun --nodes {nodes} --ntasks {nodes} --ntasks-per-node 1 --cpu-bind none"
+            f" --kill-on-bad-exit=1 torchrun --nnodes {nodes}"
+            f" --nproc-per-node {gpus // nodes} --rdzv-backend c10d"
+            " --rdzv-id $SLURM_JOB_ID"
+            " --rdzv-endpoint $(hostname):$((20000 + SLURM_JOB_ID % 10000)) -m picker"
+        )
+    if gpus < 2:
+        return "python -m picker"
+    return f"torchrun --standalone --nproc-per-node {gpus} -m picker"

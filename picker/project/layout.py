@@ -1,0 +1,244 @@
+"""Where everything lies below the results; nobody else spells such a path.
+
+A path is text with `/`, for the workflow's rules ask too: there a name may be a
+wildcard, as in `Results().run("{run}").predicted("{shard}")`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DONE = "done in"
+"""Of the last line of a log whose result is whole."""
+MASKS = "masks"
+THRESHOLDS = "thresholds.json"
+"""They lie beside their model."""
+REGIONS_TABLE = "regions.tsv"
+"""In the folder of regions to label next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A project's folder of results."""
+
+    folder: str = "results"
+
+    def run(self, name: str) -> Run:
+        """Return the run of a name, which is its folder's below the results."""
+        return Run(self, name)
+
+    @property
+    def record(self) -> str:
+        """What the workflow that ran last says of itself."""
+        return f"{self.folder}/run.json"
+
+    @property
+    def report(self) -> str:
+        """The page to look at."""
+        return f"{self.folder}/report.html"
+
+    @property
+    def summary(self) -> str:
+        """The last line."""
+        return f"{self.folder}/summary.txt"
+
+    def settings(self, section: str) -> str:
+        """Return the file of one section of the settings."""
+        return f"{self.folder}/settings/{section}.json"
+
+    def rows(self, shard: str) -> str:
+        """Return the file of one shard's rows of the table."""
+        return self.settings(f"tomograms/{shard}")
+
+    def simulated(self, tomogram: str) -> str:
+        """Return the volume of a phantom; its truth lies beside it, as .star."""
+        return f"{self.folder}/simulated/{tomogram}.mrc"
+
+    def simulated_truth(self, tomogram: str) -> str:
+        """Return the known particles of a phantom."""
+        return f"{self.folder}/simulated/{tomogram}.star"
+
+    @property
+    def volumes(self) -> str:
+        """Folder of preprocessed volumes; see `volume_file`."""
+        return f"{self.folder}/tomograms"
+
+    @property
+    def labels(self) -> str:
+        """Folder of given picks; see `picks_file`."""
+        return f"{self.folder}/labels"
+
+    @property
+    def masks(self) -> str:
+        """Folder of what says where picks may be; see `volume_file`."""
+        return f"{self.folder}/{MASKS}"
+
+    def preprocessed(self, shard: str) -> str:
+        """Return the manifest of one preprocessed shard."""
+        return f"{self.folder}/manifests/preprocess/{shard}.json"
+
+    def log(self, *job: str) -> str:
+        """Return the log of a job, which is named as what it is of, outermost first."""
+        return f"{self.folder}/logs/{'/'.join(job)}.log"
+
+    @property
+    def costs(self) -> str:
+        """Folder of what Snakemake measures of jobs; see `cost_file`."""
+        return f"{self.folder}/benchmarks"
+
+    def cost(self, *job: str) -> str:
+        """Return what a job took, which is named as for `log`."""
+        return str(cost_file(Path(self.costs), *job))
+
+    @property
+    def benchmark(self) -> str:
+        """Folder of methods side by side."""
+        return f"{self.folder}/benchmark"
+
+    def cell(self, labeled: str, seed: str, method: str) -> str:
+        """Return the folder of one training of the benchmark."""
+        return f"{self.benchmark}/cells/{labeled}_labeled/seed_{seed}/{method}"
+
+    def shared_burn_in(self, labeled: str, seed: str) -> str:
+        """Return the folder of the burn-in that cells of several methods share."""
+        return f"{self.benchmark}/burn_in/{labeled}_labeled/seed_{seed}"
+
+    def claim_folders(self) -> list[str]:
+        """Return the folders that jobs leave their claims in, with `*` for any name."""
+        run = self.run("*")
+        claimed = (
+            *(self.preprocessed("*"), run.predicted("*"), run.picked),
+            *(run.checkpoint("*"), run.export("*"), run.regions),
+        )
+        return [
+            *(path.rpartition("/")[0] for path in claimed),
+            self.cell("*", "*", "*"),
+            self.shared_burn_in("*", "*"),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one method makes of the tomograms; a benchmark's cell is such a run too."""
+
+    results: Results = field(repr=False)
+    name: str
+    """Its folder below the results."""
+
+    @property
+    def folder(self) -> str:
+        """Where all of it lies."""
+        return f"{self.results.folder}/{self.name}"
+
+    def model(self, stage: str) -> str:
+        """Return the model that a stage of training made."""
+        return f"{self.folder}/models/{stage}.safetensors"
+
+    def table(self, stage: str) -> str:
+        """Return how a stage of training went."""
+        return f"{self.folder}/models/{stage}.tsv"
+
+    def checkpoint(self, stage: str) -> str:
+        """Return what a stage of training goes on from."""
+        return f"{self.folder}/checkpoints/{stage}.pt"
+
+    @property
+    def thresholds(self) -> str:
+        """Each particle's threshold."""
+        return f"{self.folder}/models/{THRESHOLDS}"
+
+    @property
+    def candidates(self) -> str:
+        """Folder of every peak; see `picks_file`."""
+        return f"{self.folder}/candidates"
+
+    @property
+    def noisy_candidates(self) -> str:
+        """Folder of the peaks of noisy copies; see `picks_file`."""
+        return f"{self.folder}/noisy"
+
+    @property
+    def picks(self) -> str:
+        """Folder of picks; see `picks_file`."""
+        return f"{self.folder}/picks"
+
+    def predicted(self, shard: str) -> str:
+        """Return the manifest of one predicted shard."""
+        return f"{self.folder}/manifests/predict/{shard}.json"
+
+    @property
+    def noisy(self) -> str:
+        """The manifest of predicted noisy copies."""
+        return f"{self.folder}/manifests/noisy.json"
+
+    @property
+    def picked(self) -> str:
+        """The manifest of all tomograms' picks."""
+        return f"{self.folder}/manifests/pick.json"
+
+    def failed(self, stage: str) -> str:
+        """Return the manifest of what a stage behind the picks could not use."""
+        return f"{self.folder}/manifests/{stage}.json"
+
+    @property
+    def ranking(self) -> str:
+        """Tomograms without labels, the most picks first."""
+        return f"{self.folder}/label_next.tsv"
+
+    @property
+    def estimate(self) -> str:
+        """What to expect of picks in tomograms that nobody picked."""
+        return f"{self.folder}/estimate.tsv"
+
+    @property
+    def regions(self) -> str:
+        """Folder of regions to label next."""
+        return f"{self.folder}/label_next"
+
+    @property
+    def regions_table(self) -> str:
+        """The regions to label next, the fullest first."""
+        return f"{self.regions}/{REGIONS_TABLE}"
+
+    @property
+    def metrics(self) -> str:
+        """F1, precision and recall."""
+        return f"{self.folder}/evaluation/metrics.json"
+
+    @property
+    def curves(self) -> str:
+        """Precision and recall at each threshold."""
+        return f"{self.folder}/evaluation/curves.tsv"
+
+    @property
+    def by_tomogram(self) -> str:
+        """Right, wrong and missed picks of each tomogram."""
+        return f"{self.folder}/evaluation/by_tomogram.tsv"
+
+    def export(self, target: str) -> str:
+        """Return the folder of picks for one other program."""
+        return f"{self.folder}/export/{target}"
+
+    def log(self, *job: str) -> str:
+        """Return the log of one of its jobs."""
+        return self.results.log(self.name, *job)
+
+    def cost(self, *job: str) -> str:
+        """Return what one of its jobs took."""
+        return self.results.cost(self.name, *job)
+
+
+def volume_file(folder: Path, tomogram: str) -> Path:
+    """Return a tomogram's volume or mask in a folder of them."""
+    return folder / f"{tomogram}.zarr"
+
+
+def picks_file(folder: Path, tomogram: str, copy: int | None = None) -> Path:
+    """Return the picks, known or found, of a tomogram or of a noisy copy of it."""
+    return folder / f"{tomogram}{'' if copy is None else f'_{copy}'}.star"
+
+
+def cost_file(folder: Path, *job: str) -> Path:
+    """Return what a job took in the folder of what jobs took."""
+    return folder.joinpath(*job[:-1], f"{job[-1]}.tsv")

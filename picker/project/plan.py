@@ -1,0 +1,175 @@
+"""What a run is to make: its shards, its manifests and what is promised besides."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picker.config import TomogramRow
+from picker.config.methods import METHODS
+from picker.project.run_record import RunRecord
+from picker.project.shards import shards_from_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from picker.config import Config, Split
+    from picker.project.layout import Results, Run
+
+SIMULATED: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test")
+"""Splits of phantoms, in the order in which they are made."""
+
+
+def simulated_rows(config: Config, results: Results) -> tuple[TomogramRow, ...]:
+    """Return the rows of the phantoms that the simulator will make.
+
+    Their truth is known; of unlabeled ones `supervised_full` alone reads it.
+    """
+    counts = config.simulate.model_dump()
+    splits = [split for split in SIMULATED for _ in range(counts[split])]
+    return tuple(
+        TomogramRow(
+            tomogram=name,
+            path=Path(results.simulated(name)),
+            split=split,
+            picks=(Path(results.simulated_truth(name)),),
+        )
+        for name, split in ((f"sim_{i:03d}", split) for i, split in enumerate(splits))
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What follows from the settings and the tomograms."""
+
+    config: Config
+    rows: tuple[TomogramRow, ...]
+    shards: dict[str, list[TomogramRow]]
+    """Shard: its rows."""
+    results: Results
+
+    @property
+    def run(self) -> Run:
+        """The run of the method that the settings name."""
+        return self.results.run(self.config.method)
+
+    @property
+    def feedback(self) -> Split:
+        """The split that thresholds are chosen on."""
+        held_out = any(row.split == "validation" for row in self.rows)
+        return "validation" if held_out else "labeled"
+
+    @property
+    def evaluated(self) -> Split:
+        """The split that picks are held against the truth of."""
+        tested = any(row.split == "test" and row.picks for row in self.rows)
+        return "test" if tested else "validation"
+
+    @property
+    def truth_is_known(self) -> bool:
+        """Whether there is anything to hold picks against."""
+        split = self.evaluated
+        return any(row.split == split and row.picks for row in self.rows)
+
+    @property
+    def regions_are_left(self) -> bool:
+        """Whether there is a tomogram without labels."""
+        return any(row.split in ("unlabeled", "predict") for row in self.rows)
+
+    def manifests(self, pattern: str, *splits: Split) -> list[str]:
+        """Return a stage's manifests of some splits' shards, or of all.
+
+        Parameters
+        ----------
+        pattern
+            One's path, with `{shard}` in the name's place.
+        splits
+            None: all.
+        """
+        return [
+            pattern.replace("{shard}", shard)
+            for shard in self.shards
+            if not splits or shard.split("-")[0] in splits
+        ]
+
+    def failed(self) -> list[str]:
+        """Return the manifests of what failed behind the picks."""
+        stages = ["report", *(f"export/{name}" for name in self.config.export.targets)]
+        stages += ["evaluate"] if self.truth_is_known else []
+        stages += ["label_next"] if self.regions_are_left else []
+        return [self.run.failed(stage) for stage in stages]
+
+    def every_manifest(self) -> list[str]:
+        """Return the manifests of all stages."""
+        run = self.run
+        return [
+            *self.manifests(self.results.preprocessed("{shard}")),
+            *self.manifests(run.predicted("{shard}")),
+            *([run.noisy] if self.feedback == "labeled" else []),
+            run.picked,
+            *self.failed(),
+        ]
+
+    def evaluation(self) -> list[str]:
+        """Return how the picks were held against the truth, if there is any."""
+        run = self.run
+        files = [run.metrics, run.curves, run.by_tomogram]
+        return files if self.truth_is_known else []
+
+    def regions(self) -> list[str]:
+        """Return the folder that says what to label next, if anything is left."""
+        return [self.run.regions] if self.regions_are_left else []
+
+    def every_result(self) -> list[str]:
+        """Return what is promised besides, so that each is missed if deleted alone.
+
+        But for the models, which are made again when something needs them.
+        """
+        run = self.run
+        return [
+            *(run.thresholds, run.ranking, run.estimate),
+            *(run.export(target) for target in self.config.export.targets),
+            *self.evaluation(),
+            *self.regions(),
+        ]
+
+    def files(self, shard: str) -> list[str]:
+        """Return every file that one shard's tomograms are read from."""
+        return [
+            str(path)
+            for row in self.shards.get(shard, [])
+            for path in (row.path, *row.picks, *([row.mask] if row.mask else []))
+        ]
+
+    def place(self, tomogram: str) -> int:
+        """Return which of all tomograms one is, from 0."""
+        return [row.tomogram for row in self.rows].index(tomogram)
+
+    def names_digest(self, split: Split) -> str:
+        """Return a short text that changes when a split's list of tomograms does."""
+        names = sorted(row.tomogram for row in self.rows if row.split == split)
+        return f"{zlib.crc32(' '.join(names).encode()):08x}"
+
+    def record(self) -> RunRecord:
+        """Return what is planned, for whoever looks on."""
+        return RunRecord(
+            method=self.run.name,
+            stages=tuple(stage.name for stage in METHODS[self.config.method].stages),
+            tomograms=len(self.rows),
+            noisy=self.feedback == "labeled",
+            evaluated=self.truth_is_known,
+            targets=self.config.export.targets,
+            shards={shard: len(rows) for shard, rows in self.shards.items()},
+        )
+
+
+def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Plan:
+    """Return what a run is to make of the tomograms."""
+    return Plan(
+        config=config,
+        rows=tuple(rows),
+        shards=shards_from_rows(rows, config.tomograms.shard_size),
+        results=results,
+    )

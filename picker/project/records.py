@@ -1,0 +1,39 @@
+"""Records that this program wrote: read whole, or refused with what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from picker.config import explained
+from picker.config.said import cut
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Kind = TypeVar("Kind")
+
+
+def read_record(path: Path, kind: TypeAdapter[Kind], expected: str) -> Kind:
+    """Return a record that the program wrote; `expected` names it.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or something else.
+    """
+    try:
+        return kind.validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise damaged(path, expected, error) from error
+
+
+def damaged(path: Path, expected: str, error: Exception) -> ValueError:
+    """Return what to say of a file of the program's own that cannot be read."""
+    said = explained(error) if isinstance(error, ValidationError) else f"  {error}"
+    said = "\n".join(cut(line) for line in said.splitlines()[:3])
+    return ValueError(
+        f"{path} is damaged; expected {expected}. Delete it and run again, so that it"
+        f" is made anew:\n{said}"
+    )

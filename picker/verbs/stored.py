@@ -1,0 +1,40 @@
+"""A preprocessed volume and what its manifest says of it belong together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from picker.formats.volumes.ome_zarr import open_volume, read_attributes
+
+if TYPE_CHECKING:
+    import zarr
+
+    from picker.project.manifests import Preprocessed
+
+
+def stored_fingerprint(entry: Preprocessed) -> str:
+    """Return what a stored volume was made from.
+
+    Raises
+    ------
+    ValueError
+        If it is not what the manifest says, whose voxel size would be another's.
+    """
+    if read_attributes(entry.volume).get("fingerprint") != entry.fingerprint:
+        raise ValueError(
+            f"{entry.volume} is not the volume that its manifest tells of, it was made"
+            " anew since; run again"
+        )
+    return entry.fingerprint
+
+
+def stored_volume(entry: Preprocessed) -> zarr.Array[Any]:
+    """Return the lazy `(z, y, x)` volume; its voxels have `entry.voxel_size`.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read or is not what the manifest says.
+    """
+    stored_fingerprint(entry)
+    return open_volume(entry.volume)[0]

@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import pytest
+
+from picker.config import Config, TomogramRow
+from picker.project.layout import Results
+from picker.project.plan import planned, simulated_rows
+
+CONFIG = Config.model_validate(
+    {
+        "method": "vnet",
+        "particles": [{"name": "ribosome", "radius": 120}],
+        "tomograms": {"source": "table", "shard_size": 2},
+        "export": {"targets": ["relion5", "warp"]},
+    }
+)
+PICKS = (Path("picks.star"),)
+
+
+def row(name, split, picks=(), **more):
+    path = Path(f"{name}.mrc")
+    return TomogramRow(tomogram=name, path=path, split=split, picks=picks, **more)
+
+
+def plan(*rows):
+    return planned(CONFIG, rows, Results())
+
+
+LABELED = row("a", "labeled", PICKS)
+UNLABELED = row("b", "unlabeled")
+TEST = row("c", "test", PICKS)
+
+
+def test_all_that_a_run_makes():
+    whole = plan(LABELED, UNLABELED, TEST)
+    shards = [f"{split}-0001of0001" for split in ("labeled", "unlabeled", "test")]
+    assert list(whole.shards) == shards
+    assert whole.every_manifest() == [
+        *(f"results/manifests/preprocess/{shard}.json" for shard in shards),
+        *(f"results/vnet/manifests/predict/{shard}.json" for shard in shards),
+        *(
+            f"results/vnet/manifests/{name}.json"
+            for name in (
+                *("noisy", "pick", "report", "export/relion5", "export/warp"),
+                *("evaluate", "label_next"),
+            )
+        ),
+    ]
+    assert whole.every_result() == [
+        f"results/vnet/{name}"
+        for name in (
+            *("models/thresholds.json", "label_next.tsv", "estimate.tsv"),
+            *("export/relion5", "export/warp", "evaluation/metrics.json"),
+            *("evaluation/curves.tsv", "evaluation/by_tomogram.tsv", "label_next"),
+        )
+    ]
+
+
+def test_without_truth_and_with_nothing_left_to_label_less_is_made():
+    small = plan(LABELED)
+    assert (small.evaluation(), small.regions()) == ([], [])
+    names = [Path(path).name for path in small.failed()]
+    assert names == ["report.json", "relion5.json", "warp.json"]
+    assert not any("label_next/" in path for path in small.every_result())
+
+
+@pytest.mark.parametrize(
+    ("rows", "feedback", "evaluated", "known"),
+    [
+        ([LABELED], "labeled", "validation", False),
+        ([LABELED, row("d", "test")], "labeled", "validation", False),
+        ([LABELED, TEST], "labeled", "test", True),
+        ([LABELED, row("v", "validation", PICKS)], "validation", "validation", True),
+        ([LABELED, row("v", "validation", PICKS), TEST], "validation", "test", True),
+    ],
+)
+def test_what_thresholds_and_figures_rest_on(rows, feedback, evaluated, known):
+    found = plan(*rows)
+    assert (found.feedback, found.evaluated) == (feedback, evaluated)
+    assert found.truth_is_known == known
+    noisy = "results/vnet/manifests/noisy.json" in found.every_manifest()
+    assert noisy == (feedback == "labeled")  # held-out ones need no noise
+
+
+def test_manifests_of_some_splits_keep_other_wildcards():
+    found = plan(LABELED, UNLABELED, TEST)
+    pattern = Results().run("{run}").predicted("{shard}")
+    assert found.manifests(pattern, "test", "labeled") == [
+        "results/{run}/manifests/predict/labeled-0001of0001.json",
+        "results/{run}/manifests/predict/test-0001of0001.json",
+    ]
+    assert len(found.manifests(pattern)) == 3
+
+
+def test_a_shard_depends_on_every_file_of_its_rows():
+    masked = row("m", "labeled", (Path("p1"), Path("p2")), mask="mask.mrc")
+    files = plan(LABELED, masked).files("labeled-0001of0001")
+    assert files == ["a.mrc", "picks.star", "m.mrc", "p1", "p2", "mask.mrc"]
+    assert plan(LABELED).files("of another table") == []
+
+
+def test_a_splits_digest_changes_with_its_list_alone():
+    more = row("e", "unlabeled")
+    one, other = plan(LABELED, UNLABELED), plan(LABELED, UNLABELED, more)
+    turned = plan(more, UNLABELED, TEST)
+    assert one.names_digest("unlabeled") != other.names_digest("unlabeled")
+    assert turned.names_digest("unlabeled") == other.names_digest("unlabeled")
+    assert one.names_digest("labeled") == other.names_digest("labeled")
+    assert plan().names_digest("unlabeled") == "00000000"
+
+
+def test_phantoms_are_still_to_be_made_and_their_truth_is_known():
+    counts = {"labeled": 2, "validation": 1, "unlabeled": 1, "test": 1}
+    given = CONFIG.model_dump(mode="json") | {"simulate": counts}
+    rows = simulated_rows(Config.model_validate(given), Results())
+    assert [(r.tomogram, r.split) for r in rows] == [
+        ("sim_000", "labeled"),
+        ("sim_001", "labeled"),
+        ("sim_002", "validation"),
+        ("sim_003", "unlabeled"),
+        ("sim_004", "test"),
+    ]
+    assert rows[3].path == Path("results/simulated/sim_003.mrc")
+    assert rows[3].picks == (Path("results/simulated/sim_003.star"),)
+    assert rows[3].voxel_size is None
+    assert plan(*rows).place("sim_003") == 3
+
+
+def test_what_a_run_says_of_itself():
+    record = plan(LABELED, UNLABELED, TEST).record()
+    assert (record.method, record.tomograms, record.noisy) == ("vnet", 3, True)
+    assert (record.evaluated, record.targets) == (True, ("relion5", "warp"))
+    assert set(record.shards.values()) == {1}
