@@ -14,6 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from picker.config import SPLITS
+from picker.whole import checked_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,7 +124,8 @@ class _Disk:
         """Return whether a manifest says what is so."""
         try:
             written = manifest.stat().st_mtime_ns
-            entries = json.loads(manifest.read_text())["tomograms"]
+            text = checked_file(manifest, "a manifest").read_text()
+            entries = json.loads(text)["tomograms"]
             return not any(
                 entry["retry"] or self.replaced(entry["stamps"], written)
                 for entry in entries

@@ -17,6 +17,7 @@ from picker.formats.records import Coordinates, coordinates_from_xyz
 from picker.formats.star_index import Index, follow
 from picker.formats.text import READABLE, read_text
 from picker.formats.xyz_table import read_xyz_table
+from picker.whole import checked_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,7 +175,7 @@ def _read(path: Path) -> Parsed:
         raise ValueError(
             f"{path} is a folder; expected a file of picks, name the files in it"
         )
-    if not path.is_file():
+    if not checked_file(path, "of picks").is_file():
         raise FileNotFoundError(f"file of picks {path} does not exist; mend its path")
     stamps = [_stamp(file) for file in (path, *dynamo.maps(path)) if file.is_file()]
     # What changed just now may change again within one tick of the disk's clock.

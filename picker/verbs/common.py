@@ -9,16 +9,23 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
 
-from picker.config import Particle, Split, explained
+from picker.config import Particle, Split, checked_name, explained
 from picker.config.said import printable
 from picker.config.strict import json_of
 from picker.formats.text import cut
 from picker.interrupt import Interrupted, leaving_when_asked
-from picker.whole import written_whole
+from picker.whole import checked_file, written_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -37,6 +44,8 @@ DISK_ADVICE = {
 }
 """What to do about a disk that takes nothing, whichever tomogram is next."""
 
+Length = Annotated[int, Field(ge=0, le=1_000_000)]
+NotNegative = Annotated[float, Field(ge=0)]
 Section = TypeVar("Section")
 Kind = TypeVar("Kind", bound=BaseModel)
 
@@ -44,7 +53,7 @@ Kind = TypeVar("Kind", bound=BaseModel)
 class Entry(BaseModel):
     """One tomogram in a shard's manifest."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     tomogram: str
     split: Split
@@ -55,13 +64,13 @@ class Entry(BaseModel):
     fingerprint: str = ""
     """What the file at `path` was made from, by which the manifest changes when that
     file does: Snakemake takes a small file of the same content for the same."""
-    voxel_size: float = 0.0
+    voxel_size: NotNegative = 0.0
     """[Å]"""
-    shape_zyx: tuple[int, int, int] = (0, 0, 0)
+    shape_zyx: tuple[Length, Length, Length] = (0, 0, 0)
     """[voxels]"""
-    source_voxel_size: float = 0.0
+    source_voxel_size: NotNegative = 0.0
     """Of the file as it came, before any rescaling [Å]: what other programs open."""
-    source_shape_zyx: tuple[int, int, int] = (0, 0, 0)
+    source_shape_zyx: tuple[Length, Length, Length] = (0, 0, 0)
     """Of the file as it came [voxels]."""
     tilt_pixel_size: float | None = None
     """Unbinned pixel size of its own tilt series [Å]."""
@@ -88,6 +97,9 @@ class Entry(BaseModel):
     retry: bool = False
     """The error may have passed by the next run: a disk, memory, not the input."""
 
+    # Files are called after it.
+    _name = field_validator("tomogram")(checked_name)
+
     @property
     def geometry(self) -> tuple[float, tuple[int, int, int]]:
         """Voxel size [Å] and shape [voxels] of the file that users have."""
@@ -110,7 +122,7 @@ class Entry(BaseModel):
 class Manifest(BaseModel):
     """What one shard of a stage did; its files are whole before it is written."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     tomograms: tuple[Entry, ...]
     histograms: dict[str, tuple[int, ...]] = {}
@@ -144,7 +156,7 @@ def read_as(path: Path, kind: type[Kind], expected: str) -> Kind:
         If it is damaged, or something else.
     """
     try:
-        return kind.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(checked_file(path, expected).read_bytes())
     except ValidationError as error:
         raise _damaged(path, expected, error) from error
 
@@ -157,10 +169,12 @@ def read_json(path: Path) -> Any:
     ValueError
         If it is damaged.
     """
+    expected = "JSON that a stage wrote"
+    content = checked_file(path, expected).read_bytes()
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, "JSON that a stage wrote", error) from error
+        raise _damaged(path, expected, error) from error
 
 
 def _damaged(path: Path, expected: str, error: Exception) -> ValueError:
@@ -304,7 +318,7 @@ def read_particles(paths: Iterable[Path]) -> tuple[Particle, ...]:
 
 
 def _validated(path: Path, kind: TypeAdapter[Section]) -> Section:
-    text = path.read_text()
+    text = checked_file(path, "JSON of settings").read_text()
     try:
         json_of(text)
         return kind.validate_json(text)

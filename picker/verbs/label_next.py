@@ -20,6 +20,7 @@ from picker.formats.imod import REGIONS, write_models
 from picker.formats.ome_zarr import read_attributes, write_volume
 from picker.formats.records import TomogramPicks
 from picker.formats.star import read_picks, write_picks
+from picker.formats.text import listed
 from picker.formats.volume import read_mask
 from picker.machine.progress import tracked
 from picker.picks import Picks, concatenate, picks_from_arrays
@@ -36,7 +37,7 @@ from picker.verbs.common import (
     write_manifest,
     write_text,
 )
-from picker.whole import remove, written_whole
+from picker.whole import checked_file, remove, written_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -72,8 +73,15 @@ def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
     particles = read_particles(arguments.settings)
     entries = {entry.tomogram: entry for entry in read_manifests([arguments.picks])}
     labeled, failed = _labeled(list(entries.values()))
-    with arguments.ranking.open(newline="") as file:
-        ranked = [row["tomogram"] for row in csv.DictReader(file, delimiter="\t")]
+    ranking = checked_file(arguments.ranking, "the table of the verb pick")
+    with ranking.open(newline="") as file:
+        rows_of = csv.DictReader(file, delimiter="\t")
+        ranked = [str(row.get("tomogram")) for row in rows_of]
+    if unknown := [name for name in ranked if name not in entries]:
+        raise ValueError(
+            f"{ranking} names {listed(unknown)}, which {arguments.picks} does"
+            " not have; expected what one run of the verb pick wrote, pick again"
+        )
     rows: list[tuple[int, str]] = []
     left = settings.tomograms
     for name in tracked(ranked, "label_next", len(ranked), "tomograms to look at"):

@@ -29,7 +29,7 @@ from picker.verbs.common import (
     read_particles,
     read_predicted,
     read_section,
-    stop_if_disk_is_full,
+    told_failure,
     write_manifest,
     write_text,
 )
@@ -165,9 +165,9 @@ def _pick(
             for name, of in known.items():
                 score = picks.of(name).score
                 to_expect[name] = expected(of, candidates.of(name).score, score)
-    except (ValueError, OSError) as error:
-        stop_if_disk_is_full(error)
-        return entry.failed(path, error)
+    except Exception as error:
+        told = told_failure(entry.tomogram, entry.path, error)
+        return entry.failed(path, ValueError(told))
     counts = {p.name: int((picks.particle == p.name).sum()) for p in particles}
     return entry.model_copy(
         update={

@@ -42,6 +42,7 @@ from picker.verbs.common import (
     told_failure,
     write_manifest,
 )
+from picker.whole import checked_file
 
 if TYPE_CHECKING:
     import argparse
@@ -118,7 +119,8 @@ def _preprocess_all(
 
 def _read_rows(path: Path) -> tuple[TomogramRow, ...]:
     if path.suffix == ".json":
-        return TypeAdapter(tuple[TomogramRow, ...]).validate_json(path.read_text())
+        text = checked_file(path, "a shard of the table").read_text()
+        return TypeAdapter(tuple[TomogramRow, ...]).validate_json(text)
     return read_table(path)
 
 

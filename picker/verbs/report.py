@@ -44,6 +44,7 @@ from picker.verbs.common import (
     write_manifest,
     write_text,
 )
+from picker.whole import checked_file
 
 if TYPE_CHECKING:
     import argparse
@@ -201,7 +202,7 @@ def _section(path: Path) -> dict[str, Any]:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with checked_file(path, "a table of a stage").open(newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 

@@ -14,7 +14,7 @@ from picker.benchmark import (
     particle_table,
     speed_table,
 )
-from picker.verbs.common import write_text
+from picker.verbs.common import read_as, write_text
 
 if TYPE_CHECKING:
     import argparse
@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write tables and figures."""
-    cells = [Cell.model_validate_json(path.read_text()) for path in arguments.cells]
+    cells = [
+        read_as(path, Cell, "the record of a training") for path in arguments.cells
+    ]
     for name, table in TABLES.items():
         write_text(arguments.output / f"{name}.tsv", _tsv(table(cells)))
     write_text(arguments.output / "accuracy.svg", draw_accuracy(cells))
