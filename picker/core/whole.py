@@ -59,6 +59,29 @@ def temporary_beside(path: Path) -> Generator[Path]:
         remove(temporary)
 
 
+def checked_file(path: Path, expected: str) -> Path:
+    """Return a path that can be read to its end: of a pipe or a device there is none.
+
+    Parameters
+    ----------
+    path
+        May be missing, or a folder: opening it says so.
+    expected
+        What should be there.
+
+    Raises
+    ------
+    ValueError
+        If it is a pipe, a socket or a device.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(
+            f"{path} is a pipe, a socket or a device; expected a file, {expected}:"
+            " mend the path"
+        )
+    return path
+
+
 def remains(folder: Path) -> list[Path]:
     """Return what is half written in a folder, which is listed once; it may be missing.
 

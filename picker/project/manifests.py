@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003, pydantic reads it
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
-from picker.config import Split  # noqa: TC001, pydantic reads it
-from picker.core.whole import written_whole
+from picker.config import Split, checked_name
+from picker.core.whole import checked_file, written_whole
 from picker.project.records import read_record
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 FORMAT: Literal[2] = 2
 """Of manifests; those of version 0.1 had none."""
 
-ShapeZYX = tuple[int, int, int]
+Length = Annotated[int, Field(gt=0, le=1_000_000)]
+ShapeZYX = tuple[Length, Length, Length]
+VoxelSize = Annotated[float, Field(gt=0)]
+Name = Annotated[str, AfterValidator(checked_name)]
+"""Files are called after it."""
 Stamp = tuple[int, int]
 
 
@@ -30,8 +34,8 @@ Stamp = tuple[int, int]
 class Head:
     """What is known of a tomogram from the start."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
-    tomogram: str
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+    tomogram: Name
     split: Split
     warnings: tuple[str, ...] = ()
     stamps: dict[str, Stamp] = field(default_factory=dict)
@@ -46,12 +50,12 @@ class Preprocessed(Head):
     volume: Path
     fingerprint: str
     """What the volume, labels and mask were made from; the volume says it too."""
-    voxel_size: float
+    voxel_size: VoxelSize
     """Of the volume [Å]. Here is the one place that it is read from: the volume has it
     for other programs."""
     shape_zyx: ShapeZYX
     """Of the volume [voxels]."""
-    source_voxel_size: float
+    source_voxel_size: VoxelSize
     """Of the file as it came, before any rescaling [Å]: what other programs open."""
     source_shape_zyx: ShapeZYX
     """Of the file as it came [voxels]."""
@@ -70,7 +74,7 @@ class _Later:
     """What is said of a tomogram once its volume is stored."""
 
     __slots__ = ()
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
     preprocessed: Preprocessed
 
     @property
@@ -163,7 +167,7 @@ def failed(entry: Entry, path: Path, error: str) -> Failed:
 class Manifest:
     """What one job of a stage did; its files are whole before it is written."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
     tomograms: tuple[Annotated[Entry, Field(discriminator="state")], ...]
     histograms: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Of predicted ones, particle: how many scores fall into each bin."""
@@ -294,7 +298,7 @@ def _of(kind: type[Done], path: Path, manifest: Manifest) -> Iterator[Done | Fai
 def _is_old(path: Path) -> bool:
     """Return whether a file is a manifest of version 0.1."""
     try:
-        said = json.loads(path.read_bytes())
+        said = json.loads(checked_file(path, "a manifest").read_bytes())
     except (ValueError, RecursionError):
         return False
     return isinstance(said, dict) and "tomograms" in said and "format" not in said

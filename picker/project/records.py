@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from picker.config import explained
 from picker.config.said import cut
+from picker.core.whole import checked_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ def read_record(path: Path, kind: TypeAdapter[Kind], expected: str) -> Kind:
         If it is damaged, or something else.
     """
     try:
-        return kind.validate_json(path.read_bytes())
+        return kind.validate_json(checked_file(path, expected).read_bytes())
     except ValidationError as error:
         raise damaged(path, expected, error) from error
 

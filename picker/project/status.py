@@ -223,7 +223,7 @@ def _goes_on(log: Path, quiet: float) -> bool:
 
 def _last_lines(log: Path) -> list[str]:
     """Return the last lines of a log; only its end is read."""
-    if not log.exists():
+    if not log.is_file():
         return []
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 4096))

@@ -13,6 +13,7 @@ from stat import S_ISDIR
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from picker.core.whole import checked_file
 from picker.project.manifests import FORMAT
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class _Disk:
         """Return whether a manifest says what is so."""
         try:
             written = manifest.stat().st_mtime_ns
-            said = json.loads(manifest.read_text())
+            said = json.loads(checked_file(manifest, "a manifest").read_text())
             # Validating thousands of entries would take longer than all else here.
             entries = said["tomograms"]
             return (

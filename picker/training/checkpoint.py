@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from picker.config.said import cut, shown
 from picker.config.strict import json_of
-from picker.core.whole import written_whole
+from picker.core.whole import checked_file, written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -63,7 +63,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
             torch.save(state, digested)  # type: ignore[arg-type]
             file.seek(len(HEADER))
             file.write(digested.digest.hexdigest().encode())
-        if path.exists() and _is_whole(path):
+        if path.is_file() and _is_whole(path):
             path.replace(path.with_name(path.name + ".previous"))
 
 
@@ -78,7 +78,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         if not candidate.exists():
             continue
         try:
-            return _read(candidate)
+            return _read(checked_file(candidate, "a checkpoint"))
         except DamagedError as error:
             logger.warning("%s is damaged (%s); trying an older one", candidate, error)
     return None
@@ -211,7 +211,7 @@ def read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]
 
 @contextmanager
 def _opened(path: Path) -> Generator[Any]:
-    if not path.is_file():
+    if not checked_file(path, "a model").is_file():
         raise ValueError(f"model {path} does not exist; train one or mend the path")
     try:
         with safe_open(path, framework="pt") as file:

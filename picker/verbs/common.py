@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from picker.config import Particle, explained
 from picker.config.said import printable
 from picker.config.strict import json_of
-from picker.core.whole import written_whole
+from picker.core.whole import checked_file, written_whole
 from picker.formats.text import cut
 from picker.machine.signals import Interrupted, leaving_when_asked
 from picker.project.manifests import failed
@@ -49,10 +49,12 @@ def read_json(path: Path) -> Any:
     ValueError
         If it is damaged.
     """
+    expected = "JSON that a stage wrote"
+    content = checked_file(path, expected).read_bytes()
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise damaged(path, "JSON that a stage wrote", error) from error
+        raise damaged(path, expected, error) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -157,7 +159,7 @@ def read_particles(paths: Iterable[Path]) -> tuple[Particle, ...]:
 
 
 def _validated(path: Path, kind: TypeAdapter[Section]) -> Section:
-    text = path.read_text()
+    text = checked_file(path, "JSON of settings").read_text()
     try:
         json_of(text)
         return kind.validate_json(text)

@@ -17,10 +17,11 @@ import numpy as np
 from picker.config import LabelNextSettings, Particle
 from picker.core.picks import Picks, concatenate, picks_from_arrays
 from picker.core.tomogram import index_from_position
-from picker.core.whole import remove, written_whole
+from picker.core.whole import checked_file, remove, written_whole
 from picker.formats.picks.imod import REGIONS, write_models
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks, write_picks
+from picker.formats.text import listed
 from picker.formats.volumes.ome_zarr import read_attributes, write_volume
 from picker.formats.volumes.read import read_mask
 from picker.machine.progress import tracked
@@ -76,8 +77,15 @@ def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
     particles = read_particles(arguments.settings)
     entries = {entry.tomogram: entry for entry in read_picked([arguments.picks])}
     labeled, failed = _labeled(list(entries.values()))
-    with arguments.ranking.open(newline="") as file:
-        ranked = [row["tomogram"] for row in csv.DictReader(file, delimiter="\t")]
+    ranking = checked_file(arguments.ranking, "the table of the verb pick")
+    with ranking.open(newline="") as file:
+        rows_of = csv.DictReader(file, delimiter="\t")
+        ranked = [str(row.get("tomogram")) for row in rows_of]
+    if unknown := [name for name in ranked if name not in entries]:
+        raise ValueError(
+            f"{ranking} names {listed(unknown)}, which {arguments.picks} does"
+            " not have; expected what one run of the verb pick wrote, pick again"
+        )
     rows: list[tuple[int, str]] = []
     left = settings.tomograms
     for name in tracked(ranked, "label_next", len(ranked), "tomograms to look at"):

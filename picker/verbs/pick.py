@@ -37,7 +37,7 @@ from picker.verbs.common import (
     fingerprint,
     read_particles,
     read_section,
-    stop_if_disk_is_full,
+    told_failure,
     write_text,
 )
 
@@ -176,9 +176,9 @@ def _pick(
             for name, of in known.items():
                 score = picks.of(name).score
                 to_expect[name] = expected(of, candidates.of(name).score, score)
-    except (ValueError, OSError) as error:
-        stop_if_disk_is_full(error)
-        return failed(entry, path, str(error) or repr(error))
+    except Exception as error:
+        told = told_failure(entry.tomogram, entry.candidates, error)
+        return failed(entry, path, told)
     return Picked(
         preprocessed=entry.preprocessed,
         picks=path,

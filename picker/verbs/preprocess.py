@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from picker import __version__
 from picker.config import Particle, PreprocessSettings, TomogramRow
 from picker.core.tomogram import index_from_position
+from picker.core.whole import checked_file
 from picker.formats.picks.given import read_given_picks
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.tomograms import read_table
@@ -126,7 +127,8 @@ def _preprocess_all(
 
 def _read_rows(path: Path) -> tuple[TomogramRow, ...]:
     if path.suffix == ".json":
-        return TypeAdapter(tuple[TomogramRow, ...]).validate_json(path.read_text())
+        text = checked_file(path, "a shard of the table").read_text()
+        return TypeAdapter(tuple[TomogramRow, ...]).validate_json(text)
     return read_table(path)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from picker.config import ReportSettings, TomogramsSettings
 from picker.core.picks import score_histogram
 from picker.core.tomogram import Tomogram
+from picker.core.whole import checked_file
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
 from picker.machine.progress import tracked
@@ -205,7 +206,7 @@ def _section(path: Path) -> dict[str, Any]:
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with checked_file(path, "a table of a stage").open(newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
+from picker.project.records import read_record
 from picker.report.benchmark import (
     Cell,
     ablation_table,
@@ -39,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write tables and figures."""
-    cells = [Cell.model_validate_json(path.read_text()) for path in arguments.cells]
+    cells = [
+        read_record(path, TypeAdapter(Cell), "the record of a training")
+        for path in arguments.cells
+    ]
     for name, table in TABLES.items():
         write_text(arguments.output / f"{name}.tsv", _tsv(table(cells)))
     write_text(arguments.output / "accuracy.svg", draw_accuracy(cells))

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from picker.core.picks import Picks, picks_from_arrays
-from picker.core.whole import written_whole
+from picker.core.whole import checked_file, written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +63,8 @@ def read_submission(path: Path) -> dict[str, Picks]:
     ValueError
         If columns are missing or a position is no number.
     """
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    checked = checked_file(path, "a submission")
+    with checked.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         columns = reader.fieldnames or []
         if not set(COLUMNS) <= set(columns):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.config import known_as
+from picker.core.whole import checked_file
 from picker.formats.picks import (
     cbox,
     copick,
@@ -183,7 +184,7 @@ def _read(path: Path) -> Parsed:
         raise ValueError(
             f"{path} is a folder; expected a file of picks, name the files in it"
         )
-    if not path.is_file():
+    if not checked_file(path, "of picks").is_file():
         raise FileNotFoundError(f"file of picks {path} does not exist; mend its path")
     stamps = [_stamp(file) for file in (path, *dynamo.maps(path)) if file.is_file()]
     # What changed just now may change again within one tick of the disk's clock.

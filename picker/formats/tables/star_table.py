@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from picker.core.whole import written_whole
+from picker.core.whole import checked_file, written_whole
 from picker.formats.tables.columns import BATCH, Table, new_table
 from picker.formats.text import cut
 
@@ -49,7 +49,7 @@ def read_tables(
     """
     parser = _Parser(path, texts, numbers)
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with checked_file(path, "STAR").open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
                 parser.take(number, line)
     except UnicodeDecodeError as error:
@@ -211,7 +211,7 @@ def _word(value: str) -> str:
 def read_comments(path: Path) -> dict[str, str]:
     """Return the comments `# name: value` above the first table."""
     notes = {}
-    with path.open(encoding="utf-8-sig") as file:
+    with checked_file(path, "STAR").open(encoding="utf-8-sig") as file:
         for line in file:
             if line.strip() and not line.startswith("#"):
                 break

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from picker.config import Split, explained
 from picker.config.strict import json_of
+from picker.core.whole import checked_file
 from picker.formats.text import listed, read_text, shown
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def read_thresholds(path: Path, model: str, particles: Iterable[str]) -> Thresho
         If the file is missing or damaged, does not say of which model it is, or a
         particle has no threshold.
     """
-    if not path.is_file():
+    if not checked_file(path, "JSON of `picker calibrate`").is_file():
         raise ValueError(f"thresholds {path} do not exist; calibrate, or mend the path")
     expected = "JSON of `picker calibrate`"
     try:

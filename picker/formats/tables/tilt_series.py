@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from picker.core.whole import checked_file
 from picker.formats.picks.records import TiltSeries
 from picker.formats.tables.star_table import read_tables
 from picker.formats.text import cut
@@ -37,7 +38,7 @@ def read_tilt_series(path: Path) -> dict[str, TiltSeries]:
 
     Source: RELION 5, tomography documentation; RELION 4, tomogram set files.
     """
-    if not path.is_file():
+    if not checked_file(path, "RELION's tomograms.star").is_file():
         raise ValueError(
             f"{path} does not exist; expected RELION's tomograms.star, mend its path"
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
+from picker.core.whole import checked_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -33,7 +35,7 @@ def read_tsv(
         If the file or a required column is missing, a column is unknown or stands
         twice, or a row has more values than the header.
     """
-    if not path.is_file():
+    if not checked_file(path, "a table").is_file():
         raise ValueError(f"table {path} does not exist; set {setting}")
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, delimiter="\t")

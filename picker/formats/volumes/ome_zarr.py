@@ -220,8 +220,9 @@ def read_attributes(path: Path) -> dict[str, Any]:
     FileNotFoundError
         If there is no such volume.
     ValueError
-        If its metadata are not JSON.
+        If its metadata are no file, or not JSON.
     """
+    _check_plain(path)
     metadata = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
     return dict(metadata.get("attributes", {}).get("picker", {}))
 

@@ -60,6 +60,29 @@ def test_a_damaged_manifest_is_named_with_what_to_do(tmp_path, capsys, kind):
 
 
 @pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tomogram": "../../x"}, "name '../../x' cannot be used"),
+        ({"voxel_size": float("nan")}, "finite number"),
+        ({"voxel_size": -10}, "greater than 0"),
+        ({"shape_zyx": [1, 1, 10**30]}, "less than or equal to 1000000"),
+        ({"mean_score": float("inf")}, "finite number"),
+    ],
+)
+def test_a_manifest_with_impossible_values_is_damaged(
+    tmp_path, manifest, capsys, change, said
+):
+    content = json.loads(manifest.read_text())
+    (entry,) = content["tomograms"]
+    (entry if "mean_score" in change else entry["preprocessed"]).update(change)
+    manifest.write_text(json.dumps(content))
+    assert finish(tmp_path) == 1
+    err = capsys.readouterr().err
+    assert f"{manifest} is damaged; expected the manifest of a stage" in err
+    assert said in err
+
+
+@pytest.mark.parametrize(
     ("distance", "mean", "said"),
     [
         ("0.6", 0.25, "mean F1@0.6 0.250 on test; "),

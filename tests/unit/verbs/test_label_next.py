@@ -190,6 +190,14 @@ def test_only_the_first_tomograms_are_looked_at(project, tmp_path):
     assert names == ["TS_b.mod", "TS_b.star", "TS_b_mask.zarr", "regions.tsv"]
 
 
+@pytest.mark.parametrize("table", ["tomogram\nTS_z\n", "name\nTS_a\n"])
+def test_a_ranking_of_other_tomograms_is_refused(project, tmp_path, capsys, table):
+    (tmp_path / "next.tsv").write_text(table)
+    assert main(project) == 1
+    assert "next.tsv names " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_again_it_replaces_what_was_there(project, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "of_yesterday.star").write_text("")

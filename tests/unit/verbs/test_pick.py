@@ -5,7 +5,8 @@ import pytest
 from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks import star
-from picker.project.manifests import failed, read_picked, read_predicted
+from picker.project.manifests import Failed, failed, read_picked, read_predicted
+from picker.verbs import pick
 from tests.unit.predicted import calibrated, predicted, thresholds_of, write_predicted
 
 SPLITS = {
@@ -66,6 +67,26 @@ def test_picks_that_are_there_are_kept_and_ranked_the_same(project, tmp_path):
     assert main(["pick", *project]) == 0
     assert path.stat().st_mtime_ns == before
     assert (tmp_path / "next.tsv").read_text() == first
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyError("x"), ZeroDivisionError()])
+def test_whatever_befalls_one_tomogram_the_others_have_picks(
+    project, tmp_path, monkeypatch, error
+):
+    def read(path):
+        if path.stem == "TS_a":
+            raise error
+        return star.read_picks(path)
+
+    monkeypatch.setattr(pick, "read_picks", read)
+    assert main(["pick", *project]) == 0
+    entries = {e.tomogram: e for e in read_picked([tmp_path / "picked.json"])}
+    bad = entries.pop("TS_a")
+    kinds = ("memory is too small", "KeyError", "ZeroDivisionError")
+    assert bad.retry
+    assert any(kind in bad.error for kind in kinds)
+    assert [n for n, e in entries.items() if isinstance(e, Failed)] == ["TS_f"]
+    assert (tmp_path / "picks" / "TS_b.star").exists()
 
 
 @pytest.mark.parametrize("source", ["validation", "labeled"])
