@@ -35,7 +35,7 @@ class Particle(Settings):
 
     name: str
     """Written into every file of picks, and in the names of files."""
-    radius: Positive
+    radius: Annotated[float, Field(ge=0.1, le=100_000)]
     """Radius of the particle [Å]: sets target width, peak distance and matching."""
     weight: Annotated[float, Field(ge=0)] = 1.0
     """Weight in the Kaggle score, no unit; 0 leaves the class out of it."""
