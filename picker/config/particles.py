@@ -8,7 +8,6 @@ from pydantic import Field, field_validator, model_validator
 
 from picker.config.base import (
     MISSING,
-    Positive,
     Settings,
     UserPath,
     checked_called,
@@ -34,7 +33,7 @@ class Particle(Settings):
     other signs become '_', and those at its beginning are left out: "Viral RNP" is
     Viral_RNP here, and still "Viral RNP" in the files of other programs. Not nan, na,
     null or none, which tables read as no value."""
-    radius: Positive
+    radius: Annotated[float, Field(ge=0.1, le=100_000)]
     """Radius of the particle [Å]; sets target width, peak distance and matching."""
     weight: Annotated[float, Field(ge=0)] = 1.0
     """Weight in the Kaggle score, no unit; 0 leaves the class out of it."""

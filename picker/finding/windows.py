@@ -234,9 +234,22 @@ class WindowFinder(Finder):
         heatmap[(slice(None), *to)] = found[(slice(None), *of)]
 
     def candidates(self, volume: Volume, voxel_size: float) -> Picks:
-        """Return every candidate in a normalised tomogram [Å], best first."""
+        """Return every candidate in a normalised tomogram [Å], best first.
+
+        Raises
+        ------
+        ValueError
+            If the model computes what is no number, in which there are no peaks.
+        """
+        heatmap = self.heatmap(volume)
+        if not math.isfinite(float(heatmap.sum())):
+            raise ValueError(
+                "the model's heatmap has values that are no numbers (nan); expected"
+                " scores from 0 to 1: its weights are too large or damaged, train one"
+                " anew"
+            )
         return candidates_from_heatmap(
-            self.heatmap(volume),
+            heatmap,
             self.particles,
             voxel_size,
             volume.shape,

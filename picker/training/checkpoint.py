@@ -187,15 +187,26 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     Raises
     ------
     ValueError
-        If the file is missing, damaged, or not a model of this program.
+        If the file is missing, damaged, or not a model of this program, or a weight is
+        not finite.
     """
     with _opened(path) as file:
         weights = {name: file.get_tensor(name) for name in file.keys()}
-        return weights, _metadata(path, file)
+        metadata = _metadata(path, file)
+    bad = [name for name, weight in weights.items() if not weight.isfinite().all()]
+    if bad:
+        raise ValueError(
+            f"model {path} has weights that are no finite numbers, {cut(bad[0])} for"
+            f" one of {len(bad)}; expected numbers: its training failed or the file is"
+            " damaged, train one"
+        )
+    return weights, metadata
 
 
-def read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
-    """Return the shape of each of a model file's tensors, and its metadata.
+def read_header(
+    path: Path,
+) -> tuple[dict[str, tuple[int, ...]], set[str], dict[str, Any]]:
+    """Return the shapes of a model file's tensors, those of fractions, and metadata.
 
     Nothing that the file claims to hold is loaded.
 
@@ -205,8 +216,14 @@ def read_header(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]
         If the file is missing, damaged, or not a model of this program.
     """
     with _opened(path) as file:
-        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
-        return shapes, _metadata(path, file)
+        parts = {name: file.get_slice(name) for name in file.keys()}
+        shapes = {name: tuple(part.get_shape()) for name, part in parts.items()}
+        fractions = {
+            name
+            for name, part in parts.items()
+            if part.get_dtype().startswith(("F", "BF"))
+        }
+        return shapes, fractions, _metadata(path, file)
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def read_card(path: Path) -> ModelCard:
         If the file is missing, damaged or of another kind, or its weights are not those
         of the network that it names.
     """
-    shapes, metadata = read_header(path)
+    shapes, fractions, metadata = read_header(path)
     try:
         card = ModelCard.model_validate(metadata)
     except ValidationError as error:
@@ -83,6 +83,12 @@ def read_card(path: Path) -> ModelCard:
             f" of {len(expected)} differ, {cut(name)} for one, expected"
             f" {expected.get(name, 'none')}, got {shapes.get(name, 'none')}; train one"
         )
+    for name, tensor in described.items():
+        if tensor.is_floating_point() != (name in fractions):
+            raise ValueError(
+                f"model {path} has other weights than its settings describe: {name}"
+                f" holds numbers of another kind, expected {tensor.dtype}; train one"
+            )
     return card
 
 
@@ -96,7 +102,8 @@ def read_model(path: Path, device: torch.device) -> tuple[Network, ModelCard]:
     Raises
     ------
     ValueError
-        If the file is missing, damaged or of another kind.
+        If the file is missing, damaged or of another kind, or a weight is no finite
+        number.
     """
     card = read_card(path)
     model = _untrained(card)

@@ -87,6 +87,7 @@ def preprocess_volume(
     ratio = Fraction(1)
     warnings: list[str] = []
     if settings.target_voxel_size is not None:
+        _check_extent(np.shape(volume), voxel_size, settings.target_voxel_size)
         ratio, warnings = _scale(voxel_size, settings.target_voxel_size)
     # Rescaling makes a new volume anyhow; all else works in place and needs a copy.
     result: Volume = (
@@ -164,6 +165,16 @@ def check_contrast(
         f" preprocess.particles_are is {particles_are}; look at a slice, and if it is"
         f" so set preprocess.particles_are: {other}"
     )
+
+
+def _check_extent(shape: tuple[int, ...], voxel_size: float, target: float) -> None:
+    """Refuse voxels that are larger than the volume."""
+    least = min(shape, default=0) * voxel_size
+    if target > least:
+        raise ValueError(
+            f"preprocess.target_voxel_size is {target:g} Å, and the volume's shortest"
+            f" axis {least:g} Å; expected voxels of which it has many, lower it"
+        )
 
 
 def _scale(voxel_size: float, target: float) -> tuple[Fraction, list[str]]:

@@ -183,6 +183,12 @@ def test_no_particle_has_a_name_twice() -> None:
         Config.model_validate({"particles": [RIBOSOME, RIBOSOME]})
 
 
+@pytest.mark.parametrize("radius", [1e-300, 0.01, 1e6, 1e300])
+def test_a_radius_that_no_particle_has_is_refused(radius: float) -> None:
+    with pytest.raises(ValidationError, match=r"radius\n.*(100000|0\.1)"):
+        Particle(name="a", radius=radius)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -293,8 +299,8 @@ def test_thresholds_name_known_particles() -> None:
 @pytest.mark.parametrize(
     ("model", "key", "value", "message"),
     [
-        (Particle, "radius", 0, "greater than 0"),
-        (Particle, "radius", -5, "greater than 0"),
+        (Particle, "radius", 0, "greater than or equal to 0.1"),
+        (Particle, "radius", -5, "greater than or equal to 0.1"),
         (Particle, "weight", -1, "greater than or equal to 0"),
         (Particle, "color", "red", "should match pattern"),
         (TomogramsSettings, "source", "web", "Input should be 'table'"),

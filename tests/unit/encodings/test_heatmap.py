@@ -90,6 +90,14 @@ def test_peaks_are_those_of_max_pooling(kernel, shape):
     assert np.abs(found - index[best_first].numpy()).max() <= 0.5
 
 
+def test_a_radius_in_a_wrong_unit_fills_no_memory():
+    heatmap = torch.zeros(1, 8, 12, 16)
+    heatmap[0, 2, 4, 6], heatmap[0, 7, 11, 15] = 0.9, 0.8
+    for kernel in (31, 10**6 + 1, 10**300 + 1):
+        found, _, _ = peaks_from_heatmap(heatmap, [kernel], 0.3, 1)
+        assert found.tolist() == [[2, 4, 6]]
+
+
 @pytest.mark.parametrize(
     ("radius", "kernel"), [(6.0, 3), (9.0, 3), (15.0, 3), (20.0, 5), (40.0, 9)]
 )

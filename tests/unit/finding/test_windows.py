@@ -182,6 +182,22 @@ def test_another_error_of_the_network_is_none_of_memory():
         predictor(model, flips=False).heatmap(np.zeros((16, 16, 16), np.float32))
 
 
+class Diverged(Darkness):
+    """What weights that are too large make of an image."""
+
+    def forward(self, patch):
+        logits = super().forward(patch)
+        logits[..., 0] = torch.inf
+        return logits - torch.inf
+
+
+def test_a_model_that_computes_no_numbers_is_an_error_and_no_tomogram_without_picks():
+    volume = np.zeros((16, 16, 16), np.float32)
+    assert len(predictor(Darkness()).candidates(volume, 10.0))
+    with pytest.raises(ValueError, match="heatmap has values that are no numbers"):
+        predictor(Diverged()).candidates(volume, 10.0)
+
+
 def test_candidates_are_in_angstrom_and_inside():
     particles = (Particle(name="a", radius=60), Particle(name="b", radius=90))
     heatmap = torch.zeros(2, 6, 10, 15)

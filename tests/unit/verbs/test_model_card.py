@@ -20,6 +20,7 @@ from picker.verbs.training import begin_from
 
 MODEL = ModelSettings(preset="small", widths=(4, 4), blocks=(1, 1))
 PARTICLES = (Particle(name="ribosome", radius=100), Particle(name="tric", radius=60))
+NAN, INFINITE = float("nan"), float("inf")
 DEEP = "[" * 100_000 + "]" * 100_000
 
 
@@ -193,3 +194,26 @@ def raw(path, header, length=None):
 def test_headers_that_lie_are_damaged_files(path, header, length):
     raw(path, header, length)
     assert "cannot be read: expected safetensors" in refused(path)
+
+
+@pytest.mark.parametrize("value", [NAN, INFINITE, -INFINITE])
+def test_a_weight_that_is_no_number_is_one_error(path, value):
+    """Else every score would be none, and a tomogram without picks no surprise."""
+    weights = load_file(path)
+    name = next(n for n, w in weights.items() if w.is_floating_point() and w.numel())
+    weights[name].view(-1)[0] = value
+    save_file(weights, path, {"picker": card_of().model_dump_json()})
+    assert read_card(path) == card_of()
+    for read in list(readers(path))[1:]:
+        with pytest.raises(ValueError, match="has weights that are no finite") as one:
+            read()
+        assert f"{name} for one of 1" in str(one.value)
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.bool, torch.complex64])
+def test_weights_of_another_kind_are_refused(path, kind):
+    weights = load_file(path)
+    name = next(n for n, w in weights.items() if w.is_floating_point())
+    weights[name] = weights[name].to(kind)
+    save_file(weights, path, {"picker": card_of().model_dump_json()})
+    assert f"{name} holds numbers of another kind, expected torch.f" in refused(path)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tracemalloc
 from fractions import Fraction
 
@@ -181,6 +182,14 @@ def test_error_on_larger_voxels_than_asked_for():
         preprocess_volume(noise(), 10.0, settings)
     with pytest.raises(ValueError, match="expected a ratio of at least 1"):
         fourier_crop(noise(), Fraction(1, 2))
+
+
+@pytest.mark.parametrize("target", [5000.0, 1e9, 1e300])
+def test_voxels_larger_than_the_volume_are_refused(target):
+    volume = noise()
+    match = rf"is {re.escape(f'{target:g}')} Å, and the volume's shortest axis \d+ Å"
+    with pytest.raises(ValueError, match=match):
+        preprocess_volume(volume, 10.0, PreprocessSettings(target_voxel_size=target))
 
 
 def test_rescaling_leaves_its_input_alone():
