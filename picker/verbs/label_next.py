@@ -8,7 +8,6 @@ mask, which says that nobody looked elsewhere.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from picker.formats.ome_zarr import read_attributes, write_volume
 from picker.formats.records import TomogramPicks
 from picker.formats.star import read_picks, write_picks
 from picker.formats.text import listed
+from picker.formats.tsv import read_rows
 from picker.formats.volume import read_mask
 from picker.machine.progress import tracked
 from picker.picks import Picks, concatenate, picks_from_arrays
@@ -37,7 +37,7 @@ from picker.verbs.common import (
     write_manifest,
     write_text,
 )
-from picker.whole import checked_file, remove, written_whole
+from picker.whole import remove, written_whole
 
 if TYPE_CHECKING:
     import argparse
@@ -73,13 +73,10 @@ def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
     particles = read_particles(arguments.settings)
     entries = {entry.tomogram: entry for entry in read_manifests([arguments.picks])}
     labeled, failed = _labeled(list(entries.values()))
-    ranking = checked_file(arguments.ranking, "the table of the verb pick")
-    with ranking.open(newline="") as file:
-        rows_of = csv.DictReader(file, delimiter="\t")
-        ranked = [str(row.get("tomogram")) for row in rows_of]
+    ranked = [str(row.get("tomogram")) for row in read_rows(arguments.ranking)]
     if unknown := [name for name in ranked if name not in entries]:
         raise ValueError(
-            f"{ranking} names {listed(unknown)}, which {arguments.picks} does"
+            f"{arguments.ranking} names {listed(unknown)}, which {arguments.picks} does"
             " not have; expected what one run of the verb pick wrote, pick again"
         )
     rows: list[tuple[int, str]] = []

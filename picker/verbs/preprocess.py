@@ -22,7 +22,12 @@ from picker import __version__
 from picker.claim import claimed
 from picker.config import Particle, PreprocessSettings, TomogramRow
 from picker.exclude import allowed_region
-from picker.formats.ome_zarr import open_volume, read_attributes, write_volume
+from picker.formats.ome_zarr import (
+    is_zarr,
+    open_volume,
+    read_attributes,
+    write_volume,
+)
 from picker.formats.picks_file import read_given_picks
 from picker.formats.star import write_picks
 from picker.formats.table import read_table
@@ -309,7 +314,7 @@ def _left_out(picks: Picks, tomogram: Tomogram, region: NDArray[np.bool_]) -> li
 
 def _stamp(path: Path) -> str:
     """Return what changes when a file or a Zarr folder is replaced."""
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    files = sorted(path.rglob("*")) if is_zarr(path) else [path]
     stats = [(str(file), file.stat()) for file in files]
     return fingerprint([(name, s.st_size, s.st_mtime_ns) for name, s in stats])
 

@@ -161,3 +161,15 @@ def test_a_damaged_manifest_is_untrue(folder, text):
     cut = folder / "cut.json"
     cut.write_text(text, encoding="latin-1")
     assert untrue_manifests([cut]) == [cut]
+
+
+def test_a_folder_that_is_no_volume_is_not_walked_through(tmp_path, monkeypatch):
+    """It may be a whole disk."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+
+    def walk(folder):
+        raise AssertionError(folder)
+
+    monkeypatch.setattr(os, "scandir", walk)
+    stat = tmp_path.stat()
+    assert file_stamp(tmp_path) == (stat.st_size, stat.st_mtime_ns)
