@@ -9,7 +9,6 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from stat import S_ISDIR
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +31,11 @@ def file_stamp(path: Path) -> tuple[int, int]:
     Of a Zarr folder a checksum of the times of all folders in it and of the metadata,
     and the newest of them. A chunk that is replaced, as Zarr's libraries do, changes
     its folder; one that is overwritten in place changes nothing that is looked at, for
-    there are too many of them to look at each whenever the workflow is loaded.
+    there are too many of them to look at each whenever the workflow is loaded. Of any
+    other folder, which is no volume and may be a whole disk, no more is looked at.
     """
     stat = path.stat()
-    if not S_ISDIR(stat.st_mode):
+    if not _is_zarr(path):
         return stat.st_size, stat.st_mtime_ns
     times = [(".", stat.st_mtime_ns)]
     folders = [str(path)]
@@ -48,6 +48,11 @@ def file_stamp(path: Path) -> tuple[int, int]:
                 if is_folder or entry.name in METADATA:
                     times.append((entry.path, entry.stat().st_mtime_ns))
     return zlib.crc32(str(sorted(times)).encode()), max(time for _, time in times)
+
+
+def _is_zarr(path: Path) -> bool:
+    """Return whether a path is a folder with Zarr metadata."""
+    return any((path / name).is_file() for name in METADATA)
 
 
 def untrue_manifests(manifests: Iterable[Path]) -> list[Path]:

@@ -8,7 +8,6 @@ mask, which says that nobody looked elsewhere.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,11 @@ import numpy as np
 from picker.config import LabelNextSettings, Particle
 from picker.core.picks import Picks, concatenate, picks_from_arrays
 from picker.core.tomogram import index_from_position
-from picker.core.whole import checked_file, remove, written_whole
+from picker.core.whole import remove, written_whole
 from picker.formats.picks.imod import REGIONS, write_models
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks, write_picks
+from picker.formats.tables.tsv import read_rows
 from picker.formats.text import listed
 from picker.formats.volumes.ome_zarr import read_attributes, write_volume
 from picker.formats.volumes.read import read_mask
@@ -77,13 +77,10 @@ def _write_regions(arguments: argparse.Namespace, folder: Path) -> None:
     particles = read_particles(arguments.settings)
     entries = {entry.tomogram: entry for entry in read_picked([arguments.picks])}
     labeled, failed = _labeled(list(entries.values()))
-    ranking = checked_file(arguments.ranking, "the table of the verb pick")
-    with ranking.open(newline="") as file:
-        rows_of = csv.DictReader(file, delimiter="\t")
-        ranked = [str(row.get("tomogram")) for row in rows_of]
+    ranked = [str(row.get("tomogram")) for row in read_rows(arguments.ranking)]
     if unknown := [name for name in ranked if name not in entries]:
         raise ValueError(
-            f"{ranking} names {listed(unknown)}, which {arguments.picks} does"
+            f"{arguments.ranking} names {listed(unknown)}, which {arguments.picks} does"
             " not have; expected what one run of the verb pick wrote, pick again"
         )
     rows: list[tuple[int, str]] = []

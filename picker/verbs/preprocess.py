@@ -26,7 +26,12 @@ from picker.core.whole import checked_file
 from picker.formats.picks.given import read_given_picks
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.tomograms import read_table
-from picker.formats.volumes.ome_zarr import open_volume, read_attributes, write_volume
+from picker.formats.volumes.ome_zarr import (
+    is_zarr,
+    open_volume,
+    read_attributes,
+    write_volume,
+)
 from picker.formats.volumes.read import read_mask, read_tomogram
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
@@ -317,7 +322,7 @@ def _left_out(picks: Picks, tomogram: Tomogram, region: NDArray[np.bool_]) -> li
 
 def _stamp(path: Path) -> str:
     """Return what changes when a file or a Zarr folder is replaced."""
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    files = sorted(path.rglob("*")) if is_zarr(path) else [path]
     stats = [(str(file), file.stat()) for file in files]
     return fingerprint([(name, s.st_size, s.st_mtime_ns) for name, s in stats])
 

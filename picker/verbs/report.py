@@ -5,7 +5,6 @@ The page holds its pictures and loads nothing from anywhere.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,9 +13,9 @@ import numpy as np
 from picker.config import ReportSettings, TomogramsSettings
 from picker.core.picks import score_histogram
 from picker.core.tomogram import Tomogram
-from picker.core.whole import checked_file
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
+from picker.formats.tables.tsv import read_rows
 from picker.machine.progress import tracked
 from picker.project.layout import cost_file
 from picker.project.manifests import (
@@ -136,26 +135,28 @@ def run(arguments: argparse.Namespace) -> None:
         particles=particles,
         tomograms=records,
         settings={p.stem: _section(p) for p in arguments.settings},
-        training={p.stem: training_columns(_rows(p)) for p in arguments.tables},
+        training={p.stem: training_columns(read_rows(p)) for p in arguments.tables},
         histograms=_histograms(predicted, particles),
         thresholds=thresholds.lowest,
         metrics=(read_json(evaluation["metrics"]) if "metrics" in evaluation else None),
         curves=(
-            curve_columns(_rows(evaluation["curves"])) if "curves" in evaluation else {}
+            curve_columns(read_rows(evaluation["curves"]))
+            if "curves" in evaluation
+            else {}
         ),
         by_tomogram=(
-            counts_by_tomogram(_rows(evaluation["by_tomogram"]))
+            counts_by_tomogram(read_rows(evaluation["by_tomogram"]))
             if "by_tomogram" in evaluation
             else {}
         ),
         reliability=held_out(thresholds.model_dump()["particles"]),
-        estimate=_rows(arguments.estimate) if arguments.estimate else [],
+        estimate=read_rows(arguments.estimate) if arguments.estimate else [],
         label_next=(
-            [row["tomogram"] for row in _rows(arguments.label_next)]
+            [row["tomogram"] for row in read_rows(arguments.label_next)]
             if arguments.label_next
             else []
         ),
-        regions=_rows(arguments.regions) if arguments.regions else [],
+        regions=read_rows(arguments.regions) if arguments.regions else [],
         costs=_costs(
             arguments.benchmarks,
             arguments.method,
@@ -205,11 +206,6 @@ def _section(path: Path) -> dict[str, Any]:
     return {path.stem: value}
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    with checked_file(path, "a table of a stage").open(newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
 def _costs(
     folder: Path | None, method: str, trained: Sequence[str], shards: Sequence[str]
 ) -> dict[str, StageCost]:
@@ -225,7 +221,7 @@ def _costs(
         paths[stage] = [cost_file(folder, *of, stage, shard) for shard in shards]
     costs = {
         stage: stage_cost(
-            row for path in paths[stage] if path.is_file() for row in _rows(path)
+            row for path in paths[stage] if path.is_file() for row in read_rows(path)
         )
         for stage in stages
     }

@@ -60,6 +60,25 @@ def read_tsv(
             ) from error
 
 
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table that a stage wrote, column: text.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    expected = "a table that a stage wrote"
+    with checked_file(path, expected).open(newline="", encoding="utf-8") as file:
+        try:
+            return list(csv.DictReader(file, delimiter="\t"))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(
+                f"{path} is damaged ({error}); expected {expected}. Delete it and run"
+                " again, so that it is made anew"
+            ) from error
+
+
 def _check_columns(
     path: Path, columns: list[str], required: Sequence[str], optional: Sequence[str]
 ) -> None:

@@ -151,3 +151,15 @@ def test_a_manifest_of_version_0_1_is_untrue(folder):
     entry |= {"mask": None, "error": None, "retry": False, "stamps": {}}
     old.write_text(json.dumps({"tomograms": [entry]}))
     assert untrue_manifests([old]) == [old]
+
+
+def test_a_folder_that_is_no_volume_is_not_walked_through(tmp_path, monkeypatch):
+    """It may be a whole disk."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+
+    def walk(folder):
+        raise AssertionError(folder)
+
+    monkeypatch.setattr(os, "scandir", walk)
+    stat = tmp_path.stat()
+    assert file_stamp(tmp_path) == (stat.st_size, stat.st_mtime_ns)

@@ -190,11 +190,18 @@ def test_only_the_first_tomograms_are_looked_at(project, tmp_path):
     assert names == ["TS_b.mod", "TS_b.star", "TS_b_mask.zarr", "regions.tsv"]
 
 
-@pytest.mark.parametrize("table", ["tomogram\nTS_z\n", "name\nTS_a\n"])
-def test_a_ranking_of_other_tomograms_is_refused(project, tmp_path, capsys, table):
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("tomogram\nTS_z\n", "next.tsv names TS_z, which picked.json does not have"),
+        ("name\nTS_a\n", "next.tsv names None, which picked.json does not have"),
+        ("tomogram\n" + "x" * 200_000, "next.tsv is damaged (field larger than field"),
+    ],
+)
+def test_a_ranking_of_another_kind_is_refused(project, tmp_path, capsys, table, said):
     (tmp_path / "next.tsv").write_text(table)
     assert main(project) == 1
-    assert "next.tsv names " in capsys.readouterr().err
+    assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
