@@ -450,7 +450,7 @@ def test_supervised_trains_for_the_steps_of_both_stages(project):
     project.configure(SMALL | {"method": "supervised"})
     output = project.succeed("--until", "train")
     assert "burn_in 30/30" in output
-    assert "co_train" not in output
+    assert "stage=co_train" not in output
     assert project.path("supervised", "models", "burn_in.safetensors").is_file()
 
 
