@@ -250,16 +250,19 @@ def test_status_says_what_runs_and_what_failed(trained, cluster):
         )
         return done.stdout
 
+    # So many windows that jobs are at work for longer than it takes to look at them.
+    trained.change("predict", window_zyx=[8, 8, 8])
     trained.start("--retries", "0")
+    told = []
 
     def is_told():
-        text = status()
-        return any(f"Slurm job {n}, " in text for n in cluster.running("predict"))
+        told.append(status())
+        return any(f"Slurm job {n}, " in told[-1] for n in cluster.running("predict"))
 
     until(is_told, 120, "a running job is told")
-    assert "failed   " not in status()
     subprocess.run(["scancel", *cluster.running("predict")], check=True)
     trained.finish()
+    assert "failed   " not in told[-1]
     text = status()
     assert "failed   predict" in text
     assert "running  predict" not in text

@@ -454,6 +454,13 @@ def test_supervised_trains_for_the_steps_of_both_stages(project):
     assert project.path("supervised", "models", "burn_in.safetensors").is_file()
 
 
+def test_a_method_that_trains_nothing_picks_all_the_same(project):
+    project.configure(SMALL | {"method": "blobs"})
+    output = project.succeed("--until", "pick")
+    assert "rule train" not in output
+    assert len(list(project.path("blobs", "picks").glob("*.star"))) == 5
+
+
 def test_a_simulated_volume_can_be_opened_by_others(finished):
     with mrcfile.open(finished.path("simulated", "sim_000.mrc")) as file:
         assert file.data.shape == (24, 48, 56)
