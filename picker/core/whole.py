@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import socket
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -57,6 +58,17 @@ def temporary_beside(path: Path) -> Generator[Path]:
         yield temporary
     finally:
         remove(temporary)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, atomically."""
+    with written_whole(path) as temporary:
+        temporary.write_text(text)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain values as JSON, atomically; NaN is refused."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
 def checked_file(path: Path, expected: str) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,6 +28,22 @@ def read_record(path: Path, kind: TypeAdapter[Kind], expected: str) -> Kind:
     try:
         return kind.validate_json(checked_file(path, expected).read_bytes())
     except ValidationError as error:
+        raise damaged(path, expected, error) from error
+
+
+def read_json(path: Path) -> Any:
+    """Return what a stage wrote as JSON.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    expected = "JSON that a stage wrote"
+    content = checked_file(path, expected).read_bytes()
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise damaged(path, expected, error) from error
 
 

@@ -11,18 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import CalibrateSettings, PickSettings
+from picker.core.whole import write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Calibrated, Thresholds
+from picker.jobs.region import where_picks_may_be
+from picker.jobs.settings import read_particles, read_section
 from picker.project.manifests import Failed, read_predicted
 from picker.scoring.calibrate import calibrate
-from picker.verbs.common import (
-    add_settings,
-    logger,
-    read_particles,
-    read_section,
-    write_text,
-)
-from picker.verbs.region import where_picks_may_be
+from picker.verbs.common import add_settings, logger
 
 if TYPE_CHECKING:
     import argparse

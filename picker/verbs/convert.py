@@ -37,12 +37,11 @@ from picker.formats.picks.placed import Place, placed
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import write_picks
 from picker.formats.picks.targets import FILES, files_of_target, write_target
-from picker.formats.tables.tilt_series import read_tilt_series
+from picker.formats.tables.tilt_series import read_tilt_series, with_tilt_series
 from picker.formats.text import READABLE, listed
-from picker.formats.volumes.read import read_geometry
+from picker.formats.volumes.read import accepted, read_geometry
 from picker.project.claims import forget_remains_of_the_dead
-from picker.verbs.common import add_leave, leave
-from picker.verbs.export import with_tilt_series
+from picker.verbs.common import add_leave
 
 if TYPE_CHECKING:
     import argparse
@@ -109,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--outside",
         choices=get_args(Outside),
         default="drop_few",
-        help="picks outside of the tomogram: leave out a few that lie just outside (the"
+        help="picks outside of the tomogram: out a few that lie just outside (the"
         " default), all of them, or none",
     )
     add(
@@ -209,14 +208,14 @@ def _geometry(
     voxel_size = _positive("--voxel-size", arguments.voxel_size)
     if arguments.tomogram:
         shape, voxel_size, warnings = read_geometry(
-            arguments.tomogram, voxel_size, **leave(arguments)
+            arguments.tomogram, voxel_size, **accepted(arguments)
         )
         for warning in warnings:
             logger.warning("warning: %s", warning)
         if arguments.shape and tuple(arguments.shape) != shape:
             raise ValueError(
                 f"--shape is {tuple(arguments.shape)}, but {arguments.tomogram} has"
-                f" {shape} voxels (z, y, x); leave one out"
+                f" {shape} voxels (z, y, x); one out"
             )
         return shape, voxel_size
     if voxel_size is None or not arguments.shape:

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING
 
 from picker.config import SPLITS, EvaluateSettings, PickSettings
 from picker.core.picks import concatenate
+from picker.core.whole import write_json, write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import read_thresholds
+from picker.jobs.failures import cannot_be_used
+from picker.jobs.region import where_picks_may_be
+from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
 from picker.project.manifests import (
     Picked,
@@ -23,17 +27,7 @@ from picker.project.manifests import (
 )
 from picker.refining.select import picks_apart
 from picker.scoring.evaluate import curve_rows, curves, metrics, tomogram_rows
-from picker.verbs.common import (
-    add_failed,
-    add_settings,
-    cannot_be_used,
-    logger,
-    read_particles,
-    read_section,
-    write_json,
-    write_text,
-)
-from picker.verbs.region import where_picks_may_be
+from picker.verbs.common import add_failed, add_settings, logger
 
 if TYPE_CHECKING:
     import argparse

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from picker.config import ExportSettings, Target, known_as
+from picker.config import ExportSettings, Target
 from picker.core.picks import Picks
 from picker.core.whole import written_whole
-from picker.formats.picks.placed import AGREES
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks
 from picker.formats.picks.targets import write_target
-from picker.formats.picks.units import xyz
-from picker.formats.tables.tilt_series import read_tilt_series
-from picker.formats.text import listed
+from picker.formats.tables.tilt_series import with_tilt_series
+from picker.jobs.failures import cannot_be_used
+from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.manifests import Failed, Picked, read_picked, write_manifest
-from picker.verbs.common import (
-    add_failed,
-    add_settings,
-    cannot_be_used,
-    read_particles,
-    read_section,
-)
+from picker.verbs.common import add_failed, add_settings
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
 logger = logging.getLogger("picker")
 
@@ -105,57 +96,3 @@ def _tomogram_picks(entry: Picked) -> TomogramPicks:
         tilt_pixel_size=before.tilt_pixel_size,
         called=before.called,
     )
-
-
-def with_tilt_series(
-    path: Path, tomograms: Sequence[TomogramPicks]
-) -> list[TomogramPicks]:
-    """Return the tomograms with what RELION's tomograms.star knows of them.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be read or does not know one of them.
-    """
-    known = read_tilt_series(path)
-    names = {
-        one.tomogram: known_as([one.own_name, one.tomogram], known, path)
-        for one in tomograms
-    }
-    unknown = [name for name, theirs in names.items() if theirs is None]
-    if unknown:
-        raise ValueError(
-            f"{path} has no tomogram {listed(unknown)}, it has {listed(known)};"
-            " rlnTomoName must be our name, letter for letter"
-        )
-    result = []
-    for one in tomograms:
-        series = known[names[one.tomogram] or ""]
-        t = one.tilt_pixel_size
-        if t is not None and abs(t - series.pixel_size) > AGREES * t:
-            logger.warning(
-                "warning: %s: tilt_pixel_size of %s is %g Å in the table, taken as"
-                " %g Å from the file",
-                *(path, one.tomogram, t, series.pixel_size),
-            )
-        if series.size_zyx is not None:
-            ours = np.array(one.shape_zyx) * one.voxel_size
-            theirs = np.array(series.size_zyx) * series.pixel_size
-            # Sizes are rounded, to even numbers too.
-            if (
-                np.abs(ours - theirs) > np.maximum(2 * one.voxel_size, AGREES * ours)
-            ).any():
-                logger.warning(
-                    "warning: %s: %s is %s Å (x, y, z) there and %s Å here; expected"
-                    " the same reconstruction, neither cropped nor rotated",
-                    *(path, one.tomogram, xyz(theirs), xyz(ours)),
-                )
-        result.append(
-            replace(
-                one,
-                tilt_pixel_size=series.pixel_size,
-                tilt_size_zyx=series.size_zyx,
-                in_relion=names[one.tomogram],
-            )
-        )
-    return result

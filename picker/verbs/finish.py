@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from picker.core.whole import write_text
 from picker.project.manifests import Failed, Picked, read_manifest, read_picked
-from picker.verbs.common import logger, read_json, write_text
+from picker.project.records import read_json
+from picker.verbs.common import logger
 
 if TYPE_CHECKING:
     import argparse

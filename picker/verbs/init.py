@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config.demo import project_manual
+from picker.core.whole import write_text
 from picker.formats.tables.tomograms import OPTIONAL, REQUIRED
-from picker.verbs.common import logger, write_text
+from picker.verbs.common import logger
 
 if TYPE_CHECKING:
     import argparse

@@ -16,7 +16,7 @@ import numpy as np
 from picker.config import LabelNextSettings, Particle
 from picker.core.picks import Picks, concatenate, picks_from_arrays
 from picker.core.tomogram import index_from_position
-from picker.core.whole import remove, written_whole
+from picker.core.whole import remove, write_text, written_whole
 from picker.formats.picks.imod import REGIONS, write_models
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks, write_picks
@@ -24,6 +24,8 @@ from picker.formats.tables.tsv import read_rows
 from picker.formats.text import listed
 from picker.formats.volumes.ome_zarr import read_attributes, write_volume
 from picker.formats.volumes.read import read_mask
+from picker.jobs.failures import cannot_be_used
+from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import REGIONS_TABLE, picks_file, volume_file
@@ -35,15 +37,7 @@ from picker.project.manifests import (
     write_manifest,
 )
 from picker.refining.regions import fullest_regions
-from picker.verbs.common import (
-    add_failed,
-    add_settings,
-    cannot_be_used,
-    logger,
-    read_particles,
-    read_section,
-    write_text,
-)
+from picker.verbs.common import add_failed, add_settings, logger
 
 if TYPE_CHECKING:
     import argparse

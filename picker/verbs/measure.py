@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from picker.core.whole import write_text
+from picker.jobs.loaded import read_loaded
+from picker.jobs.stored import stored_volume
 from picker.project.manifests import Preprocessed, read_preprocessed
+from picker.project.records import read_json
 from picker.report.benchmark import Cell
-from picker.verbs.common import (
-    add_settings,
-    logger,
-    read_json,
-    write_text,
-)
-from picker.verbs.loaded import add_models, read_loaded
-from picker.verbs.stored import stored_volume
+from picker.verbs.common import add_models, add_settings, logger
 
 if TYPE_CHECKING:
     import argparse
@@ -49,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     ValueError
         If there is no tomogram to measure on.
     """
-    loaded = read_loaded(arguments)
+    loaded = read_loaded(arguments.model, arguments.method, arguments.settings)
     finder, card = loaded.finder, loaded.card
     given = read_preprocessed([arguments.manifest])
     usable = [entry for entry in given if isinstance(entry, Preprocessed)]

@@ -16,9 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import Particle, PickSettings
+from picker.core.fingerprint import fingerprint
+from picker.core.whole import write_text
 from picker.formats.picks.star import read_comments, read_picks, write_picks
 from picker.formats.tables.thresholds import read_thresholds
 from picker.formats.volumes.read import read_mask
+from picker.jobs.failures import told_failure
+from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import picks_file
@@ -32,14 +36,7 @@ from picker.project.manifests import (
 )
 from picker.refining.select import select_picks
 from picker.scoring.reliability import expected, held_out
-from picker.verbs.common import (
-    add_settings,
-    fingerprint,
-    read_particles,
-    read_section,
-    told_failure,
-    write_text,
-)
+from picker.verbs.common import add_settings
 
 if TYPE_CHECKING:
     import argparse

@@ -21,20 +21,16 @@ from picker.config import CalibrateSettings, PickSettings
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.thresholds import OtherModelError, read_thresholds
 from picker.formats.text import listed
-from picker.formats.volumes.read import read_tomogram
+from picker.formats.volumes.read import accepted, read_tomogram
+from picker.jobs.failures import told_failure
+from picker.jobs.loaded import read_loaded
+from picker.jobs.predict_shard import predict_shard
+from picker.jobs.settings import read_section
 from picker.project.claims import claimed, forget_remains_of_the_dead
 from picker.project.layout import THRESHOLDS
 from picker.project.manifests import read_preprocessed, write_manifest
 from picker.refining.select import select_picks
-from picker.verbs.common import (
-    add_leave,
-    add_settings,
-    leave,
-    read_section,
-    told_failure,
-)
-from picker.verbs.loaded import add_models, read_loaded
-from picker.verbs.predict_shard import predict_shard
+from picker.verbs.common import add_leave, add_models, add_settings
 from picker.volumes.exclude import allowed_region
 from picker.volumes.normalise import preprocess_volume
 
@@ -44,8 +40,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from picker.core.tomogram import Tomogram
-    from picker.verbs.loaded import Loaded
-    from picker.verbs.model_card import ModelCard
+    from picker.jobs.loaded import Loaded
+    from picker.jobs.model_card import ModelCard
 
 logger = logging.getLogger("picker")
 
@@ -85,7 +81,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     if arguments.manifests and not arguments.candidates:
         raise ValueError("--manifests needs --candidates, the folder to fill")
-    loaded = read_loaded(arguments)
+    loaded = read_loaded(arguments.model, arguments.method, arguments.settings)
     name = ", ".join(map(str, arguments.model)) or arguments.method
     logger.info("%s computes on %s", name, loaded.finder)
     if arguments.manifests:
@@ -179,7 +175,7 @@ def _prepared(
     that only one is in memory.
     """
     tomogram, warnings = read_tomogram(
-        path, path.stem, arguments.voxel_size, **leave(arguments)
+        path, path.stem, arguments.voxel_size, **accepted(arguments)
     )
     warnings += _voxel_size_warning(tomogram, card)
     region, said = allowed_region(tomogram.volume, tomogram.voxel_size, card.preprocess)

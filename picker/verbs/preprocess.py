@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from picker import __version__
 from picker.config import Particle, PreprocessSettings, TomogramRow
+from picker.core.fingerprint import fingerprint
 from picker.core.tomogram import index_from_position
 from picker.core.whole import checked_file
 from picker.formats.picks.given import read_given_picks
@@ -32,7 +33,9 @@ from picker.formats.volumes.ome_zarr import (
     read_attributes,
     write_volume,
 )
-from picker.formats.volumes.read import read_mask, read_tomogram
+from picker.formats.volumes.read import accepted, read_mask, read_tomogram
+from picker.jobs.failures import told_failure
+from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import MASKS, picks_file, volume_file
@@ -44,14 +47,7 @@ from picker.project.manifests import (
 )
 from picker.project.untrue import file_stamp
 from picker.refining.select import in_region
-from picker.verbs.common import (
-    add_settings,
-    fingerprint,
-    leave,
-    read_particles,
-    read_section,
-    told_failure,
-)
+from picker.verbs.common import add_settings
 from picker.volumes.exclude import allowed_region
 from picker.volumes.normalise import check_contrast, preprocess_volume
 
@@ -159,7 +155,7 @@ def _preprocess(
             fingerprint=key,
         )
     tomogram, warnings = read_tomogram(
-        row.path, row.tomogram, row.voxel_size, **leave(row)
+        row.path, row.tomogram, row.voxel_size, **accepted(row)
     )
     if row.called:
         warnings.append(f"tomogram {row.called!r} is called {row.tomogram} here")

@@ -13,9 +13,13 @@ import numpy as np
 from picker.config import ReportSettings, TomogramsSettings
 from picker.core.picks import score_histogram
 from picker.core.tomogram import Tomogram
+from picker.core.whole import write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
 from picker.formats.tables.tsv import read_rows
+from picker.jobs.failures import cannot_be_used
+from picker.jobs.settings import read_particles, read_section
+from picker.jobs.stored import stored_volume
 from picker.machine.progress import tracked
 from picker.project.layout import cost_file
 from picker.project.manifests import (
@@ -26,6 +30,7 @@ from picker.project.manifests import (
     read_predicted,
     write_manifest,
 )
+from picker.project.records import read_json
 from picker.report.draw import Picture, make_picture
 from picker.report.page import (
     ReportData,
@@ -38,16 +43,7 @@ from picker.report.page import (
     training_columns,
 )
 from picker.scoring.reliability import held_out
-from picker.verbs.common import (
-    add_failed,
-    add_settings,
-    cannot_be_used,
-    read_json,
-    read_particles,
-    read_section,
-    write_text,
-)
-from picker.verbs.stored import stored_volume
+from picker.verbs.common import add_failed, add_settings
 
 if TYPE_CHECKING:
     import argparse

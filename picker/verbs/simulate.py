@@ -13,9 +13,10 @@ from picker.config import SimulateSettings
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.mrc import write_volume
 from picker.formats.volumes.read import read_tomogram
-from picker.phantoms.simulate import simulate_tomogram
+from picker.jobs.settings import read_particles, read_section
 from picker.project.claims import forget_remains_of_the_dead
-from picker.verbs.common import add_settings, logger, read_particles, read_section
+from picker.verbs.common import add_settings, logger
+from picker.volumes.phantoms.simulate import simulate_tomogram
 
 if TYPE_CHECKING:
     import argparse

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
+from picker.core.whole import write_text
 from picker.project.records import read_record
 from picker.report.benchmark import (
     Cell,
@@ -17,7 +18,6 @@ from picker.report.benchmark import (
     particle_table,
     speed_table,
 )
-from picker.verbs.common import write_text
 
 if TYPE_CHECKING:
     import argparse

@@ -20,27 +20,15 @@ from picker.config import (
     TrainSettings,
 )
 from picker.config.methods import METHODS
-from picker.machine.device import choose_device
-from picker.machine.processes import is_first, process_group
-from picker.machine.signals import stop_request
-from picker.methods import Data, load
-from picker.project.claims import claimed
-from picker.project.manifests import read_preprocessed
-from picker.training.loop import train, write_log
-from picker.verbs.common import (
-    add_settings,
-    fingerprint,
-    logger,
-    read_particles,
-    read_section,
-)
-from picker.verbs.model_card import (
+from picker.core.fingerprint import fingerprint
+from picker.jobs.model_card import (
     ModelCard,
     model_fingerprint,
     read_model,
     write_model,
 )
-from picker.verbs.training import (
+from picker.jobs.settings import read_particles, read_section
+from picker.jobs.training_data import (
     all_labels,
     begin_from,
     common_voxel_size,
@@ -51,6 +39,14 @@ from picker.verbs.training import (
     usable,
     validation,
 )
+from picker.machine.device import choose_device
+from picker.machine.processes import is_first, process_group
+from picker.machine.signals import stop_request
+from picker.methods import Data, load
+from picker.project.claims import claimed
+from picker.project.manifests import read_preprocessed
+from picker.training.loop import train, write_log
+from picker.verbs.common import add_settings, logger
 
 if TYPE_CHECKING:
     import argparse

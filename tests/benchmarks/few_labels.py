@@ -22,12 +22,12 @@ from picker.encodings.heatmap import Gaussians
 from picker.finding.windows import heatmap_finder
 from picker.machine.device import choose_device
 from picker.networks import build_model
-from picker.phantoms.simulate import simulate_tomogram
 from picker.refining.select import select_picks
 from picker.scoring.calibrate import calibrate
 from picker.training.loop import train
 from picker.training.patches import PatchDataset, PatchSource
 from picker.training.supervised import Supervised, heatmap_loss
+from picker.volumes.phantoms.simulate import simulate_tomogram
 
 PARTICLES = (
     Particle(name="ribosome", radius=120),

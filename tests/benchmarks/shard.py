@@ -17,9 +17,9 @@ import numpy as np
 
 from picker.config import ModelSettings, Particle, PredictSettings, PreprocessSettings
 from picker.formats.volumes.ome_zarr import write_volume
+from picker.jobs.model_card import ModelCard, write_model
 from picker.networks import build_model
 from picker.project.manifests import Preprocessed, write_manifest
-from picker.verbs.model_card import ModelCard, write_model
 
 ROOT = Path(__file__).parents[2]
 STORED = 4

@@ -1,6 +1,5 @@
 """What runs otherwise on a GPU; left out where there is none."""
 
-import argparse
 import copy
 from dataclasses import replace
 
@@ -21,15 +20,15 @@ from picker.encodings.spheres import Spheres
 from picker.finding.windows import heatmap_finder
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import write_volume
+from picker.jobs.loaded import read_loaded
+from picker.jobs.model_card import ModelCard, write_model
+from picker.jobs.predict_shard import predict_shard
 from picker.networks import build_model
 from picker.networks.encoder import MaxPool
 from picker.training.co_training import CoTraining
 from picker.training.loop import train
 from picker.training.patches import PatchDataset, PatchSource
 from picker.training.supervised import Supervised, heatmap_loss, segmentation_loss
-from picker.verbs.loaded import read_loaded
-from picker.verbs.model_card import ModelCard, write_model
-from picker.verbs.predict_shard import predict_shard
 from tests.unit.predicted import preprocessed
 
 pytestmark = pytest.mark.gpu
@@ -133,10 +132,8 @@ def test_a_shard_has_the_candidates_of_its_tomograms_one_by_one(tmp_path):
         volumes.append(data.astype(np.float16))
         write_volume(volume, volumes[-1], 10.0, {"fingerprint": str(i)})
         entries.append(preprocessed(f"TS_{i}", volume=volume, fingerprint=str(i)))
-    given = argparse.Namespace(
-        model=[tmp_path / "m.safetensors"], method=None, settings=[]
-    )
-    loaded = replace(read_loaded(given), finder=here)
+    loaded = read_loaded([tmp_path / "m.safetensors"], None, [])
+    loaded = replace(loaded, finder=here)
     predict_shard(entries, tmp_path / "c", loaded)
     for i, volume in enumerate(volumes):
         one = here.candidates(volume, 10.0)

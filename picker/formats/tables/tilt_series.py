@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from picker.config import known_as
 from picker.core.whole import checked_file
+from picker.formats.picks.placed import AGREES
 from picker.formats.picks.records import TiltSeries
+from picker.formats.picks.units import xyz
 from picker.formats.tables.star_table import read_tables
-from picker.formats.text import cut
+from picker.formats.text import cut, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from picker.formats.picks.records import TomogramPicks
+
+logger = logging.getLogger("picker")
 
 NAME = "rlnTomoName"
 PIXEL_SIZE = "rlnTomoTiltSeriesPixelSize"
@@ -80,3 +92,57 @@ def read_tilt_series(path: Path) -> dict[str, TiltSeries]:
         name: TiltSeries(pixel_size=size, size_zyx=(round(z), round(y), round(x)))
         for name, size, (z, y, x) in zip(names, pixel_sizes, shapes, strict=True)
     }
+
+
+def with_tilt_series(
+    path: Path, tomograms: Sequence[TomogramPicks]
+) -> list[TomogramPicks]:
+    """Return the tomograms with what RELION's tomograms.star knows of them.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read or does not know one of them.
+    """
+    known = read_tilt_series(path)
+    names = {
+        one.tomogram: known_as([one.own_name, one.tomogram], known, path)
+        for one in tomograms
+    }
+    unknown = [name for name, theirs in names.items() if theirs is None]
+    if unknown:
+        raise ValueError(
+            f"{path} has no tomogram {listed(unknown)}, it has {listed(known)};"
+            " rlnTomoName must be our name, letter for letter"
+        )
+    result = []
+    for one in tomograms:
+        series = known[names[one.tomogram] or ""]
+        t = one.tilt_pixel_size
+        if t is not None and abs(t - series.pixel_size) > AGREES * t:
+            logger.warning(
+                "warning: %s: tilt_pixel_size of %s is %g Å in the table, taken as"
+                " %g Å from the file",
+                *(path, one.tomogram, t, series.pixel_size),
+            )
+        if series.size_zyx is not None:
+            ours = np.array(one.shape_zyx) * one.voxel_size
+            theirs = np.array(series.size_zyx) * series.pixel_size
+            # Sizes are rounded, to even numbers too.
+            if (
+                np.abs(ours - theirs) > np.maximum(2 * one.voxel_size, AGREES * ours)
+            ).any():
+                logger.warning(
+                    "warning: %s: %s is %s Å (x, y, z) there and %s Å here; expected"
+                    " the same reconstruction, neither cropped nor rotated",
+                    *(path, one.tomogram, xyz(theirs), xyz(ours)),
+                )
+        result.append(
+            replace(
+                one,
+                tilt_pixel_size=series.pixel_size,
+                tilt_size_zyx=series.size_zyx,
+                in_relion=names[one.tomogram],
+            )
+        )
+    return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,26 @@ if TYPE_CHECKING:
 
 SHORTEST_AXIS = 16
 """Fewest voxels along an axis that the network can look at."""
+
+
+class Accepting(Protocol):
+    """A row of the table, or a command's options: what is read although doubtful."""
+
+    @property
+    def stacks_are_volumes(self) -> bool:
+        """Whether what a header calls a stack of images is a volume all the same."""
+
+    @property
+    def missing_chunks(self) -> str:
+        """What missing chunks are: an error, or to be filled."""
+
+
+def accepted(given: Accepting) -> dict[str, bool]:
+    """Return what is read although it is doubtful, as the readers' arguments."""
+    return {
+        "may_be_stack": given.stacks_are_volumes,
+        "may_be_sparse": given.missing_chunks == "fill",
+    }
 
 
 def read_tomogram(

@@ -4,9 +4,9 @@ import pytest
 
 from picker.config import Config, CoTrainSettings, TrainSettings
 from picker.config.methods import METHODS, MethodName
+from picker.jobs.training_data import all_labels
 from picker.methods import Method, load
 from picker.project.manifests import failed
-from picker.verbs.training import all_labels
 from tests.unit.predicted import preprocessed
 
 

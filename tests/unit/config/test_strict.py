@@ -13,7 +13,7 @@ import pytest
 from picker.config.said import printable
 from picker.config.strict import check_settings_file, json_of
 from picker.project.manifests import Failed, write_manifest
-from picker.verbs.common import run_logged
+from picker.verbs.logged import run_logged
 
 ROOT = Path(__file__).parents[3]
 

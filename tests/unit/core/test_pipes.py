@@ -15,10 +15,11 @@ from picker.formats.tables.tilt_series import read_tilt_series
 from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes import ome_zarr
 from picker.formats.volumes.read import read_mask, read_tomogram
+from picker.jobs.settings import read_particles, read_section
 from picker.project.manifests import read_manifest
+from picker.project.records import read_json
 from picker.project.untrue import untrue_manifests
 from picker.training.checkpoint import load_checkpoint, load_weights
-from picker.verbs.common import read_json, read_particles, read_section
 from tests.unit.formats.memory import little_memory
 
 READERS = {

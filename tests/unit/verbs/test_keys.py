@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 
 from picker.config import Particle, PredictSettings, TrainSettings
 from picker.core.picks import picks_from_arrays
+from picker.core.whole import write_json
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.mrc import write_volume
 from picker.formats.volumes.ome_zarr import open_volume
+from picker.jobs.model_card import model_fingerprint
 from picker.project.manifests import read_manifest, write_manifest
 from picker.verbs import preprocess, train
-from picker.verbs.common import write_json
-from picker.verbs.model_card import model_fingerprint
 from tests.unit.training.test_loop import blobs
 
 SETTINGS = {

@@ -10,8 +10,8 @@ from picker.config import ModelSettings, Particle, PreprocessSettings
 from picker.core.picks import picks_from_arrays
 from picker.finding.windows import WindowFinder
 from picker.formats.picks.star import read_picks
+from picker.jobs.model_card import ModelCard, model_fingerprint, write_model
 from picker.networks import build_model
-from picker.verbs.model_card import ModelCard, model_fingerprint, write_model
 from tests.unit.predicted import calibrated, thresholds_of
 
 SHAPE = (64, 96, 96)

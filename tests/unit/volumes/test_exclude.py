@@ -24,6 +24,8 @@ from picker.formats.picks import star
 from picker.formats.volumes import mrc
 from picker.formats.volumes.ome_zarr import read_volume
 from picker.formats.volumes.read import read_mask
+from picker.jobs.model_card import ModelCard, write_model
+from picker.jobs.training_data import patch_source
 from picker.networks import build_model
 from picker.project.manifests import (
     Picked,
@@ -33,8 +35,6 @@ from picker.project.manifests import (
     write_manifest,
 )
 from picker.training.patches import PatchDataset
-from picker.verbs.model_card import ModelCard, write_model
-from picker.verbs.training import patch_source
 from picker.volumes.exclude import allowed_region, away_from_gold
 from tests.unit.predicted import MODEL, calibrated, thresholds_of, write_predicted
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from picker.config import Particle, PreprocessSettings, SimulateSettings
-from picker.phantoms.simulate import simulate_tomogram
 from picker.volumes.normalise import check_contrast, preprocess_volume
+from picker.volumes.phantoms.simulate import simulate_tomogram
 from picker.volumes.spectrum import fourier_crop, whitened
 
 SHAPE = (12, 20, 28)

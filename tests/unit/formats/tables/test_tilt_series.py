@@ -13,8 +13,7 @@ from picker.formats.picks.records import TiltSeries, TomogramPicks
 from picker.formats.picks.star import read_coordinates
 from picker.formats.picks.targets import write_target
 from picker.formats.picks.units import position_from_coordinates
-from picker.formats.tables.tilt_series import read_tilt_series
-from picker.verbs.export import with_tilt_series
+from picker.formats.tables.tilt_series import read_tilt_series, with_tilt_series
 from tests.unit.formats.examples import PARTICLE, random_picks
 
 FIVE = """# version 50001

@@ -1,4 +1,3 @@
-import argparse
 from dataclasses import replace
 
 import numpy as np
@@ -15,12 +14,12 @@ from picker.config import (
 from picker.finding.windows import WindowFinder
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import write_volume
+from picker.jobs.loaded import read_loaded
+from picker.jobs.model_card import ModelCard, write_model
+from picker.jobs.predict_shard import predict_shard
 from picker.machine.signals import Interrupted
 from picker.networks import build_model
-from picker.verbs import predict_shard as module
-from picker.verbs.loaded import read_loaded
-from picker.verbs.model_card import ModelCard, write_model
-from picker.verbs.predict_shard import predict_shard
+from picker.jobs import predict_shard as module
 from tests.unit.predicted import preprocessed
 
 PARTICLES = (Particle(name="ribosome", radius=60),)
@@ -58,9 +57,7 @@ def shard(tmp_path):
         folder = tmp_path / "candidates"
         files = tmp_path / "predict.json"
         files.write_text(settings.model_dump_json())
-        loaded = read_loaded(
-            argparse.Namespace(model=[path], method=None, settings=[files])
-        )
+        loaded = read_loaded([path], None, [files])
         return predict_shard(entries, folder, loaded, calibration)
 
     predict.folder, predict.entries = tmp_path, entries
@@ -132,7 +129,7 @@ def test_what_is_valid_is_not_computed_again(shard, monkeypatch):
     monkeypatch.setattr(WindowFinder, "candidates", forbidden)
     assert shard() == first
     cpu = torch.device("cpu")
-    monkeypatch.setattr("picker.verbs.loaded.choose_device", lambda _: cpu)
+    monkeypatch.setattr("picker.jobs.loaded.choose_device", lambda _: cpu)
     elsewhere = SETTINGS.model_copy(update={"device": "cuda"})
     assert shard(settings=elsewhere, color="#ffffff") == first
     with pytest.raises(RuntimeError, match="computed again"):

@@ -12,10 +12,10 @@ from picker.config import ModelSettings, Particle, PreprocessSettings, explained
 from picker.config.base import Positive
 from picker.config.methods import MethodName
 from picker.config.said import cut
+from picker.core.fingerprint import fingerprint
 from picker.formats.text import listed
 from picker.methods import load
 from picker.training.checkpoint import load_weights, read_header, save_model
-from picker.verbs.common import fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path

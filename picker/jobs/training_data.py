@@ -11,19 +11,19 @@ import numpy as np
 
 from picker import __version__
 from picker.config import CalibrateSettings, Particle
+from picker.core.fingerprint import fingerprint
 from picker.core.picks import no_picks
 from picker.core.tomogram import index_from_position
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import open_volume
+from picker.jobs.model_card import model_fingerprint, read_card
+from picker.jobs.region import where_picks_may_be
+from picker.jobs.stored import stored_fingerprint, stored_volume
 from picker.networks.transfer import take_over
 from picker.project.manifests import Failed, Preprocessed
 from picker.scoring.calibrate import calibrate
 from picker.training.checkpoint import load_weights
 from picker.training.patches import PatchSource
-from picker.verbs.common import fingerprint
-from picker.verbs.model_card import model_fingerprint, read_card
-from picker.verbs.region import where_picks_may_be
-from picker.verbs.stored import stored_fingerprint, stored_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What the verbs share: what is said of a damaged file, and of a disk."""
+"""What is said of damaged files, of a disk, and of what a verb could not use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.project.manifests import Picked, Predicted, write_manifest
-from picker.verbs.common import run_logged
+from picker.verbs.logged import run_logged
 from tests.unit.predicted import (
     calibrated,
     picked,

@@ -14,7 +14,14 @@ from scipy.spatial.transform import Rotation
 
 from picker.core.picks import picks_from_arrays
 from picker.core.tomogram import Tomogram, position_from_index
-from picker.phantoms.bodies import Body, ball, body, body_from_map, cluster, vesicle
+from picker.volumes.phantoms.bodies import (
+    Body,
+    ball,
+    body,
+    body_from_map,
+    cluster,
+    vesicle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

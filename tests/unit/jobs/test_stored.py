@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from picker.formats.volumes.ome_zarr import write_volume
-from picker.verbs.stored import stored_fingerprint, stored_volume
+from picker.jobs.stored import stored_fingerprint, stored_volume
 from tests.unit.predicted import preprocessed
 
 DATA = np.arange(24, dtype=np.float16).reshape(2, 3, 4)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from picker import __version__
 from picker.config import Config, ModelSettings, PredictSettings, PreprocessSettings
 from picker.config.methods import METHODS
+from picker.core.fingerprint import fingerprint
+from picker.jobs.model_card import ModelCard, model_fingerprint, read_model
+from picker.jobs.settings import read_particles, read_section
 from picker.machine.device import choose_device
 from picker.methods import load
-from picker.verbs.common import fingerprint, read_particles, read_section
-from picker.verbs.model_card import ModelCard, model_fingerprint, read_model
 
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from picker.config.methods import MethodName
     from picker.finding.finder import Finder
@@ -44,25 +45,19 @@ class Loaded:
     settings_key: str
 
 
-def add_models(parser: argparse.ArgumentParser) -> None:
-    """Add `--model`, and `--method` for one that has none."""
-    parser.add_argument(
-        "--model",
-        type=Path,
-        action="append",
-        default=[],
-        help="trained model; once for each, if the method finds with several",
-    )
-    untrained = [name for name, row in METHODS.items() if not row.stages]
-    parser.add_argument(
-        "--method",
-        choices=untrained,
-        help="in place of a model: a method that is not trained",
-    )
+def read_loaded(
+    paths: Sequence[Path], name: MethodName | None, settings: Sequence[Path]
+) -> Loaded:
+    """Return what models, or a method that is not trained, find with.
 
-
-def read_loaded(arguments: argparse.Namespace) -> Loaded:
-    """Return what `--model` or `--method` names, ready to find.
+    Parameters
+    ----------
+    paths
+        Models of one method.
+    name
+        In their place: a method that has none.
+    settings
+        Files of settings.
 
     Raises
     ------
@@ -70,13 +65,12 @@ def read_loaded(arguments: argparse.Namespace) -> Loaded:
         If neither or both are given, a model cannot be used, or several are of
         different methods or classes.
     """
-    paths, name = arguments.model, arguments.method
     if bool(paths) == bool(name):
         raise ValueError(
             "expected --model with a trained model, or --method with a method that is"
             " not trained; not both"
         )
-    section = partial(read_section, arguments.settings)
+    section = partial(read_section, settings)
     predict = section("predict", PredictSettings)
     device = choose_device(predict.device)
     models = [read_model(path, device) for path in paths]
@@ -92,7 +86,7 @@ def read_loaded(arguments: argparse.Namespace) -> Loaded:
         keys = [model_fingerprint(path) for path in paths]
         key = keys[0] if len(keys) == 1 else fingerprint(*keys)
     else:
-        card = _untrained(arguments, cast("MethodName", name))
+        card = _untrained(cast("MethodName", name), settings)
         key = fingerprint(__version__, name, [p.key() for p in card.particles])
     row = METHODS[card.method]
     own = [section(one, Config.section_kind(one)).key() for one in row.sections]
@@ -107,13 +101,13 @@ def read_loaded(arguments: argparse.Namespace) -> Loaded:
     )
 
 
-def _untrained(arguments: argparse.Namespace, name: MethodName) -> ModelCard:
+def _untrained(name: MethodName, settings: Sequence[Path]) -> ModelCard:
     """Return what a model would say, for a method that has none."""
     return ModelCard(
         stage="none",
         method=name,
-        particles=read_particles(arguments.settings),
+        particles=read_particles(settings),
         model=ModelSettings(),
-        preprocess=read_section(arguments.settings, "preprocess", PreprocessSettings),
+        preprocess=read_section(settings, "preprocess", PreprocessSettings),
         training_voxel_size=None,
     )

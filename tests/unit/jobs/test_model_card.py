@@ -7,16 +7,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from picker.config import ModelSettings, Particle, PreprocessSettings
-from picker.methods import load
-from picker.networks import build_model
-from picker.verbs.model_card import (
+from picker.jobs.model_card import (
     ModelCard,
     model_fingerprint,
     read_card,
     read_model,
     write_model,
 )
-from picker.verbs.training import begin_from
+from picker.jobs.training_data import begin_from
+from picker.methods import load
+from picker.networks import build_model
 
 MODEL = ModelSettings(preset="small", widths=(4, 4), blocks=(1, 1))
 PARTICLES = (Particle(name="ribosome", radius=100), Particle(name="tric", radius=60))

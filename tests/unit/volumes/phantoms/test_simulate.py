@@ -12,9 +12,9 @@ from picker.core.tomogram import Tomogram
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.mrc import write_volume
 from picker.formats.volumes.read import read_tomogram
-from picker.phantoms import simulate
-from picker.phantoms.bodies import body, body_from_map
-from picker.phantoms.simulate import simulate_tomogram
+from picker.volumes.phantoms import simulate
+from picker.volumes.phantoms.bodies import body, body_from_map
+from picker.volumes.phantoms.simulate import simulate_tomogram
 
 PARTICLES = (
     Particle(name="ribosome", radius=120),

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.core.fingerprint import fingerprint
 from picker.core.picks import score_histogram
 from picker.formats.picks.star import read_comments, read_picks, write_picks
 from picker.formats.volumes.ome_zarr import read_volume
+from picker.jobs.failures import told_failure
+from picker.jobs.stored import stored_fingerprint
 from picker.machine.progress import tracked
 from picker.project.layout import picks_file
 from picker.project.manifests import Failed, Manifest, Predicted, Preprocessed, failed
-from picker.verbs.common import fingerprint, told_failure
-from picker.verbs.stored import stored_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from picker.config import CalibrateSettings
     from picker.core.picks import Picks
     from picker.finding.finder import Volume
-    from picker.verbs.loaded import Loaded
+    from picker.jobs.loaded import Loaded
 
 logger = logging.getLogger("picker")
 

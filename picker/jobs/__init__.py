@@ -1,0 +1,1 @@
+"""One job's work: files are read, the science is called, results are written."""

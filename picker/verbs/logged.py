@@ -1,0 +1,61 @@
+"""A verb run with its log on the terminal; a user's mistake gives one line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from picker.config.said import cut, printable
+from picker.jobs.failures import DISK_ADVICE
+from picker.machine.signals import Interrupted, leaving_when_asked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger("picker")
+
+
+class _Printable(logging.Formatter):
+    """Lines that a terminal shows as they are: what files say is among them."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Return the line, its control characters written out."""
+        return printable(super().formatMessage(record))
+
+
+def run_logged(verb: Callable[[], object]) -> int:
+    """Run a verb with progress on the terminal; a user's mistake gives one line."""
+    # Of several processes that train as one, the first tells.
+    first = os.environ.get("RANK", "0") == "0"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(
+        level=logging.INFO if first else logging.ERROR, handlers=[handler], force=True
+    )
+    logging.captureWarnings(capture=True)
+    try:
+        with leaving_when_asked():
+            verb()
+    except (ValueError, FileNotFoundError) as error:
+        logger.error("error: %s", error)
+        return 1
+    except Interrupted as error:
+        logger.warning("%s", error)
+        return error.exit_status
+    except MemoryError as error:
+        logger.error("error: %s", str(error) or "the memory is too small for this")
+        return 1
+    except OSError as error:
+        advice = DISK_ADVICE.get(error.errno or 0)
+        if advice:
+            logger.error("error: %s; %s, then run again", error, advice)
+        elif error.filename is not None:
+            # A path that a user gave, not a slip of ours.
+            name = cut(os.fsdecode(error.filename))
+            logger.error("error: %s: %s; mend the path", name, error.strerror)
+        else:
+            raise
+        return 1
+    return 0
