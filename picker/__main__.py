@@ -43,7 +43,7 @@ LARGE = ("train", "predict", "measure")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one verb; return 0, or 1 after an error the user can mend."""
+    """Run one verb; return 0, or 1 after an error the user can fix."""
     if argv is None:
         # To the Python that this one starts a user's json.py is not Python's own.
         os.environ["PYTHONSAFEPATH"] = "1"

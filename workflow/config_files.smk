@@ -15,7 +15,7 @@ if workflow.is_main_process:
                 check_settings_file(Path(path))
             elif path == "config.yaml" and Path(path).exists():
                 raise ValueError(
-                    f"{path} is no file; expected one of settings, mend it"
+                    f"{path} is no file; expected one of settings, fix it"
                 )
         except ValueError as error:
             raise WorkflowError(printable(str(error)))

@@ -114,7 +114,7 @@ def checked_path(path: Path) -> None:
     """
     text = str(path)
     if path == Path("/"):
-        raise ValueError("a path is /, the root of all files; expected a file, mend it")
+        raise ValueError("a path is /, the root of all files; expected a file, fix it")
     longest = max((len(part.encode()) for part in path.parts), default=0)
     if longest > 255 or len(text.encode()) > 4095:
         raise ValueError(

@@ -213,7 +213,7 @@ class CoTrainSettings(Settings):
     pseudo_labels: Literal["heatmap", "picks"] = "heatmap"
     """What the student learns from the teacher:
     - heatmap: its averaged heatmap itself, as in the paper.
-    - picks: its peaks above each class's threshold, drawn anew as clean targets."""
+    - picks: its peaks above each class's threshold, drawn again as clean targets."""
     doubt: Fraction = 0.5
     """With pseudo_labels picks: from this fraction of a class's threshold on, a value
     without a pseudo-pick says nothing; below it is background. No unit, 0 to 1."""

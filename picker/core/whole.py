@@ -89,7 +89,7 @@ def checked_file(path: Path, expected: str) -> Path:
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise ValueError(
             f"{path} is a pipe, a socket or a device; expected a file, {expected}:"
-            " mend the path"
+            " fix the path"
         )
     return path
 

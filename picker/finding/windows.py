@@ -246,7 +246,7 @@ class WindowFinder(Finder):
             raise ValueError(
                 "the model's heatmap has values that are no numbers (nan); expected"
                 " scores from 0 to 1: its weights are too large or damaged, train one"
-                " anew"
+                " again"
             )
         return candidates_from_heatmap(
             heatmap,

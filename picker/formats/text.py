@@ -82,7 +82,7 @@ def finite(path: Path, where: str, values: Iterable[Any]) -> list[float]:
             number = math.nan
         if not math.isfinite(number):
             raise ValueError(
-                f"{path}, {where} has {shown(value)}; expected a finite number, mend it"
+                f"{path}, {where} has {shown(value)}; expected a finite number, fix it"
             )
         numbers.append(number)
     return numbers

@@ -18,7 +18,7 @@ logger = logging.getLogger("picker")
 DISK_ADVICE = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space, or ask for more",
-    errno.EROFS: "nothing can be written there: name another folder, or have it mended",
+    errno.EROFS: "nothing can be written there: name another folder, or have it fixed",
 }
 """What to do about a disk that takes nothing, whichever tomogram is next."""
 

@@ -63,7 +63,7 @@ def read_card(path: Path) -> ModelCard:
     except ValidationError as error:
         raise ValueError(
             f"model {path} does not say what it is, expected what this version writes;"
-            f" train one anew:\n{explained(error)}"
+            f" train a new one:\n{explained(error)}"
         ) from error
     names = [particle.name for particle in card.particles]
     if len(set(names)) < len(names):

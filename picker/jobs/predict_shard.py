@@ -206,7 +206,7 @@ def _read(task: Task, loaded: Loaded) -> Given:
 def _explained(entry: Preprocessed, told: str) -> str:
     return (
         f"preprocessed volume {entry.volume} cannot be read: {told}; run again,"
-        " and if that does not help delete it, so that it is made anew"
+        " and if that does not help delete it, so that it is made again"
     )
 
 

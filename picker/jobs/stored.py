@@ -23,7 +23,7 @@ def stored_fingerprint(entry: Preprocessed) -> str:
     if read_attributes(entry.volume).get("fingerprint") != entry.fingerprint:
         raise ValueError(
             f"{entry.volume} is not the volume that its manifest tells of, it was made"
-            " anew since; run again"
+            " again since; run again"
         )
     return entry.fingerprint
 

@@ -55,7 +55,7 @@ def usable(entries: Sequence[Preprocessed | Failed], split: str) -> list[Preproc
     if failed and split in ("labeled", "validation"):
         raise ValueError(
             f"{split} tomogram {failed[0].tomogram} cannot be used: {failed[0].error}."
-            " Mend it or take it out of the table"
+            " Fix it or take it out of the table"
         )
     for entry in failed:
         logger.warning("warning: training goes on without %s", entry.tomogram)

@@ -19,9 +19,9 @@ VARIABLE = "GLIBC_TUNABLES"
 
 
 def keep_freed_memory() -> None:
-    """Start this program anew, if need be, so that malloc keeps what is freed.
+    """Start this program again, if need be, so that malloc keeps what is freed.
 
-    By default every block above 32 MB is asked of the system anew, which maps and
+    By default every block above 32 MB is asked of the system again, which maps and
     clears it page by page: for the tensors of a large window that takes nearly as long
     as the convolution that fills them. Without glibc (macOS, musl) nothing happens.
     To be called first of all: what was done before is done twice.

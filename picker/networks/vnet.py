@@ -36,7 +36,7 @@ class VNet(Network):
 
     def __init__(self, num_particles: int, *, width: int, dropout: float = 0.0) -> None:
         super().__init__()
-        # MONAI fixes the width: its parts are made anew, its way through them is kept.
+        # MONAI fixes the width: its parts are made again, its way through them is kept.
         with torch.device("meta"):
             self.net = vnet.VNet()
         net, w, both = self.net, width, (dropout, dropout)

@@ -211,7 +211,7 @@ def read_manifest(path: Path) -> Manifest:
         if _is_old(path):
             raise ValueError(
                 f"{path} was written by version 0.1, expected format {FORMAT} of this"
-                " version; run again, and it is made anew"
+                " version; run again, and it is made again"
             ) from error
         raise
 

@@ -53,5 +53,5 @@ def damaged(path: Path, expected: str, error: Exception) -> ValueError:
     said = "\n".join(cut(line) for line in said.splitlines()[:3])
     return ValueError(
         f"{path} is damaged; expected {expected}. Delete it and run again, so that it"
-        f" is made anew:\n{said}"
+        f" is made again:\n{said}"
     )

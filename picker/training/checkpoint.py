@@ -229,7 +229,7 @@ def read_header(
 @contextmanager
 def _opened(path: Path) -> Generator[Any]:
     if not checked_file(path, "a model").is_file():
-        raise ValueError(f"model {path} does not exist; train one or mend the path")
+        raise ValueError(f"model {path} does not exist; train one or fix the path")
     try:
         with safe_open(path, framework="pt") as file:
             yield file

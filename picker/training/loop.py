@@ -100,7 +100,9 @@ def train(
     rows: list[dict[str, float]] = []
     saved = load_checkpoint(checkpoint)
     if saved is not None and saved["key"] != key:
-        logger.info("%s starts anew: settings or labels changed", task.name)
+        logger.info(
+            "%s starts again from the beginning: settings or labels changed", task.name
+        )
     elif saved is not None:
         task.restore(saved)
         optimizer.load_state_dict(saved["optimizer"])

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(
             f"{num} of {len(entries)} tomograms could not be used; the others"
             f" are done ({num_picks} picks in {folder}, report {arguments.report})."
-            f" Mend these or take them out of the table, then run again:{reasons}"
+            f" Fix these or take them out of the table, then run again:{reasons}"
         )
     line = (
         f"{f1}{num_picks} picks of {len(entries)} tomograms in {folder};"

@@ -2,7 +2,7 @@
 
 For each of those tomograms there are the regions' picks as STAR, an IMOD model with
 the regions as spheres beside them, which ChimeraX opens too, and a mask of the
-regions. Mend the picks in the regions, and give STAR or model to the table with the
+regions. Fix the picks in the regions, and give STAR or model to the table with the
 mask, which says that nobody looked elsewhere.
 """
 

@@ -54,7 +54,7 @@ def run_logged(verb: Callable[[], object]) -> int:
         elif error.filename is not None:
             # A path that a user gave, not a slip of ours.
             name = cut(os.fsdecode(error.filename))
-            logger.error("error: %s: %s; mend the path", name, error.strerror)
+            logger.error("error: %s: %s; fix the path", name, error.strerror)
         else:
             raise
         return 1

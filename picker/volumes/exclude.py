@@ -64,7 +64,7 @@ def allowed_region(
             raise ValueError(
                 f"slab from {_shown(slab_z[0])} to {_shown(slab_z[1])} Å has no voxel"
                 f" of the tomogram{'' if mask is None else ' and its mask'}; expected z"
-                f" from 0 to {(len(volume) - 1) * voxel_size:g} Å, mend slab_z_low and"
+                f" from 0 to {(len(volume) - 1) * voxel_size:g} Å, fix slab_z_low and"
                 " slab_z_high"
             )
     if settings.avoid_gold is None:

@@ -115,7 +115,7 @@ def preprocess_volume(
         raise ValueError(
             f"normalised values reach {largest:.3g} standard deviations, expected at"
             f" most {LARGEST:g}, which the stored numbers hold; set preprocess.clip:"
-            " sigma, or mend what is so far from all else in the volume"
+            " sigma, or fix what is so far from all else in the volume"
         )
     return result, voxel_size, warnings
 

@@ -2,7 +2,7 @@
 
 python tests/benchmarks/label_next.py --seeds 0 1 2 --out label_next.tsv
 
-A network is trained on two labeled phantoms; then anew, in as many steps, with more
+A network is trained on two labeled phantoms; then again, in as many steps, with more
 labels: of the two tomograms with the most picks, as label_next.tsv has them, of the two
 that are the least or the most sure, of two drawn by chance; of the regions that are
 named, or of as many such regions anywhere. Prints seed, way, mean F1@0.5 on test

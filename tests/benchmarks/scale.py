@@ -137,7 +137,7 @@ def make_finished(folder, number):
 
 
 def main(numbers):
-    print("tomograms  shards  jobs  plan anew [s]  no-op [s]  no-op [MB]  status [s]")
+    print("tomograms  shards  jobs  plan again [s]  no-op [s]  no-op [MB]  status [s]")
     for number in numbers:
         folder = Path(tempfile.mkdtemp(prefix="scale-"))
         try:
@@ -162,13 +162,13 @@ def main(numbers):
             status = time.monotonic() - begin
             shutil.rmtree(folder / "results")
             shutil.rmtree(folder / ".snakemake")
-            anew, _, text = snakemake(folder, "--dry-run", "--quiet", "rules")
+            again, _, text = snakemake(folder, "--dry-run", "--quiet", "rules")
             # The table of jobs stands twice in the output; local ones cost no queue.
             counts = dict(re.findall(r"(?m)^([a-z_]+) +(\d+)$", text))
             local = ("total", "all", "finish", "peak", "write_settings", "write_shard")
             jobs = sum(int(n) for rule, n in counts.items() if rule not in local)
             print(
-                f"{number:9}{shards:8}{jobs:6}{anew:15.1f}{seconds:11.1f}{peak:12}"
+                f"{number:9}{shards:8}{jobs:6}{again:15.1f}{seconds:11.1f}{peak:12}"
                 f"{status:12.1f}",
                 flush=True,
             )

@@ -48,7 +48,7 @@ FAULTS = (kill_main, cancel_job, kill_job, requeue_job)
 def made(project):
     """Return when each file that costs computing was written [ns].
 
-    A model is written anew from its finished checkpoint if Snakemake was killed before
+    A model is written again from its finished checkpoint if Snakemake was killed before
     it took note of it; that costs nothing, so the checkpoints are looked at.
     """
     volumes = project.path("tomograms").glob("*.zarr")

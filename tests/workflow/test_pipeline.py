@@ -230,7 +230,7 @@ def test_settings_that_change_no_result_compute_nothing_again(copy):
     output = copy.succeed()
     assert "burn_in resumes at step 25" in output
     assert "co_train resumes at step 5" in output
-    assert "starts anew" not in output
+    assert "starts again from the beginning" not in output
     assert not re.search(r"sim_\d+: \d+ candidates", output)
 
 
@@ -522,7 +522,7 @@ def test_two_nodes_without_what_they_need_are_refused_with_the_way_to_do_it(
 def test_other_volumes_train_anew_not_from_the_old_checkpoint(copy):
     copy.change("preprocess", clip="none")
     output = copy.succeed(*BURN_IN)
-    assert "burn_in starts anew" in output
+    assert "burn_in starts again from the beginning" in output
     assert "burn_in 25/25" in output
 
 

@@ -54,7 +54,7 @@ def read_boxes(path: Path) -> Coordinates:
     tables = read_tables(path, (), READ)
     table = next((table for table in tables if table.name == BLOCK), None)
     if table is None:
-        raise ValueError(f"{path} has no table data_{BLOCK}; expected one, mend it")
+        raise ValueError(f"{path} has no table data_{BLOCK}; expected one, fix it")
     if CENTRE not in table:
         raise ValueError(
             f"{path} has no column {CENTRE}: its boxes are of single images; expected"

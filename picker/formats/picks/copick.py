@@ -211,7 +211,7 @@ def read_picks(path: Path) -> tuple[str, str | None, list[list[float]], list[flo
         if not all(map(math.isfinite, [*place, score])):
             raise ValueError(
                 f"{path}: point {number} is not finite (z, y, x {place}, score"
-                f" {score}); expected numbers, mend it"
+                f" {score}); expected numbers, fix it"
             )
     unit = content.get("unit", "angstrom")
     if unit != "angstrom":

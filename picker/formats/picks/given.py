@@ -136,7 +136,7 @@ def _classes(
     if unknown:
         raise ValueError(
             f"{path} has picks of {listed(map(repr, unknown))}; expected"
-            f" {', '.join(names)}, add the particle to config.yaml or mend the file"
+            f" {', '.join(names)}, add the particle to config.yaml or fix the file"
         )
     return [ours[name] for name in found.particle], warnings
 

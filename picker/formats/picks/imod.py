@@ -55,7 +55,7 @@ MODEL_FLAGS = (1 << 12) | (1 << 13) | (1 << 15)  # what IMOD itself sets in new 
 NANOMETRE = -9
 NAME_BYTES = 64
 REGIONS = "region-to-label"
-"""Object that says where to look, in a model to mend; its points are no picks."""
+"""Object that says where to look, in a model to fix; its points are no picks."""
 
 
 def read_model(path: Path) -> Coordinates:
@@ -117,7 +117,7 @@ def read_model(path: Path) -> Coordinates:
     if not np.isfinite(xyz).all():
         row = int(np.flatnonzero(~np.isfinite(xyz).all(axis=1))[0])
         raise ValueError(
-            f"{path}: point {row + 1} is not finite; expected numbers, mend it"
+            f"{path}: point {row + 1} is not finite; expected numbers, fix it"
         )
     warning = (
         f"{path}: {num_regions} points of its object {REGIONS} are not taken as picks;"

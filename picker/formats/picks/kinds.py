@@ -174,7 +174,7 @@ def read_file(path: Path) -> Coordinates:
     """
     found, _ = _read(path)
     if isinstance(found, Index):
-        raise ValueError(f"{path} is an index and has no coordinates; mend its path")
+        raise ValueError(f"{path} is an index and has no coordinates; fix its path")
     return found
 
 
@@ -185,7 +185,7 @@ def _read(path: Path) -> Parsed:
             f"{path} is a folder; expected a file of picks, name the files in it"
         )
     if not checked_file(path, "of picks").is_file():
-        raise FileNotFoundError(f"file of picks {path} does not exist; mend its path")
+        raise FileNotFoundError(f"file of picks {path} does not exist; fix its path")
     stamps = [_stamp(file) for file in (path, *dynamo.maps(path)) if file.is_file()]
     # What changed just now may change again within one tick of the disk's clock.
     if any(abs(time.time_ns() - changed) < SETTLED_NS for _, changed, _ in stamps):
@@ -254,5 +254,5 @@ def _check_bounds(path: Path, found: Coordinates) -> None:
         z, y, x, score = numbers[row]
         raise ValueError(
             f"{path} ({found.kind}): pick {row + 1} has x, y, z, score {x:g}, {y:g},"
-            f" {z:g}, {score:g}; expected numbers up to {LARGEST:g}, mend or copy it"
+            f" {z:g}, {score:g}; expected numbers up to {LARGEST:g}, fix or copy it"
         )

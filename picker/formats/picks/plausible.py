@@ -333,10 +333,10 @@ def _advice(path: Path, unit: str) -> str:
     }
     if unit in known:
         return (
-            f"mend the file, or convert it: picker convert {path.name} --unit"
+            f"fix the file, or convert it: picker convert {path.name} --unit"
             f" {known[unit]} --to picker ..."
         )
-    return "mend the file"
+    return "fix the file"
 
 
 def inside(

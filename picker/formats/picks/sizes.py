@@ -124,7 +124,7 @@ def _refuse_impossible(path: Path, found: Coordinates) -> None:
             if size is not None and not PIXEL_SIZES[0] <= size <= PIXEL_SIZES[1]:
                 raise ValueError(
                     f"{path}: {name} is {size:g} Å; expected {PIXEL_SIZES[0]:g} to"
-                    f" {PIXEL_SIZES[1]:g} Å, mend it or remove the column"
+                    f" {PIXEL_SIZES[1]:g} Å, fix it or remove the column"
                 )
 
 

@@ -127,7 +127,7 @@ def read_star(path: Path) -> Coordinates | Index:
         return _coordinates(path, tables)
     if TOMOGRAM not in index:
         raise ValueError(
-            f"{path} has no column {TOMOGRAM}; expected it beside {FILE}, mend it"
+            f"{path} has no column {TOMOGRAM}; expected it beside {FILE}, fix it"
         )
     return Index(
         path=path, tomogram=tuple(index.texts(TOMOGRAM)), file=tuple(index.texts(FILE))

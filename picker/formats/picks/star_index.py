@@ -102,7 +102,7 @@ def _named(path: Path, name: str) -> Path:
     except OSError:  # a name longer than any file's
         file = None
     if file is None:
-        raise ValueError(f"{path} names {name[:200]}, which does not exist; mend it")
+        raise ValueError(f"{path} names {name[:200]}, which does not exist; fix it")
     return file
 
 
@@ -115,7 +115,7 @@ def _part(index: Path, name: str, owner: str, found: Coordinates) -> Coordinates
     if owner not in own and len(own) > 1:
         raise ValueError(
             f"{index} names {name} for tomogram {owner}, but it holds"
-            f" {listed(sorted(own))}; expected rows of that tomogram, mend the index or"
+            f" {listed(sorted(own))}; expected rows of that tomogram, fix the index or"
             " the file"
         )
     return of_tomogram(found, owner)[0] if owner in own else found

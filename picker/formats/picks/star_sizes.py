@@ -84,7 +84,7 @@ def _of_rows(tables: Sequence[Table], table: Table, column: str) -> Sizes | None
                 f"{table.path} has several pixel sizes"
                 f" ({sorted(set(groups.values()))} Å), {column}, and its picks have"
                 f" {what};"
-                f" expected {GROUP} in each row to say which, mend it or split the file"
+                f" expected {GROUP} in each row to say which, fix it or split the file"
             )
         return one_if_equal([groups[name] for name in mine])
     return None

@@ -70,7 +70,7 @@ def position_from_coordinates(
     if t is not None and not PIXEL_SIZES[0] <= t <= PIXEL_SIZES[1]:
         raise ValueError(
             f"{path}: the tilt series' pixel size is {t:g} Å; expected"
-            f" {PIXEL_SIZES[0]:g} to {PIXEL_SIZES[1]:g} Å, mend it"
+            f" {PIXEL_SIZES[0]:g} to {PIXEL_SIZES[1]:g} Å, fix it"
         )
     position = _unshifted(path, found, voxel_size, shape_zyx, t, centre, tilt_size_zyx)
     return position if found.shift_zyx is None else position + found.shift_zyx

@@ -178,7 +178,7 @@ def _batches(
             if any(row[width:]):
                 raise ValueError(
                     f"{path}, line {line} has {len(row)} values for {width}"
-                    " columns; expected as many values as the header has, mend the line"
+                    " columns; expected as many values as the header has, fix the line"
                 )
             row = [*row, *[""] * (width - len(row))][:width]
         rows.append(row)
@@ -264,7 +264,7 @@ def _shift(table: Table) -> NDArray[np.float64]:
     if len(there) < len(SHIFT):
         raise ValueError(
             f"{table.path} has the columns {listed(there)}; expected all of"
-            f" {', '.join(SHIFT)}, mend the header"
+            f" {', '.join(SHIFT)}, fix the header"
         )
     for name, value in zip(LAST_ROW, (0, 0, 0, 1), strict=True):
         if name in table:

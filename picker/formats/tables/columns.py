@@ -113,7 +113,7 @@ class Table:
             place, text = self._bad[name]
             raise ValueError(
                 f"{self.path}: {self.row} {place} has {name} {shown(text)}; expected a"
-                f" finite number, mend the {self.row}"
+                f" finite number, fix the {self.row}"
             )
         if name in self._missing and not may_lack:
             raise self._nothing(name, self._missing[name])
@@ -128,7 +128,7 @@ class Table:
     def _nothing(self, name: str, place: int) -> ValueError:
         return ValueError(
             f"{self.path}: {self.row} {place} has no {cut(name)} (short row, nan or"
-            f" <NA>); expected a value in every column that is read, mend the"
+            f" <NA>); expected a value in every column that is read, fix the"
             f" {self.row}"
         )
 
@@ -161,7 +161,7 @@ def new_table(
     for number, column in enumerate(header):
         if column in index:
             raise ValueError(
-                f"{path} has the column {cut(column)} twice; expected it once, mend"
+                f"{path} has the column {cut(column)} twice; expected it once, fix"
                 " the header"
             )
         index[column] = number

@@ -157,7 +157,7 @@ class _Parser:
         if len(words) < len(self.header):
             raise ValueError(
                 f"{self.path}: row {row} has no {cut(self.header[len(words)])} (short"
-                f" row in line {number}); expected a value in every column, mend the"
+                f" row in line {number}); expected a value in every column, fix the"
                 " row"
             )
         raise self._error(
@@ -167,7 +167,7 @@ class _Parser:
 
     def _error(self, found: str, expected: str) -> ValueError:
         return ValueError(
-            f"{self.path} cannot be read as STAR ({found}); expected {expected}, mend"
+            f"{self.path} cannot be read as STAR ({found}); expected {expected}, fix"
             " or write it again"
         )
 

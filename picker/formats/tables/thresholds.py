@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-WAY_OUT = "calibrate anew; in the pipeline delete the file and run again"
+WAY_OUT = "calibrate again; in the pipeline delete the file and run again"
 
 
 class _Plain(BaseModel):
@@ -89,7 +89,7 @@ def read_thresholds(path: Path, model: str, particles: Iterable[str]) -> Thresho
         particle has no threshold.
     """
     if not checked_file(path, "JSON of `picker calibrate`").is_file():
-        raise ValueError(f"thresholds {path} do not exist; calibrate, or mend the path")
+        raise ValueError(f"thresholds {path} do not exist; calibrate, or fix the path")
     expected = "JSON of `picker calibrate`"
     try:
         text = read_text(path, expected)

@@ -52,7 +52,7 @@ def read_tilt_series(path: Path) -> dict[str, TiltSeries]:
     """
     if not checked_file(path, "RELION's tomograms.star").is_file():
         raise ValueError(
-            f"{path} does not exist; expected RELION's tomograms.star, mend its path"
+            f"{path} does not exist; expected RELION's tomograms.star, fix its path"
         )
     tables = read_tables(path, {NAME}, {PIXEL_SIZE, *SIZE})
     table = next((t for t in tables if NAME in t and PIXEL_SIZE in t), None)
@@ -65,14 +65,14 @@ def read_tilt_series(path: Path) -> dict[str, TiltSeries]:
     name, count = next(iter(Counter(names).most_common(1)), ("", 0))
     if count > 1:
         raise ValueError(
-            f"{path} has tomogram {cut(name)} twice; expected each once, mend it"
+            f"{path} has tomogram {cut(name)} twice; expected each once, fix it"
         )
     pixel_sizes = table.numbers(PIXEL_SIZE).tolist()
     for name, size in zip(names, pixel_sizes, strict=True):
         if not SIZES[0] <= size <= SIZES[1]:
             raise ValueError(
                 f"{path} gives tomogram {cut(name)} pixels of {size:g} Å"
-                f" ({PIXEL_SIZE}); expected {SIZES[0]:g} to {SIZES[1]:g} Å, mend it"
+                f" ({PIXEL_SIZE}); expected {SIZES[0]:g} to {SIZES[1]:g} Å, fix it"
             )
     if not any(name in table for name in SIZE):
         return {
@@ -86,7 +86,7 @@ def read_tilt_series(path: Path) -> dict[str, TiltSeries]:
             raise ValueError(
                 f"{path} gives tomogram {cut(name)} a size of"
                 f" {', '.join(f'{n:g}' for n in shape)} pixels (z, y, x); expected"
-                " whole numbers above 0, mend it"
+                " whole numbers above 0, fix it"
             )
     return {
         name: TiltSeries(pixel_size=size, size_zyx=(round(z), round(y), round(x)))

@@ -79,7 +79,7 @@ def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ..
             continue
         problems += told_twice(lines, line, values["tomogram"], row.tomogram)
         problems += [
-            f"line {line}: {what} {file} does not exist; mend the path"
+            f"line {line}: {what} {file} does not exist; fix the path"
             for what, file in _files(row)
             if check_files and not file.exists()
         ]

@@ -286,13 +286,13 @@ def _check_chunks(path: Path, dataset: h5py.Dataset) -> None:
             f"{path}: {dataset.name} went through the filters"
             f" {', '.join(FILTERS.get(code, f'number {code}') for code in filters)};"
             f" expected {', '.join(FILTERS.values())}, each at most once and one of"
-            " deflate and lzf; write it anew with one of these"
+            " deflate and lzf; write it again with one of these"
         )
     if decoded > max(dataset.nbytes, LARGEST_CHUNK):
         raise ValueError(
             f"{path}: {dataset.name} has chunks of {dataset.chunks} for"
             f" {dataset.shape} voxels; expected them to be no larger than it, it is"
-            " damaged: copy it again, or write it anew with smaller ones"
+            " damaged: copy it again, or write it again with smaller ones"
         )
     chunks: list[Any] = []
     dataset.id.chunk_iter(chunks.append)

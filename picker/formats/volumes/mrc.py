@@ -270,7 +270,7 @@ def _zyx(
     if sorted(axes) != [1, 2, 3]:
         raise ValueError(
             f"{path} says its axes are MAPC, MAPR, MAPS {axes[::-1]}; expected 1, 2 and"
-            " 3 once each, mend the header"
+            " 3 once each, fix the header"
         )
     warnings.append(
         f"{path}: axes reordered, its MAPC, MAPR, MAPS are {axes[::-1]} and not (1, 2,"

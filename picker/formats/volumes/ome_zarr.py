@@ -49,7 +49,7 @@ class WholeStore(LocalStore):
         if found is None and key.rpartition("/")[2] not in ALL_METADATA:
             raise ValueError(
                 f"chunk {self.root / key} is missing, which was there; run again, so"
-                " that its volume is made anew"
+                " that its volume is made again"
             )
         return found
 
@@ -273,7 +273,7 @@ def _check_plain(folder: Path) -> None:
     """
     for file in (folder / name for name in ALL_METADATA):
         if file.exists() and not file.is_file():
-            raise ValueError(f"{file} is not a file; expected Zarr metadata, mend it")
+            raise ValueError(f"{file} is not a file; expected Zarr metadata, fix it")
         if file.exists() and (size := file.stat().st_size) > MOST_METADATA:
             raise ValueError(
                 f"{file} has {size} bytes; expected Zarr metadata, of {MOST_METADATA}"

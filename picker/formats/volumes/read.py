@@ -189,7 +189,7 @@ def _read(
 ) -> tuple[NDArray[Any], float, list[str]]:
     """Return what the first reader that knows a file's beginning makes of it."""
     if not path.exists():
-        raise FileNotFoundError(f"volume {path} does not exist; mend its path")
+        raise FileNotFoundError(f"volume {path} does not exist; fix its path")
     if path.is_dir():
         if not ome_zarr.is_zarr(path):
             raise ValueError(

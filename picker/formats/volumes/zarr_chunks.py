@@ -76,7 +76,7 @@ def check_chunks(
         raise ValueError(
             f"{folder} announces chunks of {lengths} for {array.shape} voxels; expected"
             " them to be no larger than the array, its metadata are damaged: copy it"
-            " again, or write it anew with smaller ones"
+            " again, or write it again with smaller ones"
         )
     try:
         stored = pipeline(array)

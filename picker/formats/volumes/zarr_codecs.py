@@ -360,7 +360,7 @@ def _refusal(name: str) -> str:
     return (
         f"is stored through {name}; expected none or one of the codecs"
         f" {', '.join(COMPRESSORS)}, at most after the filters {', '.join(FILTERS)}:"
-        " others could run what they decode or fill the memory; write it anew with one"
+        " others could run what they decode or fill the memory; write it again with one"
         " of these"
     )
 

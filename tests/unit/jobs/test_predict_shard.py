@@ -14,12 +14,12 @@ from picker.config import (
 from picker.finding.windows import WindowFinder
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import write_volume
+from picker.jobs import predict_shard as module
 from picker.jobs.loaded import read_loaded
 from picker.jobs.model_card import ModelCard, write_model
 from picker.jobs.predict_shard import predict_shard
 from picker.machine.signals import Interrupted
 from picker.networks import build_model
-from picker.jobs import predict_shard as module
 from tests.unit.predicted import preprocessed
 
 PARTICLES = (Particle(name="ribosome", radius=60),)
@@ -74,7 +74,7 @@ def test_one_that_cannot_be_read_is_recorded_and_the_others_go_on(shard):
     bad = manifest.tomograms[1]
     assert bad.retry
     assert "TS_1.zarr cannot be read" in bad.error
-    assert "delete it, so that it is made anew" in bad.error
+    assert "delete it, so that it is made again" in bad.error
     counts = [len(read_picks(e.candidates)) for e in done(manifest)]
     assert min(counts) > 0
     assert sum(manifest.histograms["ribosome"]) == sum(counts)
@@ -117,7 +117,7 @@ def test_a_chunk_that_is_gone_is_noticed(shard):
     (shard.folder / "TS_0.zarr" / "0" / "c" / "0" / "0" / "0").unlink()
     first = shard().tomograms[0]
     assert "1 of 1 chunks are missing" in first.error
-    assert "delete it, so that it is made anew" in first.error
+    assert "delete it, so that it is made again" in first.error
 
 
 def test_what_is_valid_is_not_computed_again(shard, monkeypatch):

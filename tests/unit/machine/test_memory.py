@@ -41,7 +41,7 @@ give_back_freed_memory()
 print(Path("/proc/self/statm").read_text().split()[1])
 """
 
-# What a program that starts itself anew was told.
+# What a program that starts itself again was told.
 TOLD = """
 import os, sys
 from picker.machine.memory import keep_freed_memory
@@ -81,7 +81,7 @@ def test_what_the_user_told_malloc_counts():
 
 
 class Started(Exception):  # noqa: N818
-    """The program was started anew."""
+    """The program was started again."""
 
 
 @pytest.mark.parametrize("verb", ["train", "predict", "measure"])

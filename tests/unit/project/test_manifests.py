@@ -99,7 +99,7 @@ def test_a_manifest_of_version_0_1_is_refused_with_what_to_do(tmp_path, read, en
     path.write_text(json.dumps({"tomograms": entries, "histograms": {}, "model": "m"}))
     said = (
         f"{path} was written by version 0.1, expected format 2 of this version; run"
-        " again, and it is made anew"
+        " again, and it is made again"
     )
     with pytest.raises(ValueError, match=re.escape(said)):
         read([path])

@@ -77,7 +77,7 @@ def test_an_input_replaced_even_by_an_older_one_is_noticed(folder):
     os.utime(source)  # newer than the manifest: the workflow sees that itself
     assert is_kept(folder, age=60, stamps=stamps)
     os.utime(source, (1, 1))
-    # One that could not be used is mended by such a file too.
+    # One that could not be used is fixed by such a file too.
     assert not is_believed(folder, bad(path=folder / "gone", stamps=stamps))
 
 

@@ -292,7 +292,7 @@ def test_other_settings_do_not_resume(tmp_path, caplog):
     train(tmp_path, BurnInSettings(steps=10), key="a")
     with caplog.at_level(logging.INFO):
         train(tmp_path, BurnInSettings(steps=10), key="b")
-    assert "starts anew" in caplog.text
+    assert "starts again from the beginning" in caplog.text
 
 
 def test_switches_of_the_ablation_change_the_result(tmp_path):

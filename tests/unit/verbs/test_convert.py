@@ -428,7 +428,7 @@ def test_fractions_can_be_told(tmp_path):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("a" * 300 + ".coords", "File name too long; mend the path"),
+        ("a" * 300 + ".coords", "File name too long; fix the path"),
         ("folder", "folder is a folder; expected a file of picks"),
     ],
 )
@@ -446,7 +446,7 @@ def test_an_output_beneath_a_file_is_one_line(tmp_path, coords, capsys):
     words = (coords, "--to", "picker", "--output", output, "--particle", "ribosome")
     assert convert(*words) == 1
     err = capsys.readouterr().err
-    assert "Not a directory; mend the path" in err
+    assert "Not a directory; fix the path" in err
     assert str(coords) in err
 
 

@@ -132,7 +132,7 @@ def test_what_does_not_change_the_weights_does_not_train_again(folder, caplog):
         folder.train()
     assert "burn_in resumes at step 3" in caplog.text
     assert "co_train resumes at step 2" in caplog.text
-    assert "starts anew" not in caplog.text
+    assert "starts again from the beginning" not in caplog.text
     assert model_fingerprint(folder.path / "co_train.safetensors") == before
 
 
@@ -144,8 +144,8 @@ def test_what_changes_the_weights_trains_again(folder, caplog, section, values):
     folder.settings[section] |= values
     with caplog.at_level(logging.INFO):
         folder.train()
-    assert "burn_in starts anew" in caplog.text
-    assert "co_train starts anew" in caplog.text
+    assert "burn_in starts again from the beginning" in caplog.text
+    assert "co_train starts again from the beginning" in caplog.text
 
 
 def test_the_order_of_the_tomograms_does_not_change_the_weights(folder):

@@ -99,7 +99,7 @@ def test_a_model_shows_regions_and_their_picks_where_they_are(
     monkeypatch.setattr(imod, "REGIONS", "no longer told from particles")
     assert by_class(tmp_path)["region-to-label"] == [[10, 10, 10], [10, 30, 50]]
     monkeypatch.undo()
-    # What is read back are the picks alone, to be mended and given as they are.
+    # What is read back are the picks alone, to be fixed and given as they are.
     # Voxels of the file that came, 10 Å: not those of the rescaled volume.
     assert by_class(tmp_path) == {
         "ribosome": [[10, 10, 10], [10, 30, 50]],

@@ -102,7 +102,7 @@ def test_the_last_line_has_the_first_distances_f1(
     ("code", "said"),
     [
         (errno.ENOSPC, "free some space, then run again"),
-        (errno.EROFS, "name another folder, or have it mended, then run again"),
+        (errno.EROFS, "name another folder, or have it fixed, then run again"),
     ],
 )
 def test_a_disk_that_takes_nothing_is_told_with_what_to_do(capsys, code, said):

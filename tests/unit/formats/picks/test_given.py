@@ -315,7 +315,7 @@ def test_one_file_of_two_may_be_without_the_tomogram(tmp_path):
     ("text", "message"),
     [
         ("x,y,z\n1,2,3\n1,nan,3\n", "line 3 has no y .short row, nan or"),
-        ("x,y,z\n1,2,3\n1,,3\n", "line 3 has no y .*mend the line"),
+        ("x,y,z\n1,2,3\n1,,3\n", "line 3 has no y .*fix the line"),
         ("x,y,z\n1,2\n", "line 2 has no z"),
         ("a,b\n1,2\n", r"is no file of picks: it begins with 'a,b.*expected STAR"),
         ("", "is no file of picks"),
@@ -414,7 +414,7 @@ def test_angstrom_in_a_file_of_voxels(tmp_path):
     message = (
         r"\(250, 100, 50\) read as voxels is voxel \(250, 100, 50\), read as Å it is"
         r" voxel \(25, 10, 5\); read as voxels 1 of 2 picks lie outside of the"
-        r" tomogram, read as Å none does; mend the file, or convert it: picker convert"
+        r" tomogram, read as Å none does; fix the file, or convert it: picker convert"
         r" ribosome.star --unit angstrom"
     )
     with pytest.raises(ValueError, match=message):

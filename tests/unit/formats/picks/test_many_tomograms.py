@@ -1,4 +1,4 @@
-"""A file of many tomograms: read once, split once, and read anew when it changes."""
+"""A file of many tomograms: read once, split once, and read again when it changes."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ OURS = HEAD + "_pickerParticle\n_pickerScore\n"
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (OURS + "1 2 3 a 1\n4 5 6\n", "row 2 has no picker.*mend the row"),
+        (OURS + "1 2 3 a 1\n4 5 6\n", "row 2 has no picker.*fix the row"),
         (OURS + "1 2 3 a 1\n4 5 6 b 1 9\n", "cannot be read as STAR"),
         (OURS + "1 2 3 a 1 9\n", "cannot be read as STAR"),
         (OURS + "1 2 nan a 1\n", "row 1 has no pickerPositionZ"),

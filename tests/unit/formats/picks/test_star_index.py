@@ -76,7 +76,7 @@ original = kinds.read_file
 
 def test_coordinates_are_not_asked_of_an_index(tmp_path):
     path = index(tmp_path, ("TS_01", "index.star"))
-    with pytest.raises(ValueError, match="is an index and has no coordinates; mend"):
+    with pytest.raises(ValueError, match="is an index and has no coordinates; fix"):
         read_coordinates(path)
     with pytest.raises(ValueError, match=r"names files that have .*; expected one of"):
         kinds.star.read_coordinates(path)

@@ -78,9 +78,9 @@ def test_only_columns_that_are_read_matter(tmp_path):
 
 @pytest.mark.parametrize("value", ["nan", "NaN", "<NA>", '""'])
 def test_a_value_that_is_read_must_be_there(tmp_path, value):
-    with pytest.raises(ValueError, match=r"a.star: row 2 has no x .*mend the row"):
+    with pytest.raises(ValueError, match=r"a.star: row 2 has no x .*fix the row"):
         read(tmp_path, HEAD + f"a 1\nb {value}\n")
-    with pytest.raises(ValueError, match=r"a.star: row 2 has no name .*mend the row"):
+    with pytest.raises(ValueError, match=r"a.star: row 2 has no name .*fix the row"):
         read(tmp_path, HEAD + f"a 1\n{value} 2\n")
     path = tmp_path / "a.star"
     path.write_text(HEAD + f"a 1\nb {value}\n")

@@ -44,7 +44,7 @@ def test_what_is_no_file_of_thresholds_is_one_clear_error(tmp_path, text, messag
     with pytest.raises(ValueError, match=message) as caught:
         read_thresholds(path, MODEL, ["ribosome"])
     assert str(caught.value).startswith(f"thresholds {path} ")
-    assert "calibrate anew" in str(caught.value)
+    assert "calibrate again" in str(caught.value)
     assert len(str(caught.value)) < 1000
 
 

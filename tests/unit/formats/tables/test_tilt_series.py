@@ -98,7 +98,7 @@ def test_what_cannot_be_is_said(tmp_path, old, new, match):
 
 
 def test_a_missing_file_and_one_of_no_star_are_said(tmp_path):
-    with pytest.raises(ValueError, match=r"tomograms\.star does not exist; .* mend"):
+    with pytest.raises(ValueError, match=r"tomograms\.star does not exist; .* fix"):
         read_tilt_series(tmp_path / "tomograms.star")
     with pytest.raises(ValueError, match="no STAR table"):
         read_tilt_series(written(tmp_path, "nothing\n"))

@@ -140,7 +140,7 @@ def test_tables_that_are_none(folder, header, text, message):
         ("a\ta.mrc\ttrain\n", "line 2: split: Input should be .*got 'train'"),
         ("../x\ta.mrc\ttest\n", r"line 2: tomogram: name '../x' cannot be used"),
         ("a b;rm\ta.mrc\ttest\n", r"line 2: tomogram: name 'a b;rm' cannot be used"),
-        ("a\tc.mrc\ttest\n", r"line 2: path c.mrc does not exist; mend the path"),
+        ("a\tc.mrc\ttest\n", r"line 2: path c.mrc does not exist; fix the path"),
         ("a\ta.mrc\tlabeled\tc.star\n", r"line 2: picks c.star does not exist"),
         ("a\ta.mrc\ttest\t\t\tc.mrc\n", r"line 2: mask c.mrc does not exist"),
         ("a\ta.mrc\tlabeled\n", "line 2: .*a is labeled but has no picks"),

@@ -122,7 +122,7 @@ def test_permuted_axes_are_put_back(written, mapcrs):
 
 
 def test_axes_that_are_no_order_are_refused(written):
-    with pytest.raises(ValueError, match=r"TS_01\.mrc says its axes are .*mend"):
+    with pytest.raises(ValueError, match=r"TS_01\.mrc says its axes are .*fix"):
         read_volume(written(mapc=1, mapr=1, maps=3))
 
 

@@ -99,7 +99,7 @@ def test_complex_voxels_are_refused(tmp_path):
 
 
 def test_a_missing_volume_and_a_foreign_folder_are_said(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"none\.mrc does not exist; mend"):
+    with pytest.raises(FileNotFoundError, match=r"none\.mrc does not exist; fix"):
         read_tomogram(tmp_path / "none.mrc", "a")
     with pytest.raises(ValueError, match="is a folder without Zarr metadata"):
         read_tomogram(tmp_path, "a")
