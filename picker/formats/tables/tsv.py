@@ -75,7 +75,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         except (csv.Error, UnicodeDecodeError) as error:
             raise ValueError(
                 f"{path} is damaged ({error}); expected {expected}. Delete it and run"
-                " , so that it is made again"
+                " again, so that it is made again"
             ) from error
 
 
