@@ -1,4 +1,4 @@
-"""Points that were drawn on a volume: contours, and a volume of another binning."""
+"""IMOD models that were drawn on the tomogram in another binning."""
 
 from __future__ import annotations
 
@@ -7,91 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.picks.plausible import inside
+from picker.formats.picks.bounds import inside
 from picker.formats.picks.units import xyz
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from picker.config import Contours
-    from picker.formats.picks.records import Coordinates, Drawn
+    from picker.formats.picks.records import Coordinates, Drawing
 
 SIZES_AGREE = 0.05
 """How far, as a fraction, a model's pixel size may be from the tomogram's."""
-
-
 WHOLE = 1e-9
-"""Slack of a whole number that was divided by."""
+"""How far a ratio may be from the whole number that it was computed from."""
 
 
-def picks_of_contours(
-    path: Path, found: Coordinates, contours: Contours | None
-) -> Coordinates:
-    """Return one row for each pick of a model.
-
-    Scattered points and contours of one point are picks. Others may be picks that were
-    clicked one after the other, lines whose middle is meant, or something traced.
-
-    Parameters
-    ----------
-    path
-        The model, for messages.
-    found
-        Its points.
-    contours
-        "points": each point of such a contour is a pick; "middles": the mean of its
-        points is; None: it is not known.
-
-    Raises
-    ------
-    ValueError
-        If it is not known and there are such contours.
-    """
-    drawn = found.drawn
-    if drawn is None or contours == "points" or (drawn.contour < 0).all():
-        return found
-    joined = drawn.contour >= 0
-    first, inverse, count = np.unique(
-        drawn.contour[joined],
-        return_index=True,
-        return_inverse=True,
-        return_counts=True,
-    )[1:]
-    if contours is None:
-        middle = found.value_zyx[joined][inverse == 0].mean(axis=0)
-        raise ValueError(
-            f"{path} ({found.kind}) has {len(first)} contours of {count.min()} to"
-            f" {count.max()} points in objects that are not of scattered points: either"
-            f" each of their {joined.sum()} points is a pick, the first at voxel"
-            f" {xyz(found.value_zyx[first[0]])}, or each contour's middle, the first at"
-            f" {xyz(middle)}, or something was traced that is no pick; set"
-            " tomograms.contours (picker convert --contours) to points or middles, or"
-            " remove the objects"
-        )
-    middles = np.stack(
-        [
-            np.bincount(inverse, found.value_zyx[joined][:, axis]) / count
-            for axis in range(3)
-        ],
-        axis=1,
-    )
-    # A contour's first row stands for it, so that the order is kept.
-    kept = np.sort(
-        np.concatenate([np.flatnonzero(~joined), np.flatnonzero(joined)[first]])
-    )
-    value = found.value_zyx.copy()
-    value[np.flatnonzero(joined)[first]] = middles
-    particle = found.particle
-    return replace(
-        found,
-        value_zyx=value[kept],
-        score=found.score[kept],
-        particle=None if particle is None else [particle[row] for row in kept],
-        drawn=replace(drawn, contour=np.full(len(kept), -1)),
-    )
-
-
-def in_voxels_of(
+def in_voxels_of_tomogram(
     path: Path,
     found: Coordinates,
     voxel_size: float,
@@ -99,46 +29,56 @@ def in_voxels_of(
 ) -> tuple[Coordinates, list[str]]:
     """Return a model's points in the tomogram's voxels, and warnings.
 
-    A model that was drawn on the same tomogram of another binning counts its voxels:
-    p there is k·p here, as Fourier cropping has it and as all positions in Å are read.
-    Averaged voxels lie (k − 1)/2 finer ones further.
+    A model that was drawn on the tomogram in another binning counts the voxels of that
+    one: voxel p there is k·p here, as Fourier cropping has it and as all positions in Å
+    are read. Averaged voxels would lie (k − 1)/2 finer ones further.
+
+    Parameters
+    ----------
+    path
+        The model, for messages.
+    found
+        Its points.
+    voxel_size, shape_zyx
+        Of the tomogram, [Å] and voxels.
 
     Raises
     ------
     ValueError
-        If the two sizes differ by more than one factor, rounded to whole voxels.
+        If no one factor on all axes turns one size into the other, rounded to whole
+        voxels, or the model was drawn on a part of a volume.
     """
-    drawn = found.drawn
-    if drawn is None or not len(found.value_zyx):
+    drawing = found.drawing
+    if drawing is None or not len(found.value_zyx):
         return found, []
-    if drawn.shape_zyx is None:
-        return found, _doubt(path, found, drawn, voxel_size, shape_zyx)
-    factor = _factor(drawn, voxel_size, shape_zyx)
+    if drawing.shape_zyx is None:
+        return found, _doubt(path, found, drawing, voxel_size, shape_zyx)
+    factor = _factor(drawing, voxel_size, shape_zyx)
     if factor == 1:
         return found, []
-    theirs, ours = _size(drawn.shape_zyx), _size(shape_zyx)
-    if factor is None and drawn.is_extent and not drawn.is_part:
+    model_size, own_size = _size(drawing.shape_zyx), _size(shape_zyx)
+    if factor is None and drawing.is_extent and not drawing.is_part:
         text = (
-            f"{path} says that it was drawn on {theirs} voxels, as far as its points"
-            f" reach, and the tomogram has {ours}; its points are taken as the"
-            " tomogram's voxels"
+            f"{path} says that it was drawn on {model_size} voxels, as far as its"
+            f" points reach, and the tomogram has {own_size}; its points are taken as"
+            " the tomogram's voxels"
         )
-        return found, [text, *_doubt(path, found, drawn, voxel_size, shape_zyx)]
+        return found, [text, *_doubt(path, found, drawing, voxel_size, shape_zyx)]
     if (
         factor is None
-        or drawn.is_part
-        or not (_is_whole(factor) or _agrees(drawn, voxel_size, factor))
+        or drawing.is_part
+        or not (_is_whole(factor) or _agrees(drawing, voxel_size, factor))
     ):
-        raise ValueError(_misfit(path, found, drawn, voxel_size, shape_zyx))
-    said = "" if drawn.pixel_size is None else f" of {drawn.pixel_size:g} Å"
+        raise ValueError(_misfit(path, found, drawing, voxel_size, shape_zyx))
+    known = "" if drawing.pixel_size is None else f" of {drawing.pixel_size:g} Å"
     warning = (
-        f"{path} was drawn on {theirs} voxels{said}, the tomogram has {ours} of"
-        f" {voxel_size:g} Å; its voxels are taken {factor:g} times, voxel 0 in place"
+        f"{path} was drawn on {model_size} voxels{known}, the tomogram has {own_size}"
+        f" of {voxel_size:g} Å; its voxels are taken {factor:g} times, voxel 0 in place"
     )
-    if not _agrees(drawn, voxel_size, factor):
+    if not _agrees(drawing, voxel_size, factor):
         warning += (
-            f", as the sizes say; if {drawn.pixel_size:g} Å is right, it was drawn on a"
-            " part of the tomogram: open it in 3dmod with all of that, and save it"
+            f", as the sizes say; if {drawing.pixel_size:g} Å is right, it was drawn on"
+            " a part of the tomogram: open it in 3dmod with all of that, and save it"
         )
     return replace(found, value_zyx=found.value_zyx * factor), [warning]
 
@@ -149,73 +89,73 @@ def _is_whole(factor: float) -> bool:
     return abs(ratio - round(ratio)) < WHOLE
 
 
-def _agrees(drawn: Drawn, voxel_size: float, factor: float) -> bool:
-    """Return whether a model's pixel size is so many of the tomogram's, or unknown."""
-    size = drawn.pixel_size
+def _agrees(drawing: Drawing, voxel_size: float, factor: float) -> bool:
+    """Return whether a model's pixel size is `factor` voxels, or is not known."""
+    size = drawing.pixel_size
     expected = factor * voxel_size
     return size is None or abs(size - expected) <= SIZES_AGREE * expected
 
 
 def _factor(
-    drawn: Drawn, voxel_size: float, shape_zyx: tuple[int, int, int]
+    drawing: Drawing, voxel_size: float, shape_zyx: tuple[int, int, int]
 ) -> float | None:
     """Return how many of the tomogram's voxels one of the model's is; None if unclear.
 
     The smaller volume's size is that of the larger over the factor, give or take one.
     """
-    theirs = np.array(drawn.shape_zyx, np.float64)
-    ours = np.array(shape_zyx, np.float64)
-    if (np.abs(theirs - ours) <= 1).all():
+    model = np.array(drawing.shape_zyx, np.float64)
+    tomogram = np.array(shape_zyx, np.float64)
+    if (np.abs(model - tomogram) <= 1).all():
         return 1.0
-    is_finer = ours.sum() > theirs.sum()
-    large, small = (ours, theirs) if is_finer else (theirs, ours)
+    is_finer = tomogram.sum() > model.sum()
+    large, small = (tomogram, model) if is_finer else (model, tomogram)
     low = (large / (small + 1)).max()
     with np.errstate(divide="ignore"):
         high = (large / (small - 1)).min()
     if low > high:
         return None
     ratio = large.sum() / small.sum()
-    size = drawn.pixel_size
-    told = None if size is None else size / voxel_size
-    if told is not None and not is_finer:
-        told = 1 / told
-    # Binning is whole; else what the pixel sizes say, or the sizes themselves.
+    size = drawing.pixel_size
+    by_pixels = None if size is None else size / voxel_size
+    if by_pixels is not None and not is_finer:
+        by_pixels = 1 / by_pixels
+    # Binning is whole; if it cannot be, the pixel sizes tell more than rounded shapes.
     whole = float(round(ratio))
     if low <= whole <= high:
         ratio = whole
-    elif told is not None and low <= told <= high:
-        ratio = told
+    elif by_pixels is not None and low <= by_pixels <= high:
+        ratio = by_pixels
     return float(ratio if is_finer else 1 / ratio)
 
 
 def _misfit(
     path: Path,
     found: Coordinates,
-    drawn: Drawn,
+    drawing: Drawing,
     voxel_size: float,
     shape_zyx: tuple[int, int, int],
 ) -> str:
-    """Return that no factor fits, and what the first point is in either reading."""
-    z, y, x = drawn.shape_zyx or (0, 0, 0)
+    """Return the text that no factor fits, with the first point in both readings."""
+    z, y, x = drawing.shape_zyx or (0, 0, 0)
     first = found.value_zyx[0]
-    size = drawn.pixel_size
-    is_part = size is not None and _agrees(drawn, voxel_size, 1)
+    size = drawing.pixel_size
+    is_part = size is not None and _agrees(drawing, voxel_size, 1)
     ratio = np.array(shape_zyx) / (z, y, x)
     if size is not None and not is_part:
         ratio = np.full(3, size / voxel_size)
     known = "" if size is None else f" of {size:g} Å"
-    if drawn.is_part:
+    if drawing.is_part:
         return (
             f"{path} ({found.kind}) was drawn on a part of a volume, {x} x {y} x {z}"
-            f" voxels{known} (x, y, z), from whose corner it counts; expected a model"
-            f" of the whole tomogram, {_size(shape_zyx)} of {voxel_size:g} Å: open it"
-            " in 3dmod with all of that, and save it again"
+            f" voxels{known} (x, y, z), and counts from that part's corner; expected a"
+            f" model of the whole tomogram, {_size(shape_zyx)} of {voxel_size:g} Å:"
+            " open it in 3dmod with all of that, and save it again"
         )
     advice = "name the tomogram that it was drawn on"
     if is_part:
         advice = (
-            "as the voxels are of one size it may be of a part: open it in 3dmod with"
-            " all of the tomogram, and save it again"
+            "as the voxels have the same size it may be of a part: open it in 3dmod"
+            " with all of the tomogram, and save it again"
         )
     return (
         f"{path} ({found.kind}) was drawn on {x} x {y} x {z} voxels{known} (x, y, z),"
@@ -230,19 +170,19 @@ def _misfit(
 def _doubt(
     path: Path,
     found: Coordinates,
-    drawn: Drawn,
+    drawing: Drawing,
     voxel_size: float,
     shape_zyx: tuple[int, int, int],
 ) -> list[str]:
-    """Return a warning if a model of unknown size has another pixel size.
+    """Return a warning if a model without a size has another pixel size.
 
     Raises
     ------
     ValueError
         If its points, read as such pixels, lie in the tomogram.
     """
-    size = drawn.pixel_size
-    if size is None or _agrees(drawn, voxel_size, 1):
+    size = drawing.pixel_size
+    if size is None or _agrees(drawing, voxel_size, 1):
         return []
     first = found.value_zyx[0]
     text = (

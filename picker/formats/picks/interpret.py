@@ -1,13 +1,15 @@
-"""Where the picks of a file lie in a tomogram: one way for all who read them."""
+"""From the numbers of a file to positions in a tomogram: every step, in their order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from picker.formats.picks.drawn import in_voxels_of, picks_of_contours
+from picker.formats.picks.imod_binning import in_voxels_of_tomogram
+from picker.formats.picks.imod_contours import picks_of_contours
+from picker.formats.picks.pixel_size import settle_pixel_size
 from picker.formats.picks.plausible import check_positions
-from picker.formats.picks.sizes import settled
+from picker.formats.picks.unit_mistakes import Reading
 from picker.formats.picks.units import position_from_coordinates
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ AGREES = 0.01
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """A tomogram, and what a user says of the picks that are read for it.
+class Interpretation:
+    """A tomogram, and what a user says of the numbers that are read for it.
 
     Attributes
     ----------
@@ -38,11 +40,11 @@ class Place:
     centre
         What RELION 5 calls 0.
     outside
-        What becomes of picks outside.
+        Which picks outside of the tomogram are dropped.
     contours
         What is a pick in contours of several points; None: unknown.
     is_certain
-        The unit of the numbers was named by the user.
+        The user named the unit of the numbers.
     """
 
     voxel_size: float
@@ -55,8 +57,8 @@ class Place:
     is_certain: bool = False
 
 
-def placed(
-    path: Path, found: Coordinates, place: Place
+def interpret(
+    path: Path, found: Coordinates, interpretation: Interpretation
 ) -> tuple[Coordinates, NDArray[np.float64], list[str]]:
     """Return the rows in the tomogram, their `(n, 3)` positions [Å, zyx], and warnings.
 
@@ -66,39 +68,44 @@ def placed(
         The file, for messages.
     found
         Its rows of this tomogram alone.
-    place
-        The tomogram.
+    interpretation
+        The tomogram, and what the user says.
 
     Raises
     ------
     ValueError
         If contours of several points may be picks or not, the file counts in pixels
-        that are not known, or picks lie outside and are not to be left out.
+        of an unknown size, or picks lie outside and are not to be dropped.
     """
-    found = picks_of_contours(path, found, place.contours)
+    voxel_size, shape = interpretation.voxel_size, interpretation.shape_zyx
+    tilt_pixel_size = interpretation.tilt_pixel_size
+    is_certain = interpretation.is_certain
     warnings: list[str] = []
-    if not place.is_certain:
-        found, warnings = in_voxels_of(path, found, place.voxel_size, place.shape_zyx)
-        found, said = settled(path, found, place.voxel_size, place.shape_zyx)
-        warnings += said
+    found = picks_of_contours(path, found, interpretation.contours)
+    if not is_certain:
+        found, warnings = in_voxels_of_tomogram(path, found, voxel_size, shape)
+        found, more = settle_pixel_size(path, found, voxel_size, shape)
+        warnings += more
     position = position_from_coordinates(
         path,
         found,
-        place.voxel_size,
-        place.shape_zyx,
-        place.tilt_pixel_size,
-        place.centre,
-        place.tilt_size_zyx,
+        voxel_size,
+        shape,
+        tilt_pixel_size,
+        interpretation.centre,
+        interpretation.tilt_size_zyx,
     )
-    warnings += _tilt_warning(path, found, place.tilt_pixel_size)
-    within, said = check_positions(
-        path,
-        found,
-        position,
-        place.voxel_size,
-        place.shape_zyx,
-        is_certain=place.is_certain,
-        outside=place.outside,
+    warnings += _tilt_warning(path, found, tilt_pixel_size)
+    within, more = check_positions(
+        Reading(
+            path=path,
+            found=found,
+            position_zyx=position,
+            voxel_size=voxel_size,
+            shape_zyx=shape,
+        ),
+        is_certain=is_certain,
+        outside=interpretation.outside,
     )
     particle = found.particle
     if not within.all():
@@ -110,22 +117,24 @@ def placed(
             if particle is None
             else [name for name, keep in zip(particle, within, strict=True) if keep],
         )
-    return found, position[within], warnings + said
+    return found, position[within], warnings + more
 
 
-def _tilt_warning(path: Path, found: Coordinates, given: float | None) -> list[str]:
-    """Return a warning if a file of the tilt series' pixels knows another size."""
-    said = found.tilt_pixel_size
-    if isinstance(said, tuple):
-        said = next((t for t in said if given is None or t != given), said[0])
+def _tilt_warning(
+    path: Path, found: Coordinates, tilt_pixel_size: float | None
+) -> list[str]:
+    """Return a warning if a file that counts in t says another t [Å] than the user."""
+    own = found.tilt_pixel_size
+    if isinstance(own, tuple):
+        own = next((t for t in own if t != tilt_pixel_size), own[0])
     if (
         found.unit != "pixels of the tilt series"
-        or given is None
-        or said is None
-        or abs(said - given) <= AGREES * given
+        or tilt_pixel_size is None
+        or own is None
+        or abs(own - tilt_pixel_size) <= AGREES * tilt_pixel_size
     ):
         return []
     return [
-        f"{path}: tilt_pixel_size {given:g} Å was set, the file says {said:g} Å; taken"
-        f" as {given:g} Å"
+        f"{path}: tilt_pixel_size {tilt_pixel_size:g} Å was set, the file says"
+        f" {own:g} Å; taken as {tilt_pixel_size:g} Å"
     ]

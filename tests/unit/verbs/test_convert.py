@@ -12,7 +12,7 @@ import pytest
 from picker.__main__ import main
 from picker.core.picks import no_picks, picks_from_arrays
 from picker.core.whole import writer
-from picker.formats.picks.kinds import read_coordinates
+from picker.formats.picks.read import read_coordinates
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.volumes import mrc
 from picker.formats.volumes.ome_zarr import write_volume
@@ -464,7 +464,7 @@ def test_a_volume_larger_than_the_memory_is_one_line(
     def read(*_, **__):
         raise MemoryError("a.hdf has 9.72e+03 GB")
 
-    monkeypatch.setattr("picker.verbs.convert.read_geometry", read)
+    monkeypatch.setattr("picker.jobs.convert.read_geometry", read)
     words = (coords, "--to", "picker", "--output", tmp_path / "o.star")
     assert convert(*words, "--tomogram", "a.hdf", geometry=()) == 1
     assert capsys.readouterr().err.endswith("error: a.hdf has 9.72e+03 GB\n")
