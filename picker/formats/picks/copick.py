@@ -181,7 +181,7 @@ def _config(
         ],
         "overlay_root": f"local://{root.resolve()}",
         "overlay_fs_args": {"auto_mkdir": True},
-        # There are no volumes; copick has no default and asks for the key.
+        # There are no volumes, but copick asks for the key.
         "static_root": None,
         "static_fs_args": {},
     }

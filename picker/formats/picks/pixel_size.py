@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.formats.picks.bounds import NEAR, few_strays
+from picker.formats.picks.star_sizes import MICROGRAPH_SIZE
 from picker.formats.picks.unit_mistakes import CLEAR_RATIO, FEWEST_TO_REFUSE
 from picker.formats.picks.units import PIXEL_SIZES, xyz
 from picker.formats.text import listed
@@ -27,7 +28,6 @@ CORNER = 3
 8, and by 4 picks that fill the tomogram stay in its first quarter."""
 BESIDE = 0.05
 """Fraction of an axis beyond its end up to which picks rule no size out."""
-MICROGRAPH_SIZE = "rlnMicrographPixelSize"
 
 
 def settle_pixel_size(
@@ -85,7 +85,7 @@ def settle_pixel_size(
     inside = [size for size, zyx in index.items() if _are_inside(zyx, shape_zyx)]
     fitting = [size for size in inside if not _are_in_corner(index[size], shape_zyx)]
     is_mixed = any(isinstance(size, tuple) for size in found.doubtful_sizes.values())
-    # The tomogram's own may fill a corner alone, if no other size fills more.
+    # With the tomogram's own all picks may lie in a corner, if with others they do too.
     is_own = voxel_size in names and voxel_size in (fitting or inside)
     if is_own and not is_mixed:
         return settled, []

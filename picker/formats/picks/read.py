@@ -1,4 +1,4 @@
-"""Files of picks of every kind: the content says which kind, whose reader is called."""
+"""Files of picks of every kind, which is recognised by the content."""
 
 from __future__ import annotations
 

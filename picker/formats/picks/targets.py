@@ -137,18 +137,18 @@ def _check_files_differ(
                 particle if "{particle}" in template else "",
             )
             (file,) = files_of_target(target, [tomogram], [particle], settings)
-            there = by_name.setdefault(file.casefold(), {})
-            other = there.setdefault(file, pair)
+            files = by_name.setdefault(file.casefold(), {})
+            other = files.setdefault(file, pair)
             if other != pair:
                 raise ValueError(
                     f"{target} has one file {file} for tomogram {other[0]} with"
                     f" particle {other[1]} and tomogram {pair[0]} with particle"
                     f" {pair[1]}; expected one each, rename one of them"
                 )
-    for there in by_name.values():
-        if len(there) == 1:
+    for files in by_name.values():
+        if len(files) == 1:
             continue
-        names = " and ".join(there)
+        names = " and ".join(files)
         if _ignores_case(folder):
             raise ValueError(
                 f"{target} has the files {names}, which the file system of {folder}"

@@ -41,7 +41,7 @@ TOMOGRAM_COLUMNS = (
 )
 """What programs call the tomogram's column, in any case and without blanks, `_`, `-`.
 
-The first that is there is read.
+The first that a table has is read.
 """
 FILE_COLUMNS = {"micrograph", "micrographname", "rlnmicrographname", "rlntomoname"}
 """Columns of RELION, read as in its STAR files."""

@@ -47,7 +47,7 @@ def read_back(path, tomogram, read=read_star, **more):
     )
 
 
-def of(path, name, tilt_pixel_size=None):
+def places_of(path, name, tilt_pixel_size=None):
     args = ([path], name, [PARTICLE], V, SHAPE, tilt_pixel_size)
     return read_known_picks(*args)[0].position_zyx.tolist()
 

@@ -7,7 +7,7 @@ import pytest
 from picker.formats.picks.read import read_coordinates
 from picker.formats.picks.star_coordinates import read_star
 from tests.unit.formats.picks.reading import WARP, check, read
-from tests.unit.formats.picks.star_examples import of
+from tests.unit.formats.picks.star_examples import places_of
 
 PYTOM = (
     "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n_rlnCoordinateZ #3\n"
@@ -68,10 +68,10 @@ def test_tables_are_neither_lost_nor_replaced(tmp_path):
     other = THREE.replace("particles", "more")
     path.write_text(f"{THREE}4 2 1\n\n{other}5 2 1\n")
     with pytest.raises(ValueError, match=r"in 2 tables \(data_particles, data_more\)"):
-        of(path, "TS_1")
+        places_of(path, "TS_1")
     path.write_text(f"{THREE}4 2 1\n\n{THREE}5 2 1\n")
     with pytest.raises(ValueError, match="several tables called data_particles; exp"):
-        of(path, "TS_1")
+        places_of(path, "TS_1")
 
 
 @pytest.mark.parametrize(

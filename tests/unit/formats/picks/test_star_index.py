@@ -8,7 +8,7 @@ from picker.core.picks import no_picks
 from picker.formats.picks import read, star_targets
 from picker.formats.picks.read import read_coordinates, read_file
 from picker.formats.picks.star import read_picks
-from tests.unit.formats.picks.star_examples import OPTICS, make_tomogram, of
+from tests.unit.formats.picks.star_examples import OPTICS, make_tomogram, places_of
 
 HEAD = "data_\nloop_\n_rlnTomoName\n_rlnTomoImportParticleFile\n"
 CENTRED = "data_\nloop_\n{more}" + "".join(
@@ -109,12 +109,12 @@ def test_an_index_of_tilt_series_of_several_pixel_sizes(tmp_path):
         "data_\nloop_\n_rlnTomoName\n_rlnTomoImportParticleFile\n"
         "TS_1 a.star\nTS_2 b.star\n"
     )
-    assert of(index, "TS_1") == [[110, 0, 270]]
-    assert of(index, "TS_2") == [[88, 0, 216]]
+    assert places_of(index, "TS_1") == [[110, 0, 270]]
+    assert places_of(index, "TS_2") == [[88, 0, 216]]
     (tmp_path / "a.star").write_text("damaged")
-    assert of(index, "TS_2") == [[88, 0, 216]]
+    assert places_of(index, "TS_2") == [[88, 0, 216]]
     with pytest.raises(ValueError, match=r"a\.star"):
-        of(index, "TS_1")
+        places_of(index, "TS_1")
 
 
 def test_shifts_of_an_index(tmp_path):
@@ -127,5 +127,5 @@ def test_shifts_of_an_index(tmp_path):
         "data_\nloop_\n_rlnTomoName\n_rlnTomoImportParticleFile\n"
         "TS_1 a.star\nTS_2 b.star\n"
     )
-    assert of(index, "TS_1") == [[60, 100, 140]]
-    assert of(index, "TS_2") == [[60, 100, 135]]
+    assert places_of(index, "TS_1") == [[60, 100, 140]]
+    assert places_of(index, "TS_2") == [[60, 100, 135]]

@@ -13,7 +13,7 @@ from tests.unit.formats.picks.star_examples import (
     SHAPE,
     V,
     make_tomogram,
-    of,
+    places_of,
     read_back,
 )
 
@@ -37,10 +37,10 @@ def test_shifts_in_angstrom_are_subtracted(tmp_path):
     names = centred(*ORIGIN)
     path.write_text(names + "TS_1 0 0 0 0 0 0\nTS_2 0 0 0 9 9 9\nTS_1 0 0 0 1 2 -4\n")
     # The centre of 28 x 20 x 12 voxels of 10 Å lies at 140, 100, 60 Å.
-    assert of(path, "TS_1") == [[60, 100, 140], [64, 98, 139]]
+    assert places_of(path, "TS_1") == [[60, 100, 140], [64, 98, 139]]
     three = "".join(f"_rlnCoordinate{a}\n" for a in "XYZ")
     path.write_text(f"data_\nloop_\n{three}{origin}10 5 3 10 -20 5\n")
-    assert of(path, "TS_1") == [[25, 70, 90]]
+    assert places_of(path, "TS_1") == [[25, 70, 90]]
 
 
 def test_shifts_in_pixels_are_told_and_left_out(tmp_path):
@@ -60,7 +60,7 @@ def test_what_was_expected_of_a_shift_is_none(tmp_path):
     assert (picks.position_zyx.tolist(), warnings) == ([[30, 80, 130]], [])
     # Nor is it one where there is no other.
     path.write_text(centred(*prior) + "TS_1 0 0 0 9 9 9\n")
-    assert of(path, "TS_1") == [[60, 100, 140]]
+    assert places_of(path, "TS_1") == [[60, 100, 140]]
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_shifts_of_turned_subtomograms_are_turned(tmp_path, angles, turned_xyz):
     turned = [f"rlnTomoSubtomogram{a}" for a in ("Rot", "Tilt", "Psi")]
     path.write_text(centred(*ORIGIN, *turned) + f"TS_1 0 0 0 10 20 30 {angles}\n")
     x, y, z = turned_xyz
-    np.testing.assert_allclose(of(path, "TS_1"), [[60 - z, 100 - y, 140 - x]])
+    np.testing.assert_allclose(places_of(path, "TS_1"), [[60 - z, 100 - y, 140 - x]])

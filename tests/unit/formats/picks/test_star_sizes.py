@@ -13,7 +13,7 @@ from tests.unit.formats.picks.star_examples import (
     SHAPE,
     V,
     make_tomogram,
-    of,
+    places_of,
     read_back,
 )
 
@@ -44,19 +44,19 @@ SEVERAL = (
 def test_each_optics_group_has_its_pixel_size(tmp_path):
     path = tmp_path / "a.star"
     path.write_text(OPTICS + "1 2.5\n2 2.0\n" + SEVERAL)
-    assert of(path, "TS_1") == [[110, 0, 270], [10, 10, 10]]
-    assert of(path, "TS_2") == [[88, 0, 216]]
-    assert of(path, "TS_2", 2.5) == [[110, 0, 270]]
+    assert places_of(path, "TS_1") == [[110, 0, 270], [10, 10, 10]]
+    assert places_of(path, "TS_2") == [[88, 0, 216]]
+    assert places_of(path, "TS_2", 2.5) == [[110, 0, 270]]
     with pytest.raises(ValueError, match=r"no picks of tomogram TS_3: .* TS_1, TS_2"):
-        of(path, "TS_3")
+        places_of(path, "TS_3")
 
 
 def test_rows_may_say_their_pixel_size_themselves(tmp_path):
     path = tmp_path / "a.star"
     text = SEVERAL.replace("_rlnOpticsGroup", "_rlnTomoTiltSeriesPixelSize")
     path.write_text(text.replace("TS_1 1", "TS_1 2.5").replace("TS_2 2", "TS_2 2.0"))
-    assert of(path, "TS_1") == [[110, 0, 270], [10, 10, 10]]
-    assert of(path, "TS_2") == [[88, 0, 216]]
+    assert places_of(path, "TS_1") == [[110, 0, 270], [10, 10, 10]]
+    assert places_of(path, "TS_2") == [[88, 0, 216]]
 
 
 def test_one_tomogram_has_one_pixel_size(tmp_path):
@@ -64,15 +64,15 @@ def test_one_tomogram_has_one_pixel_size(tmp_path):
     path.write_text(OPTICS + "1 2.5\n2 2.0\n" + SEVERAL.replace("TS_2", "TS_1"))
     match = r"one tomogram tilt series of several pixel sizes \(2, 2.5 Å\)"
     with pytest.raises(ValueError, match=match):
-        of(path, "TS_1")
-    assert len(of(path, "TS_1", 2.5)) == 2  # the first two are one place then
+        places_of(path, "TS_1")
+    assert len(places_of(path, "TS_1", 2.5)) == 2  # the first two are one place then
 
 
 def test_a_group_without_a_pixel_size_is_an_error(tmp_path):
     path = tmp_path / "a.star"
     path.write_text(OPTICS + "1 2.5\n3 2.0\n" + SEVERAL)
     with pytest.raises(ValueError, match="its picks have group 2; expected rlnOptics"):
-        of(path, "TS_1")
+        places_of(path, "TS_1")
 
 
 THREE = "data_particles\nloop_\n" + "".join(f"_rlnCoordinate{a}\n" for a in "XYZ")
@@ -92,15 +92,15 @@ def test_relion3_counts_in_pixels_of_the_micrograph(tmp_path):
     assert "counts pixels of 2.5 Å (rlnMicrographPixelSize)" in warning
     # A rounded size is the tomogram's.
     path.write_text(optics("rlnMicrographPixelSize", 10.01) + THREE + "4 2 1\n")
-    assert of(path, "TS_1") == [[10, 20, 40]]
+    assert places_of(path, "TS_1") == [[10, 20, 40]]
     names = THREE + "_rlnMicrographName\n_rlnOpticsGroup\n"
     rows = "4 4 4 TS_1.mrc 1\n4 4 4 TS_2.mrc 2\n4 8 4 TS_2.mrc 2\n"
     path.write_text(optics("rlnMicrographPixelSize", 2.5, 5) + names + rows)
-    assert of(path, "TS_1") == [[10, 10, 10]]
-    assert of(path, "TS_2") == [[20, 20, 20], [20, 40, 20]]
+    assert places_of(path, "TS_1") == [[10, 10, 10]]
+    assert places_of(path, "TS_2") == [[20, 20, 20], [20, 40, 20]]
     path.write_text(path.read_text().replace("TS_1", "TS_2"))
     with pytest.raises(ValueError, match=r"pixels of several sizes \(2.5, 5 Å\)"):
-        of(path, "TS_2")
+        places_of(path, "TS_2")
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,9 @@ def test_a_pixel_size_that_may_be_the_coordinates_is_an_error(tmp_path, column, 
         r" tomogram at \(40, 20, 10\) Å; .*--voxel-size 2.5 --shape 48 80 112"
     )
     with pytest.raises(ValueError, match=message):
-        of(path, "TS_1")
+        places_of(path, "TS_1")
     path.write_text(text.replace("2.5", "10.012"))
-    assert of(path, "TS_1") == [[10, 20, 40]]
+    assert places_of(path, "TS_1") == [[10, 20, 40]]
 
 
 @pytest.mark.parametrize("column", ["rlnMicrographPixelSize", "rlnImagePixelSize"])
@@ -129,7 +129,7 @@ def test_a_pixel_size_that_cannot_be_is_an_error(tmp_path, column, size):
     path = tmp_path / "a.star"
     path.write_text(optics(column, size) + THREE + "4 2 1\n")
     with pytest.raises(ValueError, match=rf"{column} is {size:g} Å; expected 0.01 to"):
-        of(path, "TS_1")
+        places_of(path, "TS_1")
 
 
 def test_relion_3_0_has_its_pixel_size_in_two_columns(tmp_path):
@@ -137,6 +137,6 @@ def test_relion_3_0_has_its_pixel_size_in_two_columns(tmp_path):
     head = THREE + "_rlnMagnification\n_rlnDetectorPixelSize\n"
     path.write_text(head + "4 2 1 20000 5\n")
     with pytest.raises(ValueError, match=r"voxels of 2.5 Å \(rlnDetectorPixelSi"):
-        of(path, "TS_1")
+        places_of(path, "TS_1")
     path.write_text(head + "4 2 1 5000 5\n")
-    assert of(path, "TS_1") == [[10, 20, 40]]
+    assert places_of(path, "TS_1") == [[10, 20, 40]]
