@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--voxel-size", type=float, metavar="Å", help="overrides the volume's own")
     add_leave(parser)
     add("--shape", type=int, nargs=3, metavar=("Z", "Y", "X"), help="in voxels")
-    add("--name", help="of several tomograms take this one; rename the only one")
+    add("--name", help="which of a file's tomograms to take; renames the only one")
     add("--particle", help="class of picks whose file does not name it")
     add("--radius", type=float, default=100.0, metavar="Å", help="of boxes; 100")
     add("--tilt-pixel-size", type=float, metavar="Å", help="of unbinned tilt series")
