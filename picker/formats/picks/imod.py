@@ -33,7 +33,7 @@ from picker.formats.picks.units import PIXEL_SIZES
 from picker.formats.picks.writing import each_class
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -70,31 +70,21 @@ def read_model(path: Path) -> Coordinates:
             f"{path} is no whole IMOD model: it has {len(data)} bytes and begins with"
             f" {data[:8]!r}; expected {MAGIC.decode()} and a header; copy it again"
         )
+    chunks = list(chunks_of_model(path, data))
     parts: list[NDArray[np.float64]] = []
     particle: list[str] = []
     contour: list[int] = []
-    num_regions, num_contours = 0, 0
-    minx: bytes = b""
-    name, flags = "", 0
-    for chunk, place in chunks_of_model(path, data):
-        match chunk:
-            case b"OBJT":
-                raw, _, _, flags = OBJECT.unpack_from(data, place)[:4]
-                name = raw.partition(b"\0")[0].decode("utf-8", "replace").strip()
-            case b"CONT":
-                points = _points(data, place)
-                if name == REGIONS:
-                    num_regions += len(points)
-                elif len(points):
-                    parts.append(points)
-                    particle += [name] * len(points)
-                    is_sure = bool(flags & SCATTERED) or len(points) == 1
-                    contour += [-1 if is_sure else num_contours] * len(points)
-                    num_contours += 1
-            case b"MINX":
-                minx = data[place : place + MINX.size]
-            case _:
-                pass
+    num_regions = 0
+    for name, flags, points in _contours(data, chunks):
+        if name == REGIONS:
+            num_regions += len(points)
+            continue
+        is_sure = bool(flags & SCATTERED) or len(points) == 1
+        particle += [name] * len(points)
+        contour += [-1 if is_sure else len(parts)] * len(points)
+        parts.append(points)
+    starts = [place for chunk, place in chunks if chunk == b"MINX"]
+    transform = data[starts[-1] : starts[-1] + MINX.size] if starts else b""
     header = MODEL.unpack_from(data, len(MAGIC))
     xyz = np.concatenate([np.empty((0, 3)), *parts])
     size_xyz = header[1:4]
@@ -123,23 +113,33 @@ def read_model(path: Path) -> Coordinates:
         particle=particle if any(particle) else None,
         drawing=Drawing(
             shape_zyx=(z, y, x) if min(size_xyz) > 0 else None,
-            pixel_size=_pixel_size(header[21], header[22], minx),
+            pixel_size=_pixel_size(header[21], header[22], transform),
             contour=np.array(contour, np.int64),
-            is_part=bool(header[5] & HAS_ORIGIN) and _is_part(minx),
+            is_part=bool(header[5] & HAS_ORIGIN) and _is_part(transform),
             is_extent=is_extent,
         ),
         warnings=(warning,) if num_regions else (),
     )
 
 
-def _points(data: bytes, place: int) -> NDArray[np.float64]:
-    """Return a contour's `(n, 3)` points x, y, z."""
-    num = CONTOUR.unpack_from(data, place)[0]
-    points = np.frombuffer(data, ">f4", 3 * num, place + CONTOUR.size)
-    # A signaling NaN would warn here; the caller refuses any.
-    with np.errstate(invalid="ignore"):
-        wide: NDArray[np.float64] = points.reshape(-1, 3).astype(np.float64)
-    return wide
+def _contours(
+    data: bytes, chunks: Sequence[tuple[bytes, int]]
+) -> Iterator[tuple[str, int, NDArray[np.float64]]]:
+    """Yield name and flags of its object and `(n, 3)` points x, y, z of each contour.
+
+    Contours without points are left out.
+    """
+    name, flags = "", 0
+    for chunk, place in chunks:
+        if chunk == b"OBJT":
+            raw, _, _, flags = OBJECT.unpack_from(data, place)[:4]
+            name = raw.partition(b"\0")[0].decode("utf-8", "replace").strip()
+        elif chunk == b"CONT" and (num := CONTOUR.unpack_from(data, place)[0]):
+            points = np.frombuffer(data, ">f4", 3 * num, place + CONTOUR.size)
+            # A signaling NaN would warn here; `read_model` refuses any.
+            with np.errstate(invalid="ignore"):
+                wide = points.reshape(-1, 3).astype(np.float64)
+            yield name, flags, wide
 
 
 def _is_extent(
@@ -161,14 +161,14 @@ def _is_extent(
     return bool((np.floor(xyz.max(axis=0) + added + rounding) == size_xyz).all())
 
 
-def _pixel_size(size: float, units: int, minx: bytes) -> float | None:
+def _pixel_size(size: float, units: int, transform: bytes) -> float | None:
     """Return the size [Å] of what points are counted in; None if it is not known.
 
     IMOD's unit is a power of ten of the metre; 0 is pixels. The pixel size in the
     volume's own header, which 3dmod keeps in MINX, comes first; it is 1 where the
     volume has none.
     """
-    own = MINX.unpack(minx)[9:12] if len(minx) == MINX.size else (1.0,)
+    own = MINX.unpack(transform)[9:12] if len(transform) == MINX.size else (1.0,)
     if len(set(own)) > 1 or own[0] == 1:
         own = (size * 10.0 ** (units + 10),) if -12 <= units < 0 else ()
     return next(
@@ -181,14 +181,14 @@ def _pixel_size(size: float, units: int, minx: bytes) -> float | None:
     )
 
 
-def _is_part(minx: bytes) -> bool:
+def _is_part(transform: bytes) -> bool:
     """Return whether the volume was loaded in part: its corner is not the image's.
 
     Source: IMOD, ASCII model file format, `refoldtrans` and `refcurtrans`.
     """
-    if len(minx) != MINX.size:
+    if len(transform) != MINX.size:
         return False
-    image, size, corner = np.reshape(MINX.unpack(minx), (6, 3))[[1, 3, 4]]
+    image, size, corner = np.reshape(MINX.unpack(transform), (6, 3))[[1, 3, 4]]
     with np.errstate(invalid="ignore"):
         return bool((np.abs(image - corner) > np.abs(size) / 2).any())
 

@@ -153,7 +153,7 @@ def test_a_shift_is_added_as_copick_does(tmp_path):
         [[1, 0, 0, [1]], *np.eye(4).tolist()[1:]],
     ],
 )
-def test_a_transformation_that_is_none_is_refused(tmp_path, matrix):
+def test_a_damaged_transformation_is_refused(tmp_path, matrix):
     point = {"location": {"x": 1, "y": 2, "z": 3}, "transformation_": matrix}
     content = {"pickable_object_name": "a", "points": [point]}
     (tmp_path / "a.json").write_text(json.dumps(content))

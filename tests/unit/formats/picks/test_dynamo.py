@@ -46,7 +46,7 @@ def test_a_tables_tomograms_have_names_in_its_doc(tmp_path, name):
         read(path)
 
 
-def test_tables_that_are_none(tmp_path):
+def test_damaged_tables(tmp_path):
     path = tmp_path / "ribosome.tbl"
     path.write_text(row(1, 1, (1, 2, 3)) + "2 1 0 0\n")
     with pytest.raises(ValueError, match="line 2 has 4 columns; expected 26 or more"):

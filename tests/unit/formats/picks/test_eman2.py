@@ -46,7 +46,7 @@ def test_boxes_of_eman2_without_apix_are_voxels(tmp_path, caplog):
         ({"class_list": [1]}, r"has class_list \[1\]; expected"),
     ],
 )
-def test_boxes_that_are_none(tmp_path, more, message):
+def test_damaged_boxes(tmp_path, more, message):
     path = tmp_path / "ribosome.json"
     path.write_text(json.dumps({"boxes_3d": [[1, 2, 3, "tm", 1, 0]], **more}))
     for t in (None, 2.5):

@@ -73,7 +73,7 @@ def test_objects_with_names_are_classes(tmp_path):
         (model((b"", [[(1, 2, float("nan"))]])), "point 1 is not finite"),
     ],
 )
-def test_models_that_are_none(tmp_path, raw, message):
+def test_damaged_models(tmp_path, raw, message):
     path = tmp_path / "ribosome.mod"
     path.write_bytes(raw)
     with pytest.raises(ValueError, match=f"ribosome.mod.*{message}"):

@@ -20,7 +20,7 @@ TWO = [POINTS, [(0.5, 0.5, 0.0), (20.5, 10.5, 4.0), (1.5, 2.5, 5.0)]]
 FIRST = (3.5, 3.5, 3.0)
 
 
-def test_contours_that_may_be_anything_are_refused(tmp_path):
+def test_contours_of_unknown_meaning_are_refused(tmp_path):
     for kind in (OPEN, CLOSED):
         path = write_model(tmp_path / "a.mod", (SCATTERED, [[FIRST]]), (kind, TWO))
         with pytest.raises(ValueError, match="has 2 contours of 2 to 3 points") as e:
@@ -46,6 +46,6 @@ def test_contours_are_read_as_the_user_says(tmp_path):
     )
 
 
-def test_sure_contours_need_no_word(tmp_path):
+def test_contours_of_one_point_need_no_setting(tmp_path):
     path = write_model(tmp_path / "a.mod", (CLOSED, [[p] for p in POINTS]))
     assert read(path)[0].tolist() == PLACES

@@ -63,7 +63,7 @@ def test_the_tomograms_own_voxels_may_be_the_ones_that_fit(tmp_path):
         ([(5000, 10, 5)], "none of them puts"),
     ],
 )
-def test_what_is_not_sure_is_an_error_with_all_readings(tmp_path, places, why):
+def test_an_uncertain_size_is_an_error_with_all_readings(tmp_path, places, why):
     x, y, z = places[0]
     message = (
         r"ribosome.star \(Warp STAR\) counts voxels of 4 Å \(rlnImagePixelSize\) or"
@@ -76,7 +76,7 @@ def test_what_is_not_sure_is_an_error_with_all_readings(tmp_path, places, why):
         read(tmp_path, places)
 
 
-def test_a_size_of_each_row_is_not_sure(tmp_path):
+def test_a_size_of_each_row_is_uncertain(tmp_path):
     path = tmp_path / "ribosome.star"
     head = HEAD.format(tilt=1, image=4.0).replace("1 1 4.0\n", "1 1 4.0\n2 1 4.4\n")
     path.write_text(head + "TS_1.tomostar 75 100 50 1\nTS_1.tomostar 175 125 62 2\n")

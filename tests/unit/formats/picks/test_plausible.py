@@ -37,7 +37,7 @@ def test_picks_outside_are_counted_with_the_bounds(tmp_path):
         ("error", 1, "20,-2,0", None),
     ],
 )
-def test_picks_outside_are_left_out_aloud(tmp_path, outside, num, place, kept):
+def test_picks_outside_are_left_out_with_a_warning(tmp_path, outside, num, place, kept):
     path = tmp_path / "ribosome.coords"
     rows = [f"{i}.5 10 5" for i in range(20)]
     rows[20 - num :] = [place.replace(",", " ")] * num

@@ -42,7 +42,7 @@ def test_points_of_the_portal(tmp_path, caplog):
         ('{"location": {"x": 1, "y": 2, "z": ' + "9" * 400 + "}}", "line 2 has 999"),
     ],
 )
-def test_points_that_are_none(tmp_path, line, message):
+def test_damaged_points(tmp_path, line, message):
     path = tmp_path / "ribosome"
     path.write_text('{"location": {"x": 1, "y": 2, "z": 3}}\n' + line + "\n")
     with pytest.raises(ValueError, match=f"ribosome.*{message}"):

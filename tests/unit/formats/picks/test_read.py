@@ -30,7 +30,7 @@ def test_a_tomogram_may_be_called_as_a_block_of_star(tmp_path):
     assert read(path)[0].position_zyx.tolist() == [PLACE_ZYX]
 
 
-def test_a_folder_is_told_as_such(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"is a folder; expected a file of picks, n"):
         read(tmp_path)
 
@@ -85,7 +85,7 @@ def test_a_file_is_parsed_once_for_all_its_tomograms(tmp_path, parsed):
     assert len(parsed) == 1
 
 
-def test_a_file_that_changed_is_read_anew(tmp_path, parsed):
+def test_a_file_that_changed_is_read_again(tmp_path, parsed):
     path = tmp_path / "a.csv"
     for age, x in ((60, 1), (50, 2)):
         path.write_text(CSV + f"T1,ribosome,{x},2,3,1\n")

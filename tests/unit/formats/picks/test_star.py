@@ -93,7 +93,7 @@ def test_damaged_files(tmp_path, content, message):
         star.read_picks(tmp_path / "a.star")
 
 
-def test_a_mended_file_is_read_anew(tmp_path):
+def test_a_fixed_file_is_read_again(tmp_path):
     (tmp_path / "a.star").write_text(OURS + "1 2 3 a 1\n4 5 6 b 1 9\n")
     with pytest.raises(ValueError, match="cannot be read"):
         star.read_picks(tmp_path / "a.star")

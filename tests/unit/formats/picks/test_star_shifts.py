@@ -52,7 +52,7 @@ def test_shifts_in_pixels_are_told_and_left_out(tmp_path):
     np.testing.assert_array_equal(position, [[110, 0, 270]])
 
 
-def test_what_was_expected_of_a_shift_is_none(tmp_path):
+def test_the_prior_of_a_shift_is_no_shift(tmp_path):
     path = tmp_path / "a.star"
     prior = [f"rlnOrigin{a}PriorAngst" for a in "XYZ"]
     path.write_text(centred(*ORIGIN, *prior) + "TS_1 0 0 0 10 20 30 9 <NA> nan\n")
