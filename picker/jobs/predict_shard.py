@@ -14,7 +14,8 @@ import numpy as np
 
 from picker.core.fingerprint import fingerprint
 from picker.core.picks import score_histogram
-from picker.formats.picks.star import read_comments, read_picks, write_picks
+from picker.formats.picks.star import read_picks, write_picks
+from picker.formats.tables.star_table import read_comments
 from picker.formats.volumes.ome_zarr import read_volume
 from picker.jobs.failures import told_failure
 from picker.jobs.stored import stored_fingerprint

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from picker.config import Particle, PickSettings
 from picker.core.fingerprint import fingerprint
 from picker.core.whole import write_text
-from picker.formats.picks.star import read_comments, read_picks, write_picks
+from picker.formats.picks.star import read_picks, write_picks
+from picker.formats.tables.star_table import read_comments
 from picker.formats.tables.thresholds import read_thresholds
 from picker.formats.volumes.read import read_mask
 from picker.jobs.failures import told_failure

@@ -24,7 +24,7 @@ from picker.config import Particle, PreprocessSettings, TomogramRow
 from picker.core.fingerprint import fingerprint
 from picker.core.tomogram import index_from_position
 from picker.core.whole import checked_file
-from picker.formats.picks.given import read_given_picks
+from picker.formats.picks.known import read_known_picks
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes.ome_zarr import (
@@ -161,7 +161,7 @@ def _preprocess(
         warnings.append(f"tomogram {row.called!r} is called {row.tomogram} here")
     picks = None
     if labels_path:
-        picks, said = read_given_picks(
+        picks, said = read_known_picks(
             row.picks,
             row.tomogram,
             particles,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from picker.core.whole import written_whole
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
-from picker.formats.picks.rows import each_class, rounded, rows_of
+from picker.formats.picks.writing import each_class, rounded, rows_of
 from picker.formats.text import finite, json_object, read_text, shown
 
 if TYPE_CHECKING:

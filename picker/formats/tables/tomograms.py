@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from picker.config import Config, TomogramRow, explained
-from picker.formats.picks.copick import find_tomograms
+from picker.formats.picks.copick_layout import find_tomograms
 from picker.formats.tables.tsv import read_tsv, refuse, told_twice
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 
 from picker.config import PickSettings
 from picker.formats.picks import kaggle, star
-from picker.formats.picks.kinds import read_coordinates
+from picker.formats.picks.read import read_coordinates
+from picker.formats.tables.star_table import read_comments
 from picker.formats.tables.thresholds import read_thresholds
 from picker.formats.tables.tilt_series import read_tilt_series
 from picker.formats.tables.tomograms import read_table
@@ -31,7 +32,7 @@ READERS = {
     "table": read_table,
     "picks": read_coordinates,
     "our picks": star.read_picks,
-    "comments of picks": star.read_comments,
+    "comments of picks": read_comments,
     "submission": kaggle.read_submission,
     "tomograms.star": read_tilt_series,
     "model": load_weights,

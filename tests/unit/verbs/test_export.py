@@ -270,7 +270,7 @@ def test_an_export_that_fails_or_is_killed_leaves_nothing_for_long(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("picker.verbs.export.write_target", full)
+        patch.setattr("picker.jobs.export.write_target", full)
         words = "--manifests picked.json --settings particles.json --target warp"
         assert main(["export", *words.split(), "--output", "warp"]) == 1
     assert sorted(tmp_path.iterdir()) == before

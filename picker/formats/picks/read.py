@@ -1,4 +1,4 @@
-"""Which kind of picks a file holds, told by its content, and who reads that kind."""
+"""Files of picks of every kind, which is recognised by the content."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from picker.formats.picks import (
     dynamo,
     eman2,
     imod,
+    imod_layout,
     portal,
-    star,
     tomotwin,
 )
-from picker.formats.picks.by_tomogram import rows_of_tomograms, taken
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
+from picker.formats.picks.star_coordinates import read_star
 from picker.formats.picks.star_index import Index, follow
+from picker.formats.picks.tomogram_rows import rows_by_tomogram, select_rows
 from picker.formats.picks.xyz_table import read_xyz_table
 from picker.formats.text import READABLE, read_text
 
@@ -37,20 +38,18 @@ if TYPE_CHECKING:
     Parsed = tuple[Coordinates | Index, dict[str, NDArray[np.intp]]]
 
 KEPT = 8
-"""Files that are remembered: one of many tomograms is asked for each of them."""
+"""Files that are remembered: one of many tomograms is read again for each of them."""
 SETTLED_NS = 2_000_000_000
 """Age from which a file's stamp is trusted: some disks count in whole seconds."""
 LARGEST = 1e9
 """No coordinate [Å or voxels] is larger; damaged bytes often are."""
-
-
 LINE = re.compile(r"[^\r\n]+")
 EMPTY = {
     ".ndjson": "CryoET portal ndjson",
     ".coords": "TomoTwin coords",
     ".tbl": "Dynamo table",
 }
-"""Kinds without a header: a file of no picks has nothing but its name to tell it by."""
+"""Kinds without a header: in a file without picks the name alone shows the kind."""
 
 
 def _has_block(name: str) -> Callable[[str], bool]:
@@ -59,7 +58,7 @@ def _has_block(name: str) -> Callable[[str], bool]:
     A row of a table may begin like that: tomograms are called `data_01`.
     """
     line = re.compile(rf"^[ \t]*data_{name}[ \t]*(#.*)?$", re.MULTILINE)
-    # A plain search is quicker, and most large files have no such word.
+    # Most large files have no such word, and looking for it is quicker.
     return lambda text: "data_" in text and line.search(text) is not None
 
 
@@ -94,36 +93,22 @@ def _are_numbers(words: list[str]) -> bool:
         return False
 
 
-def _read_copick(path: Path) -> Coordinates:
-    # Here and not in copick.py, which is loaded for planning, without NumPy.
-    name, run, positions, scores = copick.read_picks(path)
-    num = len(positions)
-    return coordinates_from_xyz(
-        "copick JSON",
-        "Å",
-        [position[::-1] for position in positions],
-        score=scores,
-        tomogram=[run] * num if run else None,
-        particle=[name] * num,
-    )
-
-
 def _read_star(path: Path) -> Coordinates | Index:
-    found = star.read_star(path)
+    found = read_star(path)
     if isinstance(found, Index):
         return found
     return replace(found, kind=f"{found.kind} STAR")
 
 
-# The first that fits is taken, so the narrower kind stands before the wider one. Each
-# looks at the text without blanks before it. A table that fits nothing else is CSV.
+# The first test that fits is taken, so a narrower kind stands before a wider one. Tests
+# see the text without leading blanks. A table that fits nothing else is CSV.
 TEXTS: tuple[
     tuple[Callable[[str], bool], Callable[[Path], Coordinates | Index]], ...
 ] = (
     (_is_json_with("boxes_3d"), eman2.read_info),
-    (_is_json_with("pickable_object_name"), _read_copick),
+    (_is_json_with("pickable_object_name"), copick.read_points),
     (_has_json_lines, portal.read_points),
-    (_is_json, _read_copick),
+    (_is_json, copick.read_points),
     (_has_block(cbox.BLOCK), cbox.read_boxes),
     (_has_block(r"[^\s,]*"), _read_star),
     (_has_number_columns(dynamo.FEWEST_COLUMNS, np.inf), dynamo.read_table),
@@ -135,37 +120,37 @@ TEXTS: tuple[
 def read_coordinates(
     path: Path, tomogram: str | None = None, called: str | None = None
 ) -> Coordinates:
-    """Return what a file of picks says, whichever kind it is of.
+    """Return what a file of picks says, of whatever kind it is.
 
     Parameters
     ----------
     path
         The file.
     tomogram
-        Whose picks are wanted. If the file does not know it, all rows come.
+        Whose picks are wanted; all rows are returned if the file does not name it.
     called
-        What the user calls that tomogram, where it is another name.
+        What the user calls that tomogram, where that is another name.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is a folder, of no known kind or damaged, a number is out of all bounds,
-        or several of its tomograms may be the one that is wanted.
+        If it is a folder, of no known kind or damaged, a number is larger than any
+        tomogram, or several of its tomograms may be the one that is wanted.
     """
     found, rows = _read(path)
     names = [name for name in (called, tomogram) if name]
     if isinstance(found, Index):
-        # An index among the files that it names could name itself without end.
+        # `read_file` refuses an index among the named files: it could name itself.
         found = follow(found, called or tomogram, read_file)
-    elif names and (own := known_as(names, rows, path)):
-        found = taken(found, rows[own])
+    elif names and (name := known_as(names, rows, path)):
+        found = select_rows(found, rows[name])
     return found
 
 
 def read_file(path: Path) -> Coordinates:
-    """Return what one file of picks says itself; an index says nothing.
+    """Return what one file of picks says itself, not through other files.
 
     Raises
     ------
@@ -179,7 +164,7 @@ def read_file(path: Path) -> Coordinates:
 
 
 def _read(path: Path) -> Parsed:
-    """Return what a file says, and tomogram: its rows; parsed once, if it can be."""
+    """Return what a file says, and tomogram: its rows; parsed again if it changed."""
     if path.is_dir():
         raise ValueError(
             f"{path} is a folder; expected a file of picks, name the files in it"
@@ -194,7 +179,7 @@ def _read(path: Path) -> Parsed:
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    """Return what changes when a file does: size, time [ns] and number."""
+    """Return what changes when a file does: size, time [ns] and inode."""
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
@@ -205,7 +190,7 @@ def _parsed(path: Path, stamps: tuple[tuple[int, int, int], ...]) -> Parsed:
     with path.open("rb") as file:
         start = file.read(4)
     found: Coordinates | Index
-    if start == imod.MAGIC[:4]:
+    if start == imod_layout.MAGIC[:4]:
         found = imod.read_model(path)
     else:
         text = read_text(path, READABLE).lstrip()
@@ -219,11 +204,11 @@ def _parsed(path: Path, stamps: tuple[tuple[int, int, int], ...]) -> Parsed:
         return found, {}
     found = _with_scores(path, found)
     _check_bounds(path, found)
-    return found, rows_of_tomograms(found.tomogram or ())
+    return found, rows_by_tomogram(found.tomogram or ())
 
 
 def _with_scores(path: Path, found: Coordinates) -> Coordinates:
-    """Return coordinates with score 1 where the file has none, and say so."""
+    """Return coordinates with score 1 where the file has none, and a warning of it."""
     lacking = np.isnan(found.score)
     if not lacking.any():
         return found
@@ -239,7 +224,7 @@ def _with_scores(path: Path, found: Coordinates) -> Coordinates:
 
 
 def _no_picks(path: Path) -> Coordinates:
-    """Return what an empty file says, by its name."""
+    """Return no picks, of the kind that an empty file's name shows."""
     kind = EMPTY[path.suffix]
     warning = f"{path} is empty; taken as a {kind} of no picks"
     return coordinates_from_xyz(kind, "voxels", [], warnings=(warning,))

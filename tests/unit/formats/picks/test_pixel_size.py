@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from picker.config import Particle
-from picker.formats.picks.given import read_given_picks
+from picker.formats.picks.known import read_known_picks
 
 SHAPE = (60, 120, 160)
 V = 10.0
@@ -34,7 +34,7 @@ def read(tmp_path, places, tilt=0.7894, image=4.0):
     path = tmp_path / "ribosome.star"
     rows = ["TS_1.tomostar {} {} {} 1\n".format(*place) for place in places]
     path.write_text(HEAD.format(tilt=tilt, image=image) + "".join(rows))
-    return read_given_picks([path], "TS_1", [Particle(name="a", radius=1)], V, SHAPE)
+    return read_known_picks([path], "TS_1", [Particle(name="a", radius=1)], V, SHAPE)
 
 
 @pytest.mark.parametrize(("tilt", "image"), [(0.7894, 4.0), (4.0, 0.7894)])
@@ -63,7 +63,7 @@ def test_the_tomograms_own_voxels_may_be_the_ones_that_fit(tmp_path):
         ([(5000, 10, 5)], "none of them puts"),
     ],
 )
-def test_what_is_not_sure_is_an_error_with_all_readings(tmp_path, places, why):
+def test_an_uncertain_size_is_an_error_with_all_readings(tmp_path, places, why):
     x, y, z = places[0]
     message = (
         r"ribosome.star \(Warp STAR\) counts voxels of 4 Å \(rlnImagePixelSize\) or"
@@ -76,12 +76,12 @@ def test_what_is_not_sure_is_an_error_with_all_readings(tmp_path, places, why):
         read(tmp_path, places)
 
 
-def test_a_size_of_each_row_is_not_sure(tmp_path):
+def test_a_size_of_each_row_is_uncertain(tmp_path):
     path = tmp_path / "ribosome.star"
     head = HEAD.format(tilt=1, image=4.0).replace("1 1 4.0\n", "1 1 4.0\n2 1 4.4\n")
     path.write_text(head + "TS_1.tomostar 75 100 50 1\nTS_1.tomostar 175 125 62 2\n")
     with pytest.raises(ValueError, match=r"4 Å \(rlnImagePixelSize\) or 4.4 Å"):
-        read_given_picks([path], "TS_1", [Particle(name="a", radius=1)], V, SHAPE)
+        read_known_picks([path], "TS_1", [Particle(name="a", radius=1)], V, SHAPE)
 
 
 def test_a_file_that_names_the_tomograms_own_size_is_ordinary(tmp_path):
@@ -119,8 +119,8 @@ def test_few_picks_in_a_corner_do_not_belie_the_only_size_that_a_file_names(tmp_
     path = tmp_path / "ribosome.star"
     head = "data_\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnCoordinateZ\n"
     path.write_text(f"{head}_rlnLCCmax\n_rlnDetectorPixelSize\n30 40 20 0.4 5.0\n")
-    with pytest.raises(ValueError, match=r"into one corner \(so few may lie in one\)"):
-        read_given_picks([path], "TS_1", [Particle(name="a", radius=1)], V, SHAPE)
+    with pytest.raises(ValueError, match=r"into one corner \(so few picks may lie"):
+        read_known_picks([path], "TS_1", [Particle(name="a", radius=1)], V, SHAPE)
 
 
 def test_sizes_that_a_file_leaves_empty_are_not_known(tmp_path):

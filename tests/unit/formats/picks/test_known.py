@@ -11,8 +11,9 @@ import pytest
 from picker.config import Particle
 from picker.core.picks import no_picks, picks_from_arrays
 from picker.formats.picks import copick, star, star_targets
-from picker.formats.picks.given import read_given_picks
 from picker.formats.picks.kaggle import write_submission
+from picker.formats.picks.known import read_known_picks
+from picker.formats.picks.records import TomogramPicks
 
 SHAPE = (12, 20, 28)
 V = 10.0
@@ -25,11 +26,11 @@ PLACES = [[20.5, 30.25, 41.125], [110.0, 0.0, 270.0], [7.0, 8.0, 9.5]]
 
 def make_tomogram(name="TS_1"):
     picks = picks_from_arrays(PLACES, ["ribosome"] * 3, [0.5, 0.25, 1])
-    return star.TomogramPicks(tomogram=name, voxel_size=V, shape_zyx=SHAPE, picks=picks)
+    return TomogramPicks(tomogram=name, voxel_size=V, shape_zyx=SHAPE, picks=picks)
 
 
 def read(*paths, tomogram="TS_1", particles=PARTICLES, **more):
-    return read_given_picks(paths, tomogram, particles, V, SHAPE, **more)
+    return read_known_picks(paths, tomogram, particles, V, SHAPE, **more)
 
 
 def check(picks, places=PLACES, atol=2e-6):
@@ -205,7 +206,7 @@ def test_several_files_are_one_set(tmp_path):
 
 
 def test_copick_names_without_underscores(tmp_path):
-    tomogram = star.TomogramPicks(
+    tomogram = TomogramPicks(
         tomogram="TS_1",
         voxel_size=V,
         shape_zyx=SHAPE,
@@ -216,9 +217,6 @@ def test_copick_names_without_underscores(tmp_path):
     picks, (warning,) = read(*sorted(folder.iterdir()))
     assert picks.particle.tolist() == ["beta_amylase"]
     assert warning == f"{folder / 'me_1_ribosome.json'} has no picks of TS_1"
-
-
-# Mistakes
 
 
 def test_another_particle(tmp_path):
@@ -247,42 +245,6 @@ def test_another_tomogram(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r"a.json knows TS_2"):
         read(tmp_path / "a.json")
-
-
-@pytest.mark.parametrize(
-    ("tomogram", "called", "row", "told"),
-    [
-        ("TS_01", None, "TS_01_10.00Apx", True),
-        ("TS_01_10.00Apx", None, "TS_01_10.00Apx", False),
-        ("TS_01", None, "TS_01.mrc.tomostar", True),
-        ("Position_4", None, "Position 4", True),
-        ("Position_4", "Position 4", "Position 4", False),
-        ("rec1", None, "_rec1", True),
-        ("a", "tomo 7", "tomo 7", False),
-    ],
-)
-def test_names_of_one_tomogram(tmp_path, tomogram, called, row, told):
-    path = tmp_path / "a.csv"
-    path.write_text(
-        f"tomogram,particle,x,y,z\n{row},ribosome,1.5,2,3\nTS_1,ribosome,1,1,1.5\n"
-    )
-    picks, warnings = read(path, tomogram=tomogram, called=called)
-    assert picks.position_zyx.tolist() == [[3, 2, 1.5]]
-    name = called or tomogram
-    text = f"{path}: rows of {row!r} are taken as those of tomogram {name!r}"
-    assert warnings == ([text] if told else [])
-
-
-def test_the_exact_name_comes_first_and_several_others_are_refused(tmp_path):
-    path = tmp_path / "a.csv"
-    names = ("TS_1", "TS_1_10.00Apx", "TS_1_5.00Apx")
-    rows = "".join(f"{name},ribosome,{i},2,3.5\n" for i, name in enumerate(names))
-    path.write_text("tomogram,particle,x,y,z\n" + rows)
-    for i, name in enumerate(names):
-        assert read(path, tomogram=name)[0].position_zyx[:, 2].tolist() == [i]
-    path.write_text(path.read_text().replace("TS_1,", "TS_2,"))
-    with pytest.raises(ValueError, match=r"a.csv: tomogram TS_1 may be TS_1_10.00Apx"):
-        read(path, tomogram="TS_1")
 
 
 def test_particles_that_the_file_calls_otherwise(tmp_path):
@@ -338,104 +300,6 @@ def test_files_that_are_not_text_or_not_there(tmp_path):
         read(tmp_path / "b.star")
 
 
-def test_picks_outside_are_counted_with_the_bounds(tmp_path):
-    path = tmp_path / "ribosome.csv"
-    path.write_text("x,y,z\n275,195,115\n-5,-5,-5\n275.1,1,1\n1,1,115.5\n")
-    with pytest.raises(ValueError, match="has 2 of 4 picks outside") as caught:
-        read(path)
-    text = str(caught.value)
-    assert "the first, pick 3, at x, y, z (275.1, 1, 1) Å, voxel (27.51" in text
-    assert "expected 0, 0, 0 to (270, 190, 110) Å" in text
-
-
-@pytest.mark.parametrize(
-    ("outside", "num", "place", "kept"),
-    [
-        ("drop_few", 2, "20,-2,0", 18),  # 2 of 20, in y as far as its tenth
-        ("drop_few", 3, "20,-2,0", None),
-        ("drop_few", 1, "20,-2.2,0", None),  # too far
-        ("drop", 12, "900,900,900", 8),
-        ("drop", 20, "900,900,900", None),  # nothing would be left
-        ("error", 1, "20,-2,0", None),
-    ],
-)
-def test_picks_outside_are_left_out_aloud(tmp_path, outside, num, place, kept):
-    path = tmp_path / "ribosome.coords"
-    rows = [f"{i}.5 10 5" for i in range(20)]
-    rows[20 - num :] = [place.replace(",", " ")] * num
-    path.write_text("".join(f"{row}\n" for row in rows))
-    if kept is None:
-        with pytest.raises(ValueError, match=f"has {num} of 20 picks outside"):
-            read(path, outside=outside)
-        return
-    picks, (warning,) = read(path, outside=outside)
-    assert picks.position_zyx.tolist() == [[50, 100, 10 * i + 5] for i in range(kept)]
-    assert f"has {num} of 20 picks outside of the tomogram" in warning
-    assert warning.endswith("left out")
-
-
-def test_one_stray_pick_of_two_is_no_other_unit(tmp_path):
-    path = tmp_path / "ribosome.coords"
-    path.write_text("20 10 5\n34 10 5\n")
-    with pytest.raises(ValueError, match="has 1 of 2 picks outside") as caught:
-        read(path)
-    assert "--unit" not in str(caught.value)
-    assert str(caught.value).endswith("(picker convert --outside) to drop")
-
-
-@pytest.mark.parametrize("outside", ["drop_few", "drop"])
-def test_leaving_out_all_picks_is_no_advice(tmp_path, outside):
-    path = tmp_path / "ribosome.coords"
-    path.write_text("29 10 5\n")
-    with pytest.raises(ValueError, match="has 1 of 1 picks outside") as caught:
-        read(path, outside=outside)
-    assert "drop" not in str(caught.value)
-
-
-def test_a_shift_that_moves_a_pick_out_is_no_other_unit(tmp_path):
-    names = [f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ"]
-    names += [f"rlnOrigin{axis}Angst" for axis in "XYZ"]
-    path = tmp_path / "ribosome.star"
-    header = "data_\nloop_\n" + "".join(f"_{name}\n" for name in names)
-    path.write_text(header + "100 50 0 0 0 0\n130 50 0 -25 0 0\n")
-    picks, (warning,) = read(path)
-    assert picks.position_zyx.tolist() == [[60, 150, 240]]
-    assert "has 1 of 2 picks outside" in warning
-    path.write_text(header + "130 50 0 -25 0 0\n")
-    with pytest.raises(ValueError, match="has 1 of 1 picks outside") as caught:
-        read(path)
-    assert "--unit" not in str(caught.value)
-
-
-def test_angstrom_in_a_file_of_voxels(tmp_path):
-    header = "data_\nloop_\n" + "".join(f"_rlnCoordinate{a}\n" for a in "XYZ")
-    path = tmp_path / "ribosome.star"
-    path.write_text(header + "250 100 50\n20 10 5\n")
-    message = (
-        r"\(250, 100, 50\) read as voxels is voxel \(250, 100, 50\), read as Å it is"
-        r" voxel \(25, 10, 5\); read as voxels 1 of 2 picks lie outside of the"
-        r" tomogram, read as Å none does; fix the file, or convert it: picker convert"
-        r" ribosome.star --unit angstrom"
-    )
-    with pytest.raises(ValueError, match=message):
-        read(path)
-    path.write_text(header + "2500 100 50\n")
-    with pytest.raises(ValueError, match="check the voxel size, the tomogram and the"):
-        read(path)
-
-
-def test_voxels_in_a_file_of_angstrom_are_a_warning(tmp_path):
-    path = tmp_path / "ribosome.csv"
-    path.write_text("x,y,z\n25,10,5\n20,19,11\n3,4,5\n")
-    _, (warning,) = read(path)
-    assert "all 3 positions are whole numbers below the tomogram's number" in warning
-    assert "read as Å, is voxel (2.5, 1, 0.5)" in warning
-    assert "it would be at (250, 100, 50) Å" in warning
-    for text in ("x,y,z\n25,10,5\n", "x,y,z\n25,10,5\n20,19,11\n3,4,5.5\n"):
-        path.write_text(text)
-        assert read(path)[1] == []
-
-
 def test_exact_duplicates_are_kept_once(tmp_path):
     path = tmp_path / "a.csv"
     lines = ["ribosome,1,2,3.5,0.5", "beta_amylase,1,2,3.5,1", "ribosome,1,2,3.5,0.25"]
@@ -455,3 +319,39 @@ def test_no_picks_are_valid(tmp_path):
     assert len(read(tmp_path / "a.csv")[0]) == 0
     star_targets.write_relion5(tmp_path, [], NAMES)
     assert len(read(tmp_path / "ribosome.star")[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("tomogram", "called", "row", "told"),
+    [
+        ("TS_01", None, "TS_01_10.00Apx", True),
+        ("TS_01_10.00Apx", None, "TS_01_10.00Apx", False),
+        ("TS_01", None, "TS_01.mrc.tomostar", True),
+        ("Position_4", None, "Position 4", True),
+        ("Position_4", "Position 4", "Position 4", False),
+        ("rec1", None, "_rec1", True),
+        ("a", "tomo 7", "tomo 7", False),
+    ],
+)
+def test_names_of_one_tomogram(tmp_path, tomogram, called, row, told):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        f"tomogram,particle,x,y,z\n{row},ribosome,1.5,2,3\nTS_1,ribosome,1,1,1.5\n"
+    )
+    picks, warnings = read(path, tomogram=tomogram, called=called)
+    assert picks.position_zyx.tolist() == [[3, 2, 1.5]]
+    name = called or tomogram
+    text = f"{path}: rows of {row!r} are taken as those of tomogram {name!r}"
+    assert warnings == ([text] if told else [])
+
+
+def test_the_exact_name_comes_first_and_several_others_are_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    names = ("TS_1", "TS_1_10.00Apx", "TS_1_5.00Apx")
+    rows = "".join(f"{name},ribosome,{i},2,3.5\n" for i, name in enumerate(names))
+    path.write_text("tomogram,particle,x,y,z\n" + rows)
+    for i, name in enumerate(names):
+        assert read(path, tomogram=name)[0].position_zyx[:, 2].tolist() == [i]
+    path.write_text(path.read_text().replace("TS_1,", "TS_2,"))
+    with pytest.raises(ValueError, match=r"a.csv: tomogram TS_1 may be TS_1_10.00Apx"):
+        read(path, tomogram="TS_1")

@@ -1,4 +1,4 @@
-"""A file of many tomograms: read once, split once, and read again when it changes."""
+"""Files of any kind: recognised by content, parsed once, and again if they change."""
 
 from __future__ import annotations
 
@@ -9,17 +9,44 @@ import numpy as np
 import pytest
 
 from picker.config import Particle
-from picker.formats.picks import dynamo, kinds
-from picker.formats.picks.by_tomogram import (
-    each_tomogram,
+from picker.formats.picks import dynamo
+from picker.formats.picks import read as reader
+from picker.formats.picks.known import read_known_picks
+from picker.formats.picks.read import read_coordinates
+from picker.formats.picks.tomogram_rows import (
     of_tomogram,
-    rows_of_tomograms,
 )
-from picker.formats.picks.given import read_given_picks
-from picker.formats.picks.kinds import read_coordinates
-from tests.unit.formats.picks.test_sizes import HEAD
+from tests.unit.formats.picks.reading import PLACE_ZYX, SHAPE, WARP, read
 
-SHAPE = (60, 120, 160)
+
+def test_a_tomogram_may_be_called_as_a_block_of_star(tmp_path):
+    path = tmp_path / "ribosome.csv"
+    for mark in (",", "\t"):
+        rows = ["tomogram,particle,x,y,z", "data_01,ribosome,300,400,200"]
+        path.write_text("\n".join(rows).replace(",", mark) + "\n")
+        picks, warnings = read(path, "data_01")
+        assert (picks.position_zyx.tolist(), warnings) == ([PLACE_ZYX], [])
+    path.write_text("  data_ # a comment\r\n" + WARP.partition("\n")[2] + "30 40 20\n")
+    assert read(path)[0].position_zyx.tolist() == [PLACE_ZYX]
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"is a folder; expected a file of picks, n"):
+        read(tmp_path)
+
+
+def test_an_index_cannot_name_itself_or_folders(tmp_path):
+    path = tmp_path / "index.star"
+    for name in ("index.star", ".", "a" * 300, "/dev/zero"):
+        path.write_text(
+            "data_\nloop_\n_rlnTomoName\n_rlnTomoImportParticleFile\nTS_1 "
+            + name
+            + "\n"
+        )
+        with pytest.raises(ValueError, match=r"has no coordinates|does not exist"):
+            read(path)
+
+
 CSV = "tomo,object,x,y,z,score\n"
 
 
@@ -27,11 +54,11 @@ CSV = "tomo,object,x,y,z,score\n"
 def parsed(monkeypatch):
     """Return the list of files that are parsed from here on."""
     files = []
-    read = kinds.rows_of_tomograms
+    read = reader.rows_by_tomogram
     monkeypatch.setattr(
-        kinds, "rows_of_tomograms", lambda names: files.append(1) or read(names)
+        reader, "rows_by_tomogram", lambda names: files.append(1) or read(names)
     )
-    kinds._parsed.cache_clear()  # noqa: SLF001
+    reader._parsed.cache_clear()  # noqa: SLF001
     return files
 
 
@@ -58,7 +85,7 @@ def test_a_file_is_parsed_once_for_all_its_tomograms(tmp_path, parsed):
     assert len(parsed) == 1
 
 
-def test_a_file_that_changed_is_read_anew(tmp_path, parsed):
+def test_a_file_that_changed_is_read_again(tmp_path, parsed):
     path = tmp_path / "a.csv"
     for age, x in ((60, 1), (50, 2)):
         path.write_text(CSV + f"T1,ribosome,{x},2,3,1\n")
@@ -86,31 +113,6 @@ def test_a_dynamo_tables_map_belongs_to_it(tmp_path, parsed):
     assert len(parsed) == 2
 
 
-def test_rows_keep_their_order():
-    rows = rows_of_tomograms(["b", "a", "b", "c", "a"])
-    assert {name: part.tolist() for name, part in rows.items()} == {
-        "b": [0, 2],
-        "a": [1, 4],
-        "c": [3],
-    }
-    assert rows_of_tomograms([]) == {}
-
-
-def test_every_tomogram_keeps_what_is_its_own(tmp_path):
-    """Sizes, classes and shifts go with their rows."""
-    path = tmp_path / "a.star"
-    head = HEAD.format(tilt=1, image=4.0).replace("1 1 4.0\n", "1 1 4.0\n2 1 5.0\n")
-    head += "_rlnOriginXAngst\n"
-    path.write_text(head + "A.tomostar 1 2 3 1 7\nB.tomostar 4 5 6 2 8\n")
-    whole = read_coordinates(path)
-    parts = dict(each_tomogram(whole))
-    assert list(parts) == ["A", "B"]
-    for name, size, shift in (("A", 4.0, -7), ("B", 5.0, -8)):
-        assert parts[name].doubtful_sizes["rlnImagePixelSize"] == size
-        assert parts[name].shift_zyx.tolist() == [[0, 0, shift]]
-        assert parts[name].tomogram == [name]
-
-
 def test_a_score_of_nan_is_none(tmp_path):
     path = tmp_path / "a.star"
     path.write_text(
@@ -118,7 +120,7 @@ def test_a_score_of_nan_is_none(tmp_path):
         "30 40 20 nan\n31 41 21 0.5\n32 42 22 <NA>\n"
     )
     particles = [Particle(name="ribosome", radius=1)]
-    picks, warnings = read_given_picks([path], "a", particles, 10.0, SHAPE)
+    picks, warnings = read_known_picks([path], "a", particles, 10.0, SHAPE)
     assert picks.score.tolist() == [1, 0.5, 1]
     (warning,) = warnings
     assert "2 of 3 picks have no score (nan or nothing); taken as 1" in warning

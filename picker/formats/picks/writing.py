@@ -1,4 +1,4 @@
-"""What every writer of picks for other programs shares: rows, numbers, warnings."""
+"""What all writers of picks for other programs share: rows, numbers, warnings."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ logger = logging.getLogger(__name__)
 
 def rows_of(picks: Picks, particle: str) -> Iterator[tuple[NDArray[np.float64], str]]:
     """Yield position [Å, zyx] and score as text of one class's picks."""
-    mine = picks.of(particle)
-    for position, score in zip(mine.position_zyx, mine.score, strict=True):
+    own = picks.of(particle)
+    for position, score in zip(own.position_zyx, own.score, strict=True):
         yield position, str(score)
 
 
@@ -32,10 +32,12 @@ def texts(value_zyx: NDArray[np.float64]) -> list[str]:
 def each_class(
     particles: Sequence[str], tomograms: Sequence[TomogramPicks]
 ) -> Iterator[tuple[int, str]]:
-    """Yield each class's number from 1 and name; say which tomograms have none."""
+    """Yield each class's number from 1 and name; warn of tomograms without picks."""
     for number, particle in enumerate(particles, 1):
         without = [
-            t.tomogram for t in tomograms if not (t.picks.particle == particle).any()
+            one.tomogram
+            for one in tomograms
+            if not (one.picks.particle == particle).any()
         ]
         if without:
             logger.warning(
