@@ -26,7 +26,8 @@ from picker.project.manifests import (
     write_manifest,
 )
 from picker.refining.select import picks_apart
-from picker.scoring.evaluate import curve_rows, curves, metrics, tomogram_rows
+from picker.scoring.curves import curve_rows, curves
+from picker.scoring.evaluate import metrics, tomogram_rows
 from picker.verbs.common import add_failed, add_settings, logger
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from picker.report.page import (
     stage_cost,
     training_columns,
 )
-from picker.scoring.evaluate import curve_rows, curves, metrics, tomogram_rows
+from picker.scoring.curves import curve_rows, curves
+from picker.scoring.evaluate import metrics, tomogram_rows
 from picker.scoring.reliability import Reliability
 
 if TYPE_CHECKING:
