@@ -242,7 +242,7 @@ def test_what_a_killed_one_left_is_deleted_and_a_full_disk_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("picker.verbs.label_next.write_volume", full)
+        patch.setattr("picker.jobs.label_next.write_volume", full)
         assert main(project) == 1
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "out" / "TS_a_mask.zarr").is_dir()
@@ -267,7 +267,7 @@ def test_what_fails_halfway_leaves_none_of_its_files(project, tmp_path, monkeypa
             raise ZeroDivisionError("never seen before")
         ome_zarr.write_volume(path, *_, **__)
 
-    monkeypatch.setattr("picker.verbs.label_next.write_volume", fails)
+    monkeypatch.setattr("picker.jobs.label_next.write_volume", fails)
     assert main([*project, "--failed", "failed.json"]) == 0
     (entry,) = read_manifest(tmp_path / "failed.json").tomograms
     assert "unexpected ZeroDivisionError (never seen before)" in entry.error
