@@ -123,7 +123,7 @@ def in_mask(
     shape_zyx: tuple[int, int, int],
     mask: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Return which positions have a mask that is true at the nearest voxel.
+    """Return at which positions the mask is true, by its nearest voxel.
 
     Parameters as for `in_region`. Outside the tomogram its outermost voxels count.
     """

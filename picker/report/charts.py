@@ -88,7 +88,17 @@ def draw_training(columns: Mapping[str, NDArray[np.float64]]) -> list[Markup]:
 def draw_histogram(
     counts: NDArray[np.int64], particle: Particle, threshold: float | None
 ) -> Markup:
-    """Return a chart of one class's candidates by score, with its threshold."""
+    """Return a chart of one class's candidates by score, with its threshold.
+
+    Parameters
+    ----------
+    counts
+        `(n,)` candidates in each of n equal bins of [0, 1].
+    particle
+        The class.
+    threshold
+        Lowest score of a pick; None: not drawn.
+    """
     figure, axes = _figure(particle.name, 2.6, 1.9)
     edges = np.linspace(0, 1, len(counts) + 1)
     axes.set(xlim=(0, 1), ylim=(0.7, max(10.0, 2.0 * counts.max(initial=0))))
@@ -166,7 +176,16 @@ def draw_reliability(
 ) -> Markup | None:
     """Return one chart of the fraction right against score, a dot at each threshold.
 
-    None without a class whose reliability is known.
+    Parameters
+    ----------
+    known
+        Class: its reliability, where it is known.
+    particles, thresholds
+        The classes; lowest score of a pick of each.
+
+    Returns
+    -------
+    None without any curve.
     """
     shown = [p for p in particles if p.name in known and known[p.name].score]
     if not shown:

@@ -120,7 +120,10 @@ def draw_tomogram(picture: Picture, particles: Sequence[Particle]) -> bytes:
 
 
 def framed(picture: Picture, particles: Sequence[Particle]) -> dict[str, Any]:
-    """Return a picture with its axes, scale bar and caption; places are in pixels."""
+    """Return what the page shows of a picture: PNG, axes, scale bar and caption.
+
+    Places on the axes and lengths are in pixels.
+    """
     width, height = _size(picture.slab.shape)
     nm = picture.voxel_size / 10
     pixels_per_nm = width / picture.slab.shape[1] / nm

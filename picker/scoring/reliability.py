@@ -48,13 +48,13 @@ def reliability(
 ) -> Reliability:
     """Return the rising curve that fits best: the isotonic regression.
 
+    Source: Zadrozny & Elkan 2002, Transforming classifier scores into accurate
+    multiclass probability estimates.
+
     Parameters
     ----------
     score, is_right, num_truth
         As `match.pooled_matches` gives them for all candidates of one class.
-
-    Source: Zadrozny & Elkan 2002, Transforming classifier scores into accurate
-    multiclass probability estimates.
     """
     order = np.argsort(score, kind="stable")
     rising = score[order].astype(np.float64)

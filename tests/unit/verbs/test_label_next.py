@@ -191,17 +191,19 @@ def test_only_the_first_tomograms_are_looked_at(project, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "message"),
     [
         ("tomogram\nTS_z\n", "next.tsv names TS_z, which picked.json does not have"),
         ("name\nTS_a\n", "next.tsv names None, which picked.json does not have"),
         ("tomogram\n" + "x" * 200_000, "next.tsv is damaged (field larger than field"),
     ],
 )
-def test_a_ranking_of_another_kind_is_refused(project, tmp_path, capsys, table, said):
+def test_a_ranking_of_another_kind_is_refused(
+    project, tmp_path, capsys, table, message
+):
     (tmp_path / "next.tsv").write_text(table)
     assert main(project) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
