@@ -40,7 +40,6 @@ from picker.config.picking import (
     ReportSettings,
 )
 from picker.config.preprocess import PreprocessSettings
-from picker.config.said import cut, printable, shown
 from picker.config.simulate import SimulateSettings
 from picker.config.tomograms import (
     CopickSettings,
@@ -54,6 +53,7 @@ from picker.config.training import (
     ModelSettings,
     TrainSettings,
 )
+from picker.core.messages import cut, printable, shown
 
 __all__ = [
     "SPLITS",

@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from picker.config.said import printable, shown
+from picker.core.messages import printable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

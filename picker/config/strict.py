@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from picker.config.said import cut, shown
+from picker.core.messages import cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

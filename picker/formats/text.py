@@ -6,9 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-# The formats' messages take them from here.
-from picker.config.said import cut as cut
-from picker.config.said import shown as shown
+from picker.core.messages import cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from picker.config import explained
-from picker.config.said import cut
+from picker.core.messages import cut
 from picker.core.whole import checked_file
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from picker.config.said import cut, shown
 from picker.config.strict import json_of
+from picker.core.messages import cut, shown
 from picker.core.whole import checked_file, written_whole
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from picker.config.said import cut, printable
+from picker.core.messages import cut, printable
 from picker.jobs.failures import DISK_ADVICE
 from picker.machine.signals import Interrupted, leaving_when_asked
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.config.said import printable
+from picker.core.messages import printable
 from picker.project.layout import Results
 from picker.project.status import status_lines
 

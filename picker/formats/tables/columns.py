@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.text import cut, is_missing, listed, shown
+from picker.core.messages import cut, shown
+from picker.formats.text import is_missing, listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from picker.core.messages import cut
 from picker.core.whole import checked_file, written_whole
 from picker.formats.tables.columns import BATCH, Table, new_table
-from picker.formats.text import cut
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.config import known_as
+from picker.core.messages import cut
 from picker.core.whole import checked_file
 from picker.formats.picks.placed import AGREES
 from picker.formats.picks.records import TiltSeries
 from picker.formats.picks.units import xyz
 from picker.formats.tables.star_table import read_tables
-from picker.formats.text import cut, listed
+from picker.formats.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

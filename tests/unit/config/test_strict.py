@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from picker.config.said import printable
 from picker.config.strict import check_settings_file, json_of
+from picker.core.messages import printable
 from picker.project.manifests import Failed, write_manifest
 from picker.verbs.logged import run_logged
 
