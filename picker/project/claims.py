@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from picker.core.whole import forget_remains, remains, remove, writer
+from picker.core.files import delete_leftovers, leftovers, remove, writer_id
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -136,7 +136,7 @@ def claimed(result: Path, *folders: Path) -> Generator[None]:
     beat.start()
     try:
         for folder in (path.parent, *folders):
-            forget_remains(folder, lambda: _writers_at_work(path.parent))
+            delete_leftovers(folder, lambda: _writers_at_work(path.parent))
         yield
     finally:
         done.set()
@@ -146,13 +146,13 @@ def claimed(result: Path, *folders: Path) -> Generator[None]:
                 path.unlink()
 
 
-def forget_remains_of_the_dead(folder: Path) -> None:
+def delete_leftovers_of_ended_jobs(folder: Path) -> None:
     """Delete what processes of this host left half written that are dead by now.
 
     For folders that are filled without claims, such as a user's own.
     """
     ours = re.compile(rf".*\.{re.escape(socket.gethostname())}\.([0-9]+)")
-    for path in remains(folder):
+    for path in leftovers(folder):
         found = ours.fullmatch(path.stem)
         if found and not is_alive(int(found[1])):
             with contextlib.suppress(OSError):
@@ -271,7 +271,7 @@ def _watched(path: Path, touched: float) -> float:
 
 def _writers_at_work(folder: Path) -> list[str]:
     """Return who holds a claim in a folder, named as the writer of files."""
-    return [writer(owner.host, owner.pid) for owner in owners(folder)]
+    return [writer_id(owner.host, owner.pid) for owner in owners(folder)]
 
 
 def _me() -> str:

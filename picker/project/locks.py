@@ -19,7 +19,7 @@ import psutil
 
 from picker.project.orphans import cancel_idle_orphans
 from picker.project.run_record import is_over, read_run_record, write_run_record
-from picker.project.untrue import untrue_manifests
+from picker.project.stale import stale_manifests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -103,9 +103,9 @@ class Workplace:
     def enter(self, manifests: Iterable[str]) -> set[str]:
         """Tidy up after runs that are over, and return the manifests to be made again.
 
-        Whoever does not look on deletes these, and is not told of them. Under a run
-        that is alive nothing is tidied: jobs and manifests are its own. To unlock is
-        to take all word away.
+        A run that may write deletes these manifests and gets none of them. While
+        another run is alive nothing is tidied: jobs and manifests are its own. A run
+        that unlocks the folder removes every mark of another.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class Workplace:
         if self._is_in_use():
             return set()
         self._cancel_orphans()
-        return self._forget_untrue(manifests)
+        return self._delete_stale(manifests)
 
     def record(self, record: RunRecord) -> None:
         """Write who runs what, for the next run and for `picker status`."""
@@ -207,17 +207,17 @@ class Workplace:
                 f" {going_on} go on."
             )
 
-    def _forget_untrue(self, manifests: Iterable[str]) -> set[str]:
+    def _delete_stale(self, manifests: Iterable[str]) -> set[str]:
         """Delete the manifests that no longer say what is so; their shards run again.
 
         Who looks on deletes nothing, and gets them to plan with.
         """
-        untrue = untrue_manifests(map(Path, manifests))
+        stale = stale_manifests(map(Path, manifests))
         if not self.looks_on:
-            for path in untrue:
+            for path in stale:
                 path.unlink(missing_ok=True)
             return set()
-        names = {str(path) for path in untrue}
+        names = {str(path) for path in stale}
         if names:
             self.say(
                 f"{len(names)} manifests name files that are gone or were changed;"

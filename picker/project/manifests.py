@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from picker.config import Split, checked_name
-from picker.core.whole import checked_file, written_whole
+from picker.core.files import checked_file, written_whole
 from picker.project.records import read_record
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from picker.config import explained
+from picker.core.files import checked_file
 from picker.core.messages import cut
-from picker.core.whole import checked_file
 
 if TYPE_CHECKING:
     from pathlib import Path

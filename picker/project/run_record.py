@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
 from picker.project.claims import is_alive
 from picker.project.records import read_record
 

@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from picker.config.strict import json_of
+from picker.core.files import checked_file, written_whole
 from picker.core.messages import cut, shown
-from picker.core.whole import checked_file, written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Generator

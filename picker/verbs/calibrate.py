@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import CalibrateSettings, PickSettings
-from picker.core.whole import write_text
+from picker.core.files import write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Calibrated, Thresholds
 from picker.jobs.region import where_picks_may_be

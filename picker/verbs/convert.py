@@ -29,8 +29,8 @@ from picker.config import (
     known_as,
     safe_name,
 )
+from picker.core.files import temporary_beside, written_whole
 from picker.core.picks import Picks, concatenate, picks_from_arrays
-from picker.core.whole import temporary_beside, written_whole
 from picker.formats.picks.kinds import read_coordinates
 from picker.formats.picks.owners import by_tomogram, safe_names
 from picker.formats.picks.placed import Place, placed
@@ -40,7 +40,7 @@ from picker.formats.picks.targets import FILES, files_of_target, write_target
 from picker.formats.tables.tilt_series import read_tilt_series, with_tilt_series
 from picker.formats.text import READABLE, listed
 from picker.formats.volumes.read import accepted, read_geometry
-from picker.project.claims import forget_remains_of_the_dead
+from picker.project.claims import delete_leftovers_of_ended_jobs
 from picker.verbs.common import add_leave
 
 if TYPE_CHECKING:
@@ -330,7 +330,7 @@ def _write(
         classes = [particle.name for particle in particles]
         return files_of_target(kind, names, classes or [""], settings)
 
-    forget_remains_of_the_dead(output.parent)
+    delete_leftovers_of_ended_jobs(output.parent)
     if is_file:
         with temporary_beside(output.with_name(f"{output.name}.parts")) as folder:
             _keep_one(folder, write(folder, None), output, kind)

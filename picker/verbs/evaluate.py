@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import SPLITS, EvaluateSettings, PickSettings
+from picker.core.files import write_json, write_text
 from picker.core.picks import concatenate
-from picker.core.whole import write_json, write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import read_thresholds
 from picker.jobs.failures import cannot_be_used

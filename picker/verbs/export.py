@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from picker.config import ExportSettings, Target
+from picker.core.files import written_whole
 from picker.core.picks import Picks
-from picker.core.whole import written_whole
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks
 from picker.formats.picks.targets import write_target

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.core.whole import write_text
+from picker.core.files import write_text
 from picker.project.manifests import Failed, Picked, read_manifest, read_picked
 from picker.project.records import read_json
 from picker.verbs.common import logger

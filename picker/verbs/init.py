@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config.demo import project_manual
-from picker.core.whole import write_text
+from picker.core.files import write_text
 from picker.formats.tables.tomograms import OPTIONAL, REQUIRED
 from picker.verbs.common import logger
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.config import LabelNextSettings, Particle
+from picker.core.files import remove, write_text, written_whole
 from picker.core.picks import Picks, concatenate, picks_from_arrays
 from picker.core.tomogram import index_from_position
-from picker.core.whole import remove, write_text, written_whole
 from picker.formats.picks.imod import REGIONS, write_models
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks, write_picks

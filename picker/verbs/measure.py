@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from picker.core.whole import write_text
+from picker.core.files import write_text
 from picker.jobs.loaded import read_loaded
 from picker.jobs.stored import stored_volume
 from picker.project.manifests import Preprocessed, read_preprocessed

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import Particle, PickSettings
+from picker.core.files import write_text
 from picker.core.fingerprint import fingerprint
-from picker.core.whole import write_text
 from picker.formats.picks.star import read_comments, read_picks, write_picks
 from picker.formats.tables.thresholds import read_thresholds
 from picker.formats.volumes.read import read_mask

@@ -26,7 +26,7 @@ from picker.jobs.failures import told_failure
 from picker.jobs.loaded import read_loaded
 from picker.jobs.predict_shard import predict_shard
 from picker.jobs.settings import read_section
-from picker.project.claims import claimed, forget_remains_of_the_dead
+from picker.project.claims import claimed, delete_leftovers_of_ended_jobs
 from picker.project.layout import THRESHOLDS
 from picker.project.manifests import read_preprocessed, write_manifest
 from picker.refining.select import select_picks
@@ -135,7 +135,7 @@ def _predict_files(arguments: argparse.Namespace, loaded: Loaded) -> None:
 
     targets = _targets(arguments.tomograms, arguments.output)
     for folder in {target.parent for target in targets.values()}:
-        forget_remains_of_the_dead(folder)
+        delete_leftovers_of_ended_jobs(folder)
     for path, target in targets.items():
         try:
             predict(path, target)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from picker.config import ReportSettings, TomogramsSettings
+from picker.core.files import write_text
 from picker.core.picks import score_histogram
 from picker.core.tomogram import Tomogram
-from picker.core.whole import write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
 from picker.formats.tables.tsv import read_rows

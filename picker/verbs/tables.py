@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from picker.core.whole import write_text
+from picker.core.files import write_text
 from picker.project.records import read_record
 from picker.report.benchmark import (
     Cell,

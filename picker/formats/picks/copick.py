@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from picker.config import CopickSettings, Particle, TomogramRow, explained
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
 from picker.formats.tables.tsv import read_tsv, refuse, told_twice
 from picker.formats.text import listed
 

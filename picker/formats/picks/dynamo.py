@@ -7,8 +7,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from picker.config.names import VOLUME_ENDINGS
+from picker.core.files import written_whole
 from picker.core.messages import shown
-from picker.core.whole import written_whole
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.rows import each_class, rows_of, texts
 from picker.formats.text import (

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from picker.core.files import written_whole
 from picker.core.messages import shown
-from picker.core.whole import written_whole
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.rows import each_class, rounded
 from picker.formats.picks.units import middle

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
 from picker.formats.picks.records import Coordinates, Drawn, coordinates_from_xyz
 from picker.formats.picks.rows import each_class
 from picker.formats.picks.units import PIXEL_SIZES

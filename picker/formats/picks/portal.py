@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from picker.core.files import written_whole
 from picker.core.messages import shown
-from picker.core.whole import written_whole
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.rows import each_class, rounded, rows_of
 from picker.formats.text import finite, json_object, read_text

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from picker.core.files import checked_file, written_whole
 from picker.core.messages import cut
-from picker.core.whole import checked_file, written_whole
 from picker.formats.tables.columns import BATCH, Table, new_table
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from picker.config import Split, explained
 from picker.config.strict import json_of
+from picker.core.files import checked_file
 from picker.core.messages import shown
-from picker.core.whole import checked_file
 from picker.formats.text import listed, read_text
 
 if TYPE_CHECKING:

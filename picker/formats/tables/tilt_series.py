@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.config import known_as
+from picker.core.files import checked_file
 from picker.core.messages import cut
-from picker.core.whole import checked_file
 from picker.formats.picks.placed import AGREES
 from picker.formats.picks.records import TiltSeries
 from picker.formats.picks.units import xyz

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING
 
-from picker.core.whole import checked_file
+from picker.core.files import checked_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -137,7 +137,7 @@ def test_a_run_leaves_word_says_that_it_is_at_work_and_what_it_plans(folder):
     workplace.me.word.unlink()
 
 
-def test_untrue_manifests_are_deleted_or_planned_with(folder):
+def test_stale_manifests_are_deleted_or_planned_with(folder):
     Path(".snakemake/locks/0.output.lock").unlink()
     good, bad = Path("good.json"), Path("bad.json")
     for path, name in ((good, "here.zarr"), (bad, "gone.zarr")):
@@ -145,8 +145,8 @@ def test_untrue_manifests_are_deleted_or_planned_with(folder):
         write_manifest(path, [preprocessed(volume=volume)])
     put(folder / "here.zarr")
     manifests = ["good.json", "bad.json", "none.json"]
-    untrue, said = enter(manifests=manifests, dry_run=True)
-    assert untrue == {"bad.json"}
+    stale, said = enter(manifests=manifests, dry_run=True)
+    assert stale == {"bad.json"}
     assert said == (
         "1 manifests name files that are gone or were changed; their shards run again:"
         " bad.json"
