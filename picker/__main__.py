@@ -16,7 +16,7 @@ from picker import __version__
 from picker.machine.memory import keep_freed_memory
 from picker.project.layout import DONE
 from picker.verbs.common import logger
-from picker.verbs.logged import run_logged
+from picker.verbs.terminal import run_logged
 
 VERBS = {
     "init": "make a folder for a project of your own",

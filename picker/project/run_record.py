@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from picker.core.files import written_whole
 from picker.project.claims import is_alive
-from picker.project.records import read_record
+from picker.project.json_files import read_record
 
 if TYPE_CHECKING:
     from pathlib import Path

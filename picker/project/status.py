@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from picker.project.claims import claim_path, owner_of
 from picker.project.layout import DONE, Results
-from picker.project.manifests import Failed, read_manifest
+from picker.project.manifests import read_manifest
+from picker.project.records import Failed
 from picker.project.run_record import read_run_record
 
 if TYPE_CHECKING:

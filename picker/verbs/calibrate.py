@@ -16,7 +16,8 @@ from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Calibrated, Thresholds
 from picker.jobs.region import where_picks_may_be
 from picker.jobs.settings import read_particles, read_section
-from picker.project.manifests import Failed, read_predicted
+from picker.project.manifests import read_predicted
+from picker.project.records import Failed
 from picker.scoring.calibrate import calibrate
 from picker.verbs.common import add_settings, logger
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import argparse
 
     from picker.core.picks import Picks
-    from picker.project.manifests import Predicted
+    from picker.project.records import Predicted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

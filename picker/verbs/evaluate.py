@@ -18,13 +18,8 @@ from picker.jobs.failures import cannot_be_used
 from picker.jobs.region import where_picks_may_be
 from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
-from picker.project.manifests import (
-    Picked,
-    Predicted,
-    read_picked,
-    read_predicted,
-    write_manifest,
-)
+from picker.project.manifests import read_picked, read_predicted, write_manifest
+from picker.project.records import Picked, Predicted
 from picker.refining.select import picks_apart
 from picker.scoring.evaluate import curve_rows, curves, metrics, tomogram_rows
 from picker.verbs.common import add_failed, add_settings, logger

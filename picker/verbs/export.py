@@ -19,7 +19,8 @@ from picker.jobs.failures import cannot_be_used
 from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
-from picker.project.manifests import Failed, Picked, read_picked, write_manifest
+from picker.project.manifests import read_picked, write_manifest
+from picker.project.records import Failed, Picked
 from picker.verbs.common import add_failed, add_settings
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.core.files import write_text
-from picker.project.manifests import Failed, Picked, read_manifest, read_picked
-from picker.project.records import read_json
+from picker.project.json_files import read_json
+from picker.project.manifests import read_manifest, read_picked
+from picker.project.records import Failed, Picked
 from picker.verbs.common import logger
 
 if TYPE_CHECKING:

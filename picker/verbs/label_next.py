@@ -29,13 +29,8 @@ from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import REGIONS_TABLE, picks_file, volume_file
-from picker.project.manifests import (
-    Failed,
-    Picked,
-    Preprocessed,
-    read_picked,
-    write_manifest,
-)
+from picker.project.manifests import read_picked, write_manifest
+from picker.project.records import Failed, Picked, Preprocessed
 from picker.refining.regions import fullest_regions
 from picker.verbs.common import add_failed, add_settings, logger
 

@@ -17,8 +17,9 @@ import torch
 from picker.core.files import write_text
 from picker.jobs.loaded import read_loaded
 from picker.jobs.stored import stored_volume
-from picker.project.manifests import Preprocessed, read_preprocessed
-from picker.project.records import read_json
+from picker.project.json_files import read_json
+from picker.project.manifests import read_preprocessed
+from picker.project.records import Preprocessed
 from picker.report.benchmark import Cell
 from picker.verbs.common import add_models, add_settings, logger
 

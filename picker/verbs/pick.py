@@ -26,14 +26,8 @@ from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import picks_file
-from picker.project.manifests import (
-    Failed,
-    Picked,
-    Predicted,
-    failed,
-    read_predicted,
-    write_manifest,
-)
+from picker.project.manifests import read_predicted, write_manifest
+from picker.project.records import Failed, Picked, Predicted, failed
 from picker.refining.select import select_picks
 from picker.scoring.reliability import expected, held_out
 from picker.verbs.common import add_settings

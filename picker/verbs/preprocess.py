@@ -40,12 +40,8 @@ from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import MASKS, picks_file, volume_file
-from picker.project.manifests import (
-    PREPROCESSED,
-    Failed,
-    Preprocessed,
-    write_manifest,
-)
+from picker.project.manifests import write_manifest
+from picker.project.records import PREPROCESSED, Failed, Preprocessed
 from picker.refining.select import in_region
 from picker.verbs.common import add_settings
 from picker.volumes.exclude import allowed_region

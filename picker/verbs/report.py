@@ -21,16 +21,15 @@ from picker.jobs.failures import cannot_be_used
 from picker.jobs.settings import read_particles, read_section
 from picker.jobs.stored import stored_volume
 from picker.machine.progress import tracked
+from picker.project.json_files import read_json
 from picker.project.layout import cost_file
 from picker.project.manifests import (
-    Failed,
-    Picked,
     Predictions,
     read_picked,
     read_predicted,
     write_manifest,
 )
-from picker.project.records import read_json
+from picker.project.records import Failed, Picked
 from picker.report.draw import Picture, make_picture
 from picker.report.page import (
     ReportData,

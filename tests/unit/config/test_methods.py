@@ -6,7 +6,7 @@ from picker.config import Config, CoTrainSettings, TrainSettings
 from picker.config.methods import METHODS, MethodName
 from picker.jobs.training_data import all_labels
 from picker.methods import Method, load
-from picker.project.manifests import failed
+from picker.project.records import failed
 from tests.unit.predicted import preprocessed
 
 

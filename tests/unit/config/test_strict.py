@@ -12,8 +12,9 @@ import pytest
 
 from picker.config.strict import check_settings_file, json_of
 from picker.core.messages import printable
-from picker.project.manifests import Failed, write_manifest
-from picker.verbs.logged import run_logged
+from picker.project.manifests import write_manifest
+from picker.project.records import Failed
+from picker.verbs.terminal import run_logged
 
 ROOT = Path(__file__).parents[3]
 

@@ -16,8 +16,8 @@ from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes import ome_zarr
 from picker.formats.volumes.read import read_mask, read_tomogram
 from picker.jobs.settings import read_particles, read_section
+from picker.project.json_files import read_json
 from picker.project.manifests import read_manifest
-from picker.project.records import read_json
 from picker.project.stale import stale_manifests
 from picker.training.checkpoint import load_checkpoint, load_weights
 from tests.unit.formats.memory import little_memory

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from picker.project.manifests import (
-    failed,
     read_manifest,
     read_picked,
     read_predicted,
     read_preprocessed,
     write_manifest,
 )
+from picker.project.records import failed
 from tests.unit.predicted import picked, predicted, preprocessed, write_predicted
 
 BEFORE = preprocessed(

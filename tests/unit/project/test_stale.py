@@ -9,7 +9,8 @@ import zarr
 
 from picker.core.stamps import file_stamp
 from picker.formats.volumes.ome_zarr import write_volume
-from picker.project.manifests import Failed, write_manifest
+from picker.project.manifests import write_manifest
+from picker.project.records import Failed
 from picker.project.stale import stale_manifests
 from tests.unit.predicted import picked, predicted, preprocessed
 

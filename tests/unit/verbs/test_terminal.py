@@ -15,8 +15,9 @@ import picker
 from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
-from picker.project.manifests import Picked, Predicted, write_manifest
-from picker.verbs.logged import run_logged
+from picker.project.manifests import write_manifest
+from picker.project.records import Picked, Predicted
+from picker.verbs.terminal import run_logged
 from tests.unit.predicted import (
     calibrated,
     picked,
