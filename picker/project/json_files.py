@@ -1,4 +1,4 @@
-"""Records that this program wrote: read whole, or refused with what to do."""
+"""JSON that this program wrote: read and checked, or refused with what to do."""
 
 from __future__ import annotations
 
@@ -18,12 +18,21 @@ Kind = TypeVar("Kind")
 
 
 def read_record(path: Path, kind: TypeAdapter[Kind], expected: str) -> Kind:
-    """Return a record that the program wrote; `expected` names it.
+    """Return a record from a JSON file that the program wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        Type of the record.
+    expected
+        What the file should be, for messages.
 
     Raises
     ------
     ValueError
-        If it is damaged, or something else.
+        If it is damaged, or another file.
     """
     try:
         return kind.validate_json(checked_file(path, expected).read_bytes())
@@ -32,7 +41,7 @@ def read_record(path: Path, kind: TypeAdapter[Kind], expected: str) -> Kind:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a stage wrote as JSON.
+    """Return the plain values of a JSON file that a stage wrote.
 
     Raises
     ------
@@ -48,10 +57,10 @@ def read_json(path: Path) -> Any:
 
 
 def damaged(path: Path, expected: str, error: Exception) -> ValueError:
-    """Return what to say of a file of the program's own that cannot be read."""
-    said = explained(error) if isinstance(error, ValidationError) else f"  {error}"
-    said = "\n".join(cut(line) for line in said.splitlines()[:3])
+    """Return the error for a file of the program's own that cannot be read."""
+    reason = explained(error) if isinstance(error, ValidationError) else f"  {error}"
+    reason = "\n".join(cut(line) for line in reason.splitlines()[:3])
     return ValueError(
         f"{path} is damaged; expected {expected}. Delete it and run again, so that it"
-        f" is made again:\n{said}"
+        f" is made again:\n{reason}"
     )

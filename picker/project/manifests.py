@@ -17,36 +17,36 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT: Literal[2] = 2
-"""Of manifests; those of version 0.1 had none."""
+"""Format of manifests; those of version 0.1 do not name one."""
 Done = TypeVar("Done", Preprocessed, Predicted, Picked)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """What one job of a stage did; its files are whole before it is written."""
+    """The tomograms of one job of a stage, written after all of its files."""
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
     tomograms: tuple[Annotated[Entry, Field(discriminator="state")], ...]
     histograms: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    """Of predicted ones, particle: how many scores fall into each bin."""
+    """For predicted tomograms, the number of each particle's scores in each bin."""
     model: str | None = None
-    """Of predicted ones: fingerprint of the model, whose scores these are."""
+    """For predicted tomograms, the fingerprint of the model that gave the scores."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Saved(Manifest):
-    """A manifest as a file has it."""
+    """A manifest as its file has it."""
 
     format: Literal[2]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Predictions:
-    """All that one model predicted."""
+    """The tomograms that one model predicted, from several manifests."""
 
     tomograms: tuple[Predicted | Failed, ...]
     histograms: tuple[Mapping[str, Sequence[int]], ...]
-    """One of each shard."""
+    """One for each shard, as in `Manifest`."""
     model: str
     """The model's fingerprint; empty without a shard."""
 
@@ -67,8 +67,8 @@ def read_manifest(path: Path) -> Manifest:
     except ValueError as error:
         if _is_old(path):
             raise ValueError(
-                f"{path} was written by version 0.1, expected format {FORMAT} of this"
-                " version; run again, and it is made again"
+                f"{path} was written by version 0.1; expected format {FORMAT} of this"
+                " version. Run again, and it is made again"
             ) from error
         raise
 
@@ -81,28 +81,39 @@ def read_preprocessed(paths: Iterable[Path]) -> list[Preprocessed | Failed]:
     ValueError
         As `read_manifest`, or if it is the manifest of another stage.
     """
-    return [e for path in paths for e in _of(Preprocessed, path, read_manifest(path))]
+    return [
+        e
+        for path in paths
+        for e in _entries_of(Preprocessed, path, read_manifest(path))
+    ]
 
 
 def read_picked(paths: Iterable[Path]) -> list[Picked | Failed]:
-    """Return the tomograms with picks, failed ones too; errors as before."""
-    return [e for path in paths for e in _of(Picked, path, read_manifest(path))]
-
-
-def read_predicted(paths: Iterable[Path]) -> Predictions:
-    """Return what the manifests of predicted shards say.
+    """Return the tomograms with picks, failed ones among them.
 
     Raises
     ------
     ValueError
-        If they are of several models, or do not say of which.
+        As `read_preprocessed`.
+    """
+    return [e for path in paths for e in _entries_of(Picked, path, read_manifest(path))]
+
+
+def read_predicted(paths: Iterable[Path]) -> Predictions:
+    """Return the tomograms of predicted shards, failed ones among them.
+
+    Raises
+    ------
+    ValueError
+        As `read_preprocessed`, or if they are of several models, or of one that they do
+        not name.
     """
     manifests = {path: read_manifest(path) for path in paths}
     models = {manifest.model: path for path, manifest in manifests.items()}
     if None in models:
         raise ValueError(
-            f"{models[None]} does not say which model predicted; delete it and predict"
-            " again, candidates that are there are kept"
+            f"{models[None]} does not say which model predicted; expected its"
+            " fingerprint. Delete the file and predict again; candidates are kept"
         )
     if len(models) > 1:
         several = ", ".join(
@@ -110,13 +121,13 @@ def read_predicted(paths: Iterable[Path]) -> Predictions:
         )
         raise ValueError(
             f"predicted by several models, whose scores do not compare: {several};"
-            " predict them all with one"
+            " expected one, predict everything with it"
         )
     return Predictions(
         tomograms=tuple(
             entry
             for path, manifest in manifests.items()
-            for entry in _of(Predicted, path, manifest)
+            for entry in _entries_of(Predicted, path, manifest)
         ),
         histograms=tuple(manifest.histograms for manifest in manifests.values()),
         model=next(iter(models), None) or "",
@@ -141,7 +152,9 @@ def write_manifest(
         temporary.write_bytes(SAVED.dump_json(manifest, indent=1))
 
 
-def _of(kind: type[Done], path: Path, manifest: Manifest) -> Iterator[Done | Failed]:
+def _entries_of(
+    kind: type[Done], path: Path, manifest: Manifest
+) -> Iterator[Done | Failed]:
     """Yield a manifest's tomograms, all of one stage."""
     for entry in manifest.tomograms:
         if not isinstance(entry, kind | Failed):
@@ -155,7 +168,9 @@ def _of(kind: type[Done], path: Path, manifest: Manifest) -> Iterator[Done | Fai
 def _is_old(path: Path) -> bool:
     """Return whether a file is a manifest of version 0.1."""
     try:
-        said = json.loads(checked_file(path, "a manifest").read_bytes())
+        content = json.loads(checked_file(path, "a manifest").read_bytes())
     except (ValueError, RecursionError):
         return False
-    return isinstance(said, dict) and "tomograms" in said and "format" not in said
+    return (
+        isinstance(content, dict) and "tomograms" in content and "format" not in content
+    )

@@ -17,7 +17,7 @@ Length = Annotated[int, Field(gt=0, le=1_000_000)]
 ShapeZYX = tuple[Length, Length, Length]
 VoxelSize = Annotated[float, Field(gt=0)]
 Name = Annotated[str, AfterValidator(checked_name)]
-"""Files are called after it."""
+"""Name of a tomogram; its files are called after it."""
 Stamp = tuple[int, int]
 
 
@@ -30,7 +30,7 @@ class Head:
     split: Split
     warnings: tuple[str, ...] = ()
     stamps: dict[str, Stamp] = field(default_factory=dict)
-    """What it was made from: each file's size [bytes] and modification time [ns]."""
+    """The files it was made from, each with size [bytes] and modification time [ns]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,29 +40,30 @@ class Preprocessed(Head):
     state: Literal["preprocessed"] = "preprocessed"
     volume: Path
     fingerprint: str
-    """What the volume, labels and mask were made from; the volume says it too."""
+    """Of what the volume, labels and mask were made from; the volume has it too."""
     voxel_size: VoxelSize
-    """Of the volume [Å]. Here is the one place that it is read from: the volume has it
-    for other programs."""
+    """Voxel size of the volume [Å]. It is read from here alone; the volume's metadata
+    have it for other programs."""
     shape_zyx: ShapeZYX
-    """Of the volume [voxels]."""
+    """Shape of the volume [voxels]."""
     source_voxel_size: VoxelSize
-    """Of the file as it came, before any rescaling [Å]: what other programs open."""
+    """Voxel size [Å] of the user's file, before any rescaling, as other programs open
+    it."""
     source_shape_zyx: ShapeZYX
-    """Of the file as it came [voxels]."""
+    """Shape of the user's file [voxels]."""
     tilt_pixel_size: float | None = None
     """Unbinned pixel size of its own tilt series [Å]."""
     called: str | None = None
-    """Its name in the files of other programs, where that is another."""
+    """Its name in the files of other programs, if it differs."""
     labels: Path | None = None
-    """Given picks in the program's own format."""
+    """Known picks in the program's own format."""
     mask: Path | None = None
-    """Volume that is above 0 where picks may be: in the user's mask, the slab, and off
-    gold; none: everywhere."""
+    """Volume that is above 0 where picks may be: in the user's mask, in the slab and
+    off gold. None: everywhere."""
 
 
 class _Later:
-    """What is said of a tomogram once its volume is stored."""
+    """Properties of the records that hold a preprocessed tomogram."""
 
     __slots__ = ()
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -75,25 +76,25 @@ class _Later:
 
     @property
     def split(self) -> Split:
-        """What it is used for."""
+        """Its split."""
         return self.preprocessed.split
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is odd about it."""
+        """Warnings about it."""
         return self.preprocessed.warnings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Predicted(_Later):
-    """A tomogram, or a noisy copy of one, whose peaks are found."""
+    """A tomogram, or a noisy copy of one, with its candidates."""
 
     state: Literal["predicted"] = "predicted"
     preprocessed: Preprocessed
     candidates: Path
     fingerprint: str
-    """What the candidates were made from, by which the manifest changes when they do:
-    Snakemake takes a small file of the same content for the same."""
+    """Of what the candidates were made from. With it the manifest changes when they do:
+    Snakemake takes a small file of the same content for unchanged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,15 +105,15 @@ class Picked(_Later):
     preprocessed: Preprocessed
     picks: Path
     fingerprint: str
-    """What the picks were made from."""
+    """Of what the picks were made from."""
     counts: dict[str, int]
     """Number of picks of each particle."""
     expected: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """Particle: how many of its picks should be right, and of how many particles there
-    should be; empty where no validation tomograms tell."""
+    """For each particle, how many of its picks should be right, and how many particles
+    there should be; empty without validation tomograms."""
     mean_score: float | None = None
-    """Mean score of its picks, by which tomograms like those that were labeled stand
-    out from others; None without a pick."""
+    """Mean score of its picks, low for tomograms unlike the labeled ones; None without
+    a pick."""
 
     @property
     def num_picks(self) -> int:
@@ -122,17 +123,17 @@ class Picked(_Later):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failed(Head):
-    """A tomogram that could not be used; the others go on without it."""
+    """A tomogram that could not be used; the stages after it leave it out."""
 
     state: Literal["failed"] = "failed"
     path: Path
-    """What the stage was to make of it, or what it was to read."""
+    """The file that the stage should have made or read."""
     error: str
-    """Why it could not."""
+    """Why the stage failed."""
     retry: bool = False
-    """The error may have passed by the next run: a disk, memory, not the input."""
+    """Whether the next run may succeed, as after an error of a disk or of memory."""
     preprocessed: Preprocessed | None = None
-    """None if it failed before."""
+    """The record before; None if preprocessing failed."""
 
 
 Entry = Preprocessed | Predicted | Picked | Failed
@@ -140,7 +141,7 @@ PREPROCESSED = TypeAdapter(Preprocessed)
 
 
 def failed(entry: Entry, path: Path, error: str) -> Failed:
-    """Return a tomogram with the reason why a stage could not go on with it."""
+    """Return a tomogram with the reason why a stage failed on it."""
     before = entry if isinstance(entry, Preprocessed) else entry.preprocessed
     return Failed(
         tomogram=entry.tomogram,
