@@ -41,7 +41,7 @@ from picker.formats.tables.tilt_series import read_tilt_series, with_tilt_series
 from picker.formats.text import READABLE, listed
 from picker.formats.volumes.read import accepted, read_geometry
 from picker.project.claims import delete_leftovers_of_ended_jobs
-from picker.verbs.common import add_leave
+from picker.verbs.common import add_volume_options
 
 if TYPE_CHECKING:
     import argparse
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, required=True, help="file or folder to write")
     add("--tomogram", type=Path, help="volume; its voxel size and shape are read")
     add("--voxel-size", type=float, metavar="Å", help="overrides the volume's own")
-    add_leave(parser)
+    add_volume_options(parser)
     add("--shape", type=int, nargs=3, metavar=("Z", "Y", "X"), help="in voxels")
     add(
         "--name",

@@ -30,7 +30,7 @@ from picker.project.claims import claimed, delete_leftovers_of_ended_jobs
 from picker.project.layout import THRESHOLDS
 from picker.project.manifests import read_preprocessed, write_manifest
 from picker.refining.select import select_picks
-from picker.verbs.common import add_leave, add_models, add_settings
+from picker.verbs.common import add_models, add_settings, add_volume_options
 from picker.volumes.exclude import allowed_region
 from picker.volumes.normalise import preprocess_volume
 
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--voxel-size", type=float, help="overrides the files' voxel size [Å]"
     )
-    add_leave(parser)
+    add_volume_options(parser)
     parser.add_argument(
         "--thresholds", type=Path, help="thresholds.json; default: beside the model"
     )

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from picker.config import CopickSettings, Particle, TomogramRow, explained
 from picker.core.files import written_whole
-from picker.formats.tables.tsv import read_tsv, refuse, told_twice
+from picker.formats.tables.tsv import check_rows, read_tsv, repeated_name
 from picker.formats.text import listed
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def find_tomograms(
             text = "; ".join(part.strip() for part in explained(error).splitlines())
             problems.append(f"line {line}: {text}")
             continue
-        problems += told_twice(lines, line, name, row.tomogram)
+        problems += repeated_name(lines, line, name, row.tomogram)
         if not row.path.is_dir():
             problems.append(
                 f"line {line}: {row.path} does not exist; check tomograms.copick.root,"
@@ -95,7 +95,7 @@ def find_tomograms(
         for split, those in users.items()
         if settings.user_id is None and len(those) > 1
     ]
-    refuse(table, problems, len(rows))
+    check_rows(table, problems, len(rows))
     return tuple(rows)
 
 

@@ -126,7 +126,7 @@ def test_a_tomogram_to_learn_from_needs_picks(split: str) -> None:
     row = {"tomogram": "TS_01", "path": "a.mrc", "split": split}
     with pytest.raises(
         ValidationError,
-        match=f"TS_01 is {split} but has no picks; name its file of picks or change",
+        match=f"TS_01 is {split} but has no picks; expected a file of picks, name it",
     ):
         TomogramRow.model_validate(row)
     assert TomogramRow.model_validate({**row, "picks": ["a.star"]}).split == split
@@ -159,13 +159,13 @@ def test_a_given_value_overrides_the_preset() -> None:
 def test_widths_and_blocks_have_one_length() -> None:
     with pytest.raises(
         ValidationError,
-        match=r"widths names 2 stages, model\.blocks 3; give as many of each",
+        match=r"widths has 2 stages, model\.blocks 3; expected the same number",
     ):
         ModelSettings(preset="small", widths=(4, 8))
 
 
 def test_a_batch_has_equal_parts() -> None:
-    with pytest.raises(ValidationError, match="is 3, accumulate 2; expected a mult"):
+    with pytest.raises(ValidationError, match="is 3 and accumulate 2; expected a mult"):
         TrainSettings(batch_size=3, accumulate=2)
     assert TrainSettings(batch_size=4, accumulate=2).accumulate == 2
 
@@ -331,7 +331,7 @@ def test_errors_are_explained_by_key_reason_and_value() -> None:
     assert explained(caught.value).splitlines() == [
         "  model: Input should be a valid dictionary or instance of ModelSettings"
         " (got 'full')",
-        "  burn_in.stepz: unknown setting; see config.yaml for those there are (got 1)",
+        "  burn_in.stepz: unknown setting; config.yaml lists all of them (got 1)",
         "  co_train.steps: Input should be greater than or equal to 0 (got -1)",
     ]
 
@@ -340,7 +340,7 @@ def test_errors_of_the_whole_config_have_a_name_and_no_dump() -> None:
     with pytest.raises(ValidationError) as caught:
         Config.model_validate({"particles": [RIBOSOME, RIBOSOME]})
     assert explained(caught.value) == (
-        "  config: particles have a name twice: ribosome, ribosome"
+        "  config: particles have a name twice: ribosome, ribosome; rename one"
     )
 
 
@@ -440,8 +440,8 @@ def test_a_word_that_yaml_takes_for_yes_is_explained() -> None:
     with pytest.raises(ValidationError) as caught:
         Config.model_validate(yaml.safe_load("particles: [{name: no, radius: yes}]"))
     assert explained(caught.value).splitlines() == [
-        f"  particles.0.{key}: expected a number or text, came yes or no (true, false,"
-        f" on, off), as which YAML takes these words; text needs quotes (got {value})"
+        f"  particles.0.{key}: expected a number or text, got yes or no (true, false,"
+        f" on, off), as YAML reads these words; put text in quotes (got {value})"
         for key, value in (("name", False), ("radius", True))
     ]
     assert config_of(predict={"flips": False}, model={"stem_pool": True})

@@ -114,14 +114,6 @@ def test_metadata_edited_in_place_and_an_older_folder_are_noticed(folder, volume
     assert not is_kept(folder, stamps=stamps)
 
 
-def test_not_every_chunk_is_looked_at(volume):
-    """Fifteen million of them at 50,000 tomograms; the job looks at its own."""
-    before = file_stamp(volume)
-    chunk = volume / "0" / "c" / "1" / "1" / "1"
-    chunk.write_bytes(chunk.read_bytes())
-    assert file_stamp(volume) == before
-
-
 @pytest.mark.parametrize("text", ['{"tomograms": [', "[" * 100_000, "[1]", "\xff"])
 def test_a_damaged_manifest_is_stale(folder, text):
     cut = folder / "cut.json"
@@ -153,15 +145,3 @@ def test_a_manifest_of_version_0_1_is_stale(folder):
     entry |= {"mask": None, "error": None, "retry": False, "stamps": {}}
     old.write_text(json.dumps({"tomograms": [entry]}))
     assert stale_manifests([old]) == [old]
-
-
-def test_a_folder_that_is_no_volume_is_not_walked_through(tmp_path, monkeypatch):
-    """It may be a whole disk."""
-    (tmp_path / "a" / "b").mkdir(parents=True)
-
-    def walk(folder):
-        raise AssertionError(folder)
-
-    monkeypatch.setattr(os, "scandir", walk)
-    stat = tmp_path.stat()
-    assert file_stamp(tmp_path) == (stat.st_size, stat.st_mtime_ns)
