@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-import logging
 import os
 import subprocess
 import sys
@@ -11,10 +9,6 @@ from pathlib import Path
 import pytest
 
 from picker.config.strict import check_settings_file, json_of
-from picker.core.messages import printable
-from picker.project.manifests import write_manifest
-from picker.project.records import Failed
-from picker.verbs.terminal import run_logged
 
 ROOT = Path(__file__).parents[3]
 
@@ -129,36 +123,3 @@ def test_the_workflow_looks_at_the_files_before_they_are_loaded(tmp_path):
     assert "mine.yaml has train twice" in said("--configfile", "mine.yaml")
     os.mkfifo(path)
     assert "config.yaml is no file; expected one of settings" in said()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("plain\ttext\nÅ µ 粒", "plain\ttext\nÅ µ 粒"),
-        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
-        ("a\rb\x9b2Jc", r"a\rb\x9b2Jc"),
-        ("\u202egnp.exe", r"\u202egnp.exe"),
-        ("\udcff", r"\udcff"),
-        ("x" * 30_000, "x" * 20_000 + "…"),
-    ],
-)
-def test_text_from_files_is_printable(text, expected):
-    assert printable(text) == expected
-
-
-def test_no_verb_hands_a_terminal_what_it_obeys(tmp_path, capsys):
-    entry = Failed(
-        tomogram="a\x1b[2J", split="labeled", path=Path("a"), error="\x1b[31mred"
-    )
-    write_manifest(tmp_path / "m.json", [entry])
-
-    def verb():
-        logging.getLogger("picker").error("%s: %s", entry.tomogram, entry.error)
-        raise ValueError("\x1b]0;title\x07")
-
-    assert run_logged(verb) == 1
-    said = capsys.readouterr().err
-    assert said.replace("\n", "").isprintable()
-    assert r"a\x1b[2J: \x1b[31mred" in said
-    assert r"error: \x1b]0;title\x07" in said
-    assert json.loads((tmp_path / "m.json").read_text())["tomograms"]
