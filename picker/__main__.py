@@ -1,6 +1,6 @@
-"""The command line: `picker <verb>`, one verb a stage of the pipeline.
+"""The command line: `picker <verb>`, with a verb for each stage of the pipeline.
 
-Each verb also works alone, without Snakemake: `picker <verb> --help`.
+Verbs also work without Snakemake: `picker <verb> --help`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from picker import __version__
 from picker.machine.memory import keep_freed_memory
 from picker.project.layout import DONE
 from picker.verbs.common import logger
-from picker.verbs.logged import run_logged
+from picker.verbs.terminal import run_logged
 
 VERBS = {
     "init": "make a folder for a project of your own",
@@ -26,26 +26,26 @@ VERBS = {
     "predict": "find candidates in tomograms with a trained model",
     "calibrate": "choose each particle's threshold from labeled tomograms",
     "pick": "turn candidates into picks",
-    "label-next": "say which regions to label next",
-    "evaluate": "hold picks against the truth",
+    "label-next": "choose the regions to label next",
+    "evaluate": "compare picks with known particles",
     "export": "write picks for RELION, Warp, copick and other programs",
-    "convert": "turn files of picks of any kind into another kind",
+    "convert": "convert files of picks from one kind to another",
     "report": "show settings, training, counts and pictures on one page",
-    "status": "say what is done, what runs and what failed, and why",
+    "status": "show what is done, what runs and what failed, and why",
     "choose": "choose the tomograms of one training of the benchmark",
     "measure": "measure how long a tomogram takes, for the benchmark",
-    "tables": "turn the benchmark's trainings into tables and figures",
-    "finish": "say what came out, and fail if a tomogram could not be used",
+    "tables": "make tables and figures of the benchmark's trainings",
+    "finish": "summarise a run, and fail if a tomogram could not be used",
 }
 
 LARGE = ("train", "predict", "measure")
-"""Verbs whose tensors are worth a start of their own."""
+"""Verbs with such large tensors that they start again to keep freed memory."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one verb; return 0, or 1 after an error the user can fix."""
+    """Run one verb and return its exit status."""
     if argv is None:
-        # To the Python that this one starts a user's json.py is not Python's own.
+        # Processes that this one starts must not import a user's json.py as Python's.
         os.environ["PYTHONSAFEPATH"] = "1"
     return run_logged(partial(_run, argv))
 
@@ -66,7 +66,7 @@ def _run(argv: list[str] | None) -> None:
         sub = verbs.add_parser(
             verb, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        if verb == chosen:  # only its module is loaded: torch takes seconds
+        if verb == chosen:  # no other module is loaded, as torch takes seconds
             module = importlib.import_module(f"picker.verbs.{verb.replace('-', '_')}")
             sub.description = module.__doc__
             module.add_arguments(sub)
@@ -75,7 +75,7 @@ def _run(argv: list[str] | None) -> None:
     began = time.monotonic()
     parsed.run(parsed)
     if "output" in parsed:
-        # By this `picker status` knows a result that was deleted from one not made.
+        # `picker status` finds this line if a result was made and deleted since.
         logger.info("%s: %s %.1f s", parsed.verb, DONE, time.monotonic() - began)
 
 

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from picker import __version__
 from picker.config import Config, explained
-from picker.config.said import printable
+from picker.core.messages import printable
 from picker.formats.tables.tomograms import tomogram_rows
 from picker.project.launch import job_prefix, training_command
 from picker.project.layout import Results

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from picker.config.said import printable
+from picker.core.messages import printable
 from picker.config.strict import check_settings_file
 
 if workflow.is_main_process:

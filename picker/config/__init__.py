@@ -1,7 +1,7 @@
 """Every setting, typed and validated; config.yaml is written from here.
 
-What a setting does is written once, below its field, or in its section's docstring.
-`picker.config.manual` makes the comments of config.yaml from that.
+What a setting does is written once: below its field, or in its section's docstring.
+`picker.config.manual` makes the comments of config.yaml from these texts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ from picker.config.picking import (
     ReportSettings,
 )
 from picker.config.preprocess import PreprocessSettings
-from picker.config.said import cut, printable, shown
 from picker.config.simulate import SimulateSettings
 from picker.config.tomograms import (
     CopickSettings,
@@ -54,6 +53,7 @@ from picker.config.training import (
     ModelSettings,
     TrainSettings,
 )
+from picker.core.messages import cut, printable, shown
 
 __all__ = [
     "SPLITS",
@@ -96,18 +96,20 @@ class Config(Settings):
     """All of config.yaml."""
 
     method: MethodName = "semietpicker"
-    """What is trained, and where results lie (results/<method>/):
+    """How particles are found; results are in results/<method>/:
     - semietpicker: burn-in on labeled tomograms, then co-training with unlabeled ones.
-    - multi_view, mean_teacher: the same without DropBlock; without multi-view as well.
+    - multi_view: semietpicker without DropBlock.
+    - mean_teacher: semietpicker without DropBlock and without multi-view.
     - supervised: burn-in alone, for as many steps as both stages have.
-    - supervised_full: as supervised; unlabeled tomograms that have picks are labeled.
-    - fpn, vnet: as supervised, with another network. vnet predicts at full resolution:
-      eight times the memory, so lower predict.window_zyx on a machine with little.
+    - supervised_full: as supervised, but unlabeled tomograms that have picks count as
+      labeled.
+    - fpn, vnet: as supervised, with another network. vnet predicts at full resolution
+      and takes eight times the memory: lower predict.window_zyx if memory is short.
     - deepfindet: as supervised, but segments; memory as vnet. Published patches:
       72³.
-    - blobs: trains nothing; blobs of about a particle's size."""
+    - blobs: trains nothing; finds blobs of about a particle's size."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
-    """What to find, one entry a class:"""
+    """The classes of particles to find, one entry each:"""
     tomograms: TomogramsSettings = TomogramsSettings()
     simulate: SimulateSettings = SimulateSettings()
     preprocess: PreprocessSettings = PreprocessSettings()
@@ -147,8 +149,8 @@ class Config(Settings):
         least = 2 * self.model.alignment(network) if network else 0
         if window and min(window) < least:
             raise ValueError(
-                f"predict.window_zyx is {list(window)}; this model's"
-                f" strides need at least {least} voxels along each axis"
+                f"predict.window_zyx is {list(window)}; expected at least {least}"
+                " voxels along each axis, for this model's strides"
             )
         return self
 
@@ -156,13 +158,16 @@ class Config(Settings):
     def _names_agree(self) -> Self:
         names = [p.name for p in self.particles]
         if len(set(names)) < len(names):
-            raise ValueError(f"particles have a name twice: {', '.join(names)}")
+            raise ValueError(
+                f"particles have a name twice: {', '.join(names)}; rename one"
+            )
         for p in self.particles:
             for other in self.particles:
                 if p is not other and p.own_name in (other.name, other.called):
                     raise ValueError(
                         f"particles {p.name} and {other.name} are both {p.own_name} in"
-                        " the files of other programs; call one otherwise"
+                        " the files of other programs; expected different names, change"
+                        " `called` of one"
                     )
         for taken, file in (
             ("mean", "metrics.json"),
@@ -170,7 +175,10 @@ class Config(Settings):
             ("region-to-label", "label_next"),
         ):
             if taken in names:
-                raise ValueError(f"no particle can be called {taken}: {file} uses it")
+                raise ValueError(
+                    f"no particle can be called {taken}: {file} uses that name; rename"
+                    " it"
+                )
         unknown = set(self.pick.thresholds) - set(names)
         if unknown:
             raise ValueError(
@@ -180,27 +188,27 @@ class Config(Settings):
         return self
 
 
-TOLD = 10
-"""Problems in one message, at most."""
-REASON = 1000
-"""Characters of the reason of one problem, at most."""
+MOST_PROBLEMS = 10
+"""Most problems in one message."""
+LONGEST_REASON = 1000
+"""Most characters of the reason of one problem."""
 
 
 def explained(error: Any) -> str:
-    """Return a pydantic error as lines a user can act on: key, reason, value."""
+    """Return a pydantic error as lines for a user: setting, reason, value."""
     problems = error.errors()
     if len(problems) > 1:
-        # A list without its wrong items is too short, which is not a further mistake.
+        # A list that lost its wrong items is too short: no mistake of its own.
         problems = [p for p in problems if p["type"] != "too_short" or not p["input"]]
     lines = []
-    for problem in problems[:TOLD]:
+    for problem in problems[:MOST_PROBLEMS]:
         key = ".".join(cut(part) for part in problem["loc"]) or "config"
-        reason = printable(problem["msg"].removeprefix("Value error, "), REASON)
+        reason = printable(problem["msg"].removeprefix("Value error, "), LONGEST_REASON)
         if problem["type"] == "extra_forbidden":
-            reason = "unknown setting; see config.yaml for those there are"
-        got = problem.get("input")
-        told = "" if isinstance(got, dict | BaseModel) else f" (got {shown(got)})"
-        lines.append(f"  {key}: {reason}{told}")
-    if problems[TOLD:]:
-        lines.append(f"  and {len(problems) - TOLD} more")
+            reason = "unknown setting; config.yaml lists all of them"
+        value = problem.get("input")
+        got = "" if isinstance(value, dict | BaseModel) else f" (got {shown(value)})"
+        lines.append(f"  {key}: {reason}{got}")
+    if problems[MOST_PROBLEMS:]:
+        lines.append(f"  and {len(problems) - MOST_PROBLEMS} more")
     return "\n".join(lines)

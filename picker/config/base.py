@@ -1,4 +1,4 @@
-"""What every section is made of: names, numbers with limits, a frozen model."""
+"""Types that all sections share: numbers with limits, checked names and paths."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from picker.config.said import printable, shown
+from picker.core.messages import printable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,17 +46,17 @@ ShapeZYX = tuple[Count, Count, Count]
 
 
 def _expanded(path: Path) -> Path:
-    """Return a path with `~` for the home folder, as a shell has it."""
+    """Return a path with `~` replaced by the home folder, as a shell does."""
     try:
         return path.expanduser()
-    except RuntimeError:  # no user has that name: `~` belongs to the file's name
+    except RuntimeError:  # no user has that name, so `~` is part of the file's name
         return path
 
 
 UserPath = Annotated[Path, AfterValidator(_expanded)]
 
 MISSING = ("nan", "na", "null", "none")
-"""What pandas, which reads STAR files here and elsewhere, takes for no value."""
+"""Words that pandas, which many programs read STAR files with, takes for no value."""
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -66,8 +66,9 @@ def checked_name(name: str) -> str:
     Raises
     ------
     ValueError
-        If it has anything but letters, digits, '.', '_' and '-', or begins with a
-        sign: such a name could lead out of the results folder or break a shell command.
+        If it has other characters than letters, digits, '.', '_' and '-', or does not
+        begin with a letter or digit. Such a name could lead out of the results folder
+        or break a shell command.
     """
     if not NAME_PATTERN.fullmatch(name) or len(name) > 200:
         raise ValueError(
@@ -78,13 +79,13 @@ def checked_name(name: str) -> str:
 
 
 def checked_called(name: str | None) -> str | None:
-    """Return a name in the files of other programs if all of these can hold it.
+    """Return a name for the files of other programs if all of these can hold it.
 
     Raises
     ------
     ValueError
-        If it is empty, longer than 200 characters, a word for a missing value, or has
-        characters that cannot be printed, such as a line's end, or double quotes.
+        If it is empty, longer than 200 characters or a word for a missing value, or if
+        it has double quotes or characters that cannot be printed, such as a line break.
     """
     if name is None:
         return None
@@ -98,28 +99,28 @@ def checked_called(name: str | None) -> str | None:
         raise ValueError(
             f"the name {shown(name)} cannot stand in other programs' files: expected up"
             " to 200 characters that can be printed, no double quotes, and not one of"
-            f" {', '.join(MISSING)}, which they take for no value; correct it"
+            f" {', '.join(MISSING)}, which they take for no value; fix it"
         )
     return name
 
 
 def checked_path(path: Path) -> None:
-    """Refuse a path that no file system can have, or that a terminal cannot show.
+    """Check that a path can exist and that a terminal can show it.
 
     Raises
     ------
     ValueError
-        If a name in it has more than 255 bytes, all of it more than 4,095, or it has
-        control characters.
+        If it is the root folder, if a name in it has more than 255 bytes, if the path
+        has more than 4,095 bytes, or if it has control characters.
     """
     text = str(path)
     if path == Path("/"):
-        raise ValueError("a path is /, the root of all files; expected a file, fix it")
+        raise ValueError("a path is /, the root folder; expected a file, fix it")
     longest = max((len(part.encode()) for part in path.parts), default=0)
     if longest > 255 or len(text.encode()) > 4095:
         raise ValueError(
-            f"a path of {len(text)} characters cannot exist; expected 4095 bytes at"
-            " most, and 255 in each name"
+            f"a path of {len(text)} characters cannot exist; expected at most 4095"
+            " bytes, and 255 in each name, fix it"
         )
     if printable(text) != text or {"\n", "\t"} & set(text):
         raise ValueError(
@@ -135,10 +136,7 @@ def _each(value: Any) -> Iterable[Any]:
 
 
 class Settings(BaseModel):
-    """A section of config.yaml: unknown keys are errors, values do not change.
-
-    No number is infinite or nan.
-    """
+    """A section of config.yaml: frozen, without unknown keys, numbers finite."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -147,13 +145,13 @@ class Settings(BaseModel):
         allow_inf_nan=False,
     )
     NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset()
-    """Fields that change how or where a result is made or shown, but not the result: a
-    change of them costs no training or prediction."""
+    """Fields that change how or where a result is made or shown, but not the result.
+    Changing them causes no training or prediction."""
 
     @field_validator("*", mode="before")
     @classmethod
     def _yes_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse true and false as numbers; Python counts them as 1 and 0.
+        """Refuse true and false as numbers, though Python counts them as 1 and 0.
 
         YAML reads yes, no, on and off as true and false.
         """
@@ -164,21 +162,22 @@ class Settings(BaseModel):
             return value
         if any(isinstance(one, bool) for one in _each(value)):
             raise ValueError(
-                "expected a number or text, came yes or no (true, false, on, off), as"
-                " which YAML takes these words; text needs quotes"
+                "expected a number or text, got yes or no (true, false, on, off), as"
+                " YAML reads these words; put text in quotes"
             )
         return value
 
     @field_validator("*")
     @classmethod
-    def _can_be_used(cls, value: Any) -> Any:
+    def _is_usable(cls, value: Any) -> Any:
+        """Check paths, and that integers fit into 64 bits."""
         for one in _each(value):
             if isinstance(one, Path):
                 checked_path(one)
             if isinstance(one, int) and abs(one) >= 2**63:
-                raise ValueError("expected an integer of less than 19 digits")
+                raise ValueError("expected an integer of less than 19 digits, fix it")
         return value
 
     def key(self) -> str:
-        """Return, as text, what results depend on, to see whether one still holds."""
+        """Return the values that results depend on, as text to compare."""
         return self.model_dump_json(exclude=set(self.NOT_IN_KEY))

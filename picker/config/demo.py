@@ -1,4 +1,4 @@
-"""The settings of the demo, and those that a new project begins with.
+"""The settings of the demo, and those of a new project.
 
 `python -m picker.config.demo config.yaml` writes the demo's, as `make config` does.
 """
@@ -17,7 +17,7 @@ PARTICLES = [
     {"name": "proteasome", "radius": 90, "weight": 2, "color": "#4363d8"},
     {"name": "apo-ferritin", "radius": 65, "weight": 1, "color": "#3cb44b"},
 ]
-"""Examples, for there is no default of what to find."""
+"""Examples; which particles to find has no default."""
 
 DEMO: dict[str, dict[str, Any]] = {
     "tomograms": {"source": "simulate"},
@@ -26,15 +26,15 @@ DEMO: dict[str, dict[str, Any]] = {
     "burn_in": {"steps": 400},
     "co_train": {"steps": 150},
 }
-"""What the demo has otherwise than the defaults, to run on two cores in minutes."""
+"""Where the demo differs from the defaults, to run on two cores in minutes."""
 
 
 def demo_manual() -> str:
     """Return config.yaml: all settings, with the values of the demo."""
     return manual(
         Config.model_validate({"particles": PARTICLES, **DEMO}),
-        "Every setting there is, with the values of the demo (`make demo`, simulated"
-        " data). Written by `make config`: edit the sections in picker/config instead.",
+        "All settings, with the values of the demo (`make demo`, simulated data)."
+        " Written by `make config` from picker/config.",
     )
 
 
@@ -42,7 +42,7 @@ def project_manual() -> str:
     """Return the config.yaml of a new project: all settings, with their defaults."""
     return manual(
         Config.model_validate({"particles": PARTICLES}),
-        "Every setting there is, with its default. Name your particles first.",
+        "All settings, with their defaults. Name your particles first.",
     )
 
 

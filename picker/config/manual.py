@@ -1,7 +1,7 @@
-"""config.yaml, written from the typed sections: every setting, with a comment above it.
+"""config.yaml, written from the typed sections: each setting below a comment.
 
-The comment is the description of the setting's field. A section has its class's
-docstring, unless its field is described where it stands.
+The comment is the docstring of the setting's field. A section without one has the
+docstring of its class.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from picker.config import Config
 
 WIDTH = 88
-"""Characters in a line of a comment, at most."""
+"""Most characters in a line of a comment."""
 
 USE = """\
-# Copy this file, change what your data need, leave out what you do not change:
+# Copy this file, change what your data need, and delete what you do not change:
 #   snakemake --profile profiles/local --configfile my.yaml --directory my_project
 # Lengths are in Å unless a comment says voxels. A stage runs again when a section that
 # it reads changes, and not otherwise. Relative paths start at --directory. A key that
-# stands twice is an error, and so are numbers that are .inf, .nan or yes, and
-# __use_yte__, by which Snakemake would run what is here as Python: of a file that is
-# given with --configfile it has done so before that is said.
+# appears twice is an error, and so are the numbers .inf, .nan and yes. The key
+# __use_yte__ is an error too, because Snakemake runs Python from a file that has it; it
+# has done so before the error appears if the file is named with --configfile.
 """
 
 
@@ -47,7 +47,7 @@ def manual(config: Config, title: str) -> str:
 
 
 def description(field: FieldInfo) -> str:
-    """Return what is known of a setting or section; nothing is an empty text."""
+    """Return the description of a setting or section; empty if there is none."""
     if field.description is None and _is_section(field.annotation):
         return " ".join((inspect.getdoc(field.annotation) or "").split())
     return field.description or ""
@@ -58,7 +58,7 @@ def _is_section(kind: Any) -> bool:
 
 
 def _setting(key: str, field: FieldInfo, value: Any, indent: str = "") -> Iterator[str]:
-    """Yield the lines of a setting, or of a section and all that is in it."""
+    """Yield the lines of a setting, or of a section with all its settings."""
     text = description(field)
     kind: Any = field.annotation
     entries = next(filter(_is_section, get_args(kind)), None)
@@ -80,7 +80,7 @@ def _setting(key: str, field: FieldInfo, value: Any, indent: str = "") -> Iterat
 
 
 def _entry(key: str, field: FieldInfo) -> str:
-    """Return what a list's comment says of a key that each of its entries has."""
+    """Return the line of a list's comment about a key of its entries."""
     default = field.default
     known = "" if default is PydanticUndefined else f" Default {_yaml(default)}."
     return f"{key}: {field.description}{known}"
@@ -110,7 +110,7 @@ def _comment(text: str, indent: str = "") -> list[str]:
 
 
 def _yaml(value: object) -> str:
-    """Return a value in one line, as YAML has it."""
+    """Return a value as one line of YAML."""
     text = yaml.safe_dump(
         value, default_flow_style=True, width=math.inf, allow_unicode=True
     )

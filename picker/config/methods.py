@@ -1,4 +1,4 @@
-"""The methods: a row each, with what the workflow must know before it loads one."""
+"""The methods: one row each, with what the workflow must know before it loads one."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Stage:
     Attributes
     ----------
     name
-        Of its model and its log, too.
+        Name of the stage, of its model and of its log.
     labeled, unlabeled
         Splits whose tomograms it sees with their picks, and without.
     sections
-        Settings that it reads besides those that every training reads.
+        Sections of settings that it reads besides those that every training reads.
     is_shared
         Methods of one file and network that have this stage train it alike, whatever
         their options: a benchmark trains it once for all of them.
@@ -49,27 +49,27 @@ class Stage:
 
     @property
     def sees(self) -> tuple[Split, ...]:
-        """Splits whose tomograms it needs; of validation ones training shows F1."""
+        """Splits whose tomograms it needs; training logs the F1 of validation ones."""
         return (*self.labeled, *self.unlabeled, "validation")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """What there is to know of a method without loading it.
+    """What is known of a method without loading it.
 
     Attributes
     ----------
     module
-        File in `picker.methods`.
+        Module in `picker.methods`.
     stages
-        What is trained, one after the other; each begins with the model of the one
-        before. None: nothing is trained.
+        Its trainings, one after the other; each begins with the model of the one
+        before. Empty: nothing is trained.
     network
-        What is trained; None: the method brings something of its own.
+        The network that is trained; None: the method has a model of its own.
     options
-        What tells this method from others of the same file.
+        How the method differs from others of the same module.
     sections
-        Settings that finding reads besides `predict`.
+        Sections of settings that finding reads besides `predict`.
     """
 
     module: str
@@ -79,12 +79,12 @@ class Row:
     sections: tuple[str, ...] = ()
 
     def stage(self, name: str) -> Stage:
-        """Return the stage of a name.
+        """Return the stage with a name.
 
         Raises
         ------
         ValueError
-            If the method has none of that name.
+            If the method has no such stage.
         """
         for stage in self.stages:
             if stage.name == name:
@@ -93,7 +93,7 @@ class Row:
         raise ValueError(f"there is no stage {name}; expected one of {names}")
 
     def before(self, name: str) -> tuple[str, ...]:
-        """Return the stage whose model a stage begins with, if there is one."""
+        """Return the stage whose model a stage begins with; empty for the first."""
         place = self.stages.index(self.stage(name))
         return tuple(stage.name for stage in self.stages[:place][-1:])
 
@@ -105,7 +105,7 @@ class Row:
 
 BURN_IN = Stage(name="burn_in", sections=("burn_in",), is_shared=True)
 CO_TRAIN = Stage(name="co_train", unlabeled=("unlabeled",), sections=("co_train",))
-# For as many steps as both stages of semietpicker.
+# Trained for as many steps as both stages of semietpicker together.
 ALONE = Stage(name="burn_in", sections=("burn_in", "co_train"))
 ALL_LABELS = replace(ALONE, labeled=("labeled", "unlabeled"))
 

@@ -1,4 +1,4 @@
-"""Names: the tomogram that a file's name means, and names that are safe for files."""
+"""Names: which tomogram a file's name means, and names that are safe for files."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ PICKS_ENDINGS = (
 VOXEL_SIZE = re.compile(r"(?<=.)_\d+(\.\d+)?Apx$")
 """What Warp writes after a tomogram's name, as in TS_01_10.00Apx.mrc."""
 MAPPED = re.compile(r"[^A-Za-z0-9._-]")
+"""Characters of a name that become '_' in the names of files."""
 USABLE = re.compile(r"[\w .,+#()=:-]+")
+"""What the name of a tomogram or particle may have."""
 
 
 def tomogram_name(text: str) -> str:
-    """Return the tomogram that a volume's name means: without endings and voxel size.
+    """Return a tomogram's name from a volume's: without endings and voxel size.
 
     `TS_01.tomostar`, `TS_01.mrc.tomostar` and `TS_01_10.00Apx.mrc` are TS_01.
     """
@@ -35,12 +37,12 @@ def tomogram_name(text: str) -> str:
 
 
 def tomogram_of_file(name: str) -> str:
-    """Return the tomogram that the name of a volume or a file of picks means."""
+    """Return a tomogram's name from that of a volume or a file of picks."""
     return tomogram_name(_without(name, (*PICKS_ENDINGS, *VOLUME_ENDINGS)))
 
 
 def _without(text: str, endings: tuple[str, ...]) -> str:
-    """Return a name without endings, in capitals too; something is left."""
+    """Return a name without endings, in any case; it never becomes empty."""
     while end := next(
         (e for e in endings if text.lower().endswith(e) and len(text) > len(e)), ""
     ):
@@ -51,23 +53,24 @@ def _without(text: str, endings: tuple[str, ...]) -> str:
 def safe_name(name: str) -> str:
     """Return a name for files: all but letters, digits, '.', '_' and '-' becomes '_'.
 
-    Signs at the beginning are left out, so that `Position 4` is Position_4 and `_rec1`
-    is rec1. A safe name stays as it is.
+    Signs at the beginning are left out: `Position 4` becomes Position_4, and `_rec1`
+    rec1. A safe name stays as it is.
 
     Raises
     ------
     ValueError
-        If nothing is left, or it has characters that have no place in the name of a
-        tomogram or particle: separators of paths, quotes, signs that shells interpret.
+        If nothing is left, or the name has characters that no tomogram or particle may
+        have: separators of paths, quotes, signs that shells interpret.
     """
     safe = MAPPED.sub("_", name).lstrip("._-") if USABLE.fullmatch(name) else ""
     return checked_name(safe or name)
 
 
 def with_safe_name(values: object, key: str) -> object:
-    """Return a row's or section's values with a safe name, the user's own as `called`.
+    """Return the values of a row or section with a safe name in place of the user's.
 
-    What is not a name stays as it is; the check of names refuses it.
+    The user's own name becomes `called`. What is no name stays as it is, for the check
+    of names to refuse.
     """
     if not isinstance(values, dict) or not isinstance(values.get(key), str):
         return values
@@ -82,13 +85,13 @@ def with_safe_name(values: object, key: str) -> object:
 
 
 def known_as(names: Iterable[str], known: Iterable[str], source: object) -> str | None:
-    """Return the known name that a tomogram has; None if it has none of them.
+    """Return which of a file's names is that of a tomogram; None if none is.
 
     Parameters
     ----------
     names
-        What the tomogram is called, the preferred name first: compared letter for
-        letter, else without endings and as a safe name.
+        The tomogram's names, the preferred one first. They are compared letter for
+        letter, and if none is equal, without endings and as safe names.
     known
         Names in a file.
     source
@@ -97,24 +100,24 @@ def known_as(names: Iterable[str], known: Iterable[str], source: object) -> str 
     Raises
     ------
     ValueError
-        If several of them may be meant.
+        If several may be that of the tomogram.
     """
-    wanted, there = list(names), dict.fromkeys(known)
+    wanted, candidates = list(names), dict.fromkeys(known)
     for name in wanted:
-        if name in there:
+        if name in candidates:
             return name
     keys = {_key(name) for name in wanted}
-    alike = [name for name in there if _key(name) in keys]
+    alike = [name for name in candidates if _key(name) in keys]
     if len(alike) > 1:
         raise ValueError(
             f"{source}: tomogram {wanted[0]} may be {' or '.join(alike)}; expected one"
-            " of them, name it letter for letter"
+            " of them, use that name letter for letter"
         )
     return alike[0] if alike else None
 
 
 def _key(name: str) -> str:
-    """Return a text that is the same for all names of one tomogram."""
+    """Return a text that is equal for all names of one tomogram."""
     bare = tomogram_name(name)
     try:
         return safe_name(bare)

@@ -1,4 +1,4 @@
-"""What to find: the classes of particles."""
+"""The classes of particles to find."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLORS = (
     *("#e6194b", "#4363d8", "#3cb44b", "#f58231", "#911eb4"),
     *("#42d4f4", "#f032e6", "#9a6324", "#469990", "#808000"),
 )
-"""Colors of particles that have none of their own, by their place in the list."""
+"""Default colors of particles, by their place in the list."""
 
 
 class Particle(Settings):
@@ -29,22 +29,23 @@ class Particle(Settings):
     NOT_IN_KEY = frozenset({"weight", "color", "density", "called"})
 
     name: str
-    """Letters, digits, '.', '_' and '-'; it stands in every file of picks. Blanks and
-    other signs become '_', and those at its beginning are left out: "Viral RNP" is
-    Viral_RNP here, and still "Viral RNP" in the files of other programs. Not nan, na,
-    null or none, which tables read as no value."""
+    """Name of the class, in letters, digits, '.', '_' and '-'; every file of picks has
+    it. Blanks and other signs become '_', and are left out at its beginning: "Viral
+    RNP" is Viral_RNP here, but stays "Viral RNP" in the files of other programs. Not
+    nan, na, null or none, which readers of tables take for no value."""
     radius: Annotated[float, Field(ge=0.1, le=100_000)]
-    """Radius of the particle [Å]; sets target width, peak distance and matching."""
+    """Radius of the particle [Å]: scales targets, peak distances and match
+    distances."""
     weight: Annotated[float, Field(ge=0)] = 1.0
-    """Weight in the Kaggle score, no unit; 0 leaves the class out of it."""
+    """Weight in the Kaggle score, no unit; 0 leaves the class out."""
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$", default_factory=lambda: COLORS[0])
-    """Color in pictures, "#rrggbb"; without one, each class gets another."""
+    """Color in pictures, "#rrggbb"; left out: a different one for each class."""
     density: UserPath | None = None
-    """Density map that phantoms are made from (MRC; light on dark, with its true voxel
-    size); null: a made-up shape."""
+    """Density map to make phantoms from (MRC; light on dark, with its true voxel size);
+    null: a made-up shape."""
     called: str | None = None
-    """Name of the class in the files of other programs, read and written, where it is
-    another one."""
+    """Name of the class in the files of other programs, read and written, if it
+    differs."""
 
     _name = field_validator("name")(checked_name)
     _called = field_validator("called")(checked_called)
@@ -64,7 +65,7 @@ class Particle(Settings):
     def _is_no_missing_value(cls, name: str) -> str:
         if name.lower() in MISSING:
             raise ValueError(
-                f"no particle can be called {name}: readers of tables take that word"
+                f"no particle can be called {name}: readers of tables take this word"
                 " for a missing value; rename it"
             )
         return name

@@ -1,4 +1,4 @@
-"""From a trained network to picks, their evaluation, files and report."""
+"""Settings from prediction to picks, evaluation, export, report and benchmark."""
 
 from __future__ import annotations
 
@@ -25,80 +25,85 @@ class PredictSettings(Settings):
     NOT_IN_KEY = frozenset({"device"})
 
     window_zyx: ShapeZYX | None = None
-    """Largest part of a tomogram that the network sees at once [voxels], z, y, x: the
-    larger, the faster and the more memory. Tomograms are cut into the fewest windows of
-    about one size; what does not fit into a GPU's memory is halved. null: 192, 352,
-    288; on a GPU, but for vnet and deepfindet, 192, 704, 704."""
+    """Largest part of a tomogram that the network sees at once [voxels], z, y, x. A
+    larger one is faster and takes more memory. Tomograms are cut into the fewest
+    windows, of about equal size; a window that does not fit into a GPU's memory is
+    halved. null: 192, 352, 288; on a GPU 192, 704, 704, except for vnet and
+    deepfindet."""
     halo: Annotated[int, Field(ge=0, multiple_of=2)] = 24
-    """What a window sees beyond the part that is kept of it [voxels], even: the padding
-    at its cut faces spoils what is nearer."""
+    """Margin that a window sees around the part that is kept [voxels], even. Padding at
+    its cut faces spoils what lies nearer to them."""
     flips: bool = True
-    """Average over the tomogram and its flips along z, y and x: 4 times the work."""
+    """Average the heatmaps of the tomogram and of its flips along z, y and x: takes 4
+    times as long."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """auto: bfloat16 where the processor is fast at it; or float32, bfloat16."""
+    """Precision of convolutions: bfloat16, float32, or auto (bfloat16 if the processor
+    is fast at it)."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """auto: the GPU where there is one; or cpu, cuda."""
+    """Where to predict: cpu, cuda, or auto (the GPU if there is one)."""
     min_score: Fraction = 0.05
-    """Peaks with a lower score, in 0..1, are not kept at all."""
+    """Lowest score of a candidate, in 0..1; lower peaks are not kept."""
     nms_per_radius: Positive = 0.5
-    """Edge of the window in which a peak is the highest, as a fraction of the
+    """Edge of the cube in which a peak must be the highest, as a fraction of the
     particle's radius."""
 
 
 class PickSettings(Settings):
-    """From candidates to picks; a change here neither trains nor predicts again."""
+    """From candidates to picks. A change here does not train or predict again."""
 
     thresholds: dict[str, Fraction] = Field(default_factory=dict)
-    """Particle: lowest score of a pick, in 0..1, in place of the calibrated threshold;
-    for instance {ribosome: 0.3}."""
+    """Lowest score of a pick for a particle, in 0..1, in place of its calibrated
+    threshold; for instance {ribosome: 0.3}."""
     min_distance_per_radius: Annotated[float, Field(ge=0)] = 1.0
-    """No two picks of a class are closer than this fraction of the radius."""
+    """Least distance of two picks of a class, as a fraction of the particle's
+    radius."""
     edge_margin: Annotated[float, Field(ge=0)] = 0.0
-    """Picks nearer to a face of the tomogram than this [Å] are dropped."""
+    """Least distance of a pick from a face of the tomogram [Å]; nearer ones are
+    dropped."""
 
 
 class LabelNextSettings(Settings):
     """What to label next, in results/<method>/label_next/.
 
-    Regions of the tomograms without labels that have the most picks.
+    These are the regions with the most picks, in tomograms without labels.
     """
 
     tomograms: Annotated[int, Field(ge=0)] = 10
-    """Number of tomograms, the first ones of label_next.tsv."""
+    """Number of tomograms: the first ones of label_next.tsv."""
     regions: Count = 3
-    """Regions in each of them: balls with the most picks."""
+    """Number of regions in each of them: the balls with the most picks."""
     radius: Positive = 500.0
     """Radius of a region [Å]."""
 
 
 class CalibrateSettings(Settings):
-    """How thresholds are chosen.
+    """How thresholds are chosen: on validation tomograms if there are any.
 
-    On validation tomograms where there are any, else on the labeled ones; never on test
-    ones.
+    Without them the labeled ones are used, and never test ones.
     """
 
     beta: Positive = 1.0
-    """Thresholds maximise F-beta, no unit: 1 balances, 4 prefers recall as Kaggle
-    does."""
+    """β of the F-beta that thresholds maximise, no unit: 1 balances precision and
+    recall, 4 prefers recall, as Kaggle does."""
     distance_per_radius: Positive = 0.5
-    """A pick within this fraction of the radius of a known particle is right."""
+    """Greatest distance of a right pick from a known particle, as a fraction of the
+    particle's radius."""
     noisy_copies: Annotated[int, Field(ge=0)] = 3
-    """Without validation tomograms: this many copies of each labeled one, with noise
-    added, are calibrated on as well. Particles that were trained on score too high, and
-    noise undoes that. 0: the labeled tomograms as they are."""
+    """Without validation tomograms: number of copies of each labeled one, with noise
+    added, that are used beside it. Particles that were trained on score too high, and
+    noise compensates for that. 0: the labeled tomograms alone."""
     noise: Positive = 0.7
-    """Standard deviation of that noise, as a fraction of the tomogram's own."""
+    """Standard deviation of that noise, as a fraction of the tomogram's."""
 
 
 class EvaluateSettings(Settings):
-    """How picks are compared with the truth of test tomograms."""
+    """How picks are compared with the known particles of test tomograms."""
 
     distances_per_radius: Annotated[tuple[Positive, ...], Field(min_length=1)] = (
         0.5,
         0.75,
     )
-    """Match distances as fractions of the particle's radius."""
+    """Match distances, as fractions of the particle's radius."""
 
 
 class ExportSettings(Settings):
@@ -112,17 +117,17 @@ class ExportSettings(Settings):
         "copick",
         "kaggle",
     )
-    """Which: relion5, relion4, relion3 (3.1), warp, copick, kaggle, portal (CryoET data
-    portal's ndjson), imod (.mod), dynamo (.tbl), tomotwin (.coords), cbox (crYOLO),
-    eman2 (json). docs/export.md has their units and origins."""
+    """The programs: relion5, relion4, relion3 (3.1), warp, copick, kaggle, portal
+    (ndjson of the CryoET data portal), imod (.mod), dynamo (.tbl), tomotwin (.coords),
+    cbox (crYOLO), eman2 (json). docs/export.md has their units and origins."""
     tilt_series_pixel_size: Positive | None = None
-    """Unbinned pixel size of the tilt series [Å], where the table's tilt_pixel_size
-    does not say it; null: the tomogram's voxel size."""
+    """Unbinned pixel size of the tilt series [Å], for tomograms without tilt_pixel_size
+    in the table; null: the tomogram's voxel size."""
     tomograms_star: UserPath | None = None
-    """RELION's tomograms.star (4 or 5), which knows the unbinned pixel size [Å] and
-    size [pixels] of every tilt series: for targets relion4 and relion5, in place of
-    tilt_series_pixel_size and the table's tilt_pixel_size. Names must be our
-    tomograms'."""
+    """tomograms.star of RELION 4 or 5, with the unbinned pixel size [Å] and size
+    [pixels] of every tilt series: used for relion4 and relion5, in place of
+    tilt_series_pixel_size and the table's tilt_pixel_size. It must have the names of
+    our tomograms."""
     user_id: str = "picker"
     """User in the names of copick's files."""
     session_id: str = "1"
@@ -137,30 +142,32 @@ class ReportSettings(Settings):
     """One page to look at: results/report.html."""
 
     max_pictures: Annotated[int, Field(ge=0)] = 50
-    """Number of tomograms drawn with their picks; the others are only counted."""
+    """Number of tomograms that are drawn with their picks; the others are only
+    counted."""
 
 
 class BenchmarkSettings(Settings):
-    """Methods side by side, with `snakemake benchmark`: see docs/benchmark.md.
+    """A comparison of methods with `snakemake benchmark`; see docs/benchmark.md.
 
-    Nothing else reads this section. Every method is trained with each number of labels
-    and each seed.
+    Every method is trained with each number of labels and each seed. Nothing else reads
+    this section.
     """
 
     methods: Annotated[tuple[MethodName, ...], Field(min_length=1)] = (
         "supervised",
         "semietpicker",
     )
-    """Which methods; the names are explained at the top."""
+    """The methods; `method` at the top explains the names."""
     labeled: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2)
-    """Numbers of labeled tomograms to train on: the first ones of the table."""
+    """Numbers of labeled tomograms to train on, the first ones of the table."""
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (
         0,
         1,
     )
-    """Seeds of training, in place of train.seed; tables show mean and spread over
-    them."""
+    """Seeds of training, in place of train.seed; tables show the mean and the standard
+    deviation over them."""
     unlabeled: Count | None = None
-    """Number of unlabeled tomograms to train on, the first of the table; null: all."""
+    """Number of unlabeled tomograms to train on, the first ones of the table; null:
+    all."""
     repeats: Count = 3
-    """Times that a tomogram is predicted to measure how long it takes."""
+    """How often a tomogram is predicted to measure the time it takes."""

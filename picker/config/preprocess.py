@@ -1,4 +1,4 @@
-"""How a tomogram is normalised."""
+"""Settings of preprocessing."""
 
 from __future__ import annotations
 
@@ -10,36 +10,37 @@ from picker.config.base import Fraction, Positive, Settings
 
 
 class PreprocessSettings(Settings):
-    """From a file as it comes to a normalised volume."""
+    """From the user's file to a normalised volume."""
 
     clip: Literal["sigma", "percentile", "none"] = "sigma"
-    """How outliers such as gold beads are cut off before normalising: sigma, percentile
+    """How outliers such as gold beads are clipped before normalising: sigma, percentile
     or none."""
     clip_sigma: Positive = 3.0
-    """With clip sigma: cut at this many standard deviations from the mean."""
+    """With clip sigma: distance from the mean at which values are clipped [standard
+    deviations]."""
     clip_percentiles: tuple[Fraction, Fraction] = (0.001, 0.999)
-    """With clip percentile: lowest and highest fraction of voxels that is kept, in
-    0..1."""
+    """With clip percentile: fractions of the sorted voxels, in 0..1, below and above
+    which values are clipped."""
     target_voxel_size: Positive | None = None
     """Rescale every tomogram to this voxel size [Å] by cropping in Fourier space; null
     keeps each as it is."""
     whiten: bool = False
-    """Give all frequencies the same power, before clipping, as template matching's
-    whitening filter does. On one set of simulated tomograms it gains, on another it
-    costs: try both on your data; see docs/accuracy.md."""
+    """Give all frequencies the same power before clipping, as the whitening filter of
+    template matching does. It helps on one set of simulated tomograms and harms on
+    another (see docs/accuracy.md): try both on your data."""
     particles_are: Literal["dark", "light"] = "dark"
     """Contrast of the particles in the files: dark (usual in cryo-ET) or light; light
     ones are inverted."""
     avoid_gold: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    """Leave out what is nearer than this to the surface of a gold bead [Å]: it gets no
-    picks and does not count for normalising; null: beads are not looked for."""
+    """Distance from the surface of a gold bead within which voxels are left out [Å]:
+    they get no picks and do not count for normalising. null: no search for beads."""
     gold_diameter: Positive = 50.0
-    """With avoid_gold: a blob with a smaller volume than a ball of this diameter [Å] is
-    no bead."""
+    """With avoid_gold: diameter [Å] of the smallest bead; blobs with a smaller volume
+    than such a ball are no beads."""
     gold_sigma: Positive = 8.0
-    """With avoid_gold: all of a bead's voxels are at least this many robust standard
-    deviations from the tomogram's median, darker if particles are dark. The log says
-    how much is left."""
+    """With avoid_gold: least distance of a bead's voxels from the tomogram's median
+    [robust standard deviations], darker if particles are dark. The log says how much of
+    the tomogram is left."""
 
     @field_validator("clip_percentiles")
     @classmethod

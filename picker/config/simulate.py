@@ -1,4 +1,4 @@
-"""Phantom tomograms."""
+"""Settings of simulated tomograms."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class SimulateSettings(Settings):
     unlabeled: Annotated[int, Field(ge=0)] = 6
     """Number of tomograms without labels to train on."""
     validation: Annotated[int, Field(ge=0)] = 0
-    """Number of tomograms whose labels choose thresholds; 0: the labeled ones do."""
+    """Number of tomograms to choose thresholds on; 0: the labeled ones are used."""
     test: Annotated[int, Field(ge=0)] = 3
-    """Number of tomograms whose truth serves the evaluation alone."""
+    """Number of tomograms that are only used for evaluation."""
     shape_zyx: ShapeZYX = (48, 160, 160)
     """Size of a tomogram [voxels], z, y, x."""
     voxel_size: Positive = 10.0
@@ -27,15 +27,15 @@ class SimulateSettings(Settings):
     particles_per_class: Positive = 12.0
     """Mean number of particles of each class in a tomogram."""
     snr: tuple[Positive, Positive] = (0.5, 1.5)
-    """Lowest and highest signal-to-noise ratio: variance of signal over variance of
-    noise."""
+    """Lowest and highest signal-to-noise ratio, no unit: variance of the signal over
+    variance of the noise."""
     clustering: Fraction = 0.0
-    """Fraction of particles placed beside one of their class rather than anywhere, in
-    0..1."""
+    """Fraction of particles, in 0..1, that are placed beside one of their class; the
+    others may be anywhere."""
     membranes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """Mean number of vesicles in a tomogram; particles lie inside or outside of
+    """Mean number of vesicles in a tomogram; particles are inside or outside of
     them."""
     missing_wedge: Annotated[float, Field(ge=0, lt=90)] = 30.0
     """Half-angle of the missing wedge about y [degrees]: 30 is a tilt range of ±60."""
     seed: int = 1
-    """Same seed, same tomograms."""
+    """Seed of all random numbers; the same seed makes the same tomograms."""

@@ -1,8 +1,8 @@
-"""Files of settings that can be read in one way only.
+"""Strict reading of settings: files with more than one meaning are refused.
 
-Parsers take the last of two equal keys without a word, and an alias (`*name`) for all
-that it stands for: ten lines can name a thousand million values. Snakemake takes
-one with a certain key for a template, and runs the Python in it.
+YAML and JSON parsers silently take the last of two equal keys, and replace an alias
+(`*name`) by its value: ten lines can mean a thousand million values. Snakemake takes a
+file with a certain key for a template, and runs the Python in it.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from picker.config.said import cut, shown
+from picker.core.messages import cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 MOST_BYTES = 1_000_000
-"""Size of a file of settings, at most; config.yaml has 18,000."""
+"""Most bytes of a file of settings; config.yaml has 18,000."""
 MOST_VALUES = 100_000
-"""Values in a file of settings, at most; an alias counts as all that it stands for."""
+"""Most values in a file of settings; an alias counts as all that it stands for."""
 LONGEST_VALUE = 4096
-"""Characters of one value, or name of a setting; no path may have more."""
+"""Most characters of a value or of a setting's name; no path may have more."""
 TEMPLATE = "__use_yte__"
-"""The key by which Snakemake runs what a file of settings has, as Python."""
+"""The key with which Snakemake runs the Python in a file of settings."""
 MERGE = "tag:yaml.org,2002:merge"
-"""The key `<<`, which may stand several times; other keys override what it brings."""
+"""Tag of the key `<<`, which may appear several times; other keys override its own."""
 
 
 def json_of(text: str) -> Any:
@@ -59,22 +59,22 @@ def check_settings_file(path: Path) -> None:
     Raises
     ------
     ValueError
-        If it is too large or no YAML of plain values, if it is a template, if a key
-        stands twice in one section, or if its aliases stand for too much, or for
-        themselves.
+        If it is too large, no YAML of plain values, or a template; if a section has a
+        key twice; if its aliases stand for too many values, or for themselves.
     """
     with path.open("rb") as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise ValueError(
-            f"{path} has more than {MOST_BYTES} bytes; expected a file of settings"
+            f"{path} has more than {MOST_BYTES} bytes; expected a file of settings, fix"
+            " the path"
         )
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{path} is no text in UTF-8 ({error.reason} at byte {error.start}); save"
-            " it as such"
+            f"{path} is no UTF-8 text ({error.reason} at byte {error.start}); expected"
+            " YAML or JSON, save it as UTF-8"
         ) from error
     try:
         loader = yaml.SafeLoader(text)
@@ -96,14 +96,14 @@ def check_settings_file(path: Path) -> None:
         try:
             loader.construct_document(root)
         except (yaml.YAMLError, ValueError) as error:
-            # Of tags that make other things than values; a date that there is not.
+            # A tag that makes more than a value, or a date that does not exist.
             raise ValueError(
                 f"{path} cannot be read: {_why(error)}; expected plain values, fix it"
             ) from error
 
 
 def _why(error: Exception) -> str:
-    """Return where a text is no YAML, and why."""
+    """Return where and why a text is no YAML."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return cut(" ".join(str(error).split()))
@@ -111,7 +111,7 @@ def _why(error: Exception) -> str:
 
 
 def _check_node(path: Path, root: yaml.Node) -> None:
-    """Check every part once, the innermost first, and count the values in it."""
+    """Check every node once, the innermost first, and count the values in each."""
     sizes: dict[int, int] = {}
     above: set[int] = set()
     waiting = [root]
@@ -123,11 +123,11 @@ def _check_node(path: Path, root: yaml.Node) -> None:
         below = list(_parts(node))
         if id(node) not in above:
             above.add(id(node))
-            _check_itself(path, node)
+            _check_one(path, node)
             if any(id(part) in above and id(part) not in sizes for part in below):
                 raise ValueError(
                     f"{path}, line {node.start_mark.line + 1}: an alias stands for"
-                    " itself; write out what it is to be"
+                    " itself; expected values, write them out"
                 )
             waiting += [part for part in below if id(part) not in sizes]
             continue
@@ -137,8 +137,8 @@ def _check_node(path: Path, root: yaml.Node) -> None:
         if sizes[id(node)] > MOST_VALUES:
             raise ValueError(
                 f"{path}, line {node.start_mark.line + 1} has more than {MOST_VALUES}"
-                " values, with aliases (*name) counted as what they stand for; expected"
-                " fewer, write them out"
+                " values, counting aliases (*name) as what they stand for; expected"
+                " fewer, delete some"
             )
 
 
@@ -150,7 +150,7 @@ def _parts(node: yaml.Node) -> Iterator[yaml.Node]:
         yield from node.value
 
 
-def _check_itself(path: Path, node: yaml.Node) -> None:
+def _check_one(path: Path, node: yaml.Node) -> None:
     """Refuse a section with the same key twice, and a value that is too long."""
     if isinstance(node, yaml.ScalarNode) and len(node.value) > LONGEST_VALUE:
         raise ValueError(
@@ -166,12 +166,12 @@ def _check_itself(path: Path, node: yaml.Node) -> None:
         line = key.start_mark.line + 1
         if key.value == TEMPLATE:
             raise ValueError(
-                f"{path}, line {line} has {TEMPLATE}, by which Snakemake would run what"
-                " the file says as Python; expected plain settings, delete it"
+                f"{path}, line {line} has {TEMPLATE}, with which Snakemake would run"
+                " Python in the file; expected plain settings, delete it"
             )
         if (key.tag, key.value) in lines:
             raise ValueError(
-                f"{path} names {cut(key.value)} twice in one section, in lines"
+                f"{path} has {cut(key.value)} twice in one section, in lines"
                 f" {lines[key.tag, key.value]} and {line}; expected it once, delete one"
             )
         lines[key.tag, key.value] = line

@@ -36,12 +36,12 @@ class TomogramRow(Settings):
     picks: tuple[UserPath, ...] = ()
     """Files of known picks: for training, calibration or evaluation, by split."""
     voxel_size: Positive | None = None
-    """Voxel size in place of the file's own [Å]."""
+    """Voxel size [Å], in place of the file's own."""
     tilt_pixel_size: Positive | None = None
     """Unbinned pixel size of its tilt series [Å]: to read picks of RELION 4 and 5, and
     in place of export.tilt_series_pixel_size."""
     mask: UserPath | None = None
-    """Volume of the same shape; picks are kept where it is above 0."""
+    """Volume of the same shape; picks are kept only where it is above 0."""
     slab_z_low: Finite | None = None
     """z of the lower face of the lamella or the ice [Å]; picks below it are dropped."""
     slab_z_high: Finite | None = None
@@ -51,7 +51,7 @@ class TomogramRow(Settings):
     contours: Contours | None = None
     """As tomograms.contours; no column of the table."""
     called: str | None = None
-    """Name of the tomogram in the files of other programs, where it is another one."""
+    """Name of the tomogram in the files of other programs, if it differs."""
     missing_chunks: MissingChunks = "error"
     """As tomograms.missing_chunks; no column of the table."""
     stacks_are_volumes: bool = False
@@ -71,7 +71,7 @@ class TomogramRow(Settings):
             if {"{", "}"} & set(str(path)):
                 raise ValueError(
                     f"{path} has a brace in its name, which the workflow takes for a"
-                    " placeholder; rename it, or name a link to it here"
+                    " placeholder; expected none, rename it or name a link to it here"
                 )
         return self
 
@@ -86,11 +86,11 @@ class TomogramRow(Settings):
         return self
 
     @model_validator(mode="after")
-    def _labels_are_there(self) -> Self:
+    def _labeled_has_picks(self) -> Self:
         if self.split in ("labeled", "validation") and not self.picks:
             raise ValueError(
-                f"tomogram {self.tomogram} is {self.split} but has no picks;"
-                " name its file of picks or change its split"
+                f"tomogram {self.tomogram} is {self.split} but has no picks; expected"
+                " a file of picks, name it or change the split"
             )
         return self
 
@@ -99,24 +99,24 @@ class CopickSettings(Settings):
     """With source copick: a Kaggle/copick project folder."""
 
     root: UserPath = Path("static")
-    """Folder that holds ExperimentRuns/<tomogram>/VoxelSpacing<v>/<type>.zarr."""
+    """Folder with ExperimentRuns/<tomogram>/VoxelSpacing<v>/<type>.zarr."""
     voxel_spacing: str = "10.000"
-    """<v>: the folder's name, quoted; the true voxel size [Å] is read from the
+    """<v> as in the folder's name, quoted; the true voxel size [Å] is read from the
     volume."""
     tomogram_type: str = "denoised"
-    """<type>: which reconstruction."""
+    """<type> of reconstruction."""
     splits: UserPath = Path("splits.tsv")
     """TSV with the columns tomogram and split."""
     picks: dict[Split, UserPath] = Field(default_factory=dict)
-    """Split: folder that holds ExperimentRuns/<tomogram>/Picks/*.json; for instance
-    {labeled: overlay, test: truth}."""
+    """For each split, the folder with ExperimentRuns/<tomogram>/Picks/*.json; for
+    instance {labeled: overlay, test: truth}."""
     user_id: str | tuple[str, ...] | None = None
-    """Whose files <user>_<session>_<object>.json are read, one user or a list: there
-    may be picks of a program beside those of a curator. null: those of several are an
-    error that lists them. <object>.json is anybody's. Of each object a tomogram has one
-    file."""
+    """User, or list of users, whose files <user>_<session>_<object>.json are read, as
+    there may be picks of a program beside those of a curator. <object>.json is read for
+    any user. null: files of several users are an error that lists them. A tomogram must
+    have one file for each object."""
     session_id: str | None = None
-    """Session whose files are read, quoted; null as for user_id."""
+    """Session whose files are read, quoted; null: as for user_id."""
 
     _names = field_validator("voxel_spacing", "tomogram_type")(checked_name)
 
@@ -125,42 +125,45 @@ class TomogramsSettings(Settings):
     """Where the tomograms come from."""
 
     source: Literal["table", "copick", "simulate"] = "table"
-    """table: a TSV file; copick: a Kaggle/copick folder; simulate: phantoms."""
+    """Kind of source: table (a TSV file), copick (a Kaggle/copick folder) or simulate
+    (phantoms)."""
     table: UserPath = Path("tomograms.tsv")
     """With source table: TSV with the columns tomogram, path (MRC, EM, HDF5 or Zarr),
     split (labeled, unlabeled, validation, test or predict) and picks (files of known
-    picks). Further columns may be left out:
+    picks). Optional columns:
     - voxel_size: as below, for this tomogram alone [Å].
     - tilt_pixel_size: of the unbinned tilt series [Å]; to read picks of RELION 4.
     - mask: a volume; picks are kept where it is > 0, for instance off the carbon.
     - slab_z_low, slab_z_high: z of the lamella's faces [Å]; picks between them are
       kept.
     - called: the tomogram's name in the files of other programs, read and written. A
-      name with blanks or a sign at its beginning is that by itself: `Position 4` is
-      Position_4 here.
+      name with blanks, or with a sign at its beginning, need not be repeated here:
+      `Position 4` in the column tomogram is Position_4 in our files.
 
-    What mask and slab leave out counts neither for normalising nor for training: nobody
-    needs to look for particles there."""
+    Voxels outside of mask and slab do not count for normalising or training, so their
+    particles need no labels."""
     copick: CopickSettings = CopickSettings()
     """With source copick: a Kaggle/copick folder."""
     voxel_size: Positive | None = None
-    """Voxel size of every file [Å], where the files' own is wrong; null trusts them."""
+    """Voxel size of every file [Å], if that in the files is wrong; null: as in the
+    files."""
     outside: Outside = "drop_few"
     """Known picks outside of their tomogram:
-    - drop_few: one, or up to a tenth, that lie just outside are left out with a
-      warning; more are an error.
+    - drop_few: if one of them, or up to a tenth, lie just outside, they are left out
+      with a warning; more are an error.
     - drop: all are left out.
     - error: any is an error."""
     contours: Contours | None = None
-    """In IMOD models, contours of several points in objects that are not of scattered
-    points: points (each is a pick) or middles (one pick in each contour's middle);
-    null: an error, for they may be outlines."""
+    """Meaning of IMOD contours with several points, in objects that are not of
+    scattered points: points (each is a pick) or middles (one pick in the middle of each
+    contour). null: an error, because they may be outlines."""
     missing_chunks: MissingChunks = "error"
-    """Chunks that a Zarr or HDF5 volume lacks. error: it is damaged, as after a copy
-    that was cut short; fill: programs leave them out because they are empty (zarr 3
-    does so by default), and they are read as the fill value that the file names."""
+    """Chunks that are missing in a Zarr or HDF5 volume. error: the volume is damaged,
+    as after an interrupted copy; fill: the program left them out because they are empty
+    (zarr 3 does so by default), and they are read as the file's fill value."""
     stacks_are_volumes: bool = False
-    """true: MRC files whose header or name calls them stacks of images, as tilt series
-    are, are tomograms all the same."""
+    """Whether MRC files whose header or name says that they are stacks of images, such
+    as tilt series, are read as tomograms all the same."""
     shard_size: Count = 32
-    """Tomograms that one job preprocesses or predicts; larger means fewer jobs."""
+    """Number of tomograms that one job preprocesses or predicts; a larger one means
+    fewer jobs."""

@@ -1,1 +1,1 @@
-"""Picks, the tomogram, and files that appear whole or not at all."""
+"""Picks, the tomogram, files that appear whole or not at all, and texts of messages."""

@@ -1,4 +1,4 @@
-"""A short text that stands for what something was made from."""
+"""Fingerprints: short texts that identify what a result was made from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 
 
 def fingerprint(*parts: object) -> str:
-    """Return a short digest of anything with a faithful text."""
+    """Return a digest, 32 hex digits, of bytes and of values by their text."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part if isinstance(part, bytes) else str(part).encode())

@@ -1,4 +1,4 @@
-"""Picks: where particles are, of which kind, and how sure we are."""
+"""Picks: positions of particles, with their classes and scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NUM_BINS = 50  # of scores in [0, 1]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picks:
-    """Found or given particles of one tomogram.
+    """Particles of one tomogram, found by a method or known.
 
     Attributes
     ----------
@@ -26,12 +26,12 @@ class Picks:
     particle
         `(n,)` names of the particles' classes.
     score
-        `(n,)` float32 heatmap values in [0, 1]; picks given by a person have 1.
+        `(n,)` float32 heatmap values in [0, 1]; known picks have 1.
 
     Raises
     ------
     ValueError
-        If the three do not have the same length or a position is not finite.
+        If the three differ in length, or a position or score is not finite.
     """
 
     position_zyx: NDArray[np.float64]
@@ -39,7 +39,7 @@ class Picks:
     score: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        """Refuse arrays that do not belong together."""
+        """Check that the arrays belong together."""
         num = len(self.particle)
         if self.position_zyx.shape != (num, 3) or self.score.shape != (num,):
             raise ValueError(
@@ -58,7 +58,7 @@ class Picks:
         return len(self.particle)
 
     def select(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Picks:
-        """Return the picks that a mask or index array names, in that order."""
+        """Return the picks that a mask or an array of indices selects, in its order."""
         return Picks(
             position_zyx=self.position_zyx[which],
             particle=self.particle[which],

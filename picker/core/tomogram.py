@@ -1,4 +1,4 @@
-"""A tomogram and its voxel size; the one place where an index becomes a position."""
+"""A tomogram and its voxel size, and conversions between indices and positions."""
 
 from __future__ import annotations
 

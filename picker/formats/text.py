@@ -1,4 +1,4 @@
-"""What every reader of text shares: decoding, JSON, and numbers that are finite."""
+"""Text files: decoding, JSON objects, finite numbers and missing values."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-# The formats' messages take them from here.
-from picker.config.said import cut as cut
-from picker.config.said import shown as shown
+from picker.core.messages import cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,9 +18,9 @@ READABLE = (
     " TSV with x, y, z in Å"
 )
 LISTED = 5
-"""Names that a message lists."""
+"""Most names that a message lists."""
 MISSING = frozenset({"", "nan", "<na>"})
-"""What programs write, in any case, where they have no value."""
+"""What programs write for a missing value, in upper or lower case."""
 
 
 def read_text(path: Path, expected: str) -> str:
@@ -31,7 +29,7 @@ def read_text(path: Path, expected: str) -> str:
     Raises
     ------
     ValueError
-        If it is not UTF-8; `expected` says what should have been there.
+        If it is not UTF-8 text; `expected` says what the file should be.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -44,16 +42,16 @@ def read_text(path: Path, expected: str) -> str:
 
 
 def json_object(path: Path, text: str, where: str = "") -> dict[str, Any]:
-    """Return the JSON object that a text is; `where` is put behind the file's name.
+    """Return a text's JSON object; `where` follows the file's name in messages.
 
     Raises
     ------
     ValueError
-        If it is no JSON, or no object.
+        If it is not JSON, or not an object.
     """
     try:
         content = json.loads(text)
-    # Brackets nested a thousand deep exhaust the parser, not the memory.
+    # Brackets nested a thousand deep are too many for the parser.
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path}{where} is no JSON ({type(error).__name__}: {error}); expected"
@@ -61,7 +59,8 @@ def json_object(path: Path, text: str, where: str = "") -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict):
         raise ValueError(
-            f"{path}{where} holds {shown(content)}; expected a JSON object {{...}}"
+            f"{path}{where} holds {shown(content)}; expected a JSON object {{...}},"
+            " write it again"
         )
     return content
 
@@ -72,7 +71,7 @@ def finite(path: Path, where: str, values: Iterable[Any]) -> list[float]:
     Raises
     ------
     ValueError
-        If one of them is no number, or not finite.
+        If a value is not a finite number.
     """
     numbers = []
     for value in values:
@@ -89,12 +88,12 @@ def finite(path: Path, where: str, values: Iterable[Any]) -> list[float]:
 
 
 def is_missing(text: str) -> bool:
-    """Return whether a cell says that there is no value."""
+    """Return whether a cell stands for a missing value."""
     return text.strip().lower() in MISSING
 
 
 def finite_or_nan(path: Path, where: str, value: object) -> float:
-    """Return a value as `finite` does; NaN where the file says that there is none."""
+    """Return a value as `finite` does; NaN if it is missing."""
     if value is None or is_missing(str(value)):
         return math.nan
     return finite(path, where, [value])[0]

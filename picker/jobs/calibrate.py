@@ -6,11 +6,12 @@ import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
-from picker.core.whole import write_text
+from picker.core.files import write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Calibrated, Thresholds
 from picker.jobs.region import where_picks_may_be
-from picker.project.manifests import Failed, read_predicted
+from picker.project.manifests import read_predicted
+from picker.project.records import Failed
 from picker.scoring.calibrate import calibrate
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from picker.config import CalibrateSettings, Particle, PickSettings
     from picker.core.picks import Picks
-    from picker.project.manifests import Predicted
+    from picker.project.records import Predicted
 
 logger = logging.getLogger("picker")
 

@@ -20,7 +20,7 @@ from picker.formats.tables.tilt_series import read_tilt_series, with_tilt_series
 from picker.formats.text import listed
 from picker.formats.volumes.read import accepted, read_geometry
 from picker.jobs.file_names import FileNames
-from picker.project.claims import forget_remains_of_the_dead
+from picker.project.claims import delete_leftovers_of_ended_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +115,7 @@ def convert(
     tomograms = _tomograms(inputs, options, interpretation, particle_names)
     particles = _particles(tomograms, options, particle_names)
     settings = ExportSettings(relion5_centre=options.output_relion5_centre)
-    forget_remains_of_the_dead(output.parent)
+    delete_leftovers_of_ended_jobs(output.parent)
     write_output(kind, output, tomograms, particles, settings)
     num = sum(len(one.picks) for one in tomograms)
     logger.info("%s: %d picks as %s", output, num, kind)

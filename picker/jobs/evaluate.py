@@ -6,19 +6,14 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from picker.core.whole import write_json, write_text
+from picker.core.files import write_json, write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import read_thresholds
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.region import where_picks_may_be
 from picker.machine.progress import tracked
-from picker.project.manifests import (
-    Picked,
-    Predicted,
-    read_picked,
-    read_predicted,
-    write_manifest,
-)
+from picker.project.manifests import read_picked, read_predicted, write_manifest
+from picker.project.records import Picked, Predicted
 from picker.refining.select import classes_apart
 from picker.scoring.curves import curve_rows, curves
 from picker.scoring.evaluate import metrics, tomogram_rows

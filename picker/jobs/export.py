@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.core.files import written_whole
 from picker.core.picks import Picks
-from picker.core.whole import written_whole
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks
 from picker.formats.picks.targets import write_target
@@ -16,7 +16,8 @@ from picker.formats.tables.tilt_series import with_tilt_series
 from picker.jobs.failures import cannot_be_used
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
-from picker.project.manifests import Failed, Picked, read_picked, write_manifest
+from picker.project.manifests import read_picked, write_manifest
+from picker.project.records import Failed, Picked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,12 +6,12 @@ import errno
 import logging
 from typing import TYPE_CHECKING
 
-from picker.project.manifests import failed
+from picker.project.records import failed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from picker.project.manifests import Entry, Failed
+    from picker.project.records import Entry, Failed
 
 logger = logging.getLogger("picker")
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.config import Particle
+from picker.core.files import remove, write_text, written_whole
 from picker.core.picks import concatenate, picks_from_arrays
-from picker.core.whole import remove, write_text, written_whole
 from picker.formats.picks.imod import REGIONS, write_models
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks, write_picks
@@ -23,13 +23,8 @@ from picker.jobs.failures import cannot_be_used
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import REGIONS_TABLE, picks_file, volume_file
-from picker.project.manifests import (
-    Failed,
-    Picked,
-    Preprocessed,
-    read_picked,
-    write_manifest,
-)
+from picker.project.manifests import read_picked, write_manifest
+from picker.project.records import Failed, Picked, Preprocessed
 from picker.refining.regions import fullest_regions, in_any_region, region_mask
 from picker.refining.select import in_mask
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from picker.finding.finder import Finder
     from picker.jobs.loaded import Loaded
-    from picker.project.manifests import Preprocessed
+    from picker.project.records import Preprocessed
 
 
 def measured(

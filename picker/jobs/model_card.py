@@ -11,8 +11,8 @@ from picker import __version__
 from picker.config import ModelSettings, Particle, PreprocessSettings, explained
 from picker.config.base import Positive
 from picker.config.methods import MethodName
-from picker.config.said import cut
 from picker.core.fingerprint import fingerprint
+from picker.core.messages import cut
 from picker.formats.text import listed
 from picker.methods import load
 from picker.training.checkpoint import load_weights, read_header, save_model

@@ -21,7 +21,8 @@ from picker.jobs.failures import told_failure
 from picker.jobs.stored import stored_fingerprint
 from picker.machine.progress import tracked
 from picker.project.layout import picks_file
-from picker.project.manifests import Failed, Manifest, Predicted, Preprocessed, failed
+from picker.project.manifests import Manifest
+from picker.project.records import Failed, Predicted, Preprocessed, failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -9,7 +9,7 @@ from picker.refining.select import in_region
 
 if TYPE_CHECKING:
     from picker.core.picks import Picks
-    from picker.project.manifests import Preprocessed
+    from picker.project.records import Preprocessed
 
 
 def where_picks_may_be(

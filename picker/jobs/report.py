@@ -7,25 +7,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from picker.core.files import write_text
 from picker.core.picks import score_histogram
 from picker.core.tomogram import Tomogram
-from picker.core.whole import write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
 from picker.formats.tables.tsv import read_rows
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.stored import stored_volume
 from picker.machine.progress import tracked
+from picker.project.json_files import read_json
 from picker.project.layout import cost_file
 from picker.project.manifests import (
-    Failed,
-    Picked,
     Predictions,
     read_picked,
     read_predicted,
     write_manifest,
 )
-from picker.project.records import read_json
+from picker.project.records import Failed, Picked
 from picker.report.costs import StageCost, stage_cost
 from picker.report.data import ReportData, TomogramRecord
 from picker.report.page import render_report

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from picker.config import Particle, explained
 from picker.config.strict import json_of
-from picker.core.whole import checked_file
+from picker.core.files import checked_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from picker.formats.volumes.ome_zarr import open_volume, read_attributes
 if TYPE_CHECKING:
     import zarr
 
-    from picker.project.manifests import Preprocessed
+    from picker.project.records import Preprocessed
 
 
 def stored_fingerprint(entry: Preprocessed) -> str:

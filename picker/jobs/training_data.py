@@ -20,7 +20,7 @@ from picker.jobs.model_card import model_fingerprint, read_card
 from picker.jobs.region import where_picks_may_be
 from picker.jobs.stored import stored_fingerprint, stored_volume
 from picker.networks.transfer import take_over
-from picker.project.manifests import Failed, Preprocessed
+from picker.project.records import Failed, Preprocessed
 from picker.scoring.calibrate import calibrate
 from picker.training.checkpoint import load_weights
 from picker.training.patches import PatchSource

@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""The device to compute on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device that a setting names; auto takes the GPU where there is one.
+    """Return the device that a setting names; auto means the GPU if there is one.
 
     Raises
     ------
@@ -16,5 +16,5 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device is cuda but torch sees no GPU; set device: auto")
+        raise ValueError("device is cuda but torch finds no GPU; set device: auto")
     return torch.device(name)

@@ -1,4 +1,4 @@
-"""How freed memory is kept for the next tensor."""
+"""Freed memory: kept for the next tensor, or given back to the system."""
 
 from __future__ import annotations
 
@@ -7,41 +7,43 @@ import os
 import sys
 
 TUNABLES = {
-    # No block is mapped, and none given back unasked.
+    # No block is mapped, and none is given back unless asked for.
     "mmap_max": "0",
     "trim_threshold": str(2**31 - 1),
-    # Scraps of what was aligned join their neighbours again, which then fit once more.
+    # Pieces cut off by alignment join their neighbours again, which then fit a tensor.
     "tcache_count": "0",
     "mxfast": "0",
 }
-"""Of glibc's malloc; read once, when a program starts."""
+"""Settings of glibc's malloc, which it reads once, when a program starts."""
 VARIABLE = "GLIBC_TUNABLES"
 
 
 def keep_freed_memory() -> None:
-    """Start this program again, if need be, so that malloc keeps what is freed.
+    """Start this program again, unless malloc already keeps what is freed.
 
-    By default every block above 32 MB is asked of the system again, which maps and
-    clears it page by page: for the tensors of a large window that takes nearly as long
+    By default malloc takes every block above 32 MB from the system, which maps and
+    clears it page by page. For the tensors of a large window that takes nearly as long
     as the convolution that fills them. Without glibc (macOS, musl) nothing happens.
-    To be called first of all: what was done before is done twice.
+    Call it before anything else: what the program did before is done twice.
     """
     if not _has_glibc() or not sys.executable:
         return
-    ours = ":".join(f"glibc.malloc.{name}={value}" for name, value in TUNABLES.items())
-    given = os.environ.get(VARIABLE, "")
-    if ours in given:
+    wanted = ":".join(
+        f"glibc.malloc.{name}={value}" for name, value in TUNABLES.items()
+    )
+    current = os.environ.get(VARIABLE, "")
+    if wanted in current:
         return
-    # The last one counts: the user's own.
-    os.environ[VARIABLE] = f"{ours}:{given}" if given else ours
+    # glibc takes the last of several values: the user's own.
+    os.environ[VARIABLE] = f"{wanted}:{current}" if current else wanted
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def give_back_freed_memory() -> None:
-    """Hand all that was freed back to the system.
+    """Give all freed memory back to the system.
 
-    Kept blocks leave holes between each other that later ones do not fit into; over
-    several windows they add up to more than a window needs.
+    Blocks that are kept leave gaps between them that later ones do not fit into; after
+    several windows the gaps add up to more than a window needs.
     """
     if _has_glibc():
         ctypes.CDLL(None).malloc_trim(0)

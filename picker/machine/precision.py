@@ -1,10 +1,10 @@
-"""In which precision to compute: the faster one that the device computes safely in.
+"""The precision to compute in: the faster one in which the device computes safely.
 
-PyTorch's name for a processor does not tell. oneDNN, which computes its convolutions,
-takes bfloat16 on every one with AVX-512, but is faster at it with AMX alone. One
-training step and one prediction of the small network on an Intel Xeon with AMX, and
-with parts of it hidden (`ONEDNN_MAX_CPU_ISA`), bfloat16 over float32 in time: with AMX
-0.5 and 0.2, with AVX512-BF16 1.3 and 1.3, with AVX-512 alone 3.0 and 3.5.
+PyTorch does not say which is faster. oneDNN, which computes its convolutions, takes
+bfloat16 on every processor with AVX-512, but is faster in it only with AMX. Time in
+bfloat16 over time in float32, for a training step and a prediction of the small network
+on an Intel Xeon, with parts of it hidden by `ONEDNN_MAX_CPU_ISA`: with AMX 0.5 and 0.2,
+with AVX512-BF16 1.3 and 1.3, with AVX-512 alone 3.0 and 3.5.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ import torch
 
 CPUINFO = Path("/proc/cpuinfo")
 AMX = "amx_bf16"
-"""How Linux calls the matrix unit for bfloat16."""
+"""Linux's name for the matrix unit for bfloat16."""
 LARGEST_ISA = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
-"""Variables by which a user keeps instructions from oneDNN; the first one counts."""
+"""Variables that hide instructions from oneDNN; the first one that is set counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """What convolutions are computed in, and why."""
+    """The precision of convolutions, and why it was chosen."""
 
     dtype: torch.dtype
     """float32 or bfloat16."""
     reason: str
-    """For the log."""
+    """Why, for the log."""
 
     @property
     def is_half(self) -> bool:
-        """Whether autocast is wanted."""
+        """Whether it is bfloat16, for which autocast is needed."""
         return self.dtype is torch.bfloat16
 
     def __str__(self) -> str:
-        """Return its name and the reason."""
+        """Return the precision's name and the reason."""
         return f"{str(self.dtype).removeprefix('torch.')} ({self.reason})"
 
 
@@ -48,22 +48,22 @@ def choose_precision(
     device: torch.device,
     narrowest: tuple[int, int] | None = None,
 ) -> Precision:
-    """Return the precision that a setting names; auto takes the faster one.
+    """Return the precision that a setting names; auto means the faster one.
 
-    It asks what the device can do and measures nothing: a training that is resumed must
-    not go on in another precision.
+    It asks what the device supports and measures nothing: a training that is resumed
+    must not continue in another precision.
 
     Parameters
     ----------
     name
         The setting.
     device
-        Where it is computed.
+        The device to compute on.
     narrowest
-        For training: edge of the deepest feature map, and of the kernel that passes
-        over it [voxels]. Where the map is no wider, PyTorch's gradients in bfloat16 can
+        For training: edges of the deepest feature map and of the kernel that passes
+        over it [voxels]. If the map is not wider, PyTorch's gradients in bfloat16 can
         be garbage on a CPU (2.13: not finite in up to half of the steps with kernel 3
-        at 2³ voxels, 5 at 3³ and 4³), so auto takes float32.
+        at 2³ voxels, 5 at 3³ and 4³), so auto means float32.
     """
     if name != "auto":
         return Precision(getattr(torch, name), "as set")
@@ -83,7 +83,7 @@ def choose_precision(
 
 
 def _has_amx() -> bool:
-    """Return whether oneDNN computes with AMX: it is there, and not kept from it."""
+    """Return whether oneDNN computes with AMX: it exists and is not hidden."""
     largest = next((os.environ[v] for v in LARGEST_ISA if os.environ.get(v)), "ALL")
     allowed = largest.upper() in ("ALL", "DEFAULT") or "AMX" in largest.upper()
     return allowed and AMX in _processor_flags(CPUINFO)
@@ -91,7 +91,7 @@ def _has_amx() -> bool:
 
 @cache
 def _processor_flags(path: Path) -> frozenset[str]:
-    """Return what Linux says that the processor can do; nothing on other systems."""
+    """Return the processor's features, as Linux names them; empty on other systems."""
     try:
         lines = path.read_text().splitlines()
     except OSError:

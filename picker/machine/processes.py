@@ -1,8 +1,8 @@
-"""Several processes that train as one: the batch is shared out, the result the same.
+"""Several processes that train as one: they share a batch, with the same result.
 
-Started by `torchrun`, one process a GPU; without it everything here does nothing. For
-the result not to depend on how many there are, all that a step averages must be
-averaged over the whole batch: gradients, the loss's denominators, batch statistics.
+`torchrun` starts one process for each GPU; without it everything here does nothing. The
+result does not depend on their number, because a step takes every mean over the whole
+batch: gradients, the loss's denominators, batch statistics.
 """
 
 from __future__ import annotations
@@ -25,25 +25,26 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 PATIENCE = timedelta(hours=2)
-"""How long processes wait for the first one to validate or to write."""
+"""Longest time that processes wait for the first one to validate or to write."""
 LOOK = 1.0
-"""Seconds between two looks whether the first one has begun."""
+"""Seconds between two checks whether the first process has begun."""
 BEGUN = "picker/begun"
+"""Key in the launcher's store that the first process sets when it begins."""
 
 
 @contextmanager
 def process_group(
     device: torch.device, first: AbstractContextManager[None] | None = None
 ) -> Generator[torch.device]:
-    """Join the processes that `torchrun` started, and give this one's device.
+    """Join the processes that `torchrun` started, and give this process's device.
 
     Parameters
     ----------
     device
-        Of CUDA, each process gets its own.
+        The device that was chosen; with CUDA each process gets its own.
     first
-        What the first process enters, and speaks for all, before they join; such as a
-        claim. The others wait for that without an end: if the first one dies,
+        A context, such as a claim, that the first process enters for all before they
+        join. The others wait for it without limit: if the first process dies,
         `torchrun` ends them.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -73,35 +74,42 @@ def process_group(
 
 
 def num_processes() -> int:
-    """Return how many processes train as one."""
+    """Return the number of processes that train as one."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def is_first() -> bool:
-    """Return whether this process is the one that writes files."""
+    """Return whether this is the first process, the one that writes files."""
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
 def share_of(batch_size: int, parts: int = 1) -> range:
-    """Return which patches of a batch this process takes, to compute in `parts` parts.
+    """Return the numbers of this process's patches in a batch.
+
+    Parameters
+    ----------
+    batch_size
+        Patches of all processes together.
+    parts
+        Number of parts in which each process computes its share.
 
     Raises
     ------
     ValueError
-        If the batch cannot be shared out evenly.
+        If processes and parts do not divide the batch evenly.
     """
     num = num_processes()
     if batch_size % (num * parts):
         each = f" in {parts} parts" if parts > 1 else ""
         raise ValueError(
             f"train.batch_size is {batch_size}, but {num} processes train{each};"
-            f" expected a multiple of {num * parts}"
+            f" expected a multiple of {num * parts}, change it"
         )
     return range(dist.get_rank() if num > 1 else 0, batch_size, num)
 
 
 def total(value: Tensor) -> Tensor:
-    """Return the sum over all processes; no gradient flows through it."""
+    """Return the sum of a tensor over all processes; no gradient flows through it."""
     if num_processes() > 1:
         value = value.detach().clone()
         dist.all_reduce(value)
@@ -109,26 +117,26 @@ def total(value: Tensor) -> Tensor:
 
 
 def any_process(flag: bool, device: torch.device) -> bool:
-    """Return whether the flag is up in one of the processes."""
+    """Return whether the flag is true in at least one process."""
     return bool(total(torch.tensor(float(flag), device=device)) > 0)
 
 
 def shared_out(model: nn.Module) -> nn.Module:
-    """Return a model whose gradients are averaged over the processes."""
+    """Return the model with gradients averaged over the processes."""
     if num_processes() == 1:
         return model
     devices = [next(model.parameters()).device]
     return DistributedDataParallel(
         model,
         device_ids=devices if devices[0].type == "cuda" else None,
-        broadcast_buffers=False,  # the statistics are those of the whole batch already
+        broadcast_buffers=False,  # statistics are already those of the whole batch
     )
 
 
 class SharedBatchNorm(nn.BatchNorm3d):
     """Batch normalisation by the mean and variance of all processes' patches.
 
-    torch's SyncBatchNorm does the same on GPUs alone.
+    torch's SyncBatchNorm does the same, but only on GPUs.
     """
 
     def forward(self, features: Tensor) -> Tensor:

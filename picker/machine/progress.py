@@ -1,4 +1,4 @@
-"""How far long work is, in the log: at once, then every few seconds."""
+"""Progress of long work in the log: at its start, then every few seconds."""
 
 from __future__ import annotations
 
@@ -13,50 +13,54 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EVERY = 5.0
-"""Seconds between two lines, at the least."""
+"""Least time between two lines [s]."""
 WINDOW = 30.0
-"""Seconds whose rate is told: work slows down and speeds up, and what it did an hour
-ago does not say when it ends."""
+"""Time over which the rate is measured [s]: work slows down and speeds up, and the rate
+of an hour ago does not predict its end."""
 
 T = TypeVar("T")
 
 
 class Progress:
-    """Tells how much of something is done, how fast it goes, and how long it takes yet.
+    """Logs how much of the work is done, at what rate, and how much time is left.
 
     Parameters
     ----------
     name
-        What is done.
+        Name of the work.
     total
-        How many there are.
+        Number of items.
     unit
-        Of what: steps, tomograms, windows.
+        What the items are: steps, tomograms, windows.
     done
-        How many were done before, by an earlier run.
+        Number of items that an earlier run has done.
     """
 
     def __init__(self, name: str, total: int, unit: str, done: int = 0) -> None:
         self.name, self.total, self.unit = name, total, unit
         self._seen = deque([(time.monotonic(), done)])
-        self._said = self._seen[0][0]
+        self._logged = self._seen[0][0]
 
-    def update(self, done: int, said: str = "") -> None:
-        """Note how many are done; say so if the last line is some seconds old.
+    def update(self, done: int, detail: str = "") -> None:
+        """Note the number of items done; log it if the last line is old enough.
 
-        Of the end the caller has more to say.
+        The end is not logged here: the caller has more to say about it.
         """
         now = time.monotonic()
         self._seen.append((now, done))
         while len(self._seen) > 2 and now - self._seen[1][0] >= WINDOW:
             self._seen.popleft()
-        if done < self.total and now - self._said >= EVERY:
-            self._said = now
-            parts = (f"{self.name} {done}/{self.total} {self.unit}", said, self._rate())
+        if done < self.total and now - self._logged >= EVERY:
+            self._logged = now
+            parts = (
+                f"{self.name} {done}/{self.total} {self.unit}",
+                detail,
+                self._rate(),
+            )
             logger.info("  ".join(part for part in parts if part))
 
     def _rate(self) -> str:
-        """Return the rate of the last seconds, and the time left at it."""
+        """Return the rate of the last seconds, and the time left at this rate."""
         (then, before), (now, done) = self._seen[0], self._seen[-1]
         if done == before or now == then:
             return ""
@@ -67,7 +71,7 @@ class Progress:
 
 
 def tracked(items: Iterable[T], name: str, total: int, unit: str) -> Iterator[T]:
-    """Yield the items; say at once how many there are, and then how far it is."""
+    """Yield the items; log their number at once, and then the progress."""
     logger.info("%s: %d %s", name, total, unit)
     progress = Progress(name, total, unit)
     for number, item in enumerate(items, 1):

@@ -1,4 +1,4 @@
-"""A polite end: a signal asks for it, the work stops where nothing is lost."""
+"""Signals that ask a job to end: it stops at a place where nothing is lost."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
-"""Time limit or preemption; a warning before either; Ctrl-C."""
+"""Sent at a time limit or preemption; before either, as a warning; by Ctrl-C."""
 
 
 class Interrupted(BaseException):
-    """The work stopped because it was asked to; the same command goes on with it.
+    """The work stopped because a signal asked for it; the same command continues it.
 
-    No Exception, as KeyboardInterrupt is none: whoever catches what is one tomogram's
-    error must let this pass.
+    Like KeyboardInterrupt it is no subclass of Exception: code that catches the errors
+    of one tomogram must not catch this.
     """
 
     def __init__(self, message: str, number: int) -> None:
@@ -28,12 +28,12 @@ class Interrupted(BaseException):
 
 
 class StopRequest:
-    """Whether a signal has asked to stop; false until one comes."""
+    """Whether a signal has asked to stop; false until one arrives."""
 
     number = 0
 
     def __bool__(self) -> bool:
-        """Return whether to stop."""
+        """Return whether a signal has arrived."""
         return self.number > 0
 
     def __str__(self) -> str:
@@ -41,17 +41,18 @@ class StopRequest:
         return signal.Signals(self.number).name if self else "no signal"
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Note a signal; as its handler."""
+        """Note a signal; this is its handler."""
         del frame
         self.number = number
 
 
 @contextmanager
-def leaving_when_asked() -> Generator[None]:
-    """Turn the signals that end a program into `Interrupted`, while in this context.
+def interrupted_by_signals() -> Generator[None]:
+    """Turn the signals that end a program into `Interrupted` within this context.
 
-    An exception rather than an end: what is half written is tidied up. Also where they
-    were ignored: the shell of a training's rule shuts its own ears, not ours.
+    With an exception, unlike a sudden end, half-written files are deleted. It is raised
+    even where signals were ignored before: the shell of a training's rule ignores them,
+    and its commands inherit that.
     """
     with _handled((signal.SIGTERM, signal.SIGINT), _leave):
         yield
@@ -64,7 +65,7 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 
 @contextmanager
 def stop_request() -> Generator[StopRequest]:
-    """Note signals instead of dying of them, while in this context."""
+    """Note signals instead of ending by them, within this context."""
     request = StopRequest()
     with _handled(SIGNALS, request):
         yield request
@@ -74,7 +75,7 @@ def stop_request() -> Generator[StopRequest]:
 def _handled(
     numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], None]
 ) -> Generator[None]:
-    """Handle signals so, then as before."""
+    """Handle signals with a handler within this context, then as before."""
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

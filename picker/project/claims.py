@@ -1,8 +1,8 @@
-"""Who works at what: two jobs never compute the same thing at the same time.
+"""Claims: two jobs never compute the same result at the same time.
 
-When a workflow manager is killed its jobs go on, and the next one would submit them a
-second time. A claim is a file beside the result that names the job and is touched while
-the job lives, so that it is believed on any node and needs no server.
+When a workflow manager is killed its jobs continue, and the next manager would submit
+them a second time. A claim is a file beside the result that names the job. The job
+touches it while it lives, so any node can check a claim without asking a server.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from picker.core.whole import forget_remains, remains, remove, writer
+from picker.core.files import delete_leftovers, leftovers, remove, writer_id
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -33,31 +33,31 @@ logger = logging.getLogger("picker")
 HEARTBEAT = 10.0
 """Seconds between two touches of a claim."""
 STALE = 90.0
-"""Seconds without a touch after which a claim's owner is taken for dead."""
+"""Seconds without a touch after which a claim's owner counts as dead."""
 LOOK = 2.0
-"""Seconds between two looks at somebody else's claim."""
+"""Seconds between two checks of another job's claim."""
 LONGEST = 4096
-"""Bytes of a claim that are read: what is longer is none."""
+"""Bytes of a claim that are read; a longer file is no claim."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
-    """A process, and the Slurm job that it is of."""
+    """A process, and the Slurm job that it belongs to."""
 
     host: str
     pid: int
     job: str = ""
     restart: str = ""
-    """How often Slurm has requeued the job; empty: never."""
+    """Number of times that Slurm requeued the job; empty if it never did."""
 
     def __str__(self) -> str:
-        """Return what a person can look for."""
+        """Return the owner as a person would look for it."""
         job = f"Slurm job {self.job}, " if self.job else ""
         return f"{job}process {self.pid} on {self.host}"
 
 
 def this_process() -> Owner:
-    """Return who we are."""
+    """Return this process as an owner."""
     return Owner(
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -67,76 +67,77 @@ def this_process() -> Owner:
 
 
 def is_alive(pid: int, began: float | None = None) -> bool:
-    """Return whether a process of this host goes on, the one that began then [s].
+    """Return whether a process of this host that began at a time [s] is alive.
 
-    Numbers of processes are given again; without the time any by that number counts.
+    Systems use the numbers of processes again; without the time any process with that
+    number counts.
     """
-    if pid < 1:  # to the system these are groups of processes
+    if pid < 1:  # the system takes these for groups of processes
         return False
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        pass  # somebody else's
+        pass  # it is alive and belongs to another user
     try:
         created = float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:
-        return True  # where /proc is mounted with hidepid others' are not to be seen
+        return True  # /proc mounted with hidepid hides other users' processes
     return began is None or abs(created - began) < 2
 
 
 def claim_path(result: Path) -> Path:
-    """Return where the claim to a result lies."""
+    """Return the path of the claim to a result."""
     return result.with_name(f".{result.name}.claim")
 
 
 def owner_of(result: Path) -> Owner | None:
-    """Return who works at a result, if somebody alive does."""
+    """Return the living owner of the claim to a result; None if there is none."""
     return _owner(claim_path(result))
 
 
 def owners(folder: Path) -> list[Owner]:
-    """Return who holds a claim in a folder and is alive."""
+    """Return the living owners of the claims in a folder."""
     found = map(_owner, folder.glob(".*.claim"))
     return [owner for owner in found if owner]
 
 
 @contextmanager
 def claimed(result: Path, *folders: Path) -> Generator[None]:
-    """Be the only one who works at a result; wait while somebody else does.
+    """Claim a result for the duration of the context; wait while another job has it.
 
-    What they have finished by then is there to be found, so look before computing.
+    That job may have finished the result by then, so look for it before computing.
 
     Parameters
     ----------
     result
         The claim lies beside it.
     folders
-        Those that the holders of claims beside this result fill, and nobody else.
-        What killed ones left half written there, and beside the result, is deleted.
+        Folders that only the owners of claims beside this result write to. What killed
+        owners left half written there, and beside the result, is deleted.
 
     Raises
     ------
     ValueError
-        If something that is no file has a claim's name.
+        If something other than a file has the claim's name.
     """
     path = claim_path(result)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(this_process()))
-    told = 0.0
+    logged = 0.0
     while not _taken(path, text):
         owner = owner_of(result)
-        if owner and (time.monotonic() - told > 60 or not told):
-            told = time.monotonic()
-            logger.info("waiting: %s works at %s already", owner, result)
+        if owner and (time.monotonic() - logged > 60 or not logged):
+            logged = time.monotonic()
+            logger.info("waiting: %s already works on %s", owner, result)
         time.sleep(LOOK)
     done = threading.Event()
     beat = threading.Thread(target=_keep_alive, args=(path, done), daemon=True)
     beat.start()
     try:
         for folder in (path.parent, *folders):
-            forget_remains(folder, lambda: _writers_at_work(path.parent))
+            delete_leftovers(folder, lambda: _writers_at_work(path.parent))
         yield
     finally:
         done.set()
@@ -146,25 +147,25 @@ def claimed(result: Path, *folders: Path) -> Generator[None]:
                 path.unlink()
 
 
-def forget_remains_of_the_dead(folder: Path) -> None:
-    """Delete what processes of this host left half written that are dead by now.
+def delete_leftovers_of_ended_jobs(folder: Path) -> None:
+    """Delete the half-written files of processes of this host that have ended.
 
-    For folders that are filled without claims, such as a user's own.
+    This is for folders that are filled without claims, such as a user's own.
     """
-    ours = re.compile(rf".*\.{re.escape(socket.gethostname())}\.([0-9]+)")
-    for path in remains(folder):
-        found = ours.fullmatch(path.stem)
+    of_this_host = re.compile(rf".*\.{re.escape(socket.gethostname())}\.([0-9]+)")
+    for path in leftovers(folder):
+        found = of_this_host.fullmatch(path.stem)
         if found and not is_alive(int(found[1])):
             with contextlib.suppress(OSError):
                 remove(path)
 
 
 def _taken(path: Path, text: str) -> bool:
-    """Return whether the claim is ours now: there was none, or its owner is dead.
+    """Return whether this process now has the claim: it was free, or its owner is dead.
 
-    Only the holder of the file `<claim>.next` may replace a dead owner's claim, so
-    nobody takes away that of another who was quicker. If the holder died between the
-    two, that file is such a claim itself.
+    Only the process that created the file `<claim>.next` may replace a dead owner's
+    claim, so no process takes the claim of another that was quicker. If that process
+    died between the two steps, its file is a dead owner's claim itself.
     """
     if _created(path, text):
         return True
@@ -173,7 +174,7 @@ def _taken(path: Path, text: str) -> bool:
     following = path.with_name(f"{path.name}.next")
     if not _taken(following, text):
         return False
-    if not _is_dead(path):  # somebody was quicker
+    if not _is_dead(path):  # another process was quicker
         following.unlink()
         return False
     following.replace(path)
@@ -181,11 +182,11 @@ def _taken(path: Path, text: str) -> bool:
 
 
 def _created(path: Path, text: str) -> bool:
-    """Return whether the claim is ours now; it appears with its text, or not at all."""
+    """Create the claim with its text in one step; return False if one exists."""
     draft = path.with_name(f"{path.name}.{_me()}")
     draft.write_text(text)
     try:
-        os.link(draft, path)  # unlike a rename it fails where the file is there
+        os.link(draft, path)  # unlike a rename it fails where the file exists
     except FileExistsError:
         return False
     finally:
@@ -196,8 +197,8 @@ def _created(path: Path, text: str) -> bool:
 def _is_dead(path: Path) -> bool:
     """Return whether there is a claim whose owner is dead.
 
-    While we look an owner may release it, and the next one come: only what lies there
-    still, after its owner was seen to be dead, is a dead one's.
+    Meanwhile an owner may release its claim and the next may take it. So the text is
+    read again: the claim is a dead owner's only if it has not changed.
     """
     try:
         text = _text(path)
@@ -215,21 +216,20 @@ def _owner(path: Path) -> Owner | None:
 
 
 def _text(path: Path) -> str:
-    """Return what a claim says; a ValueError if it is no file, such as a folder."""
+    """Return a claim's text; a ValueError if it is no file, such as a folder."""
     if not stat.S_ISREG(path.lstat().st_mode):
         raise ValueError(
-            f"{path} is no file; expected one that says who works there, or none:"
-            " delete it, then run again"
+            f"{path} is no file; expected a file that names the job at work, or"
+            " nothing. Delete it and run again"
         )
     with path.open("rb") as file:
         return file.read(LONGEST).decode(errors="replace")
 
 
-def _named(text: str) -> Owner | None:
+def _owner_from_text(text: str) -> Owner | None:
     """Return the owner that a claim's text names; None if it is damaged or foreign."""
     try:
-        said = json.loads(text)
-        owner = Owner(**said)
+        owner = Owner(**json.loads(text))
     except (ValueError, TypeError, RecursionError):
         return None
     for field in fields(Owner):
@@ -241,28 +241,28 @@ def _named(text: str) -> Owner | None:
 
 def _living(path: Path, text: str) -> Owner | None:
     """Return the owner that a claim's text names, if alive."""
-    owner = _named(text)
+    owner = _owner_from_text(text)
     if owner is None:
         return None
     touched = path.stat().st_mtime
     age = _now(path.parent) - touched
     if age < 0:
-        # Stamped before a clock was set back, or by one that is fast.
+        # The time lies in the future: a clock was set back, or is fast.
         age = _watched(path, touched)
     here = this_process()
     if owner.host == here.host and not is_alive(owner.pid):
         return None
-    # Slurm gives a requeued job the number that its killed run had.
+    # A requeued Slurm job has the same number as its killed first run.
     requeued = owner.job == here.job and owner.restart != here.restart
     return None if requeued or age > STALE else owner
 
 
 _seen: dict[Path, tuple[float, float]] = {}
-"""Claim: its stamp, and since when this process sees it so [s, its own clock]."""
+"""Claim: its modification time, and when this process first saw it [s, own clock]."""
 
 
 def _watched(path: Path, touched: float) -> float:
-    """Return for how long [s] this process has seen a claim with this stamp."""
+    """Return how long [s] this process has seen a claim with this modification time."""
     now = time.monotonic()
     if _seen.get(path, (None,))[0] != touched:
         _seen[path] = (touched, now)
@@ -270,8 +270,8 @@ def _watched(path: Path, touched: float) -> float:
 
 
 def _writers_at_work(folder: Path) -> list[str]:
-    """Return who holds a claim in a folder, named as the writer of files."""
-    return [writer(owner.host, owner.pid) for owner in owners(folder)]
+    """Return the ids as writers of files of those who hold claims in a folder."""
+    return [writer_id(owner.host, owner.pid) for owner in owners(folder)]
 
 
 def _me() -> str:
@@ -285,7 +285,7 @@ def _keep_alive(path: Path, done: threading.Event) -> None:
 
 
 def _now(folder: Path) -> float:
-    """Return the file server's time [s], or our own where nothing can be written."""
+    """Return the file server's time [s], or this host's if the folder is read-only."""
     probe = folder / f".now.{_me()}"
     try:
         probe.touch()

@@ -1,8 +1,8 @@
-"""Whose folder a project is, so that the same command goes on after a kill.
+"""The lock of a project's folder, so that the same command continues after a kill.
 
-A killed workflow manager leaves its lock and its jobs behind. Where its process is seen
-to be dead the next one removes the lock; jobs that have begun to work go on, the others
-are cancelled.
+A killed workflow manager leaves its lock and its jobs behind. If its process is known
+to be dead, the next manager removes the lock and cancels the jobs that have not begun
+to work; the others continue.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import psutil
 
 from picker.project.orphans import cancel_idle_orphans
 from picker.project.run_record import is_over, read_run_record, write_run_record
-from picker.project.untrue import untrue_manifests
+from picker.project.stale import stale_manifests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,31 +29,31 @@ if TYPE_CHECKING:
 
 LOCKS = Path(".snakemake/locks")
 STARTED = Path(".snakemake/started")
-LOOKS = {
+READ_ONLY = {
     *("--summary", "-S", "--detailed-summary", "-D", "--list-changes", "--lc"),
     *("--dag", "--rulegraph", "--filegraph", "--d3dag", "--lint", "--list", "-l"),
 }
-"""Words of a command that, as a dry run, writes and deletes nothing."""
+"""Options of Snakemake with which, as with a dry run, nothing is written or deleted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Starter:
-    """A process that started a workflow here, and did not end by itself yet."""
+    """A process that started a workflow in this folder and has not ended by itself."""
 
     host: str
     pid: int
     started: float
     """[s]"""
     is_at_work: bool = False
-    """Else it may be about to lock, or to look on."""
+    """False: it may be about to lock the folder, or only read it."""
 
     def __str__(self) -> str:
-        """Return what a person can look for."""
+        """Return the process as a person would look for it."""
         return f"process {self.pid} on {self.host}"
 
     @property
-    def word(self) -> Path:
-        """The file by which it leaves word of itself."""
+    def note(self) -> Path:
+        """The file that says it started here: a note, removed when the process ends."""
         return STARTED / f"{self.host}.{self.pid}.{self.started:.0f}.run"
 
     @property
@@ -63,7 +63,7 @@ class Starter:
 
 
 def this_starter() -> Starter:
-    """Return who we are."""
+    """Return this process as a starter."""
     return Starter(
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -72,18 +72,18 @@ def this_starter() -> Starter:
 
 
 class Workplace:
-    """The working folder, as a workflow manager that starts in it finds it.
+    """The working folder, from the view of a workflow manager that starts in it.
 
     Parameters
     ----------
     results
-        Where its jobs leave their results.
+        Paths of the results.
     say
-        Tells a person.
+        Shows a message to the person who started it.
     words
-        The command, which says whether it looks on or unlocks.
+        The command's words, which show whether it only reads, or unlocks.
     dry_run
-        Whether it looks on in any case.
+        Whether it only reads in any case.
     """
 
     def __init__(
@@ -97,15 +97,15 @@ class Workplace:
         self.results = results
         self.say = say
         self.unlocks = any(word.startswith("--unl") for word in words)
-        self.looks_on = dry_run or not LOOKS.isdisjoint(words)
+        self.only_reads = dry_run or not READ_ONLY.isdisjoint(words)
         self.me = this_starter()
 
     def enter(self, manifests: Iterable[str]) -> set[str]:
         """Tidy up after runs that are over, and return the manifests to be made again.
 
-        Whoever does not look on deletes these, and is not told of them. Under a run
-        that is alive nothing is tidied: jobs and manifests are its own. To unlock is
-        to take all word away.
+        A run that may write deletes these manifests and gets none of them. While
+        another run is alive nothing is tidied: jobs and manifests are its own. A run
+        that unlocks the folder removes every mark of another.
 
         Raises
         ------
@@ -116,41 +116,42 @@ class Workplace:
             for path in STARTED.glob("*.run"):
                 path.unlink(missing_ok=True)
             return set()
-        if not self.looks_on:
-            self._leave_word()
+        if not self.only_reads:
+            self._write_note()
         if self._is_in_use():
             return set()
         self._cancel_orphans()
-        return self._forget_untrue(manifests)
+        return self._delete_stale(manifests)
 
     def record(self, record: RunRecord) -> None:
-        """Write who runs what, for the next run and for `picker status`."""
+        """Write which process runs what, for the next run and for `picker status`."""
         me = self.me
         write_run_record(
             Path(self.results.record),
             replace(record, host=me.host, pid=me.pid, started=me.started),
         )
         with contextlib.suppress(OSError):
-            me.word.write_text("at work\n")
+            me.note.write_text("at work\n")
 
-    def _leave_word(self) -> None:
-        """Leave word of this process before it locks, until it ends other than killed.
+    def _write_note(self) -> None:
+        """Write this process's note before it locks; it is deleted as the process ends.
 
-        An empty file, whose name says it all; one that is at work has text. Without it
-        this one's lock stays if it is killed; so a folder that cannot be written, in
-        which it cannot lock either, is no error.
+        The name says everything; the file is empty until the process is at work. A
+        killed process leaves its note, which tells the next whose the lock was. A
+        folder that cannot be written is no error: it cannot be locked either.
         """
-        # Snakemake goes back to the folder that it was called from before it ends.
-        atexit.register(self.me.word.absolute().unlink, missing_ok=True)
+        # Before it ends Snakemake changes to the folder in which it was called.
+        atexit.register(self.me.note.absolute().unlink, missing_ok=True)
         with contextlib.suppress(OSError):
             STARTED.mkdir(parents=True, exist_ok=True)
-            self.me.word.touch()
+            self.me.note.touch()
 
     def _others(self) -> dict[Path, Starter]:
-        """Return word of other runs that started here and did not end by themselves."""
+        """Return the notes of other runs that have not ended by themselves."""
         found = {}
-        for path in set(STARTED.glob("*.run")) - {self.me.word}:
-            with contextlib.suppress(OSError, ValueError):  # just ended; a stranger
+        for path in set(STARTED.glob("*.run")) - {self.me.note}:
+            # The run just ended, or the file is no note.
+            with contextlib.suppress(OSError, ValueError):
                 host, pid, started = path.stem.rsplit(".", 2)
                 found[path] = Starter(
                     host=host,
@@ -161,38 +162,38 @@ class Workplace:
         return found
 
     def _is_in_use(self) -> bool:
-        """Return whether a run may be at work here; remove the lock of a dead one.
+        """Return whether a run may be at work here; remove the lock of a dead run.
 
-        A lock does not say whose it is, several that share no file may go on at once,
-        and the first of these to end takes all locks with it: so whoever left word may
-        have taken it, and whoever is at work is believed without. Locks are looked for
-        first, for word is older.
+        A lock does not say whose it is. Several runs that share no file may work side
+        by side, and the first of them to end removes all locks. So a lock may belong to
+        any run with a note, and a run whose note says that it is at work counts even
+        without a lock. Locks are listed first, because notes are written before locks.
         """
         locks = list(LOCKS.glob("*.lock")) if LOCKS.is_dir() else []
         runs = self._others()
         living = [run for run in runs.values() if not run.is_over]
         if any(run.is_at_work for run in living) or (locks and (living or not runs)):
-            who = ", ".join(map(str, living)) or "a run that left no word"
+            who = ", ".join(map(str, living)) or "a run that left no note"
             self.say(
-                f"In this folder {who} is at work. If that is gone: snakemake --unlock"
+                f"In this folder {who} is at work. If it has ended: snakemake --unlock"
             )
             return True
         if locks:
             who = ", ".join(map(str, runs.values()))
             self.say(
                 f"The run before ({who}) was killed: its lock is removed."
-                if not self.looks_on
-                else f"The run before ({who}) was killed: the next removes its lock."
-                " What Snakemake says of it below holds for this dry run alone."
+                if not self.only_reads
+                else f"The run before ({who}) was killed: the next run removes its"
+                " lock. What Snakemake says about it below holds for this dry run only."
             )
-        if not self.looks_on:
+        if not self.only_reads:
             for path in [*locks, *(path for path, run in runs.items() if run.is_over)]:
                 path.unlink(missing_ok=True)
         return False
 
     def _cancel_orphans(self) -> None:
-        """Cancel what the last run, known to be over, left waiting in Slurm's queue."""
-        if self.looks_on:
+        """Cancel what the last run, if it has ended, left waiting in Slurm's queue."""
+        if self.only_reads:
             return
         try:
             last = read_run_record(Path(self.results.record))
@@ -203,21 +204,21 @@ class Workplace:
         cancelled, going_on = cancel_idle_orphans(Path(), Path(self.results.folder))
         if cancelled or going_on:
             self.say(
-                f"Of its jobs in the queue {cancelled} not at work are cancelled,"
-                f" {going_on} go on."
+                f"Of its jobs in the queue {cancelled} not at work are cancelled;"
+                f" {going_on} continue."
             )
 
-    def _forget_untrue(self, manifests: Iterable[str]) -> set[str]:
-        """Delete the manifests that no longer say what is so; their shards run again.
+    def _delete_stale(self, manifests: Iterable[str]) -> set[str]:
+        """Delete the manifests that no longer agree with the disk.
 
-        Who looks on deletes nothing, and gets them to plan with.
+        A run that only reads deletes nothing and gets their names, to plan with.
         """
-        untrue = untrue_manifests(map(Path, manifests))
-        if not self.looks_on:
-            for path in untrue:
+        stale = stale_manifests(map(Path, manifests))
+        if not self.only_reads:
+            for path in stale:
                 path.unlink(missing_ok=True)
             return set()
-        names = {str(path) for path in untrue}
+        names = {str(path) for path in stale}
         if names:
             self.say(
                 f"{len(names)} manifests name files that are gone or were changed;"

@@ -1,8 +1,9 @@
-"""Jobs in Slurm's queue whose workflow manager was killed.
+"""Orphans: jobs in Slurm's queue whose workflow manager was killed.
 
 The next run submits them a second time. Every job begins by deleting the result that it
-is to make: one that still waits would, when its turn comes, delete what has been made
-since. Whoever holds a claim is past that and may go on; the others are cancelled.
+is about to make, so an orphan that still waits would later delete what has been made
+since. One that holds a claim is past that step and may continue; the others are
+cancelled.
 """
 
 from __future__ import annotations
@@ -24,28 +25,28 @@ if TYPE_CHECKING:
 logger = logging.getLogger("picker")
 
 PATIENCE = 60.0
-"""Seconds that cancelled jobs are waited for; KillWait, often 30 s, is inside."""
+"""Seconds to wait for cancelled jobs to end; includes Slurm's KillWait, often 30 s."""
 ANSWER = 30.0
-"""Seconds after which the queue is taken for one that does not answer."""
+"""Seconds to wait for an answer of Slurm's commands."""
 NAME = re.compile(r"(?:.*_)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""How Snakemake names its jobs in Slurm: the run's UUID behind the profile's prefix."""
+"""Names of Snakemake's jobs in Slurm: the profile's prefix, then the run's UUID."""
 
 
 def cancel_idle_orphans(folder: Path, results: Path) -> tuple[int, int]:
-    """Cancel the jobs submitted from a folder that are not at work, and see them gone.
+    """Cancel the jobs submitted from a folder that are not at work; wait for their end.
 
-    To be called while no workflow manager runs there. Without Slurm it does nothing.
+    Call it only while no workflow manager runs there. Without Slurm it does nothing.
 
     Parameters
     ----------
     folder
         Where the workflow was started.
     results
-        Where its jobs leave their claims.
+        Where its jobs keep their claims.
 
     Returns
     -------
-    How many were cancelled, and how many go on.
+    Number of jobs that were cancelled, and number of those that continue.
     """
     if shutil.which("squeue") is None:
         return 0, 0
@@ -60,12 +61,12 @@ def cancel_idle_orphans(folder: Path, results: Path) -> tuple[int, int]:
             end = time.monotonic() + PATIENCE
             while _jobs(folder).keys() & set(idle):
                 if time.monotonic() > end:
-                    logger.warning("%s: cancelled, but not gone yet", ", ".join(idle))
+                    logger.warning("%s: cancelled, but not ended yet", ", ".join(idle))
                     break
                 time.sleep(0.5)
     except (OSError, subprocess.SubprocessError) as error:
         logger.warning(
-            "the queue could not be asked for a killed run's jobs: %s", error
+            "Slurm could not be asked for the jobs of a killed run: %s", error
         )
         return 0, 0
     return len(idle), len(jobs) - len(idle)
@@ -73,10 +74,10 @@ def cancel_idle_orphans(folder: Path, results: Path) -> tuple[int, int]:
 
 def _jobs(folder: Path) -> dict[str, str]:
     """Return number: state of the jobs that Snakemake submitted from a folder."""
-    asked = ("--noheader", "--user", str(os.getuid()), "--format", "%i %t %j %Z")
+    options = ("--noheader", "--user", str(os.getuid()), "--format", "%i %t %j %Z")
     here = os.path.realpath(folder)
     found = {}
-    for line in _answer("squeue", *asked).splitlines():
+    for line in _answer("squeue", *options).splitlines():
         number, state, name, *where = line.split(maxsplit=3)
         if NAME.fullmatch(name) and where and os.path.realpath(where[0]) == here:
             found[number] = state
@@ -91,6 +92,7 @@ def _at_work(results: Path) -> set[str]:
 
 
 def _answer(*command: str) -> str:
+    """Return what a command of Slurm prints."""
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, timeout=ANSWER
     )

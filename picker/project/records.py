@@ -1,57 +1,155 @@
-"""Records that this program wrote: read whole, or refused with what to do."""
+"""What is known of a tomogram after each stage: one record a stage.
+
+A tomogram is preprocessed, then predicted, then picked; or it failed at one of these.
+"""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from pathlib import Path  # noqa: TC003, pydantic reads it
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
-from picker.config import explained
-from picker.config.said import cut
-from picker.core.whole import checked_file
+from picker.config import Split, checked_name
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-Kind = TypeVar("Kind")
-
-
-def read_record(path: Path, kind: TypeAdapter[Kind], expected: str) -> Kind:
-    """Return a record that the program wrote; `expected` names it.
-
-    Raises
-    ------
-    ValueError
-        If it is damaged, or something else.
-    """
-    try:
-        return kind.validate_json(checked_file(path, expected).read_bytes())
-    except ValidationError as error:
-        raise damaged(path, expected, error) from error
+Length = Annotated[int, Field(gt=0, le=1_000_000)]
+ShapeZYX = tuple[Length, Length, Length]
+VoxelSize = Annotated[float, Field(gt=0)]
+Name = Annotated[str, AfterValidator(checked_name)]
+"""Name of a tomogram; its files are called after it."""
+Stamp = tuple[int, int]
 
 
-def read_json(path: Path) -> Any:
-    """Return what a stage wrote as JSON.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """What is known of a tomogram from the start."""
 
-    Raises
-    ------
-    ValueError
-        If it is damaged.
-    """
-    expected = "JSON that a stage wrote"
-    content = checked_file(path, expected).read_bytes()
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise damaged(path, expected, error) from error
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+    tomogram: Name
+    split: Split
+    warnings: tuple[str, ...] = ()
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    """The files it was made from, each with size [bytes] and modification time [ns]."""
 
 
-def damaged(path: Path, expected: str, error: Exception) -> ValueError:
-    """Return what to say of a file of the program's own that cannot be read."""
-    said = explained(error) if isinstance(error, ValidationError) else f"  {error}"
-    said = "\n".join(cut(line) for line in said.splitlines()[:3])
-    return ValueError(
-        f"{path} is damaged; expected {expected}. Delete it and run again, so that it"
-        f" is made again:\n{said}"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preprocessed(Head):
+    """A tomogram whose volume is stored."""
+
+    state: Literal["preprocessed"] = "preprocessed"
+    volume: Path
+    fingerprint: str
+    """Of what the volume, labels and mask were made from; the volume has it too."""
+    voxel_size: VoxelSize
+    """Voxel size of the volume [Å]. It is read from here alone; the volume's metadata
+    have it for other programs."""
+    shape_zyx: ShapeZYX
+    """Shape of the volume [voxels]."""
+    source_voxel_size: VoxelSize
+    """Voxel size [Å] of the user's file, before any rescaling, as other programs open
+    it."""
+    source_shape_zyx: ShapeZYX
+    """Shape of the user's file [voxels]."""
+    tilt_pixel_size: float | None = None
+    """Unbinned pixel size of its own tilt series [Å]."""
+    called: str | None = None
+    """Its name in the files of other programs, if it differs."""
+    labels: Path | None = None
+    """Known picks in the program's own format."""
+    mask: Path | None = None
+    """Volume that is above 0 where picks may be: in the user's mask, in the slab and
+    off gold. None: everywhere."""
+
+
+class _Later:
+    """Properties of the records that hold a preprocessed tomogram."""
+
+    __slots__ = ()
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+    preprocessed: Preprocessed
+
+    @property
+    def tomogram(self) -> str:
+        """Its name."""
+        return self.preprocessed.tomogram
+
+    @property
+    def split(self) -> Split:
+        """Its split."""
+        return self.preprocessed.split
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings about it."""
+        return self.preprocessed.warnings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Predicted(_Later):
+    """A tomogram, or a noisy copy of one, with its candidates."""
+
+    state: Literal["predicted"] = "predicted"
+    preprocessed: Preprocessed
+    candidates: Path
+    fingerprint: str
+    """Of what the candidates were made from. With it the manifest changes when they do:
+    Snakemake takes a small file of the same content for unchanged."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picked(_Later):
+    """A tomogram with its picks."""
+
+    state: Literal["picked"] = "picked"
+    preprocessed: Preprocessed
+    picks: Path
+    fingerprint: str
+    """Of what the picks were made from."""
+    counts: dict[str, int]
+    """Number of picks of each particle."""
+    expected: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """For each particle, how many of its picks should be right, and how many particles
+    there should be; empty without validation tomograms."""
+    mean_score: float | None = None
+    """Mean score of its picks, low for tomograms unlike the labeled ones; None without
+    a pick."""
+
+    @property
+    def num_picks(self) -> int:
+        """Number of picks of all particles."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed(Head):
+    """A tomogram that could not be used; the stages after it leave it out."""
+
+    state: Literal["failed"] = "failed"
+    path: Path
+    """The file that the stage should have made or read."""
+    error: str
+    """Why the stage failed."""
+    retry: bool = False
+    """Whether the next run may succeed, as after an error of a disk or of memory."""
+    preprocessed: Preprocessed | None = None
+    """The record before; None if preprocessing failed."""
+
+
+Entry = Preprocessed | Predicted | Picked | Failed
+PREPROCESSED = TypeAdapter(Preprocessed)
+
+
+def failed(entry: Entry, path: Path, error: str) -> Failed:
+    """Return a tomogram with the reason why a stage failed on it."""
+    before = entry if isinstance(entry, Preprocessed) else entry.preprocessed
+    return Failed(
+        tomogram=entry.tomogram,
+        split=entry.split,
+        warnings=entry.warnings,
+        stamps=before.stamps if before else {},
+        path=path,
+        error=error,
+        retry=True,
+        preprocessed=before,
     )

@@ -1,4 +1,4 @@
-"""What the workflow manager that ran last says of itself, in run.json."""
+"""The record of the last run, run.json: what it makes, and in which process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
 from picker.project.claims import is_alive
-from picker.project.records import read_record
+from picker.project.json_files import read_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRecord:
-    """Who runs what."""
+    """What a run makes, and the process of its workflow manager."""
 
     method: str
     """The run's folder below the results."""
     tomograms: int
-    """How many."""
+    """Number of tomograms."""
     stages: tuple[str, ...] = ()
-    """Of training."""
+    """Stages of training."""
     shards: dict[str, int]
-    """Shard: number of its tomograms."""
+    """Number of tomograms in each shard."""
     noisy: bool
-    """Whether noisy copies are predicted."""
+    """Whether noisy copies are predicted for calibration."""
     evaluated: bool = False
-    """Whether picks are held against the truth."""
+    """Whether picks are compared with the truth."""
     targets: tuple[str, ...] = ()
-    """What is exported to."""
+    """Programs that picks are exported for."""
     host: str | None = None
     pid: int | None = None
     started: float | None = None
-    """Of the process [s]."""
+    """When the process started [s since 1970]."""
 
     @property
     def is_over(self) -> bool:
@@ -49,13 +49,13 @@ RUN_RECORD = TypeAdapter(RunRecord)
 
 
 def is_over(host: str | None, pid: int | None, started: float | None) -> bool:
-    """Return whether a process is known to have ended; one on another host never is."""
+    """Return whether a process is known to have ended; on another host it never is."""
     here = host == socket.gethostname()
     return here and pid is not None and not is_alive(pid, started)
 
 
 def read_run_record(path: Path) -> RunRecord:
-    """Return what a run says of itself.
+    """Return the record of the last run.
 
     Raises
     ------
@@ -64,10 +64,10 @@ def read_run_record(path: Path) -> RunRecord:
     ValueError
         If it is damaged.
     """
-    return read_record(path, RUN_RECORD, "what a run says of itself")
+    return read_record(path, RUN_RECORD, "the record of a run")
 
 
 def write_run_record(path: Path, record: RunRecord) -> None:
-    """Write what a run says of itself, atomically."""
+    """Write the record of a run, atomically."""
     with written_whole(path) as temporary:
         temporary.write_bytes(RUN_RECORD.dump_json(record))

@@ -1,7 +1,7 @@
 """How far a project is: what is done, what runs and what failed, with the reasons.
 
-Reads what the jobs leave in the results folder: manifests of what is done, claims of
-what is being worked at, logs. It asks no cluster and computes nothing.
+Reads only what jobs leave in the results folder: manifests of what is done, claims of
+what is being computed, logs. It asks no cluster and computes nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from picker.project.claims import claim_path, owner_of
 from picker.project.layout import DONE, Results
-from picker.project.manifests import Failed, read_manifest
+from picker.project.manifests import read_manifest
+from picker.project.records import Failed
 from picker.project.run_record import read_run_record
 
 if TYPE_CHECKING:
@@ -25,38 +26,38 @@ if TYPE_CHECKING:
 LAST_LINES = 5
 """Lines of a failed job's log that are shown."""
 BEGINS = 600
-"""Time [s] that a job may take to load its libraries, its log empty until then."""
+"""Time [s] that a job may take to load its libraries, with an empty log."""
 QUIET = 30
-"""Time [s] after which a log that ends without an error is taken for a dead job's."""
+"""Time [s] without a new line in its log after which a job without a claim is dead."""
 SHOWN = 20
-"""Failures of one kind that are shown; the others are counted."""
+"""Jobs of one stage and state that are shown; the others are counted."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One job of a stage: where its result, its claim and its log are."""
+    """One job of a stage, with the paths of its result, its claim and its log."""
 
     result: Path
     log: Path
     name: str = ""
     claims: str | None = None
-    """What its claim is to, where that is not the result."""
+    """The file that it claims, if that is not the result."""
 
     @property
     def claimed(self) -> Path:
-        """What its claim is to."""
+        """The file that it claims."""
         return Path(self.claims) if self.claims else self.result
 
 
 @dataclass(kw_only=True, slots=True)
 class Tally:
-    """How far a stage is."""
+    """The jobs of a stage, counted by state."""
 
     done: int = 0
     running: list[str] = field(default_factory=list)
     failed: list[Job] = field(default_factory=list)
     gone: list[Job] = field(default_factory=list)
-    """Made, and deleted since."""
+    """Jobs whose result was made and has been deleted since."""
 
 
 def status_lines(folder: Path) -> Iterator[str]:
@@ -101,7 +102,7 @@ def status_lines(folder: Path) -> Iterator[str]:
 
 
 def planned_jobs(results: Results, run: Run, record: RunRecord) -> dict[str, list[Job]]:
-    """Return the jobs of each stage that a run has, in their order."""
+    """Return the jobs of each stage of a run, in the order of the stages."""
 
     def single(result: str, stage: str) -> list[Job]:
         return [Job(result=Path(result), log=Path(run.log(stage)))]
@@ -161,7 +162,7 @@ def _more(items: Sequence[object]) -> Iterator[str]:
 
 
 def _unusable(stages: dict[str, list[Job]], run: Run) -> Iterator[str]:
-    """Yield the tomograms that failed, with the stage that says why."""
+    """Yield the tomograms that failed, with the stage and its reason."""
     seen = set()
     exports = Path(run.failed("export/*"))
     paths = {
@@ -188,10 +189,11 @@ def _unusable(stages: dict[str, list[Job]], run: Run) -> Iterator[str]:
 
 
 def _tally(jobs: list[Job], begun: float, *, over: bool) -> Tally:
-    """Count; a log without a result is a failure if it is of this run, begun [s].
+    """Return the jobs' states, in a run that began at a time [s] and may be over.
 
-    Once the run is over a job without a claim does not begin any more: it was
-    cancelled before it could say a word.
+    A log without a result is a failure if this run wrote it. Once the run is over, a
+    job without a claim does not begin any more: it was cancelled before it could log
+    anything.
     """
     tally = Tally()
     now = time.time()
@@ -206,15 +208,15 @@ def _tally(jobs: list[Job], begun: float, *, over: bool) -> Tally:
             is_dead = claim_path(job.claimed).exists()
             if any(DONE in line for line in _last_lines(job.log)[-1:]):
                 tally.gone.append(job)
-            elif not (is_dead or over) and _goes_on(job.log, now - log.st_mtime):
+            elif not (is_dead or over) and _may_be_alive(job.log, now - log.st_mtime):
                 tally.running.append(f"{job.name} begins".lstrip())
             else:
                 tally.failed.append(job)
     return tally
 
 
-def _goes_on(log: Path, quiet: float) -> bool:
-    """Return whether a job that has no claim yet may be alive, by its log's silence."""
+def _may_be_alive(log: Path, quiet: float) -> bool:
+    """Return whether a job without a claim may be alive; its log is quiet for [s]."""
     last = _last_lines(log)
     if not last:
         return quiet < BEGINS

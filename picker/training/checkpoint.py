@@ -14,9 +14,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from picker.config.said import cut, shown
 from picker.config.strict import json_of
-from picker.core.whole import checked_file, written_whole
+from picker.core.files import checked_file, written_whole
+from picker.core.messages import cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
 from picker.machine.precision import choose_precision
 from picker.machine.processes import (
     any_process,

@@ -27,14 +27,14 @@ def add_settings(parser: argparse.ArgumentParser, sections: str) -> None:
 
 
 def add_failed(parser: argparse.ArgumentParser) -> None:
-    """Add `--failed`, for those tomograms that this stage cannot use."""
+    """Add `--failed`, the manifest of tomograms that the stage could not use."""
     parser.add_argument(
         "--failed", type=Path, help="manifest to write of tomograms that failed here"
     )
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
-    """Add `--model`, and `--method` for one that has none."""
+    """Add `--model`, and `--method` for methods without a model."""
     parser.add_argument(
         "--model",
         type=Path,
@@ -46,20 +46,21 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         choices=untrained,
-        help="in place of a model: a method that is not trained",
+        help="in place of a model: a method without training",
     )
 
 
-def add_leave(parser: argparse.ArgumentParser) -> None:
-    """Add the options by which doubtful volumes are read all the same."""
+def add_volume_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to read volumes that would be refused by default."""
     parser.add_argument(
         "--missing-chunks",
         choices=("error", "fill"),
         default="error",
-        help="of Zarr and HDF5 volumes: refuse, or read as their fill value; error",
+        help="in Zarr and HDF5 volumes: refuse them (error, the default), or read them"
+        " as the fill value",
     )
     parser.add_argument(
         "--stacks-are-volumes",
         action="store_true",
-        help="read MRC files that their header or name calls stacks of images",
+        help="read MRC files whose header or name says that they are stacks of images",
     )

@@ -22,7 +22,7 @@ from picker.formats.picks.records import Centre
 from picker.formats.picks.units import NAMED_UNITS
 from picker.formats.text import READABLE
 from picker.jobs.convert import ConvertOptions, convert
-from picker.verbs.common import add_leave
+from picker.verbs.common import add_volume_options
 
 if TYPE_CHECKING:
     import argparse
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, required=True, help="file or folder to write")
     add("--tomogram", type=Path, help="volume; its voxel size and shape are read")
     add("--voxel-size", type=float, metavar="Å", help="overrides the volume's own")
-    add_leave(parser)
+    add_volume_options(parser)
     add("--shape", type=int, nargs=3, metavar=("Z", "Y", "X"), help="in voxels")
     add("--name", help="which of a file's tomograms to take; renames the only one")
     add("--particle", help="class of picks whose file does not name it")

@@ -1,13 +1,14 @@
-"""Say in one line what came out, and fail if a tomogram could not be used."""
+"""Summarise a run in one line, and fail if a tomogram could not be used."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.core.whole import write_text
-from picker.project.manifests import Failed, Picked, read_manifest, read_picked
-from picker.project.records import read_json
+from picker.core.files import write_text
+from picker.project.json_files import read_json
+from picker.project.manifests import read_manifest, read_picked
+from picker.project.records import Failed, Picked
 from picker.verbs.common import logger
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         default=[],
-        help="manifests of tomograms that a stage behind them could not use",
+        help="manifests of tomograms that a later stage could not use",
     )
     parser.add_argument(
-        "--metrics", type=Path, help="metrics.json, where there is truth"
+        "--metrics", type=Path, help="metrics.json, if there are test tomograms"
     )
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True, help="text to write")
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises
     ------
     ValueError
-        If a tomogram failed: every other one is done, and this is what is left.
+        If a tomogram failed, though all others are done.
     """
     entries = read_picked(arguments.picks)
     failed = [

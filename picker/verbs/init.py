@@ -1,7 +1,7 @@
 """Make a folder for a project: settings, an empty table of tomograms, profiles.
 
-In that folder, `snakemake --profile slurm` or `snakemake --profile local` runs the
-pipeline. What is there already is left as it is.
+In that folder `snakemake --profile slurm` or `snakemake --profile local` runs the
+pipeline. Files that exist are not changed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config.demo import project_manual
-from picker.core.whole import write_text
+from picker.core.files import write_text
 from picker.formats.tables.tomograms import OPTIONAL, REQUIRED
 from picker.verbs.common import logger
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 """Where the Snakefile and profiles/ are."""
 
 SNAKEFILE = """\
-# The workflow lives with the program; settings and results of this project live here.
+# The workflow is part of the program; settings and results of this project are here.
 include: {root}
 
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write what is missing.
+    """Write the files that are missing.
 
     Raises
     ------
@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
     """
     if not (ROOT / "Snakefile").is_file():
         raise ValueError(
-            f"no Snakefile in {ROOT}: only a checkout of the repository has the"
-            " workflow; run this from there"
+            f"no Snakefile in {ROOT}; expected a checkout of the repository, since only"
+            " that has the workflow: run this from there"
         )
     folder = arguments.folder
     snakefile = json.dumps(str((ROOT / "Snakefile").resolve()))
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         files[name] = (ROOT / "profiles" / name).read_text()
     for name, text in files.items():
         if (folder / name).exists():
-            logger.info("%s is there already and stays as it is", folder / name)
+            logger.info("%s exists and is not changed", folder / name)
         else:
             write_text(folder / name, text)
             logger.info("wrote %s", folder / name)

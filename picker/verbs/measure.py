@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.core.whole import write_text
+from picker.core.files import write_text
 from picker.jobs.loaded import read_loaded
 from picker.jobs.measure import measured
-from picker.project.manifests import Failed, read_manifest, read_picked
-from picker.project.records import read_json
+from picker.project.json_files import read_json
+from picker.project.manifests import read_manifest, read_picked
+from picker.project.records import Failed
 from picker.verbs.common import add_models, add_settings, logger
 
 if TYPE_CHECKING:

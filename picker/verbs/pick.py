@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import Particle, PickSettings
+from picker.core.files import write_text
 from picker.core.fingerprint import fingerprint
-from picker.core.whole import write_text
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.star_table import read_comments
 from picker.formats.tables.thresholds import read_thresholds
@@ -27,14 +27,8 @@ from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import picks_file
-from picker.project.manifests import (
-    Failed,
-    Picked,
-    Predicted,
-    failed,
-    read_predicted,
-    write_manifest,
-)
+from picker.project.manifests import read_predicted, write_manifest
+from picker.project.records import Failed, Picked, Predicted, failed
 from picker.refining.select import select_picks
 from picker.scoring.reliability import expected, held_out
 from picker.verbs.common import add_settings

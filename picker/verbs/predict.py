@@ -26,11 +26,11 @@ from picker.jobs.failures import told_failure
 from picker.jobs.loaded import read_loaded
 from picker.jobs.predict_shard import predict_shard
 from picker.jobs.settings import read_section
-from picker.project.claims import claimed, forget_remains_of_the_dead
+from picker.project.claims import claimed, delete_leftovers_of_ended_jobs
 from picker.project.layout import THRESHOLDS
 from picker.project.manifests import read_preprocessed, write_manifest
 from picker.refining.select import select_picks
-from picker.verbs.common import add_leave, add_models, add_settings
+from picker.verbs.common import add_models, add_settings, add_volume_options
 from picker.volumes.exclude import allowed_region
 from picker.volumes.normalise import preprocess_volume
 
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--voxel-size", type=float, help="overrides the files' voxel size [Å]"
     )
-    add_leave(parser)
+    add_volume_options(parser)
     parser.add_argument(
         "--thresholds", type=Path, help="thresholds.json; default: beside the model"
     )
@@ -135,7 +135,7 @@ def _predict_files(arguments: argparse.Namespace, loaded: Loaded) -> None:
 
     targets = _targets(arguments.tomograms, arguments.output)
     for folder in {target.parent for target in targets.values()}:
-        forget_remains_of_the_dead(folder)
+        delete_leftovers_of_ended_jobs(folder)
     for path, target in targets.items():
         try:
             predict(path, target)

@@ -21,9 +21,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from picker import __version__
 from picker.config import Particle, PreprocessSettings, TomogramRow
+from picker.core.files import checked_file
 from picker.core.fingerprint import fingerprint
+from picker.core.stamps import file_stamp
 from picker.core.tomogram import index_from_position
-from picker.core.whole import checked_file
 from picker.formats.picks.known import read_known_picks
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.tomograms import read_table
@@ -39,13 +40,8 @@ from picker.jobs.settings import read_particles, read_section
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import MASKS, picks_file, volume_file
-from picker.project.manifests import (
-    PREPROCESSED,
-    Failed,
-    Preprocessed,
-    write_manifest,
-)
-from picker.project.untrue import file_stamp
+from picker.project.manifests import write_manifest
+from picker.project.records import PREPROCESSED, Failed, Preprocessed
 from picker.refining.select import in_region
 from picker.verbs.common import add_settings
 from picker.volumes.exclude import allowed_region

@@ -14,7 +14,7 @@ from picker.formats.picks.star import write_picks
 from picker.formats.volumes.mrc import write_volume
 from picker.formats.volumes.read import read_tomogram
 from picker.jobs.settings import read_particles, read_section
-from picker.project.claims import forget_remains_of_the_dead
+from picker.project.claims import delete_leftovers_of_ended_jobs
 from picker.verbs.common import add_settings, logger
 from picker.volumes.phantoms.simulate import simulate_tomogram
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Simulate one tomogram."""
-    forget_remains_of_the_dead(arguments.output.parent)
+    delete_leftovers_of_ended_jobs(arguments.output.parent)
     particles = read_particles(arguments.settings)
     logger.info("simulates %s", arguments.name)
     tomogram, truth = simulate_tomogram(

@@ -1,7 +1,7 @@
-"""Say what is done, what runs and what failed, with the reasons.
+"""Show what is done, what runs and what failed, with the reasons.
 
-Reads what the jobs leave in the results folder: manifests of what is done, claims of
-what is being worked at, logs. It asks no cluster and computes nothing.
+Reads only what jobs leave in the results folder: manifests of what is done, claims of
+what is being computed, logs. It asks no cluster and computes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.config.said import printable
+from picker.core.messages import printable
 from picker.project.layout import Results
 from picker.project.status import status_lines
 
@@ -40,5 +40,6 @@ def run(arguments: argparse.Namespace) -> None:
         sys.stdout.writelines(f"{printable(line)}\n" for line in lines)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever reads has enough, as `head`; nor shall Python say so as it ends.
+        # The reader, such as `head`, closed the pipe. Without this Python would print
+        # an error as it flushes its output at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from picker.core.whole import write_text
-from picker.project.records import read_record
+from picker.core.files import write_text
+from picker.project.json_files import read_record
 from picker.report.benchmark import (
     Cell,
     ablation_table,

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from picker.config.methods import Stage
     from picker.methods import Method
     from picker.networks.network import Network
-    from picker.project.manifests import Failed, Preprocessed
+    from picker.project.records import Failed, Preprocessed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -22,7 +22,8 @@ from picker.config import (
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.ome_zarr import write_volume
-from picker.project.manifests import Preprocessed, write_manifest
+from picker.project.manifests import write_manifest
+from picker.project.records import Preprocessed
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (64, 256, 256)

@@ -18,11 +18,12 @@ from pathlib import Path
 import yaml
 
 from picker.config import Config
+from picker.core.stamps import file_stamp
 from picker.formats.tables.tomograms import read_table
 from picker.project.layout import Results, picks_file, volume_file
-from picker.project.manifests import Picked, Predicted, Preprocessed, write_manifest
+from picker.project.manifests import write_manifest
+from picker.project.records import Picked, Predicted, Preprocessed
 from picker.project.shards import shards_from_rows
-from picker.project.untrue import file_stamp
 
 ROOT = Path(__file__).parents[2]
 CONFIG = {

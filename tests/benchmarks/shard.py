@@ -19,7 +19,8 @@ from picker.config import ModelSettings, Particle, PredictSettings, PreprocessSe
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.jobs.model_card import ModelCard, write_model
 from picker.networks import build_model
-from picker.project.manifests import Preprocessed, write_manifest
+from picker.project.manifests import write_manifest
+from picker.project.records import Preprocessed
 
 ROOT = Path(__file__).parents[2]
 STORED = 4

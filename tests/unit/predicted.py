@@ -6,13 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from picker.project.manifests import (
-    Failed,
-    Picked,
-    Predicted,
-    Preprocessed,
-    write_manifest,
-)
+from picker.project.manifests import write_manifest
+from picker.project.records import Failed, Picked, Predicted, Preprocessed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

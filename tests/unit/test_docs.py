@@ -48,3 +48,25 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target), link
+
+
+MODULE = re.compile(r"`picker((?:\.\w+)+)")
+FILE = re.compile(r"(?<![\w/])(?:picker|tests|workflow)/[\w./]+")
+NOT_OURS = ("picker/methods/my_method.py", "picker/models/co_train.safetensors")
+"""The example of docs/add-a-method.md, and a path in a user's project."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_modules_and_files_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for file in FILE.findall(text):
+        assert file in NOT_OURS or (ROOT / file.rstrip(".")).exists(), file
+    for name in MODULE.findall(text):
+        place, *parts = ROOT / "picker", *name.strip(".").split(".")
+        while parts and (place / parts[0]).is_dir():
+            place /= parts.pop(0)
+        module = place / f"{parts.pop(0) if parts else '__init__'}.py"
+        if not module.exists():  # a name in the room's own __init__
+            parts, module = [module.stem], place / "__init__.py"
+        for part in parts:
+            assert re.search(rf"\b{part}\b", module.read_text()), f"picker{name}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.writing import each_class, rows_of, texts
 from picker.formats.tables.star_table import read_tables

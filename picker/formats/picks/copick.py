@@ -7,7 +7,7 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any
 
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
 from picker.formats.picks.copick_layout import object_name
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from picker.config import CopickSettings, TomogramRow, explained
-from picker.formats.tables.tsv import read_tsv, refuse, told_twice
+from picker.formats.tables.tsv import check_rows, read_tsv, repeated_name
 from picker.formats.text import listed
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def find_tomograms(
             text = "; ".join(part.strip() for part in explained(error).splitlines())
             problems.append(f"line {line}: {text}")
             continue
-        problems += told_twice(lines, line, name, row.tomogram)
+        problems += repeated_name(lines, line, name, row.tomogram)
         if not row.path.is_dir():
             problems.append(
                 f"line {line}: {row.path} does not exist; check tomograms.copick.root,"
@@ -89,7 +89,7 @@ def find_tomograms(
         for split, examples in users.items()
         if settings.user_id is None and len(examples) > 1
     ]
-    refuse(table, problems, len(rows))
+    check_rows(table, problems, len(rows))
     return tuple(rows)
 
 

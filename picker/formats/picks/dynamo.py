@@ -7,7 +7,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from picker.config.names import VOLUME_ENDINGS
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
+from picker.core.messages import shown
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.writing import each_class, rows_of, texts
 from picker.formats.text import (
@@ -16,7 +17,6 @@ from picker.formats.text import (
     listed,
     number_rows,
     read_text,
-    shown,
 )
 
 if TYPE_CHECKING:

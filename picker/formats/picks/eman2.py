@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
+from picker.core.messages import shown
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.units import middle
 from picker.formats.picks.writing import each_class, rounded
-from picker.formats.text import finite, finite_or_nan, json_object, read_text, shown
+from picker.formats.text import finite, finite_or_nan, json_object, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
 from picker.formats.picks.imod_layout import (
     CONTOUR,
     FLIPPED,

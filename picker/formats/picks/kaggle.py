@@ -6,8 +6,8 @@ import csv
 import logging
 from typing import TYPE_CHECKING
 
+from picker.core.files import checked_file, written_whole
 from picker.core.picks import Picks, picks_from_arrays
-from picker.core.whole import checked_file, written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

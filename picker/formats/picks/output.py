@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from picker.config import Target
-from picker.core.whole import temporary_beside, written_whole
+from picker.core.files import temporary_beside, written_whole
 from picker.formats.picks.star import write_picks
 from picker.formats.picks.targets import FILES, files_of_target, write_target
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
+from picker.core.messages import shown
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.writing import each_class, rounded, rows_of
-from picker.formats.text import finite, json_object, read_text, shown
+from picker.formats.text import finite, json_object, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.config import known_as
-from picker.core.whole import checked_file
+from picker.core.files import checked_file
 from picker.formats.picks import (
     cbox,
     copick,

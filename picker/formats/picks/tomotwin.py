@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.writing import each_class, rows_of, texts
 from picker.formats.text import finite, number_rows, read_text

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.config.names import VOLUME_ENDINGS
+from picker.core.messages import cut
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.star_coordinates import short_names
 from picker.formats.tables.columns import BATCH, Table, new_table
-from picker.formats.text import READABLE, cut, is_missing, listed
+from picker.formats.text import READABLE, is_missing, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

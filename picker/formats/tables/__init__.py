@@ -1,1 +1,1 @@
-"""Tables that are no picks, and what all tables share."""
+"""Readers and writers of STAR and tab-separated tables, and tables without picks."""

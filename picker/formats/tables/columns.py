@@ -1,7 +1,7 @@
-"""Columns of a text table, gathered in batches: numbers as arrays, names as text.
+"""Columns of a text table, collected in batches: numbers as arrays, names as text.
 
-Only columns that somebody reads are kept, and only what is read must be right: programs
-leave `nan`, `<NA>` or nothing in the others.
+Only columns that are read are kept, and only these must have values: programs write
+`nan`, `<NA>` or nothing into others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.text import cut, is_missing, listed, shown
+from picker.core.messages import cut, shown
+from picker.formats.text import is_missing, listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH = 8192
-"""Rows that are held as words at a time: a million of them would fill the memory."""
+"""Rows that are held as words at a time, as a million of them would fill the memory."""
 
 
 @dataclass(slots=True)
 class Table:
-    """One table of a file, with those of its columns that are read.
+    """One table of a file, with the columns that are read.
 
     Attributes
     ----------
@@ -34,9 +35,9 @@ class Table:
     name
         The table's name in the file.
     index
-        Name: number of each column.
+        Number of each column, by name.
     row
-        What a message calls a row: "row", or "line" where rows are known by those.
+        Word for a row in messages: "row", or "line" if the numbers are those of lines.
     """
 
     path: Path
@@ -51,7 +52,7 @@ class Table:
     _seen: dict[str, str] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
-        """Return whether there is such a column."""
+        """Return whether the table has a column with this name."""
         return name in self.index
 
     def __len__(self) -> int:
@@ -59,13 +60,13 @@ class Table:
         return sum(map(len, self._places))
 
     def add(self, rows: Sequence[Sequence[str]], places: Sequence[int]) -> None:
-        """Take rows as long as the header; `places` are their numbers for messages."""
+        """Add rows as long as the header; `places` are their numbers for messages."""
         if not rows:
             return
         self._places.append(places)
         cells = list(zip(*rows, strict=True))
         for name, texts in self._texts.items():
-            # A name that stands in a million rows is kept once.
+            # A name that a million rows have is kept once.
             texts += [self._seen.setdefault(v, v) for v in cells[self.index[name]]]
         for name, parts in self._numbers.items():
             column = cells[self.index[name]]
@@ -81,7 +82,7 @@ class Table:
                     self._bad.setdefault(name, (places[i], column[i]))
 
     def raw(self, name: str) -> list[str]:
-        """Return one column as text, whatever stands there."""
+        """Return one column as text, with empty and missing values as they are."""
         return self._texts[name]
 
     def texts(self, name: str) -> list[str]:
@@ -90,23 +91,23 @@ class Table:
         Raises
         ------
         ValueError
-            If the column is missing, or a row has nothing there.
+            If the column is missing, or a row has no value in it.
         """
         self._require(name)
         values = self._texts[name]
         if lacking := {text for text in set(values) if is_missing(text)}:
             row = next(i for i, text in enumerate(values) if text in lacking)
             places = (place for part in self._places for place in part)
-            raise self._nothing(name, next(p for i, p in enumerate(places) if i == row))
+            raise self._lacks(name, next(p for i, p in enumerate(places) if i == row))
         return values
 
     def numbers(self, name: str, *, may_lack: bool = False) -> NDArray[np.float64]:
-        """Return one column as finite numbers; NaN where it may lack them.
+        """Return one column as finite numbers; with `may_lack`, NaN for missing ones.
 
         Raises
         ------
         ValueError
-            If the column is missing, or a row is no finite number.
+            If the column is missing, or a value is not a finite number.
         """
         self._require(name)
         if name in self._bad:
@@ -116,16 +117,17 @@ class Table:
                 f" finite number, fix the {self.row}"
             )
         if name in self._missing and not may_lack:
-            raise self._nothing(name, self._missing[name])
+            raise self._lacks(name, self._missing[name])
         return np.concatenate([np.empty(0), *self._numbers[name]])
 
     def _require(self, name: str) -> None:
         if name not in self.index:
             raise ValueError(
-                f"{self.path} has no column {name}; it has {listed(self.index)}"
+                f"{self.path} has no column {name}, it has {listed(self.index)};"
+                f" expected {name}, add it"
             )
 
-    def _nothing(self, name: str, place: int) -> ValueError:
+    def _lacks(self, name: str, place: int) -> ValueError:
         return ValueError(
             f"{self.path}: {self.row} {place} has no {cut(name)} (short row, nan or"
             f" <NA>); expected a value in every column that is read, fix the"
@@ -150,12 +152,12 @@ def new_table(
     header
         Names of all columns.
     texts, numbers
-        Names of those that will be read, where there are such.
+        Names of columns to read, if the table has them.
 
     Raises
     ------
     ValueError
-        If a column stands twice.
+        If a column appears twice.
     """
     index: dict[str, int] = {}
     for number, column in enumerate(header):

@@ -1,25 +1,26 @@
-"""Tables in STAR files: one pass, row by row, every damaged row refused."""
+"""Tables in STAR files: read in one pass, every damaged row refused."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from picker.core.whole import checked_file, written_whole
+from picker.core.files import checked_file, written_whole
+from picker.core.messages import cut
 from picker.formats.tables.columns import BATCH, Table, new_table
-from picker.formats.text import cut
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
 WORDS = ("data_", "loop_", "_", "#")
-"""Values that begin so must be quoted."""
+"""A value that begins like this must be quoted."""
 NOTE = re.compile(r"#\s*(\w+): (.*)")
+"""A comment that holds a value."""
 WORD = re.compile(
     r"""(?P<comment>\#.*)|"(?P<double>[^"]*)"(?!\S)|'(?P<single>[^']*)'(?!\S)|\S+"""
 )
-"""A word, in quotes if it has blanks, or a comment, which begins a word."""
+"""A word, in quotes if it has blanks, or a comment, which starts where a word may."""
 
 
 def read_tables(
@@ -35,8 +36,8 @@ def read_tables(
     path
         A STAR file.
     texts, numbers
-        Names of columns that are read as text, so that 01 stays 01, and as numbers.
-        What stands in others does not matter.
+        Names of columns to read as text, so that 01 stays 01, and as numbers. Others
+        may hold anything.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def read_tables(
 
 
 class _Parser:
-    """What is known of a file up to a line."""
+    """The tables of a file up to a line."""
 
     def __init__(
         self, path: Path, texts: Collection[str], numbers: Collection[str]
@@ -85,7 +86,7 @@ class _Parser:
         if not words:
             return
         begun = bool(self.rows or self.num_rows)
-        # First what a file of a million rows has a million of.
+        # Rows are tested first: a file may have a million of them.
         if (
             self.in_loop
             and len(words) == len(self.header)
@@ -115,7 +116,7 @@ class _Parser:
             )
 
     def _is_row(self, words: list[str], line: str, begun: bool) -> bool:
-        """Return whether words as many as columns are a row, and no other line."""
+        """Return whether a line with as many words as columns is a row."""
         if len(words) == 1 and line.lstrip().startswith(("data_", "loop_")):
             return False
         return begun or not _is_column(words, len(self.header))
@@ -123,7 +124,7 @@ class _Parser:
     def _open(self, name: str) -> None:
         self.close()
         if name in self.names:
-            # The second would take the place of the first.
+            # The second would replace the first.
             raise ValueError(
                 f"{self.path} has several tables called data_{cut(name)}; expected each"
                 " name once, split the file or rename them"
@@ -141,7 +142,7 @@ class _Parser:
         self.table, self.num_rows, self.in_loop = None, 0, False
 
     def _flush(self) -> None:
-        """Hand the rows on; a table begins with its first."""
+        """Add the rows that wait to the table, which is made with its first ones."""
         if self.table is None:
             self.table = new_table(
                 self.path, self.name or "", self.header, self.texts, self.numbers
@@ -168,12 +169,12 @@ class _Parser:
     def _error(self, found: str, expected: str) -> ValueError:
         return ValueError(
             f"{self.path} cannot be read as STAR ({found}); expected {expected}, fix"
-            " or write it again"
+            " it or write it again"
         )
 
 
 def _words(line: str) -> Iterator[str]:
-    """Yield a line's words, without quotes and without what a comment says."""
+    """Yield a line's words, without quotes and comments."""
     for found in WORD.finditer(line):
         if found["comment"] is not None:
             return
@@ -193,7 +194,7 @@ def write_block(
     rows: Iterable[Sequence[str]],
     comments: Iterable[str] = (),
 ) -> None:
-    """Write one loop, whole or not at all; without rows, a header alone."""
+    """Write one loop, atomically; without rows, only its header."""
     lines = [f"# {comment}" for comment in comments]
     lines += ["", f"data_{block}", "", "loop_"]
     lines += [f"_{name} #{number}" for number, name in enumerate(columns, 1)]
@@ -203,7 +204,7 @@ def write_block(
 
 
 def _word(value: str) -> str:
-    """Return a value that no reader takes for several, or for the start of a block."""
+    """Return a value, in quotes if a reader would not take it for one word."""
     is_plain = value.split() == [value] and not value.startswith(WORDS)
     return value if is_plain else f'"{value}"'
 

@@ -1,7 +1,7 @@
-"""The lowest score of a pick of each particle, and the model whose scores these are.
+"""Thresholds: the lowest score of a pick of each particle, for one model.
 
-A score means nothing to another model: the file names its own, and what reads it says
-which model it has.
+Scores of two models do not compare. So the file names its model, and a reader says
+which model it uses.
 """
 
 from __future__ import annotations
@@ -12,60 +12,63 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from picker.config import Split, explained
 from picker.config.strict import json_of
-from picker.core.whole import checked_file
-from picker.formats.text import listed, read_text, shown
+from picker.core.files import checked_file
+from picker.core.messages import shown
+from picker.formats.text import listed, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-WAY_OUT = "calibrate again; in the pipeline delete the file and run again"
+WHAT_TO_DO = "calibrate again; in the pipeline delete the file and run again"
 
 
-class _Plain(BaseModel):
+class _Strict(BaseModel):
+    """A record without unknown keys, conversions or infinite numbers."""
+
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, strict=True
     )
 
 
-class Curve(_Plain):
-    """What a score is worth: the fields of `reliability.Reliability`."""
+class Curve(_Strict):
+    """How reliable a score is: the fields of `reliability.Reliability`."""
 
     score: tuple[Fraction, ...]
     right: tuple[Fraction, ...]
     found: Fraction
 
 
-class Calibrated(_Plain):
-    """One particle's threshold and what it rests on."""
+class Calibrated(_Strict):
+    """One particle's threshold and the data that it was chosen on."""
 
     threshold: Fraction
     """Lowest score of a pick."""
     f: Fraction
-    """F-beta there, on the tomograms that it was chosen on."""
+    """F-beta at the threshold, on the tomograms that it was chosen on."""
     num_truth: Annotated[int, Field(ge=0)]
-    """Known particles that it was chosen on."""
+    """Number of known particles that it was chosen on."""
     reliability: Curve
     source: Split
-    """The split of those tomograms."""
+    """Split of the tomograms that it was chosen on."""
 
 
-class Thresholds(_Plain):
-    """What `picker calibrate` writes."""
+class Thresholds(_Strict):
+    """The thresholds of all particles, as `picker calibrate` writes them."""
 
     model: str
-    """Fingerprint of the model whose candidates were calibrated on."""
+    """Fingerprint of the model whose candidates they were chosen on."""
     particles: dict[str, Calibrated]
 
     @property
     def lowest(self) -> dict[str, float]:
-        """Particle: lowest score of a pick."""
+        """Each particle's lowest score of a pick."""
         return {name: value.threshold for name, value in self.particles.items()}
 
 
 class OtherModelError(ValueError):
-    """Thresholds are of another model than the one that is used."""
+    """The thresholds belong to another model than the one that is used."""
 
 
 def read_thresholds(path: Path, model: str, particles: Iterable[str]) -> Thresholds:
@@ -76,17 +79,17 @@ def read_thresholds(path: Path, model: str, particles: Iterable[str]) -> Thresho
     path
         JSON of `picker calibrate`.
     model
-        Fingerprint of the model whose candidates are to be cut.
+        Fingerprint of the model whose candidates they will be applied to.
     particles
         Names that must have a threshold.
 
     Raises
     ------
     OtherModelError
-        If the thresholds are another model's.
+        If the thresholds belong to another model.
     ValueError
-        If the file is missing or damaged, does not say of which model it is, or a
-        particle has no threshold.
+        If the file is missing or damaged, does not name its model, or a particle has no
+        threshold.
     """
     if not checked_file(path, "JSON of `picker calibrate`").is_file():
         raise ValueError(f"thresholds {path} do not exist; calibrate, or fix the path")
@@ -97,28 +100,29 @@ def read_thresholds(path: Path, model: str, particles: Iterable[str]) -> Thresho
     except ValueError as error:
         raise ValueError(
             f"thresholds {path} cannot be read: expected {expected}, got {error};"
-            f" {WAY_OUT}"
+            f" {WHAT_TO_DO}"
         ) from error
     if not isinstance(content, dict) or "model" not in content:
         raise ValueError(
-            f"thresholds {path} do not say of which model they are: expected {expected}"
-            f' with "model" and "particles", got {shown(content)}; {WAY_OUT}'
+            f"thresholds {path} do not say which model they belong to: expected"
+            f' {expected} with "model" and "particles", got {shown(content)};'
+            f" {WHAT_TO_DO}"
         )
     try:
         found = Thresholds.model_validate_json(text)
     except ValidationError as error:
         raise ValueError(
             f"thresholds {path} cannot be used: expected {expected}, got\n"
-            f"{explained(error)}\n{WAY_OUT}"
+            f"{explained(error)}\n{WHAT_TO_DO}"
         ) from error
     if found.model != model:
         raise OtherModelError(
             f"thresholds {path} are of another model (fingerprint {found.model[:12]},"
-            f" expected {model[:12]}), to whose scores alone they belong; {WAY_OUT}"
+            f" expected {model[:12]}); {WHAT_TO_DO}"
         )
     if missing := [name for name in particles if name not in found.particles]:
         raise ValueError(
-            f"thresholds {path} have none of {listed(missing)}, only of"
-            f" {listed(found.particles)}; {WAY_OUT}"
+            f"thresholds {path} have none for {listed(missing)}, only for"
+            f" {listed(found.particles)}; {WHAT_TO_DO}"
         )
     return found

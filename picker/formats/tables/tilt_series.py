@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.config import known_as
-from picker.core.whole import checked_file
+from picker.core.files import checked_file
+from picker.core.messages import cut
 from picker.formats.picks.interpret import AGREES
 from picker.formats.picks.records import TiltSeries
 from picker.formats.picks.units import xyz
 from picker.formats.tables.star_table import read_tables
-from picker.formats.text import cut, listed
+from picker.formats.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,24 +30,25 @@ NAME = "rlnTomoName"
 PIXEL_SIZE = "rlnTomoTiltSeriesPixelSize"
 SIZE = tuple(f"rlnTomoSize{axis}" for axis in "ZYX")
 SIZES = (0.01, 1000.0)
-"""Pixel sizes [Å] that a tilt series can have."""
+"""Least and greatest pixel size of a tilt series [Å]."""
 LONGEST_AXIS = 1_000_000
+"""Greatest size of a tomogram along an axis [pixels]."""
 
 
 def read_tilt_series(path: Path) -> dict[str, TiltSeries]:
-    """Return the name of each tomogram and what is known of its tilt series.
+    """Return the tilt series of each tomogram, by the tomogram's name.
 
     Parameters
     ----------
     path
-        tomograms.star of RELION 4 or 5; of RELION 5 before tomograms are reconstructed
-        too: it has no sizes then.
+        tomograms.star of RELION 4 or 5. RELION 5 also writes one before it reconstructs
+        tomograms; that one has no sizes.
 
     Raises
     ------
     ValueError
-        If no table has names and pixel sizes, a name stands twice, or a number cannot
-        be believed.
+        If no table has names and pixel sizes, a name appears twice, or a size is
+        impossible.
 
     Source: RELION 5, tomography documentation; RELION 4, tomogram set files.
     """
@@ -97,23 +99,23 @@ def read_tilt_series(path: Path) -> dict[str, TiltSeries]:
 def with_tilt_series(
     path: Path, tomograms: Sequence[TomogramPicks]
 ) -> list[TomogramPicks]:
-    """Return the tomograms with what RELION's tomograms.star knows of them.
+    """Return the tomograms with pixel size, size and name from RELION's tomograms.star.
 
     Raises
     ------
     ValueError
-        If it cannot be read or does not know one of them.
+        If it cannot be read, or a tomogram is not in it.
     """
     known = read_tilt_series(path)
     names = {
         one.tomogram: known_as([one.own_name, one.tomogram], known, path)
         for one in tomograms
     }
-    unknown = [name for name, theirs in names.items() if theirs is None]
+    unknown = [name for name, relion_name in names.items() if relion_name is None]
     if unknown:
         raise ValueError(
             f"{path} has no tomogram {listed(unknown)}, it has {listed(known)};"
-            " rlnTomoName must be our name, letter for letter"
+            " expected our name in rlnTomoName, letter for letter"
         )
     result = []
     for one in tomograms:
@@ -126,16 +128,15 @@ def with_tilt_series(
                 *(path, one.tomogram, t, series.pixel_size),
             )
         if series.size_zyx is not None:
-            ours = np.array(one.shape_zyx) * one.voxel_size
-            theirs = np.array(series.size_zyx) * series.pixel_size
-            # Sizes are rounded, to even numbers too.
-            if (
-                np.abs(ours - theirs) > np.maximum(2 * one.voxel_size, AGREES * ours)
-            ).any():
+            extent = np.array(one.shape_zyx) * one.voxel_size
+            extent_in_relion = np.array(series.size_zyx) * series.pixel_size
+            # Sizes are rounded, sometimes to even numbers.
+            allowed = np.maximum(2 * one.voxel_size, AGREES * extent)
+            if (np.abs(extent - extent_in_relion) > allowed).any():
                 logger.warning(
                     "warning: %s: %s is %s Å (x, y, z) there and %s Å here; expected"
                     " the same reconstruction, neither cropped nor rotated",
-                    *(path, one.tomogram, xyz(theirs), xyz(ours)),
+                    *(path, one.tomogram, xyz(extent_in_relion), xyz(extent)),
                 )
         result.append(
             replace(

@@ -1,4 +1,4 @@
-"""The tomograms of a project; read while the workflow is planned, so nothing heavy."""
+"""The table of a project's tomograms, read while the workflow is planned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from picker.config import Config, TomogramRow, explained
 from picker.formats.picks.copick_layout import find_tomograms
-from picker.formats.tables.tsv import read_tsv, refuse, told_twice
+from picker.formats.tables.tsv import check_rows, read_tsv, repeated_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,15 +29,15 @@ OPTIONAL = (
 def tomogram_rows(
     config: Config, *, check_files: bool = True
 ) -> tuple[TomogramRow, ...]:
-    """Return all tomograms of a project that has some, in a table or a copick folder.
+    """Return all tomograms of a project, from its table or its copick folder.
 
     Raises
     ------
     ValueError
-        If the table or folder has errors; up to ten are told at once.
+        If the table or folder has errors; the message names up to ten.
     """
     settings = config.tomograms
-    assert settings.source != "simulate", "those are still to be made"
+    assert settings.source != "simulate", "phantoms do not exist yet"
     if settings.source == "table":
         rows = read_table(settings.table, check_files=check_files)
     else:
@@ -55,17 +55,17 @@ def tomogram_rows(
 
 
 def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ...]:
-    """Return the rows of a TSV table; relative paths count from the working folder.
+    """Return the rows of a TSV table; relative paths start at the working folder.
 
-    Columns: tomogram, path, split; optional picks (several apart by ';'),
+    Columns: tomogram, path, split; optional picks (several separated by ';'),
     voxel_size [Å], tilt_pixel_size [Å], mask, slab_z_low [Å], slab_z_high [Å], called.
 
     Raises
     ------
     ValueError
         If columns are missing or unknown, the table is empty, or rows have errors: a
-        name that stands twice, a bad split, a file that does not exist. Up to ten are
-        told at once, with their lines.
+        name that appears twice, a bad split, a file that does not exist. The message
+        names up to ten, with their lines.
     """
     rows: list[TomogramRow] = []
     problems = []
@@ -77,14 +77,14 @@ def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ..
             text = "; ".join(part.strip() for part in explained(error).splitlines())
             problems.append(f"line {line}: {text}")
             continue
-        problems += told_twice(lines, line, values["tomogram"], row.tomogram)
+        problems += repeated_name(lines, line, values["tomogram"], row.tomogram)
         problems += [
             f"line {line}: {what} {file} does not exist; fix the path"
             for what, file in _files(row)
             if check_files and not file.exists()
         ]
         rows.append(row)
-    refuse(path, problems, len(rows))
+    check_rows(path, problems, len(rows))
     return tuple(rows)
 
 
@@ -100,7 +100,7 @@ def _row(values: dict[str, str]) -> TomogramRow:
 
 
 def _files(row: TomogramRow) -> Iterator[tuple[str, Path]]:
-    """Yield what a row names: the volume, its picks and its mask."""
+    """Yield the column and path of each file of a row: volume, picks and mask."""
     yield "path", row.path
     for file in row.picks:
         yield "picks", file

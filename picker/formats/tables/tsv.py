@@ -1,42 +1,42 @@
-"""Tab-separated tables with a header: the lines, and the problems they have."""
+"""Tab-separated tables with a header: their rows, and the problems in them."""
 
 from __future__ import annotations
 
 import csv
 from typing import TYPE_CHECKING
 
-from picker.core.whole import checked_file
+from picker.core.files import checked_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 SHOWN = 10
-"""Problems of one table that are told at once."""
+"""Most problems of one table that a message names."""
 
 
 def read_tsv(
     path: Path, required: Sequence[str], optional: Sequence[str], setting: str
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield each row's line number and its column: value; blank lines are skipped.
+    """Yield each row's line number and its values by column; blank lines are skipped.
 
     Parameters
     ----------
     path
-        UTF-8, with or without byte order mark, lines ending as they may.
+        UTF-8, with or without byte order mark, with any line endings.
     required, optional
         Names of columns, in any order.
     setting
-        Where config.yaml names the table, for messages.
+        The setting that names the table, for messages.
 
     Raises
     ------
     ValueError
-        If the file or a required column is missing, a column is unknown or stands
+        If the file or a required column is missing, a column is unknown or appears
         twice, or a row has more values than the header.
     """
     if not checked_file(path, "a table").is_file():
-        raise ValueError(f"table {path} does not exist; set {setting}")
+        raise ValueError(f"table {path} does not exist; set {setting} to its path")
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, delimiter="\t")
         try:
@@ -61,7 +61,7 @@ def read_tsv(
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table that a stage wrote, column: text.
+    """Return the rows of a table that a stage wrote, as text by column.
 
     Raises
     ------
@@ -91,38 +91,45 @@ def _check_columns(
         also = f", optional {', '.join(optional)}" if optional else ""
         raise ValueError(
             f"table {path} has {'; '.join(problems)}; expected a first line with"
-            f" {', '.join(required)}{also}, apart by tabs"
+            f" {', '.join(required)}{also}, separated by tabs"
         )
 
 
-def told_twice(
-    lines: dict[str, tuple[int, str]], line: int, given: str, name: str
+def repeated_name(
+    lines: dict[str, tuple[int, str]], line: int, in_table: str, name: str
 ) -> list[str]:
-    """Return a problem if another line's tomogram has this name in files, else note it.
+    """Return a problem if an earlier line has this name, else remember the line.
 
-    `given` is the name in the table; `lines` has line and given name of each name.
+    Parameters
+    ----------
+    lines
+        Line and name in the table, for each name in files so far.
+    line
+        Number of this line.
+    in_table, name
+        Name of its tomogram in the table, and in files.
     """
     if name not in lines:
-        lines[name] = (line, given)
+        lines[name] = (line, in_table)
         return []
     first, other = lines[name]
-    if given == other:
-        text = f"tomogram {given} stands in line {first} already"
+    if in_table == other:
+        text = f"tomogram {in_table} stands in line {first} already"
     else:
         text = (
-            f"tomogram {given!r} is called {name} in files, as {other!r} of line"
+            f"tomogram {in_table!r} is called {name} in files, as {other!r} of line"
             f" {first} is"
         )
     return [f"line {line}: {text}; names must differ, rename one"]
 
 
-def refuse(path: Path, problems: Sequence[str], num_rows: int) -> None:
-    """Raise what is wrong with a table, the first ten problems at once.
+def check_rows(path: Path, problems: Sequence[str], num_rows: int) -> None:
+    """Check that a table has rows and no problems.
 
     Raises
     ------
     ValueError
-        If there are problems, or no rows.
+        If there are problems, of which the message names the first ten, or no rows.
     """
     if problems:
         more = len(problems) - SHOWN

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from picker.formats.text import cut, listed
+from picker.core.messages import cut
+from picker.formats.text import listed
 from picker.formats.volumes.files import (
     MISSING_CHUNKS,
     check_memory,

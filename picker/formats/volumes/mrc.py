@@ -9,7 +9,7 @@ import mrcfile
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE, get_ext_header_dtype
 
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
 from picker.formats.volumes.files import READABLE, STACKS, checked_voxel_size
 
 if TYPE_CHECKING:

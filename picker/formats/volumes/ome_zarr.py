@@ -11,7 +11,7 @@ from zarr.codecs import ZstdCodec
 from zarr.storage import LocalStore
 
 from picker.config import explained
-from picker.core.whole import written_whole
+from picker.core.files import written_whole
 from picker.formats.text import listed
 from picker.formats.volumes.files import (
     SET_VOXEL_SIZE,

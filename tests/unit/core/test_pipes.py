@@ -17,9 +17,9 @@ from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes import ome_zarr
 from picker.formats.volumes.read import read_mask, read_tomogram
 from picker.jobs.settings import read_particles, read_section
+from picker.project.json_files import read_json
 from picker.project.manifests import read_manifest
-from picker.project.records import read_json
-from picker.project.untrue import untrue_manifests
+from picker.project.stale import stale_manifests
 from picker.training.checkpoint import load_checkpoint, load_weights
 from tests.unit.formats.memory import little_memory
 
@@ -70,4 +70,4 @@ def test_a_pipe_in_a_volume_of_ours_is_no_metadata(tmp_path):
 def test_a_pipe_in_a_manifest_s_place_is_made_again(tmp_path):
     path = tmp_path / "manifest.json"
     os.mkfifo(path)
-    assert untrue_manifests([path]) == [path]
+    assert stale_manifests([path]) == [path]

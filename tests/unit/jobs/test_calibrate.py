@@ -8,7 +8,7 @@ from picker.config import CalibrateSettings, Particle, PickSettings
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.jobs.calibrate import calibrate_thresholds
-from picker.project.manifests import failed
+from picker.project.records import failed
 from tests.unit.predicted import MODEL, predicted, write_predicted
 
 PARTICLES = (Particle(name="ribosome", radius=20),)

@@ -21,7 +21,7 @@ def test_a_signal_is_noted_instead_of_killing(number):
 
 ONE_TOMOGRAM = """
 import os, signal, sys
-from picker.verbs.logged import run_logged
+from picker.verbs.terminal import run_logged
 
 def verb():
     try:

@@ -1,4 +1,4 @@
-"""Whose folder a project is: what a killed run left, and what a living one has."""
+"""The lock of a project's folder: what a killed run left, and what a living one has."""
 
 import os
 import socket
@@ -34,7 +34,7 @@ def put(path, text=""):
     return Path(path)
 
 
-def leave_word(host, pid, started, text=""):
+def leave_note(host, pid, started, text=""):
     return put(f".snakemake/started/{host}.{pid}.{started:.0f}.run", text)
 
 
@@ -45,15 +45,15 @@ def enter(*words, manifests=(), dry_run=False):
     try:
         return workplace.enter(manifests), " ".join(said)
     finally:
-        workplace.me.word.unlink(missing_ok=True)
+        workplace.me.note.unlink(missing_ok=True)
 
 
 def lock_is_there():
     return Path(".snakemake/locks/0.output.lock").exists()
 
 
-def test_the_lock_of_a_dead_run_is_removed_with_its_word(folder):
-    word = leave_word(HERE, NOBODY, 0)
+def test_the_lock_of_a_dead_run_is_removed_with_its_note(folder):
+    word = leave_note(HERE, NOBODY, 0)
     _, said = enter()
     assert said == (
         f"The run before (process {NOBODY} on {HERE}) was killed: its lock is removed."
@@ -66,7 +66,7 @@ def test_the_lock_of_a_dead_run_is_removed_with_its_word(folder):
 def test_a_process_is_told_by_its_number_and_its_start(folder, error, is_alive):
     """Numbers are given again."""
     parent = psutil.Process(os.getppid())
-    word = leave_word(HERE, parent.pid, parent.create_time() - error)
+    word = leave_note(HERE, parent.pid, parent.create_time() - error)
     _, said = enter()
     assert (f"process {parent.pid} on {HERE} is at work" in said) == is_alive
     assert lock_is_there() == word.exists() == is_alive
@@ -74,70 +74,70 @@ def test_a_process_is_told_by_its_number_and_its_start(folder, error, is_alive):
 
 @pytest.mark.parametrize("looks", [("--summary",), ("--dag",), ("-D",), ("-l",)])
 def test_whoever_looks_on_leaves_all_as_it_is(folder, looks):
-    word = leave_word(HERE, NOBODY, 0)
+    word = leave_note(HERE, NOBODY, 0)
     before = sorted(folder.rglob("*"))
     for words, dry_run in ((looks, False), ((), True)):
         _, said = enter(*words, dry_run=dry_run)
-        assert "the next removes its lock" in said
+        assert "the next run removes its lock" in said
         assert sorted(folder.rglob("*")) == before
     assert lock_is_there()
     assert word.exists()
 
 
 def test_nobody_on_another_host_is_taken_for_dead(folder):
-    leave_word(HERE, NOBODY, 0)
-    leave_word("else.where", 1, 0)
-    leave_word("a", "copy of", 0)
+    leave_note(HERE, NOBODY, 0)
+    leave_note("else.where", 1, 0)
+    leave_note("a", "copy of", 0)
     _, said = enter()
     assert said == (
-        "In this folder process 1 on else.where is at work. If that is gone:"
+        "In this folder process 1 on else.where is at work. If it has ended:"
         " snakemake --unlock"
     )
     assert lock_is_there()
     assert len(list(Path(".snakemake/started").iterdir())) == 3
 
 
-def test_a_lock_that_nobody_speaks_for_stays(folder):
+def test_a_lock_without_a_note_stays(folder):
     _, said = enter()
-    assert "In this folder a run that left no word is at work" in said
+    assert "In this folder a run that left no note is at work" in said
     assert lock_is_there()
 
 
-def test_who_is_at_work_is_believed_without_a_lock(folder):
+def test_a_run_that_is_at_work_counts_without_a_lock(folder):
     Path(".snakemake/locks/0.output.lock").unlink()
-    dead = leave_word(HERE, NOBODY, 0)
-    word = leave_word("else.where", 1, 0, "at work\n")
+    dead = leave_note(HERE, NOBODY, 0)
+    note = leave_note("else.where", 1, 0, "at work\n")
     assert "is at work" in enter()[1]
     assert dead.exists()
-    word.write_text("")  # it looks on
+    note.write_text("")  # it only reads
     assert enter()[1] == ""
     assert not dead.exists()
 
 
 @pytest.mark.parametrize("word", ["--unlock", "--unl"])
-def test_to_unlock_takes_all_word_away(folder, word):
-    leave_word("else.where", 1, 0, "at work\n")
+def test_unlocking_deletes_all_notes(folder, word):
+    leave_note("else.where", 1, 0, "at work\n")
     manifest = put("results/m.json", "damaged")
     assert enter(word, manifests=[str(manifest)]) == (set(), "")
     assert list(Path(".snakemake/started").iterdir()) == []
     assert manifest.exists()
 
 
-def test_a_run_leaves_word_says_that_it_is_at_work_and_what_it_plans(folder):
+def test_a_run_writes_a_note_that_it_is_at_work_and_what_it_plans(folder):
     Path(".snakemake/locks/0.output.lock").unlink()
     workplace = Workplace(Results(), print, [], dry_run=False)
     workplace.enter([])
-    assert workplace.me.word.read_text() == ""
+    assert workplace.me.note.read_text() == ""
     workplace.record(RECORD)
-    assert workplace.me.word.read_text() == "at work\n"
+    assert workplace.me.note.read_text() == "at work\n"
     found = read_run_record(Path("results/run.json"))
     assert (found.pid, found.host, found.shards) == (os.getpid(), HERE, RECORD.shards)
     assert not found.is_over
     assert workplace.me == this_starter()
-    workplace.me.word.unlink()
+    workplace.me.note.unlink()
 
 
-def test_untrue_manifests_are_deleted_or_planned_with(folder):
+def test_stale_manifests_are_deleted_or_planned_with(folder):
     Path(".snakemake/locks/0.output.lock").unlink()
     good, bad = Path("good.json"), Path("bad.json")
     for path, name in ((good, "here.zarr"), (bad, "gone.zarr")):
@@ -145,8 +145,8 @@ def test_untrue_manifests_are_deleted_or_planned_with(folder):
         write_manifest(path, [preprocessed(volume=volume)])
     put(folder / "here.zarr")
     manifests = ["good.json", "bad.json", "none.json"]
-    untrue, said = enter(manifests=manifests, dry_run=True)
-    assert untrue == {"bad.json"}
+    stale, said = enter(manifests=manifests, dry_run=True)
+    assert stale == {"bad.json"}
     assert said == (
         "1 manifests name files that are gone or were changed; their shards run again:"
         " bad.json"
@@ -158,7 +158,7 @@ def test_untrue_manifests_are_deleted_or_planned_with(folder):
 
 
 def test_under_a_living_run_no_manifest_is_looked_at(folder):
-    leave_word("else.where", 1, 0)
+    leave_note("else.where", 1, 0)
     manifest = put("m.json", "damaged")
     assert enter(manifests=["m.json"])[0] == set()
     assert manifest.exists()
@@ -197,7 +197,7 @@ def test_slurm_is_asked_once_the_last_run_is_known_to_be_over(
     monkeypatch.setattr(locks, "cancel_idle_orphans", cancel)
     _, said = enter(dry_run=dry_run)
     assert calls == ([(Path(), Path("results"))] if asked else [])
-    expected = "Of its jobs in the queue 2 not at work are cancelled, 1 go on."
+    expected = "Of its jobs in the queue 2 not at work are cancelled; 1 continue."
     assert said == (expected if asked else "")
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from picker.project.manifests import (
-    failed,
     read_manifest,
     read_picked,
     read_predicted,
     read_preprocessed,
     write_manifest,
 )
+from picker.project.records import failed
 from tests.unit.predicted import picked, predicted, preprocessed, write_predicted
 
 BEFORE = preprocessed(
@@ -98,7 +98,7 @@ def test_a_manifest_of_version_0_1_is_refused_with_what_to_do(tmp_path, read, en
     path = tmp_path / "old.json"
     path.write_text(json.dumps({"tomograms": entries, "histograms": {}, "model": "m"}))
     said = (
-        f"{path} was written by version 0.1, expected format 2 of this version; run"
+        f"{path} was written by version 0.1; expected format 2 of this version. Run"
         " again, and it is made again"
     )
     with pytest.raises(ValueError, match=re.escape(said)):

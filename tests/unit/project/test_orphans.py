@@ -103,7 +103,7 @@ def test_what_stays_after_all_is_told(queue, project, caplog):
     queue(f"11 PD {RUN}1 {project}")
     with caplog.at_level(logging.WARNING, "picker"):
         assert cancel_idle_orphans(project, project / "results") == (1, 0)
-    assert "11: cancelled, but not gone yet" in caplog.text
+    assert "11: cancelled, but not ended yet" in caplog.text
 
 
 def test_a_queue_that_does_not_answer_stops_nothing(queue, project, caplog):

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from picker.project.claims import claim_path, claimed
-from picker.project.manifests import failed, write_manifest
+from picker.project.manifests import write_manifest
+from picker.project.records import failed
 from picker.project.status import status_lines
 from tests.unit.predicted import preprocessed
 

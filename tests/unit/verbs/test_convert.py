@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from picker.__main__ import main
+from picker.core.files import writer_id
 from picker.core.picks import picks_from_arrays
-from picker.core.whole import writer
 from picker.formats.picks.read import read_coordinates
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.volumes import mrc
@@ -392,8 +392,8 @@ def test_convert_takes_and_refuses_the_volumes_that_predict_does(
 
 @pytest.mark.parametrize("output", ["out", "out.star"])
 def test_what_a_killed_one_left_is_deleted_by_the_next(tmp_path, coords, output):
-    (tmp_path / f".out.{writer(socket.gethostname(), 2**22 + 1)}.picker-tmp").mkdir()
-    kept = tmp_path / f".b.{writer(socket.gethostname(), os.getpid())}.picker-tmp"
+    (tmp_path / f".out.{writer_id(socket.gethostname(), 2**22 + 1)}.picker-tmp").mkdir()
+    kept = tmp_path / f".b.{writer_id(socket.gethostname(), os.getpid())}.picker-tmp"
     kept.touch()  # a `picker predict` at work in the same folder
     words = ("--to", "picker", "--output", tmp_path / output, "--particle", "ribosome")
     assert convert(coords, *words) == 0

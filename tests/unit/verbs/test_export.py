@@ -17,7 +17,8 @@ from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes import mrc
 from picker.formats.volumes.read import read_tomogram
 from picker.machine.signals import Interrupted
-from picker.project.manifests import Picked, read_manifest, write_manifest
+from picker.project.manifests import read_manifest, write_manifest
+from picker.project.records import Picked
 
 SHAPE = (16, 20, 28)
 FOUR = (

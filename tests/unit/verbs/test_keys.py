@@ -11,8 +11,8 @@ import pytest
 from safetensors.torch import load_file
 
 from picker.config import Particle, PredictSettings, TrainSettings
+from picker.core.files import write_json
 from picker.core.picks import picks_from_arrays
-from picker.core.whole import write_json
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.mrc import write_volume
 from picker.formats.volumes.ome_zarr import open_volume

@@ -12,7 +12,8 @@ from picker.core.picks import picks_from_arrays
 from picker.formats.picks import imod, star
 from picker.formats.volumes import ome_zarr
 from picker.formats.volumes.read import read_mask
-from picker.project.manifests import failed, read_manifest, read_picked, write_manifest
+from picker.project.manifests import read_manifest, read_picked, write_manifest
+from picker.project.records import failed
 from tests.unit.predicted import picked
 
 RADIUS = 100.0

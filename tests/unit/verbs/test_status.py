@@ -24,4 +24,4 @@ def test_a_folder_where_nothing_ran_is_an_error(tmp_path, capsys):
 def test_what_a_run_says_of_itself_may_be_damaged(tmp_path, capsys, text):
     (tmp_path / "run.json").write_text(text, encoding="latin-1")
     assert main(["status", "--results", str(tmp_path)]) == 1
-    assert "run.json is damaged; expected what a run says" in capsys.readouterr().err
+    assert "is damaged; expected the record of a run" in capsys.readouterr().err

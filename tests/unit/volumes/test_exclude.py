@@ -27,13 +27,8 @@ from picker.formats.volumes.read import read_mask
 from picker.jobs.model_card import ModelCard, write_model
 from picker.jobs.training_data import patch_source
 from picker.networks import build_model
-from picker.project.manifests import (
-    Picked,
-    Predicted,
-    Preprocessed,
-    read_preprocessed,
-    write_manifest,
-)
+from picker.project.manifests import read_preprocessed, write_manifest
+from picker.project.records import Picked, Predicted, Preprocessed
 from picker.training.patches import PatchDataset
 from picker.volumes.exclude import allowed_region, away_from_gold
 from tests.unit.predicted import MODEL, calibrated, thresholds_of, write_predicted

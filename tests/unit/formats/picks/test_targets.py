@@ -13,7 +13,7 @@ import pytest
 from picker.config import ExportSettings, Particle
 from picker.core.picks import no_picks, picks_from_arrays
 from picker.formats.picks import targets
-from picker.formats.picks.imod import CONTOUR, MODEL
+from picker.formats.picks.imod_layout import CONTOUR, MODEL
 from picker.formats.picks.known import read_known_picks
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.targets import FILES, write_target

@@ -17,10 +17,10 @@ def test_thresholds_of_the_model_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}", "do not say of which model they are"),
-        ("[]", "do not say of which model they are"),
-        ('{"ribosome": 0.3}', "do not say of which model they are"),
-        ('{"ribosome": {"threshold": null}}', "do not say of which model they are"),
+        ("{}", "do not say which model they belong to"),
+        ("[]", "do not say which model they belong to"),
+        ('{"ribosome": 0.3}', "do not say which model they belong to"),
+        ('{"ribosome": {"threshold": null}}', "do not say which model they belong to"),
         ("threshold 0.3", "cannot be read: .*Expecting value"),
         ("", "cannot be read: .*Expecting value"),
         (DEEP, "cannot be read: .*brackets nested too deeply"),
@@ -35,7 +35,7 @@ def test_thresholds_of_the_model_are_read(tmp_path):
             for bad in (None, "0.3", True, -0.1, 1.1, float("nan"), float("inf"))
         ),
         (thresholds_of({"ribosome": calibrated(source="web")}), r"ribosome\.source: "),
-        (thresholds_of({}), "have none of ribosome"),
+        (thresholds_of({}), "have none for ribosome"),
     ],
 )
 def test_what_is_no_file_of_thresholds_is_one_clear_error(tmp_path, text, message):

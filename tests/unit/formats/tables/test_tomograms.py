@@ -122,7 +122,7 @@ def test_crlf_a_byte_order_mark_spaces_and_other_column_orders(folder):
             "no column split; expected a first line with tomogram",
         ),
         (HEADER.replace("mask", "masks"), "", "unknown column 'masks'"),
-        ("tomogram,path,split\n", "", "no column tomogram; .*apart by tabs"),
+        ("tomogram,path,split\n", "", "no column tomogram; .*separated by tabs"),
         ("tomogram\tpath\tsplit\tsplit\n", "", "has a column twice"),
         ("", "", "no column tomogram"),
         (HEADER, "\n", "has no rows; name at least one tomogram"),

@@ -1,9 +1,10 @@
-"""What is said of damaged files, of a disk, and of what a verb could not use."""
+"""Messages about damaged files, disks, and what a verb could not use."""
 
 from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -15,8 +16,9 @@ import picker
 from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
-from picker.project.manifests import Picked, Predicted, write_manifest
-from picker.verbs.logged import run_logged
+from picker.project.manifests import write_manifest
+from picker.project.records import Failed, Picked, Predicted
+from picker.verbs.terminal import run_logged
 from tests.unit.predicted import (
     calibrated,
     picked,
@@ -167,3 +169,21 @@ def test_evaluation_goes_on_without_a_tomogram_that_cannot_be_read(tmp_path, cap
     assert "bad cannot be used: " in capsys.readouterr().err
     assert finish(tmp_path, "--failed", str(tmp_path / "failed.json")) == 1
     assert "1 of 2 tomograms could not be used" in capsys.readouterr().err
+
+
+def test_no_verb_prints_what_a_terminal_would_obey(tmp_path, capsys):
+    entry = Failed(
+        tomogram="a\x1b[2J", split="labeled", path=Path("a"), error="\x1b[31mred"
+    )
+    write_manifest(tmp_path / "m.json", [entry])
+
+    def verb():
+        logging.getLogger("picker").error("%s: %s", entry.tomogram, entry.error)
+        raise ValueError("\x1b]0;title\x07")
+
+    assert run_logged(verb) == 1
+    said = capsys.readouterr().err
+    assert said.replace("\n", "").isprintable()
+    assert r"a\x1b[2J: \x1b[31mred" in said
+    assert r"error: \x1b]0;title\x07" in said
+    assert json.loads((tmp_path / "m.json").read_text())["tomograms"]

@@ -1,4 +1,4 @@
-"""A verb run with its log on the terminal; a user's mistake gives one line."""
+"""Runs a verb on the terminal: its log, messages about mistakes, its exit status."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from picker.config.said import cut, printable
+from picker.core.messages import cut, printable
 from picker.jobs.failures import DISK_ADVICE
-from picker.machine.signals import Interrupted, leaving_when_asked
+from picker.machine.signals import Interrupted, interrupted_by_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,16 +18,20 @@ logger = logging.getLogger("picker")
 
 
 class _Printable(logging.Formatter):
-    """Lines that a terminal shows as they are: what files say is among them."""
+    """Log lines without control characters, which names in files may have."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        """Return the line, its control characters written out."""
+        """Return the line with control characters written out."""
         return printable(super().formatMessage(record))
 
 
 def run_logged(verb: Callable[[], object]) -> int:
-    """Run a verb with progress on the terminal; a user's mistake gives one line."""
-    # Of several processes that train as one, the first tells.
+    """Run a verb with its log on the terminal, and return its exit status.
+
+    An error that a user can fix becomes one message and status 1; other errors are
+    raised.
+    """
+    # Of several processes that train as one only the first logs.
     first = os.environ.get("RANK", "0") == "0"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Printable("%(asctime)s %(message)s", "%H:%M:%S"))
@@ -36,7 +40,7 @@ def run_logged(verb: Callable[[], object]) -> int:
     )
     logging.captureWarnings(capture=True)
     try:
-        with leaving_when_asked():
+        with interrupted_by_signals():
             verb()
     except (ValueError, FileNotFoundError) as error:
         logger.error("error: %s", error)
@@ -52,7 +56,7 @@ def run_logged(verb: Callable[[], object]) -> int:
         if advice:
             logger.error("error: %s; %s, then run again", error, advice)
         elif error.filename is not None:
-            # A path that a user gave, not a slip of ours.
+            # The path came from the user, so this is no bug of the program.
             name = cut(os.fsdecode(error.filename))
             logger.error("error: %s: %s; fix the path", name, error.strerror)
         else:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from picker.core.whole import forget_remains, writer, written_whole
-from picker.project.claims import claimed, forget_remains_of_the_dead
+from picker.core.files import delete_leftovers, writer_id, written_whole
+from picker.project.claims import claimed, delete_leftovers_of_ended_jobs
 
-ME = writer(socket.gethostname(), os.getpid())
+ME = writer_id(socket.gethostname(), os.getpid())
 
 
 def names(folder):
@@ -141,9 +141,9 @@ def test_only_our_own_remains_are_deleted(tmp_path):
     kept = [".bashrc.old", ".x.tmp", "a.picker-tmp", "TS_01.star"]
     for name in (*mine, ".a.elsewhere.7.picker-tmp", *kept):
         (tmp_path / name).touch()
-    forget_remains(tmp_path, lambda: [ME])
+    delete_leftovers(tmp_path, lambda: [ME])
     assert names(tmp_path) == sorted([*mine, *kept])
-    forget_remains(tmp_path, lambda: [])
+    delete_leftovers(tmp_path, lambda: [])
     assert names(tmp_path) == sorted(kept)
 
 
@@ -151,18 +151,18 @@ def test_folders_without_remains_ask_for_nobody(tmp_path):
     def never():
         raise AssertionError
 
-    forget_remains(tmp_path, never)
-    forget_remains(tmp_path / "missing", never)
+    delete_leftovers(tmp_path, never)
+    delete_leftovers(tmp_path / "missing", never)
 
 
 def test_where_nobody_claims_the_remains_of_the_dead_are_deleted(tmp_path):
-    nobody = writer(socket.gethostname(), 2**22 + 1)
-    for name in (ME, nobody, writer("elsewhere", 2**22 + 1)):
+    nobody = writer_id(socket.gethostname(), 2**22 + 1)
+    for name in (ME, nobody, writer_id("elsewhere", 2**22 + 1)):
         (tmp_path / f".a.{name}.picker-tmp").mkdir()
         (tmp_path / f".a.{name}.picker-tmp" / "chunk").touch()
     (tmp_path / f".a.{nobody}").touch()
-    forget_remains_of_the_dead(tmp_path)
+    delete_leftovers_of_ended_jobs(tmp_path)
     assert names(tmp_path) == sorted(
         [f".a.{ME}.picker-tmp", ".a.elsewhere.4194305.picker-tmp", f".a.{nobody}"]
     )
-    forget_remains_of_the_dead(tmp_path / "missing")
+    delete_leftovers_of_ended_jobs(tmp_path / "missing")

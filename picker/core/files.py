@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, whoever else writes them."""
+"""Files and folders that appear whole or not at all, even if others write them too."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
     from pathlib import Path
 
-REMAINS = (".picker-tmp", ".picker-old")
-"""How the hidden names end that a killed writer leaves behind; no one else's do."""
+LEFTOVERS = (".picker-tmp", ".picker-old")
+"""Endings of the hidden names that killed writers leave behind; no others have them."""
 
 
-def writer(host: str, pid: int) -> str:
-    """Return what tells a process from all others that write to the same disk."""
+def writer_id(host: str, pid: int) -> str:
+    """Return what tells a process from all others that write to the same disk.
+
+    It is `host.pid`.
+    """
     return f"{host}.{pid}"
 
 
@@ -30,9 +33,9 @@ def written_whole(path: Path, *, lasting: bool = False) -> Generator[Path]:
 
     A reader sees the old file or folder or the new one, never a part. The temporary
     name is the writer's own, so that two who write the same both succeed, and the last
-    one's stays. `forget_remains` finds it if the writer is killed. With `lasting` that
-    holds if the machine fails too: a file waits for the disk, which for hours of
-    training is worth it and for each of a thousand small files is not.
+    one's stays. `delete_leftovers` finds it if the writer is killed. With `lasting`
+    this holds even if the machine fails: the call waits until the disk has the file,
+    which hours of training are worth and each of a thousand small files is not.
     """
     with temporary_beside(path) as temporary:
         yield temporary
@@ -45,13 +48,13 @@ def written_whole(path: Path, *, lasting: bool = False) -> Generator[Path]:
 
 @contextmanager
 def temporary_beside(path: Path) -> Generator[Path]:
-    """Give a path beside `path`, free, for a file or folder that is gone in the end."""
+    """Give a free path beside `path`; what is written there is deleted at the end."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
         code = errno.ENOTDIR
         raise NotADirectoryError(code, os.strerror(code), str(path.parent)) from error
-    me = writer(socket.gethostname(), os.getpid())
+    me = writer_id(socket.gethostname(), os.getpid())
     temporary = path.with_name(f".{path.name}.{me}.picker-tmp")
     remove(temporary)
     try:
@@ -72,7 +75,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def checked_file(path: Path, expected: str) -> Path:
-    """Return a path that can be read to its end: of a pipe or a device there is none.
+    """Return a path that can be read to its end, which a pipe or a device cannot.
 
     Parameters
     ----------
@@ -94,21 +97,22 @@ def checked_file(path: Path, expected: str) -> Path:
     return path
 
 
-def remains(folder: Path) -> list[Path]:
+def leftovers(folder: Path) -> list[Path]:
     """Return what is half written in a folder, which is listed once; it may be missing.
 
-    By killed writers, and by those at work; `writer` ends the stems of the names.
+    It was left by killed writers or belongs to those at work: the stem of each name
+    ends in a `writer_id`.
     """
     if not folder.is_dir():
         return []
     return [
         path
         for path in folder.iterdir()
-        if path.name.startswith(".") and path.name.endswith(REMAINS)
+        if path.name.startswith(".") and path.name.endswith(LEFTOVERS)
     ]
 
 
-def forget_remains(folder: Path, alive: Callable[[], Iterable[str]]) -> None:
+def delete_leftovers(folder: Path, alive: Callable[[], Iterable[str]]) -> None:
     """Delete what killed writers left half written in a folder.
 
     Parameters
@@ -116,10 +120,10 @@ def forget_remains(folder: Path, alive: Callable[[], Iterable[str]]) -> None:
     folder
         May be missing.
     alive
-        Gives the writers that are at work. Asked after the folder is listed, so that
-        whoever wrote by then is among them.
+        Gives the ids of the writers that are at work. It is called after the folder is
+        listed, so that all who had begun to write by then are among them.
     """
-    found = remains(folder)
+    found = leftovers(folder)
     if not found:
         return
     kept = tuple(f".{name}" for name in alive())
@@ -164,7 +168,7 @@ def _wait_for_disk(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some file servers know no such thing of folders.
+        # Some file servers cannot do this for folders.
         if error.errno != errno.EINVAL:
             raise
     finally:

@@ -1,4 +1,4 @@
-"""Users' values and texts, made fit for messages: short, without control characters."""
+"""Texts and values for messages: short, and without control characters."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import reprlib
 import unicodedata
 
 SHOWN = 80
-"""Characters of a wrong value that a message shows, at most."""
+"""Most characters of a wrong value in a message."""
 LONGEST = 20_000
-"""Characters of a whole message, at most."""
+"""Most characters of a whole message."""
 
 _repr = reprlib.Repr()
 _repr.maxlevel = 2
@@ -18,8 +18,8 @@ _repr.maxstring = _repr.maxother = _repr.maxlong = 2 * SHOWN
 def printable(text: str, longest: int = LONGEST) -> str:
     r"""Return a text with control characters written out, as \x1b, and cut short.
 
-    Line breaks and tabs stay; what would command a terminal, or change the order in
-    which it shows text, does not.
+    Line breaks and tabs stay; characters that command a terminal, or change the order
+    in which it shows text, are written out.
     """
     kept = text if len(text) <= longest else f"{text[:longest]}…"
     if kept.isascii() and kept.replace("\n", "").replace("\t", "").isprintable():
@@ -28,20 +28,20 @@ def printable(text: str, longest: int = LONGEST) -> str:
 
 
 def _written_out(character: str) -> str:
-    # Cc, Cf: control and format, such as those that change the direction of text; Cs:
-    # half characters, with which Python stands for bytes that are not text.
+    # Cc: control. Cf: format, such as a change of direction. Cs: surrogates, by which
+    # Python represents bytes that are not text.
     if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Cs"):
         return character
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def cut(value: object) -> str:
-    """Return a text for a message, cut short."""
+    """Return a value's text for a message, cut short."""
     return printable(str(value), SHOWN)
 
 
 def shown(value: object) -> str:
-    """Return a value for a message, in quotes if it is text, cut short.
+    """Return a value as Python shows it, text in quotes, cut short for a message.
 
     Only the beginning of a large value is read.
     """

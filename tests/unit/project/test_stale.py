@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import zarr
 
+from picker.core.stamps import file_stamp
 from picker.formats.volumes.ome_zarr import write_volume
-from picker.project.manifests import Failed, write_manifest
-from picker.project.untrue import file_stamp, untrue_manifests
+from picker.project.manifests import write_manifest
+from picker.project.records import Failed
+from picker.project.stale import stale_manifests
 from tests.unit.predicted import picked, predicted, preprocessed
 
 
@@ -30,10 +32,10 @@ def is_believed(folder, entry, age=0):
     path = folder / "manifest.json"
     write_manifest(path, [entry])
     os.utime(path, (time.time() - age,) * 2)
-    untrue = untrue_manifests([path, folder / "no such.json"])
+    stale = stale_manifests([path, folder / "no such.json"])
     assert path.exists()
-    assert untrue in ([], [path])
-    return not untrue
+    assert stale in ([], [path])
+    return not stale
 
 
 def bad(**values):
@@ -112,19 +114,11 @@ def test_metadata_edited_in_place_and_an_older_folder_are_noticed(folder, volume
     assert not is_kept(folder, stamps=stamps)
 
 
-def test_not_every_chunk_is_looked_at(volume):
-    """Fifteen million of them at 50,000 tomograms; the job looks at its own."""
-    before = file_stamp(volume)
-    chunk = volume / "0" / "c" / "1" / "1" / "1"
-    chunk.write_bytes(chunk.read_bytes())
-    assert file_stamp(volume) == before
-
-
 @pytest.mark.parametrize("text", ['{"tomograms": [', "[" * 100_000, "[1]", "\xff"])
-def test_a_damaged_manifest_is_untrue(folder, text):
+def test_a_damaged_manifest_is_stale(folder, text):
     cut = folder / "cut.json"
     cut.write_text(text, encoding="latin-1")
-    assert untrue_manifests([cut]) == [cut]
+    assert stale_manifests([cut]) == [cut]
 
 
 @pytest.mark.parametrize("state", ["predicted", "picked"])
@@ -145,21 +139,9 @@ def test_later_stages_answer_for_their_own_file_and_the_labels(folder, state):
     assert not is_believed(folder, make(folder / "here", **values))
 
 
-def test_a_manifest_of_version_0_1_is_untrue(folder):
+def test_a_manifest_of_version_0_1_is_stale(folder):
     old = folder / "old.json"
     entry = {"tomogram": "TS", "path": str(folder / "here"), "labels": None}
     entry |= {"mask": None, "error": None, "retry": False, "stamps": {}}
     old.write_text(json.dumps({"tomograms": [entry]}))
-    assert untrue_manifests([old]) == [old]
-
-
-def test_a_folder_that_is_no_volume_is_not_walked_through(tmp_path, monkeypatch):
-    """It may be a whole disk."""
-    (tmp_path / "a" / "b").mkdir(parents=True)
-
-    def walk(folder):
-        raise AssertionError(folder)
-
-    monkeypatch.setattr(os, "scandir", walk)
-    stat = tmp_path.stat()
-    assert file_stamp(tmp_path) == (stat.st_size, stat.st_mtime_ns)
+    assert stale_manifests([old]) == [old]
