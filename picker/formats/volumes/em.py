@@ -72,17 +72,17 @@ def read_volume(
         )
     dtype = np.dtype(DTYPES[raw[3]]).newbyteorder(ORDERS[raw[0]])
     expected = HEADER_BYTES + math.prod(shape) * dtype.itemsize
-    size = path.stat().st_size
-    if size < expected:
+    length = path.stat().st_size
+    if length < expected:
         raise ValueError(
             f"{path} is truncated: its header announces {expected} bytes"
-            f" ({shape[2]} x {shape[1]} x {shape[0]} voxels), the file has {size};"
+            f" ({shape[2]} x {shape[1]} x {shape[0]} voxels), the file has {length};"
             " copy or reconstruct it again"
         )
     warnings = []
-    if size > expected:
+    if length > expected:
         warnings.append(
-            f"{path}: {size - expected} bytes more than its header announces are left"
+            f"{path}: {length - expected} bytes more than its header announces are left"
             " out"
         )
     if dtype.kind == "u":
@@ -90,11 +90,11 @@ def read_volume(
             f"{path}: its bytes are read as 0 to 255, as TOM does; if they have a sign,"
             " save it as 32-bit floats (type 5)"
         )
-    size_angstrom, more = checked_voxel_size(path, [], voxel_size)
+    size, more = checked_voxel_size(path, [], voxel_size)
     volume: NDArray[Any] = np.memmap(
         path, dtype=dtype, mode="r", offset=HEADER_BYTES, shape=shape
     )
-    return volume, size_angstrom, warnings + more
+    return volume, size, warnings + more
 
 
 def _shape_zyx(raw: bytes) -> tuple[int, int, int] | None:

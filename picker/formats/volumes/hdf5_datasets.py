@@ -21,7 +21,7 @@ MAX_DEPTH = 50
 """Groups within groups below which none are looked at: the library takes a time that
 grows with the square of the depth, and its stack ends."""
 MAX_LINKS = 10
-"""Soft links to soft links that are followed."""
+"""Soft links that are followed one after the other."""
 
 
 def find_volume(path: Path, file: h5py.File) -> tuple[h5py.Dataset, list[float]]:
@@ -81,7 +81,7 @@ def find_volume(path: Path, file: h5py.File) -> tuple[h5py.Dataset, list[float]]
 def parts_of(
     path: Path, file: h5py.File, dataset: h5py.Dataset
 ) -> Iterator[h5py.Dataset]:
-    """Yield the dataset and those that hold its voxels, if it is put together of them.
+    """Yield the dataset and, if it is virtual, those that hold its voxels.
 
     Raises
     ------
@@ -104,8 +104,8 @@ def parts_of(
             part = _item(path, file, source.dset_name)
         if part is None or part.is_virtual or part.external:
             raise ValueError(
-                f"{path}: {dataset.name} is put together of other files or of parts"
-                f" that are so themselves ({cut(source.file_name)},"
+                f"{path}: {dataset.name} is a virtual dataset whose parts lie in other"
+                f" files or are virtual too ({cut(source.file_name)},"
                 f" {cut(source.dset_name)}); expected its voxels in the file itself,"
                 " copy them into one dataset"
             )

@@ -83,11 +83,11 @@ def read_volume(
     shape = (int(header["nz"]), int(header["ny"]), int(header["nx"]))
     offset = HEADER_BYTES + int(header["nsymbt"])
     expected = offset + math.prod(shape) * dtype.itemsize
-    size = path.stat().st_size
-    if size < expected:
+    length = path.stat().st_size
+    if length < expected:
         raise ValueError(
             f"{path} is truncated: its header announces {expected} bytes"
-            f" ({shape[2]} x {shape[1]} x {shape[0]} voxels), the file has {size};"
+            f" ({shape[2]} x {shape[1]} x {shape[0]} voxels), the file has {length};"
             " copy or reconstruct it again"
         )
     if not may_be_stack and (why := why_a_stack(path, header, order)):
@@ -95,9 +95,9 @@ def read_volume(
             f"{path} is {shape[0]} images and no volume: {why}; expected a"
             f" reconstructed tomogram. If it is one, {STACKS}"
         )
-    if size > expected:
+    if length > expected:
         warnings.append(
-            f"{path}: {size - expected} bytes more than its header announces are left"
+            f"{path}: {length - expected} bytes more than its header announces are left"
             " out"
         )
     volume: NDArray[Any] = np.memmap(
@@ -107,8 +107,8 @@ def read_volume(
         volume = volume.view(np.uint8)
     volume = _zyx(path, volume, header, warnings)
     stored = _header_voxel_size(header)
-    chosen, more = checked_voxel_size(path, stored, voxel_size)
-    return volume, chosen, warnings + more
+    size, more = checked_voxel_size(path, stored, voxel_size)
+    return volume, size, warnings + more
 
 
 def write_volume(path: Path, volume: NDArray[Any], voxel_size: float) -> None:

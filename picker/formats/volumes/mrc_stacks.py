@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Order = Literal["<", ">"]
-"""Of bytes."""
+"""Byte order: little or big."""
 PART = 2**20
 """Bytes of an extended header that are read at a time."""
 STACK_NAMES = (".st", ".ali", ".preali", ".mrcs", "_ali.mrc", "_preali.mrc")

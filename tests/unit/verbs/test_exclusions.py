@@ -93,7 +93,7 @@ def test_all_exclusions_travel_as_one_mask_to_the_picks(project, target):
     assert picks.position_zyx.tolist() == [[120, 200, 480]]
 
 
-def test_a_mask_that_was_lost_is_made_anew(project):
+def test_a_lost_mask_is_made_again(project):
     entry = preprocessed(project, {"slab_z_low": 30})
     shutil.rmtree(entry.mask)
     again = preprocessed(project, {"slab_z_low": 30})
@@ -101,7 +101,7 @@ def test_a_mask_that_was_lost_is_made_anew(project):
 
 
 def test_gold_does_not_set_the_scale(project):
-    """The bead's 500 would else be most of the standard deviation."""
+    """Otherwise the bead's 500 would make most of the standard deviation."""
     entry = preprocessed(project, {}, avoid_gold=0, clip="none")
     volume, _, _ = read_volume(entry.volume)
     region = read_mask(entry.mask)
@@ -109,7 +109,7 @@ def test_gold_does_not_set_the_scale(project):
     assert float(volume[region].astype(np.float32).mean()) == pytest.approx(0, abs=0.01)
 
 
-def test_a_users_mask_may_go_once_it_was_read(project):
+def test_a_users_mask_may_be_deleted_once_it_was_read(project):
     entry = preprocessed(project, {"mask": "carbon.mrc"})
     (project / "carbon.mrc").unlink()
     region = read_mask(entry.mask, SHAPE)
@@ -162,7 +162,7 @@ def test_nothing_outside_of_the_mask_is_learned_or_calibrated_on(project):
     assert len(rows) == 1 + 3
 
 
-def test_one_file_without_the_pipeline_has_no_picks_near_gold(project):
+def test_predicting_one_file_gives_no_picks_near_gold(project):
     settings = PreprocessSettings(avoid_gold=100)
     model = ModelSettings(preset="small", widths=(4, 4), blocks=(1, 1))
     particles = (Particle(name="ribosome", radius=30),)

@@ -25,12 +25,12 @@ def phantom():
 
 @pytest.mark.parametrize("scale", [1.0, 20.0])
 @pytest.mark.parametrize("are", ["dark", "light"])
-@pytest.mark.parametrize("said", ["dark", "light"])
-def test_contrast_warning_comes_for_the_wrong_polarity_only(phantom, are, said, scale):
+@pytest.mark.parametrize("setting", ["dark", "light"])
+def test_contrast_warns_of_the_wrong_polarity_only(phantom, are, setting, scale):
     dark, index, radius = phantom
     volume = scale * dark * (1 if are == "dark" else -1) + 100
-    warning = check_contrast(volume, index, radius, said)
-    if are == said:
+    warning = check_contrast(volume, index, radius, setting)
+    if are == setting:
         assert warning is None
     else:
         assert f"at {len(index)} known picks" in warning

@@ -104,7 +104,7 @@ def test_slab_and_mask_are_joined():
     assert np.unique(np.nonzero(region)[0]).tolist() == [0, 1, 2, 3]
 
 
-def test_without_anything_to_leave_out_nothing_is_made():
+def test_nothing_is_made_where_nothing_is_excluded():
     assert allowed_region(noise(), V, PreprocessSettings()) == (None, [])
     mask = np.ones(SHAPE, bool)
     assert allowed_region(noise(), V, PreprocessSettings(), mask)[0] is mask
@@ -134,7 +134,7 @@ def test_errors_say_what_to_do():
         ({"slab_z_low": "nan"}, "finite"),
     ],
 )
-def test_a_row_refuses_a_slab_that_cannot_be(values, match):
+def test_a_row_refuses_an_impossible_slab(values, match):
     with pytest.raises(ValidationError, match=match):
         TomogramRow(tomogram="a", path="a.mrc", split="predict", **values)
 

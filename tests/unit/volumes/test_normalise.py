@@ -261,7 +261,7 @@ def test_an_empty_region_is_an_error():
 @pytest.mark.parametrize("clip", ["sigma", "percentile", "none"])
 @pytest.mark.parametrize("more", [{}, {"whiten": True}, {"target_voxel_size": 15.0}])
 def test_the_unit_of_the_densities_does_not_matter(exponent, clip, more):
-    """Of 1e-38 one became NaN throughout, without a word."""
+    """A volume of values near 1e-38 once became NaN, without any message."""
     # Few digits, as numbers near the smallest have few.
     volume = np.round(noise() * 64).astype(np.float32)
     settings = PreprocessSettings(clip=clip, **more)

@@ -85,7 +85,7 @@ def test_whitened_noise_has_the_same_power_at_all_frequencies():
     assert max(bands) < 1.15 * min(bands)
 
 
-def test_whitening_does_not_blow_up_what_rounding_left():
+def test_whitening_does_not_amplify_rounding():
     band = filtered(noise((40, 51, 60)), lambda f: (f < 0.2) * 1.0)
     result = whitened(band + 1e-4 * noise(band.shape, seed=1))
     assert power(result, 0.3, 0.5) < 0.01 * power(result, 0.1, 0.2)

@@ -96,7 +96,7 @@ def change_image(path, change):
 
 
 @pytest.mark.parametrize(("version", "codec"), STORES)
-def test_every_codec_is_read_with_chunks_that_stand_over(tmp_path, version, codec):
+def test_every_codec_is_read_with_chunks_past_the_end(tmp_path, version, codec):
     volume = np.ones((19, 21, 29), np.float32)
     volume[18, 20, 28] = 2
     path = write_store(tmp_path / "a.zarr", version, codec, volume)
@@ -174,7 +174,7 @@ def test_the_fill_value_of_a_mask_may_be_inside(tmp_path):
         read_mask(path, SHAPE)
 
 
-def test_missing_chunks_of_a_mask_are_not_looked_for_without_end(tmp_path):
+def test_the_search_for_missing_chunks_of_a_mask_ends(tmp_path):
     path = write_store(tmp_path / "a.zarr")
     change_array(path, shape=[90_000] * 3, chunks=[1] * 3)
     with pytest.raises(ValueError, match=f"announces {90_000**3} chunks; expected"):
@@ -255,7 +255,7 @@ def test_metadata_that_would_fill_the_memory_are_not_parsed(tmp_path, name):
         ome_zarr.open_volume(path)
 
 
-def test_nulls_in_place_of_what_may_be_left_out_are_as_if_left_out(tmp_path):
+def test_null_is_read_as_a_missing_field(tmp_path):
     path = write_store(tmp_path / "a.zarr")
     change_image(path, lambda m: m.update(coordinateTransformations=None))
     assert ome_zarr.open_volume(path)[1] == 10
@@ -265,7 +265,7 @@ def test_nulls_in_place_of_what_may_be_left_out_are_as_if_left_out(tmp_path):
 
 
 def test_a_disk_that_fails_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch):
-    """It may answer the next time, so the tomogram is not given up."""
+    """It may answer next time, so the tomogram is tried again."""
     path = write_store(tmp_path / "a.zarr")
 
     def fail(*_):

@@ -1,4 +1,4 @@
-"""No random damage to a volume does worse than one clear error that names it."""
+"""Random damage to a volume is at worst one clear error that names it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def damaged(raw, kind, places, new):
             token = TOKENS[new[0] % len(TOKENS)].encode()
             return raw[:start] + token + raw[stop:]
     result = bytearray(raw)
-    # Most of what a program trusts stands at the beginning.
+    # Most of what a program trusts is at the beginning.
     last = min(len(raw), (64, 1024, len(raw))[new[0] % 3])
     for place in places:
         at = place % last
@@ -83,22 +83,22 @@ FUZZ = settings(
 
 
 def read_or_refuse(path):
-    """Read a volume, or see that the error names it and that memory did for all."""
+    """Read a volume, or check that the error names it and that memory was enough."""
     try:
         with little_memory(GIGABYTE):
             tomogram, _ = read_tomogram(path, "TS_01")
     except (ValueError, FileNotFoundError) as error:
-        said = str(error)
+        message = str(error)
     else:
         assert 0 < tomogram.voxel_size < math.inf
         assert np.isfinite(tomogram.volume).all()
         return
-    assert str(path) in said
-    assert "memory" not in said
+    assert str(path) in message
+    assert "memory" not in message
 
 
 class Sound:
-    """What is undamaged; not a tuple, which a failed test would print in full."""
+    """Undamaged content; not a tuple, which a failed test would print in full."""
 
     def __init__(self, path, content):
         self.path = path
@@ -118,7 +118,7 @@ def mrc_files(tmp_path_factory):
 
 @FUZZ
 @given(which=st.integers(0, 4), **DAMAGE)
-def test_no_damage_to_an_mrc_file_does_worse_than_an_error(
+def test_damage_to_an_mrc_file_is_at_worst_an_error(
     mrc_files, which, kind, places, new
 ):
     path = mrc_files.path
@@ -128,7 +128,7 @@ def test_no_damage_to_an_mrc_file_does_worse_than_an_error(
 
 @FUZZ
 @given(content=st.binary(max_size=3000))
-def test_no_random_bytes_do_worse_than_an_error(mrc_files, content):
+def test_random_bytes_are_at_worst_an_error(mrc_files, content):
     mrc_files.path.write_bytes(content)
     read_or_refuse(mrc_files.path)
 
@@ -150,7 +150,7 @@ def store(request, tmp_path_factory):
 @pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
 @settings(FUZZ, max_examples=max(EXAMPLES // 4, 1))
 @given(which=st.integers(0, 99), **DAMAGE)
-def test_no_damage_to_an_ome_zarr_folder_does_worse_than_an_error(
+def test_damage_to_an_ome_zarr_folder_is_at_worst_an_error(
     store, which, kind, places, new
 ):
     sound = store.content

@@ -65,7 +65,7 @@ def test_an_image_that_is_no_volume_is_named(tmp_path, shape):
         read_geometry(path)
 
 
-def test_a_number_format_that_there_is_not_is_damage(tmp_path):
+def test_an_unknown_number_format_is_damage(tmp_path):
     path = write_eman2(tmp_path / "a.hdf")
     # offset, precision, exponent, mantissa and bias of IEEE's float32
     ieee = bytes([0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0])
@@ -91,7 +91,7 @@ def test_what_was_left_out_on_purpose_can_be_accepted(tmp_path):
 
 
 def test_a_mask_of_another_shape_is_not_read(tmp_path):
-    """Of nothing but its fill value a file of a few kB has any number of voxels."""
+    """A file of a few kB can have any number of voxels of its fill value."""
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("v", (1000, 1000, 1000), "u1", chunks=(100, 100, 100))

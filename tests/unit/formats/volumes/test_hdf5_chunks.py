@@ -32,7 +32,7 @@ def test_what_was_never_written_of_a_mask_is_empty(tmp_path):
     assert np.unique(np.nonzero(read_mask(path, SHAPE))[0]).tolist() == [3]
 
 
-def test_a_size_that_cannot_be_is_refused(tmp_path):
+def test_an_impossible_size_is_refused(tmp_path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("v", (200_000, 2, 2), np.float32)
@@ -40,7 +40,7 @@ def test_a_size_that_cannot_be_is_refused(tmp_path):
         read_tomogram(path, "a", 10.0)
 
 
-def test_parts_that_are_missing_of_a_volume_put_together_are_noticed(tmp_path):
+def test_missing_parts_of_a_virtual_dataset_are_noticed(tmp_path):
     path = tmp_path / "a.h5"
     layout = h5py.VirtualLayout(SHAPE, np.float32)
     with h5py.File(path, "w") as file:
@@ -55,7 +55,7 @@ def test_parts_that_are_missing_of_a_volume_put_together_are_noticed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "how",
+    "options",
     [
         {"compression": "gzip", "shuffle": True, "fletcher32": True},
         {"compression": "lzf"},
@@ -63,8 +63,8 @@ def test_parts_that_are_missing_of_a_volume_put_together_are_noticed(tmp_path):
         {"compression": "gzip", "chunks": (18, 20, 30), "maxshape": (None,) * 3},
     ],
 )
-def test_filters_that_cannot_do_harm_are_read(tmp_path, how):
-    path = write_eman2(tmp_path / "a.hdf", **({"chunks": (9, 9, 9)} | how))
+def test_filters_that_cannot_do_harm_are_read(tmp_path, options):
+    path = write_eman2(tmp_path / "a.hdf", **({"chunks": (9, 9, 9)} | options))
     np.testing.assert_array_equal(read_tomogram(path, "a")[0].volume, marked())
 
 
@@ -101,7 +101,7 @@ def test_lzf_does_not_decode_to_more_than_a_chunk_either(tmp_path, is_checked):
 
 
 @pytest.mark.parametrize("is_checked", [False, True])
-def test_what_lzf_makes_of_anything_is_read(tmp_path, is_checked):
+def test_whatever_lzf_compresses_is_read(tmp_path, is_checked):
     rng = np.random.default_rng(0)
     for number, most in enumerate((2, 8, 256)):
         volume = rng.integers(0, most, SHAPE, np.uint8)

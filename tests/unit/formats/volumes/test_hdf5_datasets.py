@@ -87,7 +87,7 @@ def test_voxels_in_other_files_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("is_within", [False, True])
-def test_a_volume_put_together_of_parts_must_lie_in_one_file(tmp_path, is_within):
+def test_a_virtual_dataset_must_lie_in_one_file(tmp_path, is_within):
     other = elsewhere(tmp_path)
     path = tmp_path / "a.h5"
     layout = h5py.VirtualLayout(SHAPE, np.float32)
@@ -103,12 +103,12 @@ def test_a_volume_put_together_of_parts_must_lie_in_one_file(tmp_path, is_within
         found = read_tomogram(path, "a", 10.0)[0].volume
         np.testing.assert_array_equal(found, marked())
         return
-    match = r"a\.h5: /v is put together of other files .*secret\.h5"
+    match = r"a\.h5: /v is a virtual dataset .* other files .*secret\.h5"
     with pytest.raises(ValueError, match=match):
         read_tomogram(path, "a", 10.0)
 
 
-def test_a_part_is_looked_at_once_however_often_it_is_named(tmp_path, monkeypatch):
+def test_a_part_is_checked_once_if_it_is_named_often(tmp_path, monkeypatch):
     path = tmp_path / "a.h5"
     layout = h5py.VirtualLayout(SHAPE, np.float32)
     with h5py.File(path, "w") as file:
@@ -123,7 +123,7 @@ def test_a_part_is_looked_at_once_however_often_it_is_named(tmp_path, monkeypatc
     assert looked == ["/parts"]
 
 
-def test_groups_as_deep_as_you_like_take_no_time(tmp_path):
+def test_deep_groups_take_no_time(tmp_path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w", libver="latest") as file:
         file["v"], group = marked(), file

@@ -74,14 +74,14 @@ def test_round_trip_keeps_values_and_voxel_size(tmp_path):
         np.testing.assert_array_equal(strict.data, marked())
 
 
-def test_a_type_that_mrc_has_not_is_written_as_float32(tmp_path):
+def test_a_type_that_mrc_lacks_is_written_as_float32(tmp_path):
     write_volume(tmp_path / "a.mrc", marked(np.float64), 8.0)
     found, _, _ = read_volume(tmp_path / "a.mrc")
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, marked())
 
 
-def test_an_extended_header_is_passed_over(written):
+def test_an_extended_header_is_skipped(written):
     found, _, _ = read_volume(written(extended=b"\x07" * 1320))
     np.testing.assert_array_equal(found, marked())
 
@@ -101,7 +101,7 @@ def test_bytes_of_imod_without_its_sign_flag_are_unsigned(tmp_path):
     "mapcrs", [(1, 2, 3), (1, 3, 2), (2, 1, 3), (2, 3, 1), (3, 1, 2), (3, 2, 1)]
 )
 def test_permuted_axes_are_put_back(written, mapcrs):
-    """The voxel at z 3, y 5, x 7 is there again, however the file is ordered."""
+    """The voxel at z 3, y 5, x 7 stays there whatever the file's order of axes."""
     volume = np.zeros(SHAPE, np.float32)
     volume[3, 5, 7] = 9
     # Section, row, column of the file; 1 is x, 2 is y and 3 is z.
@@ -119,7 +119,7 @@ def test_permuted_axes_are_put_back(written, mapcrs):
     assert all("RELION ignores them" in text for text in warnings)
 
 
-def test_axes_that_are_no_order_are_refused(written):
+def test_axes_that_are_no_permutation_are_refused(written):
     with pytest.raises(ValueError, match=r"TS_01\.mrc says its axes are .*fix"):
         read_volume(written(mapc=1, mapr=1, maps=3))
 
@@ -171,7 +171,7 @@ def test_noise_of_a_thousandth_is_no_anisotropy(written):
         read_volume(written(cella_z=18 * 10.02))
 
 
-def test_a_set_voxel_size_wins_and_the_difference_is_said(written):
+def test_a_set_voxel_size_wins_and_the_difference_is_a_warning(written):
     _, size, warnings = read_volume(written(), 13.48)
     assert size == 13.48
     assert warnings[0].endswith("13.48 Å was set, the file says 10 Å")

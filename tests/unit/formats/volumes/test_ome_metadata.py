@@ -34,7 +34,7 @@ def test_scales_of_group_and_dataset_are_multiplied(tmp_path):
     assert open_volume(path)[1] == pytest.approx(10.012)
 
 
-def test_a_translation_is_ignored_and_said(tmp_path):
+def test_a_translation_is_ignored_with_a_warning(tmp_path):
     path = store(tmp_path / "a.zarr")
     step = {"type": "translation", "translation": [5.0, 0.0, 0.0]}
     change_metadata(

@@ -112,7 +112,7 @@ def test_the_only_image_of_a_collection_is_read(tmp_path, version):
     np.testing.assert_array_equal(read_volume(path / "1")[0], marked())
 
 
-def test_attributes_of_other_programs_are_empty_and_a_missing_volume_is_said(tmp_path):
+def test_attributes_of_others_are_empty_and_a_missing_volume_is_an_error(tmp_path):
     assert read_attributes(store(tmp_path / "a.zarr", 3)) == {}
     with pytest.raises(FileNotFoundError):
         read_attributes(tmp_path / "none.zarr")

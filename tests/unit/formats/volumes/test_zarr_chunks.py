@@ -84,7 +84,7 @@ def test_shards_are_counted_as_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "how",
+    "options",
     [
         {},
         {"serializer": zarr.codecs.BytesCodec(endian="big")},
@@ -97,11 +97,15 @@ def test_shards_are_counted_as_files(tmp_path):
 )
 @pytest.mark.parametrize("sparse", [False, True])
 def test_however_chunks_are_stored_the_voxels_are_those_that_zarr_reads(
-    tmp_path, how, sparse
+    tmp_path, options, sparse
 ):
-    how = {"dtype": np.float32, "compressors": None} | how
+    options = {"dtype": np.float32, "compressors": None} | options
     array = zarr.create_array(
-        tmp_path / "v.zarr", shape=(17, 19, 25), chunks=CHUNKS, fill_value=777, **how
+        tmp_path / "v.zarr",
+        shape=(17, 19, 25),
+        chunks=CHUNKS,
+        fill_value=777,
+        **options,
     )
     if not sparse:
         array[...] = np.random.default_rng(0).integers(-99, 99, array.shape)
@@ -112,7 +116,7 @@ def test_however_chunks_are_stored_the_voxels_are_those_that_zarr_reads(
     assert (found == 777).any() == sparse
 
 
-def test_an_error_of_the_disk_is_none_of_the_volume(tmp_path, monkeypatch):
+def test_a_failing_disk_is_not_a_damaged_volume(tmp_path, monkeypatch):
     path = tmp_path / "v.zarr"
     write_volume(path, marked(), 10.0, {})
 
@@ -125,7 +129,7 @@ def test_an_error_of_the_disk_is_none_of_the_volume(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("chunks", [[0, 0, 0], [16, 0, 20], [16, 18], [16, 18, 20, 1]])
-def test_chunks_that_cannot_be_are_an_error_of_the_metadata(tmp_path, chunks):
+def test_impossible_chunks_are_damaged_metadata(tmp_path, chunks):
     path = version_2(tmp_path / "a.zarr", chunks=chunks)
     with pytest.raises(ValueError, match=r"a\.zarr .*copy it again"):
         read_tomogram(path, "a", 10.0)

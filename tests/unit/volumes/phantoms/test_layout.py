@@ -68,7 +68,7 @@ def test_membranes_are_dark_shells_that_particles_keep_off():
     grid = np.moveaxis(np.indices(tomogram.shape_zyx), 0, -1) * 10.0
     for centre, radius in shells:
         off = np.linalg.norm(grid - centre, axis=-1) - radius
-        # Darker by far than what lies about it.
+        # Much darker than its surroundings.
         assert tomogram.volume[np.abs(off) < 15].mean() < (
             tomogram.volume[(np.abs(off) > 60) & (np.abs(off) < 90)].mean() - 0.5
         )

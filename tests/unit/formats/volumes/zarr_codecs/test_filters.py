@@ -25,7 +25,7 @@ CHAINS = {
 
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_chain_of_filters_makes_no_more_either(tmp_path, name):
-    """Each link makes eight bytes of one, and the next takes each for one of its."""
+    """Each filter makes eight bytes of one, and the next eight of each of these."""
     dtype = {"packbits": "|b1", "quantize": "<f2"}.get(name, "|i1")
     size = {"packbits": VOXELS // 8 + 1, "quantize": 2 * VOXELS}.get(name, VOXELS)
     filters = [{"id": name, **CHAINS[name]}] * 9

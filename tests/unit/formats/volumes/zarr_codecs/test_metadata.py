@@ -39,7 +39,7 @@ OF_OBJECTS = {
 
 
 class Evidence:
-    """What makes a folder when it is unpickled."""
+    """An object that makes a folder when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -50,7 +50,7 @@ class Evidence:
 
 @pytest.mark.parametrize("reader", READERS)
 def test_what_runs_code_is_refused_before_it_is_decoded(tmp_path, monkeypatch, reader):
-    # As versions of numcodecs did that ask nobody; newer ones refuse it themselves.
+    # As older versions of numcodecs did; newer ones refuse it themselves.
     monkeypatch.setattr(
         numcodecs.pickles, "ALLOW_UNSAFE_PICKLE_DECODE", True, raising=False
     )
@@ -67,7 +67,7 @@ def test_what_runs_code_is_refused_before_it_is_decoded(tmp_path, monkeypatch, r
 
 
 @pytest.mark.parametrize("inside", ["0", "deep/0"])
-def test_the_arrays_of_an_image_are_looked_at_as_well(tmp_path, monkeypatch, inside):
+def test_the_arrays_of_an_image_are_checked_too(tmp_path, monkeypatch, inside):
     monkeypatch.setattr(
         numcodecs.pickles, "ALLOW_UNSAFE_PICKLE_DECODE", True, raising=False
     )

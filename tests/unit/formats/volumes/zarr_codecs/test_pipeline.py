@@ -52,7 +52,7 @@ def test_version_2_is_read_as_zarr_reads_it(tmp_path, order, dtype):
 @pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
 @pytest.mark.parametrize("dtype", ["f4", "i2", "u1", "f2"])
 @pytest.mark.parametrize(
-    "how",
+    "options",
     [
         {"compressors": [ZstdCodec(), Crc32cCodec()]},
         {"compressors": [Crc32cCodec()]},
@@ -91,19 +91,19 @@ def test_version_2_is_read_as_zarr_reads_it(tmp_path, order, dtype):
         },
     ],
 )
-def test_version_3_is_read_as_zarr_reads_it(tmp_path, dtype, how):
-    how = how() if callable(how) else how
-    if isinstance(how.get("filters"), wrapped.Delta):
+def test_version_3_is_read_as_zarr_reads_it(tmp_path, dtype, options):
+    options = options() if callable(options) else options
+    if isinstance(options.get("filters"), wrapped.Delta):
         dtype = "i2"
-    check(tmp_path / "a.zarr", np.dtype(dtype), **how)
+    check(tmp_path / "a.zarr", np.dtype(dtype), **options)
 
 
-def check(path, dtype, **how):
+def check(path, dtype, **options):
     volume = marked(dtype)
     # Zarr leaves this chunk out of its shard, or of the folder.
     volume[:8, :9, 7:14] = 0
-    how = {"chunks": (8, 9, 7)} | how
-    array = zarr.create_array(path, shape=SHAPE, dtype=dtype, fill_value=0, **how)
+    options = {"chunks": (8, 9, 7)} | options
+    array = zarr.create_array(path, shape=SHAPE, dtype=dtype, fill_value=0, **options)
     # Zarr encodes and decodes memory as it finds it, also beyond the array's end, in
     # threads of its own: what numpy says of such numbers depends on chance.
     with warnings.catch_warnings():
