@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from picker.formats.volumes.zarr_codecs.metadata import Codecs
 
 CHUNK = 64
-"""Edge of a chunk [voxels]: a patch touches few of them and little is read for nothing.
-"""
+"""Edge of a chunk [voxels]: a patch touches few chunks, and reads little beside it."""
 
 
 def open_volume(

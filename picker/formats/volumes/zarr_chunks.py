@@ -59,23 +59,7 @@ def check_chunks(
         If the array holds no numbers, went through an unknown codec or is too large to
         be true, or a chunk is missing or damaged.
     """
-    if max(array.shape, default=0) > LONGEST_AXIS:
-        raise ValueError(
-            f"{folder} announces {array.shape} voxels; expected at most"
-            f" {LONGEST_AXIS} along each axis, its metadata are damaged: copy it again"
-        )
-    lengths = array.shards or array.chunks
-    if len(lengths) != array.ndim or min(*lengths, *array.chunks, *array.shape) < 1:
-        raise ValueError(
-            f"{folder} announces chunks of {lengths} for {array.shape} voxels; expected"
-            " 1 or more along each axis, its metadata are damaged: copy it again"
-        )
-    if math.prod(lengths) * array.dtype.itemsize > max(array.nbytes, LARGEST_CHUNK):
-        raise ValueError(
-            f"{folder} announces chunks of {lengths} for {array.shape} voxels; expected"
-            " them to be no larger than the array, its metadata are damaged: copy it"
-            " again, or write it again with smaller ones"
-        )
+    _check_announced(array, folder)
     try:
         codecs = codecs_of(array)
     except (ValueError, TypeError) as error:
@@ -170,6 +154,27 @@ def read_chunks(array: zarr.Array[Any], folder: Path, codecs: Codecs) -> NDArray
             for _ in pool.map(read, indices):
                 pass
     return volume
+
+
+def _check_announced(array: zarr.Array[Any], folder: Path) -> None:
+    """Refuse axes and chunks of a length that cannot be true."""
+    if max(array.shape, default=0) > LONGEST_AXIS:
+        raise ValueError(
+            f"{folder} announces {array.shape} voxels; expected at most"
+            f" {LONGEST_AXIS} along each axis, its metadata are damaged: copy it again"
+        )
+    lengths = array.shards or array.chunks
+    if len(lengths) != array.ndim or min(*lengths, *array.chunks, *array.shape) < 1:
+        raise ValueError(
+            f"{folder} announces chunks of {lengths} for {array.shape} voxels; expected"
+            " 1 or more along each axis, its metadata are damaged: copy it again"
+        )
+    if math.prod(lengths) * array.dtype.itemsize > max(array.nbytes, LARGEST_CHUNK):
+        raise ValueError(
+            f"{folder} announces chunks of {lengths} for {array.shape} voxels; expected"
+            " them to be no larger than the array, its metadata are damaged: copy it"
+            " again, or write it again with smaller ones"
+        )
 
 
 def _counts(array: zarr.Array[Any]) -> list[int]:
