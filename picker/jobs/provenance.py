@@ -46,7 +46,7 @@ def input_key(
     Raises
     ------
     OSError
-        If one of the files cannot be found.
+        If one of the files is missing or cannot be looked at.
     """
     for_picks = (
         *(getattr(row, name) for name in PICKS_ONLY),
@@ -118,6 +118,11 @@ def _input_files(row: TomogramRow) -> list[Path]:
 
 def _content_stamp(path: Path) -> str:
     """Return what changes when a file, or any file of a Zarr folder, is replaced."""
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} does not exist; expected the volume, picks or mask that the table"
+            " names: copy it again, or fix its path"
+        )
     files = sorted(path.rglob("*")) if is_zarr(path) else [path]
     stats = [(str(file), file.stat()) for file in files]
     return fingerprint([(name, s.st_size, s.st_mtime_ns) for name, s in stats])

@@ -118,5 +118,7 @@ def test_particles_matter_to_tomograms_with_picks_alone(stored):
 def test_a_missing_file_has_no_stamp_and_no_key(stored):
     stored.row.picks[0].unlink()
     assert list(file_stamps(stored.row)) == [str(stored.row.path)]
-    with pytest.raises(FileNotFoundError, match=r"a\.star"):
+    with pytest.raises(
+        FileNotFoundError, match=r"a\.star does not exist; .* fix its path"
+    ):
         input_key(stored.row, PARTICLES, SETTINGS)
