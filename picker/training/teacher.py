@@ -44,7 +44,9 @@ class PseudoPicks:
     stride: int
 
 
-def target_from_teacher(heatmap: Tensor, how: PseudoPicks) -> tuple[Tensor, Tensor]:
+def target_from_teacher(
+    heatmap: Tensor, settings: PseudoPicks
+) -> tuple[Tensor, Tensor]:
     """Return the heatmap's sure peaks, drawn as a labeled target is, and what is known.
 
     The teacher's haze between particles would outweigh them in the loss, and a peak
@@ -55,23 +57,23 @@ def target_from_teacher(heatmap: Tensor, how: PseudoPicks) -> tuple[Tensor, Tens
     ----------
     heatmap
         `(batch, class, z, y, x)` in [0, 1].
-    how
+    settings
         Thresholds and widths.
     """
-    z, y, x = (size * how.stride for size in heatmap.shape[2:])
+    z, y, x = (size * settings.stride for size in heatmap.shape[2:])
     targets = []
     for one in heatmap:
         index, number, score = peaks_from_heatmap(
-            one, how.kernels, float(how.threshold.min()), how.stride
+            one, settings.kernels, float(settings.threshold.min()), settings.stride
         )
-        sure = score >= how.threshold[number]
+        sure = score >= settings.threshold[number]
         targets.append(
             target_from_index(
-                index[sure], number[sure], how.sigma, (z, y, x), how.stride
+                index[sure], number[sure], settings.sigma, (z, y, x), settings.stride
             )
         )
     target = torch.from_numpy(np.stack(targets)).to(heatmap.device)
-    doubt = torch.from_numpy(how.doubt).to(heatmap)[:, None, None, None]
+    doubt = torch.from_numpy(settings.doubt).to(heatmap)[:, None, None, None]
     unsure = (heatmap >= doubt) & (target < 0.5 * heatmap)
     return target, (~unsure).float()
 
