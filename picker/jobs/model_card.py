@@ -15,7 +15,7 @@ from picker.config.said import cut
 from picker.core.fingerprint import fingerprint
 from picker.formats.text import listed
 from picker.methods import load
-from picker.training.checkpoint import load_weights, read_header, save_model
+from picker.training.model_file import load_weights, read_header, save_model
 
 if TYPE_CHECKING:
     from pathlib import Path

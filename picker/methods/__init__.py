@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from picker.config.methods import MethodName, Row, Stage
     from picker.finding.finder import Finder
     from picker.networks.network import Network
-    from picker.training.patches import PatchSource
+    from picker.training.source import PatchSource
     from picker.training.task import Task
 
 Section = TypeVar("Section")

@@ -20,8 +20,8 @@ from picker.config import PredictSettings
 from picker.config.blobs import BlobsSettings
 from picker.core.picks import concatenate
 from picker.encodings.heatmap import Gaussians
+from picker.finding.candidates import candidates_from_heatmap
 from picker.finding.finder import Finder
-from picker.finding.windows import candidates_from_heatmap
 from picker.machine.progress import Progress
 from picker.methods import Method
 

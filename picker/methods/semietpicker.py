@@ -18,11 +18,11 @@ from picker.config import (
     TrainSettings,
 )
 from picker.encodings.heatmap import Gaussians, nms_kernel
-from picker.finding.windows import heatmap_finder
+from picker.finding.window_finder import heatmap_finder
 from picker.methods import Method
 from picker.training.co_training import CoTraining
 from picker.training.patches import PatchDataset
-from picker.training.supervised import Supervised, heatmap_loss
+from picker.training.supervised import heatmap_task
 from picker.training.teacher import PseudoPicks
 
 if TYPE_CHECKING:
@@ -46,34 +46,29 @@ class SemiETPicker(Method):
     def task(self, stage: Stage, data: Data, model: Network) -> Task | None:
         """Return burn-in, or co-training where there is anything to co-train on."""
         shared = data.section("train", TrainSettings)
-        encoding = Gaussians(
-            sigma_per_radius=shared.sigma_per_radius, floor=shared.floor_targets
-        )
         if stage.name == "burn_in":
             burn_in = data.section("burn_in", BurnInSettings)
-            patches = PatchDataset(
-                data.labeled, [], shared, stage.name, encoding, stride=model.stride
-            )
-            loss = heatmap_loss(shared.background_weight)
-            return Supervised(
-                stage.name, burn_in, model, patches, loss, burn_in.ema_decay
-            )
+            return heatmap_task(stage.name, model, data.labeled, burn_in, shared)
         co_train = data.section("co_train", CoTrainSettings)
         if not data.unlabeled or co_train.steps == 0:
             return None
         co_train, shared = self.switched(co_train, shared)
+        encoding = Gaussians(
+            sigma_per_radius=shared.sigma_per_radius, floor=shared.floor_targets
+        )
+        patches = PatchDataset(
+            data.labeled,
+            data.unlabeled,
+            shared,
+            stage.name,
+            encoding,
+            stride=model.stride,
+        )
         return CoTraining(
             stage.name,
             co_train,
             model,
-            PatchDataset(
-                data.labeled,
-                data.unlabeled,
-                shared,
-                stage.name,
-                encoding,
-                stride=model.stride,
-            ),
+            patches,
             shared.background_weight,
             pseudo_picks(data, model, co_train, shared),
         )

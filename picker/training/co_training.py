@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from picker.config import CoTrainSettings
     from picker.networks.network import Network
-    from picker.training.patches import Batch, PatchDataset
+    from picker.training.batch import Batch
+    from picker.training.patches import PatchDataset
     from picker.training.teacher import PseudoPicks
 
 

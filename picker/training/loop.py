@@ -23,7 +23,7 @@ from picker.machine.processes import (
 from picker.machine.progress import Progress
 from picker.machine.signals import Interrupted, StopRequest
 from picker.training.checkpoint import load_checkpoint, save_checkpoint
-from picker.training.patches import batches
+from picker.training.loading import batches
 from picker.training.task import learning_rate_at
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from picker.config import TrainSettings
     from picker.networks.network import Network
-    from picker.training.patches import Batch
+    from picker.training.batch import Batch
     from picker.training.task import Task
 
 logger = logging.getLogger(__name__)

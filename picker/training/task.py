@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from picker.networks.network import Network
-    from picker.training.patches import Batch, PatchDataset
+    from picker.training.batch import Batch
+    from picker.training.patches import PatchDataset
 
 
 class Schedule(Protocol):

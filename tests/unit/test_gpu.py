@@ -17,7 +17,7 @@ from picker.config import (
 )
 from picker.encodings.heatmap import Gaussians
 from picker.encodings.spheres import Spheres
-from picker.finding.windows import heatmap_finder
+from picker.finding.window_finder import heatmap_finder
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.jobs.loaded import read_loaded
@@ -27,7 +27,8 @@ from picker.networks import build_model
 from picker.networks.encoder import MaxPool
 from picker.training.co_training import CoTraining
 from picker.training.loop import train
-from picker.training.patches import PatchDataset, PatchSource
+from picker.training.patches import PatchDataset
+from picker.training.source import PatchSource
 from picker.training.supervised import Supervised, heatmap_loss, segmentation_loss
 from tests.unit.predicted import preprocessed
 

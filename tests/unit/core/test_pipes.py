@@ -19,7 +19,8 @@ from picker.jobs.settings import read_particles, read_section
 from picker.project.manifests import read_manifest
 from picker.project.records import read_json
 from picker.project.untrue import untrue_manifests
-from picker.training.checkpoint import load_checkpoint, load_weights
+from picker.training.checkpoint import load_checkpoint
+from picker.training.model_file import load_weights
 from tests.unit.formats.memory import little_memory
 
 READERS = {

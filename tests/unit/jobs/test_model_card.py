@@ -14,7 +14,7 @@ from picker.jobs.model_card import (
     read_model,
     write_model,
 )
-from picker.jobs.training_data import begin_from
+from picker.jobs.starting_model import begin_from
 from picker.methods import load
 from picker.networks import build_model
 

@@ -5,8 +5,8 @@ import pytest
 from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks import star
+from picker.jobs import pick
 from picker.project.manifests import Failed, failed, read_picked, read_predicted
-from picker.verbs import pick
 from tests.unit.predicted import calibrated, predicted, thresholds_of, write_predicted
 
 SPLITS = {
