@@ -1,4 +1,4 @@
-"""What a network answers for a whole tomogram, to candidates in Å."""
+"""A heatmap of a whole tomogram to candidates in Å."""
 
 from __future__ import annotations
 

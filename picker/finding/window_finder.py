@@ -40,7 +40,7 @@ WINDOW_ON_GPU: ShapeZYX = (192, 704, 704)
 """The same on a GPU, for networks that predict at stride 2. At full resolution a window
 would have more features than 31 bits count."""
 PART_FOR_VOLUME = 1 / 32
-"""Of a GPU's memory; larger volumes stay outside of it."""
+"""Largest part of a GPU's memory that a volume may take; larger ones stay outside."""
 
 
 @dataclass(kw_only=True)
@@ -81,12 +81,12 @@ class WindowFinder(Finder):
         """Return where it computes and in what."""
         return f"{self.device} in {self.precision}"
 
-    def brought(self, volume: Volume) -> Volume:
-        """Return the volume where it is computed on: a GPU takes a small one whole.
+    def on_device(self, volume: Volume) -> Volume:
+        """Return the volume copied to the GPU, if there is one and the volume is small.
 
-        In the precision that it has, and beside what the GPU computes meanwhile, if
-        another thread calls this. Of one that is more than a small part of its memory,
-        for several wait there, the windows are copied one by one.
+        It keeps its precision. Called by another thread, this copies while the GPU
+        computes. Several volumes may wait there: one that is more than a small part of
+        the GPU's memory is returned as it is, and its windows are copied one by one.
         """
         if self._copying is None:
             return volume
@@ -97,7 +97,7 @@ class WindowFinder(Finder):
         try:
             with torch.cuda.stream(self._copying):
                 there = whole.to(self.device)
-                # Its memory is not the next one's while this one is computed on.
+                # Its memory is not given to the next volume while it is in use.
                 there.record_stream(torch.cuda.default_stream())
                 self._copying.synchronize()
         except torch.OutOfMemoryError:
@@ -113,7 +113,7 @@ class WindowFinder(Finder):
         Parameters
         ----------
         volume
-            `(z, y, x)`, normalised; array or lazy Zarr array, or what `brought` gave.
+            `(z, y, x)`, normalised; array or lazy Zarr array, or what `on_device` gave.
 
         Returns
         -------
@@ -122,7 +122,7 @@ class WindowFinder(Finder):
         tomogram up to what lies beyond the halo.
         """
         if not isinstance(volume, torch.Tensor):
-            volume = self.brought(volume)
+            volume = self.on_device(volume)
         while True:
             try:
                 return self._heatmap(volume)
@@ -161,7 +161,7 @@ class WindowFinder(Finder):
         return heatmap
 
     def _fill(self, heatmap: Tensor, volume: Volume, window: tuple[Span, ...]) -> None:
-        """Write what is kept of one window; all else of it is freed on return."""
+        """Write what is kept of one window; the rest of it is freed on return."""
         precision = self.precision
         autocast = torch.autocast(
             self.device.type, dtype=torch.bfloat16, enabled=precision.is_half
@@ -171,12 +171,12 @@ class WindowFinder(Finder):
         seen = seen.to(self.device)
         with autocast:
             found = averaged_views(self._folded, seen, self.settings.flips)[0]
-        to = tuple(slice(s.first // stride, s.last // stride) for s in window)
-        of = tuple(
+        place = tuple(slice(s.first // stride, s.last // stride) for s in window)
+        kept = tuple(
             slice((s.first - s.start) // stride, (s.last - s.start) // stride)
             for s in window
         )
-        heatmap[(slice(None), *to)] = found[(slice(None), *of)]
+        heatmap[(slice(None), *place)] = found[(slice(None), *kept)]
 
     def candidates(self, volume: Volume, voxel_size: float) -> Picks:
         """Return every candidate in a normalised tomogram [Å], best first.
@@ -184,13 +184,13 @@ class WindowFinder(Finder):
         Raises
         ------
         ValueError
-            If the model computes what is no number, in which there are no peaks.
+            If the heatmap has values that are not numbers, in which there are no peaks.
         """
         heatmap = self.heatmap(volume)
         if not math.isfinite(float(heatmap.sum())):
             raise ValueError(
-                "the model's heatmap has values that are no numbers (nan); expected"
-                " scores from 0 to 1: its weights are too large or damaged, train one"
+                "the model's heatmap has values that are not numbers (nan); expected"
+                " scores from 0 to 1: its weights are too large or damaged, train it"
                 " again"
             )
         return candidates_from_heatmap(
@@ -232,6 +232,6 @@ def heatmap_finder(
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Return whether a smaller window would help; cuDNN says it in its own way."""
-    told = isinstance(error, torch.OutOfMemoryError)
-    return told or "unable to find an engine" in str(error)
+    """Return whether a smaller window would help; cuDNN has an error of its own."""
+    from_torch = isinstance(error, torch.OutOfMemoryError)
+    return from_torch or "unable to find an engine" in str(error)

@@ -122,10 +122,10 @@ def read_input(request: Request, loaded: Loaded) -> Input:
         noisy += volume
         volume = noisy
     try:
-        there = loaded.finder.brought(volume)
+        ready = loaded.finder.on_device(volume)
     except RuntimeError as error:
         raise DeviceError(str(error)) from error
-    return Input(key=key, volume=there, voxel_size=entry.voxel_size)
+    return Input(key=key, volume=ready, voxel_size=entry.voxel_size)
 
 
 def read_ahead(

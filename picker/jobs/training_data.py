@@ -32,7 +32,7 @@ logger = logging.getLogger("picker")
 def usable(entries: Sequence[Preprocessed | Failed], split: str) -> list[Preprocessed]:
     """Return a split's tomograms that preprocessing could use, sorted by name.
 
-    So neither the order of the table nor the shards decide which patch is cut when.
+    By name, so that neither the table's order nor the shards decide which patch is cut.
 
     Raises
     ------

@@ -76,7 +76,7 @@ class SemiETPicker(Method):
     def switched(
         self, co_train: CoTrainSettings, shared: TrainSettings
     ) -> tuple[CoTrainSettings, TrainSettings]:
-        """Return the settings with what this ablation does without turned off."""
+        """Return the settings, the parts that this ablation lacks turned off."""
         options = self.row.options
         multi_view = co_train.multi_view and options.get("multi_view", True)
         dropblock = shared.augment.dropblock and options.get("dropblock", True)
@@ -103,9 +103,9 @@ class SemiETPicker(Method):
 def pseudo_picks(
     data: Data, model: Network, co_train: CoTrainSettings, shared: TrainSettings
 ) -> PseudoPicks | None:
-    """Return from which score on the burn-in's peaks teach, and which classes do.
+    """Return the score from which a peak of burn-in teaches, and which classes do.
 
-    None where the heatmap itself is the pseudo-label.
+    None if the heatmap itself is the pseudo-label.
     """
     if co_train.pseudo_labels == "heatmap":
         return None

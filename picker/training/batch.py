@@ -37,11 +37,11 @@ class Batch:
     unlabeled_region: Tensor | None = None
 
     def pin_memory(self) -> Batch:
-        """Return it in memory that a GPU copies from by itself; torch's loader asks."""
+        """Return it in memory that a GPU can copy from; torch's loader calls this."""
         return self._each(lambda tensor: tensor.pin_memory())
 
     def to(self, device: torch.device) -> Batch:
-        """Return it on a device, where pinned without waiting for the copy."""
+        """Return it on a device; if it is pinned, without waiting for the copy."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def part(self, i: int, number: int) -> Batch:
@@ -50,7 +50,7 @@ class Batch:
 
     @property
     def num_patches(self) -> int:
-        """How many patches there are, labeled and unlabeled."""
+        """Number of patches, labeled and unlabeled."""
         return len(self.labeled) + len(self.weak)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:

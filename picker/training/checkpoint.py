@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 HEADER = b"picker checkpoint, sha256 "
 """How a checkpoint begins; then the digest in hex, a line's end, torch's bytes.
 
-Torch itself looks at no checksum: a page of zeros in a file is loaded as weights.
+Torch itself has no checksum: it loads a page of zeros in a file as weights.
 """
 DIGITS = 64
 ZIP = b"PK\x03\x04"
@@ -35,19 +35,19 @@ GARBLED = (
     TypeError,
     AttributeError,
 )
-"""What torch raises on a checkpoint of before the digests that is cut, and on a foreign
-one; nothing is unpickled that could run code."""
+"""What torch raises on a file of another program, and on a checkpoint from before the
+digests that is cut; nothing is unpickled that could run code."""
 
 
 class DamagedError(Exception):
-    """A checkpoint is not what was once written."""
+    """A checkpoint does not hold what was written."""
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write tensors and plain values so that an older checkpoint stays readable.
 
-    The file before becomes `<name>.previous` unless it is damaged, when the one that is
-    there is the better; a kill at any moment leaves one whole.
+    The file before becomes `<name>.previous`, unless it is damaged: then the older one
+    is kept. A kill at any moment leaves one whole.
     """
     with written_whole(path, lasting=True) as temporary:
         with temporary.open("wb") as file:
@@ -63,9 +63,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
     """Return the newest undamaged checkpoint, or None where there is none.
 
-    A damaged file is passed over with a warning and the one before it is taken. Files
-    of before the digests are read too, as far as torch sees no damage.
-    Loaded with `weights_only`, so a foreign file cannot run code.
+    Instead of a damaged file the one before it is read, with a warning. Files from
+    before the digests are read too, unless torch finds damage. They are loaded with
+    `weights_only`, so that a file of another program cannot run code.
     """
     for candidate in (path, path.with_name(path.name + ".previous")):
         if not candidate.exists():
@@ -93,11 +93,11 @@ class _Digested:
 
 
 def _is_whole(path: Path) -> bool:
-    """Return whether a checkpoint is undamaged, as far as can be told."""
+    """Return whether a checkpoint shows no damage."""
     with path.open("rb") as file:
         try:
             if not _verify(file):
-                _load_unproven(file)  # in whole, but once a training at most
+                _load_unproven(file)  # slow, but at most once a training
         except DamagedError:
             return False
     return True
@@ -116,14 +116,14 @@ def _read(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         if not _verify(file):
             return _load_unproven(file)
-        # What fails now, such as memory, is not the file's fault and throws no
-        # training away.
+        # An error from here on, such as too little memory, is not the file's fault:
+        # it must not cost the training in it.
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
         return state
 
 
 def _verify(file: BufferedReader) -> bool:
-    """Hold a file against its digest and go to torch's first byte.
+    """Compare a file with its digest and go to torch's first byte.
 
     Returns
     -------
@@ -132,32 +132,33 @@ def _verify(file: BufferedReader) -> bool:
     Raises
     ------
     DamagedError
-        If it has one of other bytes, or none and does not begin as torch's files do.
+        If the digest is another, or there is none and it does not begin as torch's
+        files do.
     """
     head = file.read(len(HEADER) + DIGITS + 1)
     if head.startswith(ZIP):
-        # Read to the end once: a disk that does not answer is known before torch,
-        # which names it otherwise, reads.
+        # Read to the end once: so a disk that does not answer raises its own error,
+        # which torch would turn into another.
         while file.read(2**20):
             pass
         file.seek(0)
         return False
-    given = head.removeprefix(HEADER).removesuffix(b"\n")
-    if given != hashlib.file_digest(file, "sha256").hexdigest().encode():
+    digest = head.removeprefix(HEADER).removesuffix(b"\n")
+    if digest != hashlib.file_digest(file, "sha256").hexdigest().encode():
         raise DamagedError("its bytes are not those that were written")
     file.seek(len(head))
     return True
 
 
 def _load_unproven(file: IO[bytes]) -> dict[str, Any]:
-    """Return the state of a checkpoint of before the digests, if torch can read it."""
+    """Return the state of a checkpoint from before the digests, if it is readable."""
     try:
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     except GARBLED as error:
         raise DamagedError(error) from error
     except OSError as error:
-        # Torch seeks before the start of a cut file. Any other error is the disk's and
-        # must fail the job, not throw its training away.
+        # Torch seeks before the start of a cut file. Any other error is the disk's: it
+        # must fail the job, not cost its training.
         if error.errno != errno.EINVAL:
             raise
         raise DamagedError(error) from error

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from picker.training.batch import Batch
 
 FEW_CORES = 4
-"""Up to so many cut patches themselves where they train without a GPU."""
+"""Up to this number of cores, training on a CPU cuts its patches itself."""
 
 
 def batches(
@@ -46,16 +46,16 @@ def useful_workers(device: torch.device) -> int:
     cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     if device.type == "cuda":
         return max(1, cores - 1)
-    # Of few cores all train, and wait for the one that a loading process takes; cutting
-    # the patches between two steps, on all of them, costs less.
+    # Of few cores all train, and would wait for the one that a loading process takes:
+    # to cut the patches between two steps, on all of them, costs less.
     return 1 if cores > FEW_CORES else 0
 
 
 def _serve(worker: int) -> None:
-    """Keep a loading process from taking the cores that train, and alive to the end.
+    """Set up a loading process: one thread, its share of memory, deaf to signals.
 
-    Slurm sends a job's signals to every process of it. A loader that dies of one takes
-    the training with it, checkpoint unwritten; it ends by itself when that has ended.
+    Slurm sends a job's signals to every process of it. A loader that dies of one would
+    end the training before its checkpoint is written; it ends when training has ended.
     """
     del worker
     torch.set_num_threads(1)

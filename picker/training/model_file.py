@@ -45,9 +45,9 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     bad = [name for name, weight in weights.items() if not weight.isfinite().all()]
     if bad:
         raise ValueError(
-            f"model {path} has weights that are no finite numbers, {cut(bad[0])} for"
+            f"model {path} has weights that are not finite numbers, {cut(bad[0])} for"
             f" one of {len(bad)}; expected numbers: its training failed or the file is"
-            " damaged, train one"
+            " damaged, train it again"
         )
     return weights, metadata
 
@@ -55,9 +55,9 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 def read_header(
     path: Path,
 ) -> tuple[dict[str, tuple[int, ...]], set[str], dict[str, Any]]:
-    """Return the shapes of a model file's tensors, those of fractions, and metadata.
+    """Return the shapes of a model file's tensors, the names of floats, and metadata.
 
-    Nothing that the file claims to hold is loaded.
+    No tensor is loaded: the file may claim any size.
 
     Raises
     ------

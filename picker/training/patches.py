@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 CACHED = 512 * 2**20
 """Size of the chunks that all loading processes together keep in memory [bytes]."""
 MAX_DRAWS = 20
-"""Tries to place a patch where the region has a voxel of it."""
+"""Number of tries to place a patch that has a voxel in the region."""
 
 
 class PatchDataset(Dataset[Batch]):
@@ -47,7 +47,7 @@ class PatchDataset(Dataset[Batch]):
     Parameters
     ----------
     labeled, unlabeled
-        Where to cut; without unlabeled ones it serves burn-in.
+        Where to cut; without unlabeled ones batches have labeled patches alone.
     settings
         Sizes, seed and augmentations.
     stage
@@ -161,7 +161,7 @@ class PatchDataset(Dataset[Batch]):
     def _anywhere(
         self, source: PatchSource, rng: np.random.Generator
     ) -> NDArray[np.int64]:
-        """Return the first voxel of a patch anywhere, not all outside of the region."""
+        """Return the first voxel of a patch anywhere, not all outside the region."""
         for _ in range(MAX_DRAWS):
             corner = source.corner(rng.random(3) * source.volume.shape, self.shape)
             if source.known(corner, self.shape, self.stride).any():

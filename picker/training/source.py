@@ -31,8 +31,8 @@ class PatchSource:
     radius
         `(class,)` of each class's particles [voxels].
     region
-        Above 0 where particles were looked for, at any resolution of the same field
-        of view; lazy too. None: everywhere.
+        Above 0 where somebody looked for particles, at any resolution of the same
+        field of view; lazy too. None: everywhere.
     """
 
     name: str

@@ -97,7 +97,7 @@ def test_kernels_that_do_several_steps_answer_as_single_ones(preset):
     assert several.max() < 2 * single.max()
 
 
-def test_a_volume_brought_before_gives_the_same_and_another_thread_may_bring_it():
+def test_a_volume_copied_before_gives_the_same_and_another_thread_may_copy_it():
     model = model_with_peaks()
     here = predictor(model, "cuda")
     volumes = [
@@ -105,9 +105,9 @@ def test_a_volume_brought_before_gives_the_same_and_another_thread_may_bring_it(
         for i in range(4)
     ]
     expected = [here.heatmap(volume) for volume in volumes]
-    brought = [here.brought(volume) for volume in volumes]
-    assert all(v.is_cuda and v.dtype == torch.float16 for v in brought)
-    for volume, heatmap in zip(brought, expected, strict=True):
+    copied = [here.on_device(volume) for volume in volumes]
+    assert all(v.is_cuda and v.dtype == torch.float16 for v in copied)
+    for volume, heatmap in zip(copied, expected, strict=True):
         assert torch.equal(here.heatmap(volume), heatmap)
 
 

@@ -136,7 +136,7 @@ def test_a_volume_too_large_for_the_gpu_or_its_rest_stays(monkeypatch, memory):
     monkeypatch.setattr(
         torch.cuda, "mem_get_info", lambda device: (0, memory * volume.nbytes)
     )
-    assert chosen.brought(volume) is volume
+    assert chosen.on_device(volume) is volume
     assert bool(tried) == (memory > 32)
     expected = whole(Darkness(), volume.astype(np.float32))
     torch.testing.assert_close(chosen.heatmap(volume), expected)
@@ -166,5 +166,5 @@ class Diverged(Darkness):
 def test_a_model_that_computes_no_numbers_is_an_error_and_no_tomogram_without_picks():
     volume = np.zeros((16, 16, 16), np.float32)
     assert len(predictor(Darkness()).candidates(volume, 10.0))
-    with pytest.raises(ValueError, match="heatmap has values that are no numbers"):
+    with pytest.raises(ValueError, match="heatmap has values that are not numbers"):
         predictor(Diverged()).candidates(volume, 10.0)

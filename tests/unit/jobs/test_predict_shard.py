@@ -144,7 +144,7 @@ def test_the_manifest_changes_when_a_volume_does(shard):
     write_volume(entry.volume, data.astype(np.float16), 10.0, {"fingerprint": "other"})
     bad = shard().tomograms[2]
     assert bad.retry
-    assert "TS_2.zarr is not the volume that its manifest tells of" in bad.error
+    assert "TS_2.zarr is not the volume that its manifest describes" in bad.error
     shard.entries[2] = replace(entry, fingerprint="other")
     keys = [[e.fingerprint for e in done(m)] for m in (first, shard())]
     assert keys[0][0] == keys[1][0]
@@ -164,7 +164,7 @@ def test_what_cannot_be_copied_to_the_gpu_fails_the_job(shard, monkeypatch):
     def lost(self, volume):
         raise RuntimeError("CUDA error: the device is gone")
 
-    monkeypatch.setattr(WindowFinder, "brought", lost)
+    monkeypatch.setattr(WindowFinder, "on_device", lost)
     with pytest.raises(shard_inputs.DeviceError, match="the device is gone"):
         shard()
 
