@@ -20,7 +20,8 @@ from picker.jobs.settings import read_particles, read_section
 from picker.project.json_files import read_json
 from picker.project.manifests import read_manifest
 from picker.project.stale import stale_manifests
-from picker.training.checkpoint import load_checkpoint, load_weights
+from picker.training.checkpoint import load_checkpoint
+from picker.training.model_file import load_weights
 from tests.unit.formats.memory import little_memory
 
 READERS = {

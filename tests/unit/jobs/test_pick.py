@@ -5,9 +5,9 @@ import pytest
 from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks import star
+from picker.jobs import pick
 from picker.project.manifests import read_picked, read_predicted
 from picker.project.records import Failed, failed
-from picker.verbs import pick
 from tests.unit.predicted import calibrated, predicted, thresholds_of, write_predicted
 
 SPLITS = {

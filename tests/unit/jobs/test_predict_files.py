@@ -8,7 +8,7 @@ import zarr
 from picker.__main__ import main
 from picker.config import ModelSettings, Particle, PreprocessSettings
 from picker.core.picks import picks_from_arrays
-from picker.finding.windows import WindowFinder
+from picker.finding.window_finder import WindowFinder
 from picker.formats.picks.star import read_picks
 from picker.jobs.model_card import ModelCard, model_fingerprint, write_model
 from picker.networks import build_model
