@@ -553,7 +553,7 @@ def test_a_lock_goes_with_its_run_though_its_process_number_came_again(
     me = psutil.Process()
     word = leave_word(project, HERE, me.pid, me.create_time() - error)
     output = project.succeed("--dry-run")
-    assert ("the next removes its lock" in output) == removed
+    assert ("the next run removes its lock" in output) == removed
     assert lock.exists()
     assert word.exists()
     output = project.run("--until", "write_settings").stdout
