@@ -28,6 +28,7 @@ from picker.config.names import (
     tomogram_name,
     tomogram_of_file,
 )
+from picker.config.partial import PartialSettings
 from picker.config.particles import COLORS, Particle
 from picker.config.picking import (
     BenchmarkSettings,
@@ -70,6 +71,7 @@ __all__ = [
     "LabelNextSettings",
     "ModelSettings",
     "Outside",
+    "PartialSettings",
     "Particle",
     "PickSettings",
     "PredictSettings",
@@ -117,6 +119,7 @@ class Config(Settings):
     train: TrainSettings = TrainSettings()
     burn_in: BurnInSettings = BurnInSettings()
     co_train: CoTrainSettings = CoTrainSettings()
+    partial: PartialSettings = PartialSettings()
     predict: PredictSettings = PredictSettings()
     blobs: BlobsSettings = BlobsSettings()
     calibrate: CalibrateSettings = CalibrateSettings()

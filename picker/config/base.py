@@ -20,8 +20,12 @@ from picker.core.messages import printable, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Split = Literal["labeled", "unlabeled", "validation", "test", "predict"]
-SPLITS: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test", "predict")
+Split = Literal["labeled", "partial", "unlabeled", "validation", "test", "predict"]
+SPLITS: tuple[Split, ...] = (
+    *("labeled", "partial", "validation", "unlabeled", "test", "predict"),
+)
+WITH_PICKS: tuple[Split, ...] = ("labeled", "partial", "validation")
+"""Splits whose tomograms must have picks."""
 Target = Literal[
     "relion5",
     "relion4",

@@ -103,11 +103,23 @@ class Row:
         return tuple(stage.name for stage in self.stages[-1:])
 
 
-BURN_IN = Stage(name="burn_in", sections=("burn_in",), is_shared=True)
-CO_TRAIN = Stage(name="co_train", unlabeled=("unlabeled",), sections=("co_train",))
+_KNOWN: tuple[Split, ...] = ("labeled", "partial")
+BURN_IN = Stage(
+    name="burn_in", labeled=_KNOWN, sections=("burn_in", "partial"), is_shared=True
+)
+CO_TRAIN = Stage(
+    name="co_train",
+    labeled=_KNOWN,
+    unlabeled=("unlabeled", "partial"),
+    sections=("co_train", "partial"),
+)
 # Trained for as many steps as both stages of semietpicker together.
-ALONE = Stage(name="burn_in", sections=("burn_in", "co_train"))
-ALL_LABELS = replace(ALONE, labeled=("labeled", "unlabeled"))
+ALONE = Stage(
+    name="burn_in", labeled=_KNOWN, sections=("burn_in", "co_train", "partial")
+)
+ALL_LABELS = replace(ALONE, labeled=(*_KNOWN, "unlabeled"))
+# Segments: what no sphere covers is background.
+SEGMENTING = Stage(name="burn_in", sections=("burn_in", "co_train"))
 
 _SEMIETPICKER = Row(module="semietpicker", network="unet", stages=(BURN_IN, CO_TRAIN))
 _SUPERVISED = Row(module="supervised", network="unet", stages=(ALONE,))
@@ -122,7 +134,7 @@ METHODS: dict[MethodName, Row] = {
     "multi_view": replace(_SEMIETPICKER, options={"dropblock": False}),
     "vnet": replace(_SUPERVISED, network="vnet"),
     "fpn": replace(_SUPERVISED, network="fpn"),
-    "deepfindet": Row(module="deepfindet", network="deepfindet", stages=(ALONE,)),
+    "deepfindet": Row(module="deepfindet", network="deepfindet", stages=(SEGMENTING,)),
     "blobs": Row(module="blobs", sections=("blobs",)),
 }
 """Source: Wang et al. 2025, SemiETPicker, section 3.3 and tables 1, 3 and 4."""

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from picker.config.base import (
+    WITH_PICKS,
     Contours,
     Count,
     Finite,
@@ -20,6 +21,7 @@ from picker.config.base import (
     checked_name,
 )
 from picker.config.names import with_safe_name
+from picker.core.messages import shown
 
 MissingChunks = Literal["error", "fill"]
 
@@ -35,6 +37,9 @@ class TomogramRow(Settings):
     """What the tomogram is used for."""
     picks: tuple[UserPath, ...] = ()
     """Files of known picks: for training, calibration or evaluation, by split."""
+    expected: dict[str, Count] = Field(default_factory=dict)
+    """With split partial: how many of each particle there should be, labeled ones
+    included; of particles that are left out nobody knows."""
     voxel_size: Positive | None = None
     """Voxel size [Å], in place of the file's own."""
     tilt_pixel_size: Positive | None = None
@@ -65,6 +70,20 @@ class TomogramRow(Settings):
     def _safe(cls, values: object) -> object:
         return with_safe_name(values, "tomogram")
 
+    @field_validator("expected", mode="before")
+    @classmethod
+    def _counts(cls, value: object) -> object:
+        return _expected_from_text(value) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _only_of_partial(self) -> Self:
+        if self.expected and self.split != "partial":
+            raise ValueError(
+                f"tomogram {self.tomogram} is {self.split} and has expected numbers;"
+                " expected them with split partial alone, leave expected empty"
+            )
+        return self
+
     @model_validator(mode="after")
     def _no_braces(self) -> Self:
         for path in (self.path, *self.picks, *([self.mask] if self.mask else [])):
@@ -87,12 +106,29 @@ class TomogramRow(Settings):
 
     @model_validator(mode="after")
     def _labeled_has_picks(self) -> Self:
-        if self.split in ("labeled", "validation") and not self.picks:
+        if self.split in WITH_PICKS and not self.picks:
             raise ValueError(
                 f"tomogram {self.tomogram} is {self.split} but has no picks; expected"
                 " a file of picks, name it or change the split"
             )
         return self
+
+
+def _expected_from_text(text: str) -> dict[str, int]:
+    """Return particle: number of a cell such as `ribosome:2500; proteasome:unknown`."""
+    expected = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        name, colon, number = (word.strip() for word in part.rpartition(":"))
+        if number.lower() == "unknown" and colon:
+            continue
+        if not (name and number.isdecimal() and int(number)) or name in expected:
+            raise ValueError(
+                f"expected is {shown(text)}; expected particle:number, or"
+                " particle:unknown, each particle once and apart by ';', such as"
+                " ribosome:2500"
+            )
+        expected[name] = int(number)
+    return expected
 
 
 class CopickSettings(Settings):
@@ -106,7 +142,7 @@ class CopickSettings(Settings):
     tomogram_type: str = "denoised"
     """<type> of reconstruction."""
     splits: UserPath = Path("splits.tsv")
-    """TSV with the columns tomogram and split."""
+    """TSV with the columns tomogram and split, and expected, which may be left out."""
     picks: dict[Split, UserPath] = Field(default_factory=dict)
     """For each split, the folder with ExperimentRuns/<tomogram>/Picks/*.json; for
     instance {labeled: overlay, test: truth}."""
@@ -129,8 +165,10 @@ class TomogramsSettings(Settings):
     (phantoms)."""
     table: UserPath = Path("tomograms.tsv")
     """With source table: TSV with the columns tomogram, path (MRC, EM, HDF5 or Zarr),
-    split (labeled, unlabeled, validation, test or predict) and picks (files of known
-    picks). Optional columns:
+    split (labeled, partial, unlabeled, validation, test or predict) and picks (files of
+    known picks). Optional columns:
+    - expected: with split partial, how many of each particle there should be, such as
+      `ribosome:450; proteasome:unknown`; a number that is off by half costs little.
     - voxel_size: as below, for this tomogram alone [Å].
     - tilt_pixel_size: of the unbinned tilt series [Å]; to read picks of RELION 4.
     - mask: a volume; picks are kept where it is > 0, for instance off the carbon.

@@ -15,21 +15,18 @@ from pydantic import TypeAdapter
 
 from picker.config import TomogramRow
 from picker.core.files import checked_file
-from picker.core.tomogram import index_from_position
-from picker.formats.picks.known import read_known_picks
-from picker.formats.picks.star import write_picks
+from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.formats.volumes.read import accepted, read_mask, read_tomogram
 from picker.jobs.failures import told_failure
+from picker.jobs.known_picks import check_expected, excluded_picks, picks_of_row
 from picker.jobs.provenance import file_stamps, finished_record, input_key
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import picks_file, volume_file
 from picker.project.manifests import write_manifest
 from picker.project.records import PREPROCESSED, Failed, Preprocessed
-from picker.refining.select import in_region
-from picker.volumes.contrast import check_contrast
 from picker.volumes.exclude import allowed_region
 from picker.volumes.normalise import preprocess_volume
 
@@ -39,7 +36,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from picker.config import Particle, PreprocessSettings
-    from picker.core.picks import Picks
     from picker.core.tomogram import Tomogram
 
 logger = logging.getLogger("picker")
@@ -142,9 +138,12 @@ def preprocess_tomogram(
     key = input_key(row, particles, settings)
     finished = finished_record(volume, labels, mask, key)
     if finished is not None:
+        if finished.labels:
+            check_expected(row, read_picks(finished.labels))
         return replace(
             finished,
             split=row.split,
+            expected=row.expected,
             tilt_pixel_size=row.tilt_pixel_size,
             called=row.called,
             stamps=stamps,
@@ -157,8 +156,9 @@ def preprocess_tomogram(
         warnings.append(f"tomogram {row.called!r} is called {row.tomogram} here")
     picks = None
     if labels is not None:
-        picks, more = _read_picks(row, tomogram, particles, settings)
+        picks, more = picks_of_row(row, tomogram, particles, settings)
         warnings += more
+        check_expected(row, picks)
     user_mask = read_mask(row.mask, tomogram.shape_zyx) if row.mask else None
     region, more = allowed_region(
         tomogram.volume,
@@ -171,7 +171,7 @@ def preprocess_tomogram(
     if region is not None:
         _write_mask(mask, region, tomogram, key)
         if picks is not None:
-            warnings += _warn_of_excluded(picks, tomogram, region)
+            warnings += excluded_picks(picks, tomogram, region)
     # What lies outside of the region must not set the scale of what lies inside.
     normalised, voxel_size, more = preprocess_volume(
         tomogram.volume, tomogram.voxel_size, settings, region
@@ -192,6 +192,7 @@ def preprocess_tomogram(
         tilt_pixel_size=row.tilt_pixel_size,
         called=row.called,
         labels=labels,
+        expected=row.expected,
         mask=None if region is None else mask,
         warnings=tuple(warnings),
         stamps=stamps,
@@ -225,35 +226,6 @@ def _read_rows(path: Path) -> tuple[TomogramRow, ...]:
     return read_table(path)
 
 
-def _read_picks(
-    row: TomogramRow,
-    tomogram: Tomogram,
-    particles: tuple[Particle, ...],
-    settings: PreprocessSettings,
-) -> tuple[Picks, list[str]]:
-    """Return the known picks, and warnings, also if they are light and not dark."""
-    picks, warnings = read_known_picks(
-        row.picks,
-        row.tomogram,
-        particles,
-        tomogram.voxel_size,
-        tomogram.shape_zyx,
-        row.tilt_pixel_size,
-        row.outside,
-        row.contours,
-        row.called,
-    )
-    radius = {particle.name: particle.radius for particle in particles}
-    radii = np.array([radius[str(name)] for name in picks.particle], np.float64)
-    contrast = check_contrast(
-        tomogram.volume,
-        index_from_position(picks.position_zyx, tomogram.voxel_size),
-        radii / tomogram.voxel_size,
-        settings.particles_are,
-    )
-    return picks, warnings + ([f"{row.tomogram}: {contrast}"] if contrast else [])
-
-
 def _write_mask(
     path: Path, region: NDArray[np.bool_], tomogram: Tomogram, key: str
 ) -> None:
@@ -270,20 +242,3 @@ def _write_mask(
         tomogram.name,
         100 * region.mean(),
     )
-
-
-def _warn_of_excluded(
-    picks: Picks, tomogram: Tomogram, region: NDArray[np.bool_]
-) -> list[str]:
-    """Return a warning if known picks lie where none will be found."""
-    inside = in_region(
-        picks.position_zyx, tomogram.voxel_size, tomogram.shape_zyx, -np.inf, region
-    )
-    num = int(np.count_nonzero(~inside))
-    if not num:
-        return []
-    return [
-        f"{tomogram.name}: {num} of {len(picks)} known picks lie outside of the mask,"
-        " the slab or too near to gold; they are not trained on, and no picks will be"
-        " found there"
-    ]

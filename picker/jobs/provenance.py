@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from picker.config import Particle, PreprocessSettings, TomogramRow
     from picker.project.records import Preprocessed
 
-NOT_IN_KEY = {"split", "tilt_pixel_size", "missing_chunks", "stacks_are_volumes"}
+NOT_IN_KEY = {
+    *("split", "expected", "tilt_pixel_size", "missing_chunks", "stacks_are_volumes"),
+}
 """Columns of a row that change no result, or only make one where there was none."""
 PICKS_ONLY = ("tilt_pixel_size", "outside", "contours", "called")
 """Columns of a row that matter to its picks alone."""

@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from picker.config import Config, TrainSettings
+from picker.config import Config, PartialSettings, TrainSettings
 from picker.config.methods import METHODS
 from picker.core.fingerprint import fingerprint
 from picker.jobs.model_card import write_model
@@ -15,6 +15,7 @@ from picker.jobs.starting_model import model_before, untrained_model
 from picker.jobs.training_data import (
     common_voxel_size,
     inputs_key,
+    labeled_entries,
     labeled_sources,
     labeled_where_picked,
     patch_source,
@@ -93,7 +94,7 @@ def train_stage(
         if before:
             start = model_before(before, device)
         else:
-            voxel_size = common_voxel_size(usable(entries, "labeled"))
+            voxel_size = common_voxel_size(labeled_entries(entries, stage))
             start = untrained_model(name, method, settings, voxel_size)
         model, card = _trained(
             method, stage, start, entries, settings, device, log, checkpoint
@@ -117,9 +118,12 @@ def _trained(
     section = partial(read_section, settings)
     shared = section("train", TrainSettings)
     particles = start.card.particles
-    labeled = labeled_sources(entries, particles)
-    unlabeled = usable(entries, "unlabeled") if stage.unlabeled else []
-    seen = [*usable(entries, "labeled"), *unlabeled]
+    with_labels = labeled_entries(entries, stage)
+    labeled = labeled_sources(
+        with_labels, particles, section("partial", PartialSettings)
+    )
+    unlabeled = [entry for split in stage.unlabeled for entry in usable(entries, split)]
+    seen = [*with_labels, *(entry for entry in unlabeled if entry not in with_labels)]
     known = usable(entries, "validation") or usable(entries, "labeled")
     data = Data(
         particles=particles,
@@ -143,7 +147,10 @@ def _trained(
         method.row.module,
         start.digest,
         inputs_key(seen),
-        [(source.name, source.index_zyx.tolist()) for source in labeled],
+        [
+            (source.name, source.index_zyx.tolist(), str(source.hidden))
+            for source in labeled
+        ],
         task.key(),
     )
 

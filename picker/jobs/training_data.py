@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker import __version__
+from picker.config import PartialSettings
+from picker.config.base import WITH_PICKS
 from picker.core.fingerprint import fingerprint
 from picker.core.picks import no_picks
 from picker.core.tomogram import index_from_position
@@ -18,12 +20,14 @@ from picker.formats.volumes.ome_zarr import open_volume
 from picker.jobs.region import where_picks_may_be
 from picker.jobs.stored import stored_fingerprint, stored_volume
 from picker.project.records import Failed, Preprocessed
+from picker.scoring.held_out import held_out
 from picker.training.source import PatchSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from picker.config import Particle
+    from picker.config.methods import Stage
 
 
 logger = logging.getLogger("picker")
@@ -45,7 +49,7 @@ def usable(entries: Sequence[Preprocessed | Failed], split: str) -> list[Preproc
         key=lambda entry: entry.tomogram,
     )
     failed = [entry for entry in chosen if isinstance(entry, Failed)]
-    if failed and split in ("labeled", "validation"):
+    if failed and split in WITH_PICKS:
         raise ValueError(
             f"{split} tomogram {failed[0].tomogram} cannot be used: {failed[0].error}."
             " Fix it or take it out of the table"
@@ -66,7 +70,7 @@ def common_voxel_size(entries: Sequence[Preprocessed]) -> float:
     if not entries:
         raise ValueError(
             "training needs labeled tomograms, got none; give some rows of the table"
-            " split labeled and picks"
+            " split labeled or partial, and picks"
         )
     sizes = [entry.voxel_size for entry in entries]
     if max(sizes) > 1.05 * min(sizes):
@@ -86,16 +90,43 @@ def inputs_key(entries: Sequence[Preprocessed]) -> str:
     return fingerprint(__version__, volumes)
 
 
-def patch_source(entry: Preprocessed, particles: tuple[Particle, ...]) -> PatchSource:
-    """Return a tomogram to cut patches from, with its picks if it is labeled.
+def patch_source(
+    entry: Preprocessed,
+    particles: tuple[Particle, ...],
+    partial: PartialSettings | None = None,
+    *,
+    labeled: bool = False,
+) -> PatchSource:
+    """Return a tomogram to cut patches from.
 
     Nobody looked for particles outside of its mask: neither picks nor their absence
     count there.
+
+    Parameters
+    ----------
+    entry
+        The tomogram.
+    particles
+        The classes.
+    partial
+        What is made of labels that are a part of the particles.
+    labeled
+        Whether its picks are taken.
     """
     volume, voxel_size = stored_volume(entry), entry.voxel_size
-    labeled = entry.split == "labeled" and entry.labels is not None
-    picks = read_picks(entry.labels) if labeled and entry.labels else no_picks()
-    picks = where_picks_may_be(picks, entry)
+    picks, hidden = no_picks(), None
+    if labeled and entry.labels:
+        picks = where_picks_may_be(read_picks(entry.labels), entry)
+        if entry.split == "partial":
+            settings = partial or PartialSettings()
+            picks, _ = held_out(picks, settings.held_out)
+            hidden = np.array(
+                [
+                    settings.expected_factor * entry.expected.get(p.name, np.nan)
+                    - len(picks.of(p.name))
+                    for p in particles
+                ]
+            )
     number = {particle.name: i for i, particle in enumerate(particles)}
     return PatchSource(
         name=entry.tomogram,
@@ -103,6 +134,8 @@ def patch_source(entry: Preprocessed, particles: tuple[Particle, ...]) -> PatchS
         index_zyx=index_from_position(picks.position_zyx, voxel_size),
         particle=np.array([number[str(name)] for name in picks.particle], np.int64),
         radius=np.array([p.radius for p in particles]) / voxel_size,
+        # A factor may leave fewer than there are labels.
+        hidden=None if hidden is None else np.maximum(hidden, 0),
         region=open_volume(entry.mask)[0] if entry.mask else None,
     )
 
@@ -137,8 +170,24 @@ def labeled_where_picked(
     ]
 
 
+def labeled_entries(
+    entries: Sequence[Preprocessed | Failed], stage: Stage
+) -> list[Preprocessed]:
+    """Return the tomograms whose labels a stage sees, sorted by name in each split.
+
+    Raises
+    ------
+    ValueError
+        If one of them failed, as `usable` does.
+    """
+    splits = [split for split in WITH_PICKS if split in stage.labeled]
+    return [entry for split in splits for entry in usable(entries, split)]
+
+
 def labeled_sources(
-    entries: Sequence[Preprocessed | Failed], particles: tuple[Particle, ...]
+    entries: Sequence[Preprocessed],
+    particles: tuple[Particle, ...],
+    partial: PartialSettings,
 ) -> list[PatchSource]:
     """Return the labeled tomograms, and check that every particle has picks.
 
@@ -147,7 +196,7 @@ def labeled_sources(
     ValueError
         If there is no labeled tomogram, or not one pick in all of them.
     """
-    sources = [patch_source(e, particles) for e in usable(entries, "labeled")]
+    sources = [patch_source(e, particles, partial, labeled=True) for e in entries]
     counts = sum(
         (np.bincount(s.particle, minlength=len(particles)) for s in sources),
         np.zeros(len(particles), np.int64),
@@ -155,7 +204,8 @@ def labeled_sources(
     if not sources or not counts.any():
         raise ValueError(
             f"training needs picks, got {len(sources)} labeled tomograms with"
-            f" {counts.sum()}; give some rows of the table split labeled and picks"
+            f" {counts.sum()}; give some rows of the table split labeled or"
+            " partial, and picks"
         )
     for particle, count in zip(particles, counts, strict=True):
         logger.info("%s: %d labeled picks", particle.name, count)

@@ -58,15 +58,17 @@ class Plan:
 
     @property
     def feedback(self) -> Split:
-        """The split that thresholds are chosen on."""
-        held_out = any(row.split == "validation" for row in self.rows)
-        return "validation" if held_out else "labeled"
+        """The split that thresholds are chosen on: where all particles are known."""
+        splits = {row.split for row in self.rows}
+        order: tuple[Split, ...] = ("validation", "labeled", "partial")
+        return next((split for split in order if split in splits), "labeled")
 
     @property
     def evaluated(self) -> Split:
         """The split that picks are held against the truth of."""
-        tested = any(row.split == "test" and row.picks for row in self.rows)
-        return "test" if tested else "validation"
+        known = {row.split for row in self.rows if row.picks}
+        order: tuple[Split, ...] = ("test", "validation", "partial")
+        return next((split for split in order if split in known), "validation")
 
     @property
     def truth_is_known(self) -> bool:

@@ -57,6 +57,9 @@ class Preprocessed(Head):
     """Its name in the files of other programs, if it differs."""
     labels: Path | None = None
     """Known picks in the program's own format."""
+    expected: dict[str, int] = field(default_factory=dict)
+    """With split partial: how many of each particle there should be, labeled ones
+    included, where that is known."""
     mask: Path | None = None
     """Volume that is above 0 where picks may be: in the user's mask, in the slab and
     off gold. None: everywhere."""

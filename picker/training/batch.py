@@ -27,6 +27,12 @@ class Batch:
     labeled_region, unlabeled_region
         `(batch, 1, z/R, y/R, x/R)`, 1 where targets hold and 0 where nobody looked
         for particles; None where they hold everywhere.
+    open
+        As `labeled_region`: 1 in what is open, where particles may be that have no
+        label, in patches that were placed anywhere; elsewhere 0. None: nothing is.
+    hidden_mean
+        `(batch, class)` mean that the target should have in what is open, for the
+        particles without a label; NaN where nobody knows. None as for `open`.
     """
 
     labeled: Tensor
@@ -35,6 +41,8 @@ class Batch:
     strong: Tensor
     labeled_region: Tensor | None = None
     unlabeled_region: Tensor | None = None
+    open: Tensor | None = None
+    hidden_mean: Tensor | None = None
 
     def pin_memory(self) -> Batch:
         """Return it in memory that a GPU can copy from; torch's loader calls this."""
@@ -64,4 +72,6 @@ class Batch:
             strong=change(self.strong),
             labeled_region=changed(self.labeled_region),
             unlabeled_region=changed(self.unlabeled_region),
+            open=changed(self.open),
+            hidden_mean=changed(self.hidden_mean),
         )

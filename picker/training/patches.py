@@ -8,6 +8,7 @@ no tomogram is ever held whole.
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,6 +78,11 @@ class PatchDataset(Dataset[Batch]):
         self.share = share_of(settings.batch_size, settings.accumulate)
         self.shape = patch_shape(settings.patch_zyx, [*labeled, *unlabeled])
         self.cache = ChunkCache(CACHED)
+        self.partial = {
+            source.name: self._hidden_mean(source)
+            for source in labeled
+            if source.hidden is not None
+        }
         present = np.unique(np.concatenate([s.particle for s in labeled]))
         self.centres = [
             [
@@ -95,25 +101,39 @@ class PatchDataset(Dataset[Batch]):
                 [self.settings.seed, self.stage, step, kind, number]
             )
 
-        labeled = [self._labeled(rng(0, i)) for i in self.share]
+        first = step * self.settings.batch_size
+        labeled = [self._labeled(rng(0, i), first + i) for i in self.share]
         unlabeled = (
             [self._unlabeled(rng(1, i)) for i in self.share] if self.unlabeled else []
         )
         empty = torch.empty((0, 1, *self.shape))
         return Batch(
-            labeled=torch.stack([patch for patch, _, _ in labeled]),
-            target=torch.stack([target for _, target, _ in labeled]),
+            labeled=torch.stack([one.patch for one in labeled]),
+            target=torch.stack([one.target for one in labeled]),
             weak=torch.stack([w for w, _, _ in unlabeled]) if unlabeled else empty,
             strong=torch.stack([s for _, s, _ in unlabeled]) if unlabeled else empty,
-            labeled_region=_stacked(self.labeled, [known for *_, known in labeled]),
+            labeled_region=_stacked(self.labeled, [one.known for one in labeled]),
             unlabeled_region=_stacked(
                 self.unlabeled, [known for *_, known in unlabeled]
             ),
+            open=torch.stack([one.open for one in labeled]) if self.partial else None,
+            hidden_mean=(
+                torch.stack([one.hidden_mean for one in labeled])
+                if self.partial
+                else None
+            ),
         )
 
-    def _labeled(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Return a patch around a particle, or anywhere, its target and region."""
-        if self.centres and rng.random() < self.settings.centered_fraction:
+    def _labeled(self, rng: np.random.Generator, number: int) -> _Labeled:
+        """Return a patch around a particle, or anywhere.
+
+        With partial labels every other patch lies anywhere: what is expected of the
+        whole tomogram holds for patches that do not look for its particles.
+        """
+        at_particle = rng.random() < self.settings.centered_fraction
+        if self.partial:
+            at_particle = number % 2 == 0
+        if self.centres and at_particle:
             of_class = self.centres[rng.integers(len(self.centres))]
             source, centre = of_class[rng.integers(len(of_class))]
             # Anywhere in the middle half, so that the network sees it off-centre.
@@ -127,9 +147,41 @@ class PatchDataset(Dataset[Batch]):
         patch = self._patch(source, corner, symmetry)
         if self.settings.augment.labeled_intensity:
             patch = augment_intensity(patch, self.settings.augment.intensity, rng)
-        known = apply_symmetry(source.known(corner, self.shape, self.stride), *symmetry)
-        target = apply_symmetry(target, *symmetry)
-        return patch, torch.from_numpy(target), torch.from_numpy(known)[None]
+        known = source.known(corner, self.shape, self.stride)
+        unknown = np.zeros_like(known)
+        if source.hidden is not None:
+            near = source.near_labels(corner, self.shape, self.stride)
+            if not at_particle:
+                unknown = known * (1 - near)
+            known = known * near
+        known, unknown = (apply_symmetry(a, *symmetry) for a in (known, unknown))
+        return _Labeled(
+            patch=patch,
+            target=torch.from_numpy(apply_symmetry(target, *symmetry)),
+            known=torch.from_numpy(known)[None],
+            open=torch.from_numpy(unknown)[None],
+            hidden_mean=torch.from_numpy(
+                self.partial.get(source.name, np.zeros(len(source.radius), np.float32))
+            ),
+        )
+
+    def _hidden_mean(self, source: PatchSource) -> NDArray[np.float32]:
+        """Return `(class,)` mean of the target where no label is, were all known."""
+        assert source.hidden is not None
+        mass = []
+        for number, radius in enumerate(source.radius):
+            edge = 2 * self.stride * int(np.ceil(4 * radius / self.stride))
+            middle = np.full((1, 3), edge / 2)
+            alone = self.encoding.target(
+                middle, np.array([number]), source.radius, (edge,) * 3, self.stride
+            )
+            mass.append(float(alone[number].sum()))
+        share = 1.0
+        if source.region is not None:
+            share = float(np.mean(np.asarray(source.region[:]) > 0))
+        taken = 4 / 3 * np.pi * (source.radius[source.particle] ** 3).sum()
+        room = (share * np.prod(source.volume.shape) - taken) / self.stride**3
+        return (source.hidden * np.array(mass) / max(room, 1.0)).astype(np.float32)
 
     def _target(
         self, source: PatchSource, corner: NDArray[np.int64]
@@ -182,8 +234,19 @@ class PatchDataset(Dataset[Batch]):
         return torch.from_numpy(apply_symmetry(patch, *symmetry))[None]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Labeled:
+    """One patch with what is known of it, as in `Batch`."""
+
+    patch: Tensor
+    target: Tensor
+    known: Tensor
+    open: Tensor
+    hidden_mean: Tensor
+
+
 def _stacked(sources: Sequence[PatchSource], known: list[Tensor]) -> Tensor | None:
     """Return the patches' regions as one tensor, None if no source has any."""
-    if all(source.region is None for source in sources):
+    if all(source.region is None and source.hidden is None for source in sources):
         return None
     return torch.stack(known)

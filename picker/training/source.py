@@ -30,6 +30,9 @@ class PatchSource:
         `(n,)` class numbers.
     radius
         `(class,)` of each class's particles [voxels].
+    hidden
+        `(class,)` how many particles should be there without a label, NaN where nobody
+        knows; None: all particles have a label.
     region
         Above 0 where somebody looked for particles, at any resolution of the same
         field of view; lazy too. None: everywhere.
@@ -40,6 +43,7 @@ class PatchSource:
     index_zyx: NDArray[np.float64]
     particle: NDArray[np.int64]
     radius: NDArray[np.float64]
+    hidden: NDArray[np.float64] | None = None
     region: zarr.Array[Any] | NDArray[np.bool_] | None = None
 
     def corner(
@@ -97,6 +101,42 @@ class PatchSource:
             np.ix_(*(p.astype(int) - a for a, p in zip(low, places, strict=True)))
         ]
         return (inside > 0).astype(np.float32)
+
+    def near_labels(
+        self,
+        corner_zyx: NDArray[np.int64],
+        shape_zyx: tuple[int, int, int],
+        stride: int,
+    ) -> NDArray[np.float32]:
+        """Return where a patch is within a radius of a label, 1 there and 0 elsewhere.
+
+        Nobody need look there again: no other particle has its centre so near.
+
+        Parameters
+        ----------
+        corner_zyx, shape_zyx, stride
+            As for `known`.
+
+        Returns
+        -------
+        `(z/R, y/R, x/R)`.
+        """
+        size = [edge // stride for edge in shape_zyx]
+        near = np.zeros(size, np.float32)
+        for index, particle in zip(self.index_zyx, self.particle, strict=True):
+            centre = (index - corner_zyx - (stride - 1) / 2) / stride
+            reach = self.radius[particle] / stride
+            low = np.maximum(np.ceil(centre - reach), 0).astype(int)
+            high = np.minimum(np.floor(centre + reach) + 1, size).astype(int)
+            if (low >= high).any():
+                continue
+            z, y, x = (
+                (np.arange(a, b) - c) ** 2
+                for a, b, c in zip(low, high, centre, strict=True)
+            )
+            ball = z[:, None, None] + y[:, None] + x <= reach**2
+            near[tuple(slice(a, b) for a, b in zip(low, high, strict=True))][ball] = 1
+        return near
 
 
 def patch_shape(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from picker.config import CopickSettings, TomogramRow, explained
+from picker.config.base import WITH_PICKS
 from picker.formats.tables.tsv import check_rows, read_tsv, repeated_name
 from picker.formats.text import listed
 
@@ -48,12 +49,12 @@ def find_tomograms(
     users: dict[str, dict[str, str]] = {}
     table = settings.splits
     for line, values in read_tsv(
-        table, ("tomogram", "split"), (), "tomograms.copick.splits"
+        table, ("tomogram", "split"), ("expected",), "tomograms.copick.splits"
     ):
         name, split = values["tomogram"], values["split"]
         picks, several = _picks(settings, name, split, particles)
         problems += [f"line {line}: tomogram {name} {text}" for text in several]
-        if split in ("labeled", "validation") and not picks:
+        if split in WITH_PICKS and not picks:
             files = [file.name for file in _files(settings, name, split)]
             text = f"; none of these files is wanted: {listed(files)}" if files else ""
             problems.append(
@@ -69,7 +70,13 @@ def find_tomograms(
         volume = _volume(settings, name)
         try:
             row = TomogramRow.model_validate(
-                {"tomogram": name, "path": volume, "split": split, "picks": picks}
+                {
+                    "tomogram": name,
+                    "path": volume,
+                    "split": split,
+                    "picks": picks,
+                    "expected": values.get("expected", ""),
+                }
             )
         except ValidationError as error:
             text = "; ".join(part.strip() for part in explained(error).splitlines())

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from picker.config import Config, TomogramRow, explained
+from picker.config import Config, Particle, TomogramRow, explained
 from picker.formats.picks.copick_layout import find_tomograms
 from picker.formats.tables.tsv import check_rows, read_tsv, repeated_name
+from picker.formats.text import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 REQUIRED = ("tomogram", "path", "split")
 OPTIONAL = (
     "picks",
+    "expected",
     "voxel_size",
     "tilt_pixel_size",
     "mask",
@@ -48,17 +50,40 @@ def tomogram_rows(
     )
     return tuple(
         row.model_copy(
-            update={**update, "voxel_size": row.voxel_size or settings.voxel_size}
+            update={
+                **update,
+                "voxel_size": row.voxel_size or settings.voxel_size,
+                "expected": _by_particle(row, config.particles),
+            }
         )
         for row in rows
     )
+
+
+def _by_particle(row: TomogramRow, particles: tuple[Particle, ...]) -> dict[str, int]:
+    """Return a row's expected numbers by our names of the particles.
+
+    Raises
+    ------
+    ValueError
+        If one of them is of no particle.
+    """
+    ours = {name: p.name for p in particles for name in (p.name, p.own_name)}
+    if unknown := [name for name in row.expected if name not in ours]:
+        raise ValueError(
+            f"tomogram {row.tomogram} has an expected number of {listed(unknown)};"
+            f" expected some of the particles {listed(p.name for p in particles)}, fix"
+            " its column expected"
+        )
+    return {ours[name]: number for name, number in row.expected.items()}
 
 
 def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ...]:
     """Return the rows of a TSV table; relative paths start at the working folder.
 
     Columns: tomogram, path, split; optional picks (several separated by ';'),
-    voxel_size [Å], tilt_pixel_size [Å], mask, slab_z_low [Å], slab_z_high [Å], called.
+    expected (particle:number), voxel_size [Å], tilt_pixel_size [Å], mask,
+    slab_z_low [Å], slab_z_high [Å], called.
 
     Raises
     ------

@@ -1,0 +1,36 @@
+"""What is made of labels that are a part of a tomogram's particles."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from picker.config.base import Fraction, Positive, Settings
+
+
+class PartialSettings(Settings):
+    """Tomograms of the split partial: some of their particles have labels.
+
+    What has no label is unknown there, neither particle nor background. Nothing else
+    reads this section.
+    """
+
+    held_out: Annotated[float, Field(ge=0, le=0.5)] = 0.2
+    """Fraction of each particle's labels that trains nothing and chooses its threshold
+    instead, of 10 labels or more, in 0..0.5; 0: every label trains, and thresholds give
+    as many picks as are expected."""
+    loss: Literal["count", "non_negative", "empty", "none"] = "count"
+    """What the network learns where no label is:
+    - count: background, and so many particles as are expected besides those labeled:
+      the mean of the heatmap is compared with what they would give.
+    - non_negative: background, less what particles without a label would add to it, as
+      they score like those with one (Kiryo et al. 2017).
+    - empty: background; particles without a label are learned as background.
+    - none: nothing."""
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    """With count: weight of the comparison, no unit."""
+    momentum: Fraction = 0.9
+    """With count: part of the mean that earlier batches make up, in 0..1."""
+    expected_factor: Positive = 1.0
+    """Multiplies every expected number, to see how much depends on it."""
