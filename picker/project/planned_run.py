@@ -103,8 +103,12 @@ class PlannedRun:
         return self.preprocessed(*self.row.stage(stage).labeled, "validation")
 
     def unlabeled(self, stage: str) -> list[str]:
-        """Return the manifests of the tomograms that a stage sees without picks."""
-        return self.preprocessed(*self.row.stage(stage).unlabeled)
+        """Return the manifests of the tomograms that a stage sees without picks.
+
+        Tomograms that it sees both ways are `labeled`.
+        """
+        seen = self.row.stage(stage)
+        return self.preprocessed(*(s for s in seen.unlabeled if s not in seen.labeled))
 
     def unlabeled_digests(self, stage: str) -> list[str]:
         """Return texts that change when the list of a stage's unlabeled ones does."""

@@ -181,7 +181,10 @@ class PatchDataset(Dataset[Batch]):
             share = float(np.mean(np.asarray(source.region[:]) > 0))
         taken = 4 / 3 * np.pi * (source.radius[source.particle] ** 3).sum()
         room = (share * np.prod(source.volume.shape) - taken) / self.stride**3
-        return (source.hidden * np.array(mass) / max(room, 1.0)).astype(np.float32)
+        mean: NDArray[np.float32] = (
+            source.hidden * np.array(mass) / max(room, 1.0)
+        ).astype(np.float32)
+        return mean
 
     def _target(
         self, source: PatchSource, corner: NDArray[np.int64]
