@@ -14,8 +14,6 @@ if workflow.is_main_process:
             if Path(path).is_file():
                 check_settings_file(Path(path))
             elif path == "config.yaml" and Path(path).exists():
-                raise ValueError(
-                    f"{path} is no file; expected one of settings, fix it"
-                )
+                raise ValueError(f"{path} is no file; expected one of settings, fix it")
         except ValueError as error:
             raise WorkflowError(printable(str(error)))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from picker.config.base import Split
+
 MethodName = Literal[
     "semietpicker",
     "supervised",
@@ -34,15 +36,19 @@ class Stage:
         Splits whose tomograms it sees with their picks, and without.
     sections
         Sections of settings that it reads besides those that every training reads.
+    is_shared
+        Methods of one file and network that have this stage train it alike, whatever
+        their options: a benchmark trains it once for all of them.
     """
 
     name: str
-    labeled: tuple[str, ...] = ("labeled",)
-    unlabeled: tuple[str, ...] = ()
+    labeled: tuple[Split, ...] = ("labeled",)
+    unlabeled: tuple[Split, ...] = ()
     sections: tuple[str, ...] = ()
+    is_shared: bool = False
 
     @property
-    def sees(self) -> tuple[str, ...]:
+    def sees(self) -> tuple[Split, ...]:
         """Splits whose tomograms it needs; training logs the F1 of validation ones."""
         return (*self.labeled, *self.unlabeled, "validation")
 
@@ -97,7 +103,7 @@ class Row:
         return tuple(stage.name for stage in self.stages[-1:])
 
 
-BURN_IN = Stage(name="burn_in", sections=("burn_in",))
+BURN_IN = Stage(name="burn_in", sections=("burn_in",), is_shared=True)
 CO_TRAIN = Stage(name="co_train", unlabeled=("unlabeled",), sections=("co_train",))
 # Trained for as many steps as both stages of semietpicker together.
 ALONE = Stage(name="burn_in", sections=("burn_in", "co_train"))

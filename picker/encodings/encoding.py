@@ -1,4 +1,4 @@
-"""What every encoding does: particles to an array to learn, and back."""
+"""The interface of encodings: particles to what a network learns, and back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Encoding(Protocol):
         shape_zyx: tuple[int, int, int],
         stride: int,
     ) -> NDArray[np.float32]:
-        """Return what a network is to answer for a patch.
+        """Return what a network should answer for a patch.
 
         Parameters
         ----------
@@ -48,7 +48,7 @@ class Encoding(Protocol):
         min_score: float,
         stride: int,
     ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
-        """Return the particles that a network's answer shows, best first.
+        """Return the particles in a network's answer, best first.
 
         Parameters
         ----------

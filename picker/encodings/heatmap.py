@@ -174,13 +174,13 @@ def _highest_around(values: Tensor, kernel: int) -> Tensor:
     3 log2(kernel) comparisons a voxel instead of kernel³, each of whole rows, which on
     a CPU is several times as fast as PyTorch's pooling along the axes.
     """
-    # A longer one sees the whole axis too, and would fill the memory.
+    # A longer kernel sees no more than the whole axis, and would fill the memory.
     kernels = [min(kernel, 2 * size - 1) for size in values.shape]
     # Nothing lies beyond a face. Last axis first.
     beyond = [edge // 2 for edge in reversed(kernels) for _ in range(2)]
     highest = functional.pad(values, beyond, value=-torch.inf)
     for axis, edge in enumerate(kernels):
-        reach = 1  # highest of so many from each voxel on
+        reach = 1  # each value is the highest of so many voxels from its own on
         while reach < edge:
             step = min(reach, edge - reach)
             length = highest.shape[axis] - step
@@ -194,7 +194,7 @@ def _highest_around(values: Tensor, kernel: int) -> Tensor:
 def _subvoxel_shift(values: Tensor, index: Tensor) -> Tensor:
     """Return `(n, 3)` shifts in ±0.5 to the top of a parabola through log values.
 
-    Exact for a Gaussian. On a face there is no second neighbour: no shift there.
+    Exact for a Gaussian. There is no shift on a face, where a neighbour is missing.
     """
     shifts = torch.zeros(index.shape, dtype=torch.float64, device=values.device)
 

@@ -20,7 +20,13 @@ SPHERE_PER_RADIUS = 0.8
 
 
 class Spheres:
-    """A sphere about each particle, and connected components; an `Encoding`."""
+    """A sphere about each particle, and connected components; an `Encoding`.
+
+    A voxel belongs to one class or to none. Where spheres of two classes overlap it is
+    the nearer centre's.
+
+    Source: Moebel et al. 2021, DeepFinder (clustering of the segmentation).
+    """
 
     def target(
         self,
@@ -30,8 +36,29 @@ class Spheres:
         shape_zyx: tuple[int, int, int],
         stride: int,
     ) -> NDArray[np.float32]:
-        """Return which class each voxel lies in, see `spheres_from_index`."""
-        return spheres_from_index(index_zyx, particle, radius, shape_zyx, stride)
+        """Return which class each voxel lies in: 1 inside its spheres, 0 outside."""
+        shape = tuple(-(-size // stride) for size in shape_zyx)
+        number = np.full(shape, -1, np.int64)
+        nearest = np.full(shape, np.inf)
+        centres = (np.asarray(index_zyx, np.float64) - (stride - 1) / 2) / stride
+        for centre, kind in zip(centres, particle, strict=True):
+            reach = SPHERE_PER_RADIUS * radius[kind] / stride
+            low = np.maximum(np.ceil(centre - reach), 0).astype(int)
+            high = np.minimum(np.floor(centre + reach) + 1, shape).astype(int)
+            if (low >= high).any():
+                continue
+            z, y, x = (
+                (np.arange(a, b) - c) ** 2
+                for a, b, c in zip(low, high, centre, strict=True)
+            )
+            distance = np.sqrt(z[:, None, None] + y[:, None] + x)
+            box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+            inside = (distance <= reach) & (distance < nearest[box])
+            number[box][inside] = kind
+            nearest[box][inside] = distance[inside]
+        classes = np.arange(len(radius))[:, None, None, None]
+        drawn: NDArray[np.float32] = (number == classes).astype(np.float32)
+        return drawn
 
     def particles(
         self,
@@ -40,102 +67,34 @@ class Spheres:
         min_score: float,
         stride: int,
     ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
-        """Return connected components, best first, see `components_from_heatmap`."""
-        return components_from_heatmap(heatmap, radius, min_score, stride)
+        """Return the connected components of each class, best first; on the CPU.
 
-
-def spheres_from_index(
-    index_zyx: NDArray[np.floating],
-    particle: NDArray[np.integer],
-    radius: NDArray[np.floating],
-    shape_zyx: tuple[int, int, int],
-    stride: int,
-) -> NDArray[np.float32]:
-    """Draw each particle as a sphere in its class's channel.
-
-    Parameters
-    ----------
-    index_zyx
-        `(n, 3)` particle centres [input voxels]; may lie outside the patch.
-    particle
-        `(n,)` class numbers.
-    radius
-        `(class,)` of the particles [input voxels]; the spheres are a little smaller.
-    shape_zyx
-        Size of the patch [input voxels].
-    stride
-        R, input voxels per output voxel.
-
-    Returns
-    -------
-    `(class, ⌈z/R⌉, ⌈y/R⌉, ⌈x/R⌉)`, 1 inside and 0 outside. Where spheres of two classes
-    overlap a voxel is the nearer centre's, for classes exclude each other.
-    """
-    shape = tuple(-(-size // stride) for size in shape_zyx)
-    number = np.full(shape, -1, np.int64)
-    nearest = np.full(shape, np.inf)
-    centres = (np.asarray(index_zyx, np.float64) - (stride - 1) / 2) / stride
-    for centre, kind in zip(centres, particle, strict=True):
-        reach = SPHERE_PER_RADIUS * radius[kind] / stride
-        low = np.maximum(np.ceil(centre - reach), 0).astype(int)
-        high = np.minimum(np.floor(centre + reach) + 1, shape).astype(int)
-        if (low >= high).any():
-            continue
-        z, y, x = (
-            (np.arange(a, b) - c) ** 2
-            for a, b, c in zip(low, high, centre, strict=True)
+        A voxel belongs to the class that is likelier there than background, which has
+        what the heatmap leaves to 1, and every other class; voxels that share a face
+        belong together. A particle lies at the centroid of its component, weighted by
+        probability. Its score is the component's summed probability over the volume of
+        the class's sphere, at most 1: debris scores low.
+        """
+        values, likeliest = heatmap.max(dim=0)
+        chosen = (values > 1 - heatmap.sum(dim=0)).cpu().numpy()
+        kind, value = likeliest.cpu().numpy(), values.cpu().numpy()
+        centres, numbers, scores = [np.empty((0, 3))], [], [np.empty(0)]
+        for number, one in enumerate(radius):
+            labels, count = ndimage.label(chosen & (kind == number))
+            which = np.arange(1, count + 1)
+            volume = 4 / 3 * np.pi * (SPHERE_PER_RADIUS * one / stride) ** 3
+            score = np.minimum(ndimage.sum_labels(value, labels, which) / volume, 1)
+            centre = np.array(ndimage.center_of_mass(value, labels, which)).reshape(
+                -1, 3
+            )
+            kept = score >= min_score
+            centres.append(centre[kept] * stride + (stride - 1) / 2)
+            scores.append(score[kept])
+            numbers.append(np.full(int(kept.sum()), number))
+        score = np.concatenate(scores).astype(np.float32)
+        order = np.argsort(-score, kind="stable")
+        return (
+            np.concatenate(centres)[order],
+            np.concatenate(numbers)[order],
+            score[order],
         )
-        distance = np.sqrt(z[:, None, None] + y[:, None] + x)
-        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        inside = (distance <= reach) & (distance < nearest[box])
-        number[box][inside] = kind
-        nearest[box][inside] = distance[inside]
-    classes = np.arange(len(radius))[:, None, None, None]
-    drawn: NDArray[np.float32] = (number == classes).astype(np.float32)
-    return drawn
-
-
-def components_from_heatmap(
-    probability: Tensor, radius: NDArray[np.floating], min_score: float, stride: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return the connected components of each class, best first; on the CPU.
-
-    A voxel belongs to the class that is likelier there than background and every other
-    class; voxels that share a face belong together. A component's score is its summed
-    probability over the volume of the class's sphere, at most 1: debris scores low.
-
-    Parameters
-    ----------
-    probability
-        `(class, z, y, x)`; what is left to 1 is background.
-    radius
-        `(class,)` of the particles [input voxels].
-    min_score
-        Components that score lower are left out.
-    stride
-        R, input voxels per output voxel.
-
-    Returns
-    -------
-    `(n, 3)` centroids, weighted by probability [input voxels], `(n,)` class numbers,
-    `(n,)` scores.
-
-    Source: Moebel et al. 2021, DeepFinder (clustering of the segmentation).
-    """
-    values, likeliest = probability.max(dim=0)
-    chosen = (values > 1 - probability.sum(dim=0)).cpu().numpy()
-    kind, value = likeliest.cpu().numpy(), values.cpu().numpy()
-    centres, numbers, scores = [np.empty((0, 3))], [], [np.empty(0)]
-    for number, one in enumerate(radius):
-        labels, count = ndimage.label(chosen & (kind == number))
-        which = np.arange(1, count + 1)
-        volume = 4 / 3 * np.pi * (SPHERE_PER_RADIUS * one / stride) ** 3
-        score = np.minimum(ndimage.sum_labels(value, labels, which) / volume, 1)
-        centre = np.array(ndimage.center_of_mass(value, labels, which)).reshape(-1, 3)
-        kept = score >= min_score
-        centres.append(centre[kept] * stride + (stride - 1) / 2)
-        scores.append(score[kept])
-        numbers.append(np.full(int(kept.sum()), number))
-    score = np.concatenate(scores).astype(np.float32)
-    order = np.argsort(-score, kind="stable")
-    return np.concatenate(centres)[order], np.concatenate(numbers)[order], score[order]

@@ -1,4 +1,4 @@
-"""What every way of finding particles has in common: a volume in, candidates out."""
+"""The interface of everything that finds particles: a volume in, candidates out."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Finder(ABC):
         """Return where it computes, for the log."""
         return str(self.device)
 
-    def brought(self, volume: Volume) -> Volume:
-        """Return the volume where it is computed on, while another is computed."""
+    def on_device(self, volume: Volume) -> Volume:
+        """Return the volume where `candidates` needs it, copied ahead of its turn."""
         return volume
 
     @abstractmethod

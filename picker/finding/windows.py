@@ -1,45 +1,19 @@
-"""Tomogram to heatmap by large windows, heatmap to candidates by its peaks."""
+"""A volume in few large windows, which overlap where the network needs to see more."""
 
 from __future__ import annotations
 
-import logging
-import math
 from dataclasses import dataclass
-from itertools import chain, pairwise, product
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from picker.core.picks import Picks
-from picker.core.tomogram import position_from_index
-from picker.encodings.heatmap import Gaussians
-from picker.finding.finder import Finder
-from picker.machine.memory import give_back_freed_memory
-from picker.machine.precision import choose_precision
-from picker.machine.progress import Progress
-from picker.networks.folded import folded
-from picker.networks.views import averaged_views
-
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from picker.config import Particle, PredictSettings, ShapeZYX
-    from picker.encodings.encoding import Encoding
     from picker.finding.finder import Volume
-    from picker.networks.network import Network
-
-logger = logging.getLogger(__name__)
-
-WINDOW: ShapeZYX = (192, 352, 288)
-"""Largest window [voxels] where the settings leave it open. With it the small network
-takes about three times the memory of a tomogram of 184×630×630."""
-WINDOW_ON_GPU: ShapeZYX = (192, 704, 704)
-"""The same on a GPU, for networks that predict at stride 2. At full resolution a window
-would have more features than 31 bits count."""
-PART_FOR_VOLUME = 1 / 32
-"""Of a GPU's memory; larger volumes stay outside of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,188 +72,21 @@ def spans(size: int, largest: int, halo: int, alignment: int) -> list[Span]:
     raise AssertionError("an axis can always be cut")
 
 
-@dataclass(kw_only=True)
-class WindowFinder(Finder):
-    """A network that is run over a tomogram in few large windows.
+def cut(volume: Volume, window: tuple[Span, ...], kind: torch.dtype) -> Tensor:
+    """Return one window on the device of the volume, in precision `kind`.
 
-    Attributes
+    Parameters
     ----------
-    model
-        In `eval` mode, on `device`; it knows its strides.
-    encoding
-        How its answer becomes particles.
-    particles
-        The model's classes.
-    settings
-        Window, halo, views and precision.
-    device
-        Where the model is, and where heatmaps are gathered.
-    """
+    volume
+        `(z, y, x)`.
+    window
+        Its span along each axis.
+    kind
+        Precision to return it in.
 
-    model: Network
-    encoding: Encoding
-    particles: tuple[Particle, ...]
-    settings: PredictSettings
-    device: torch.device
-
-    def __post_init__(self) -> None:
-        """Start with the windows that the settings ask for."""
-        on_gpu = self.device.type == "cuda" and self.model.stride > 1
-        self.window_zyx = self.settings.window_zyx or (
-            WINDOW_ON_GPU if on_gpu else WINDOW
-        )
-        self.precision = choose_precision(self.settings.precision, self.device)
-        self._folded = folded(self.model)
-        self._copying = torch.cuda.Stream() if self.device.type == "cuda" else None
-
-    def __str__(self) -> str:
-        """Return where it computes and in what."""
-        return f"{self.device} in {self.precision}"
-
-    def brought(self, volume: Volume) -> Volume:
-        """Return the volume where it is computed on: a GPU takes a small one whole.
-
-        In the precision that it has, and beside what the GPU computes meanwhile, if
-        another thread calls this. Of one that is more than a small part of its memory,
-        for several wait there, the windows are copied one by one.
-        """
-        if self._copying is None:
-            return volume
-        size = math.prod(volume.shape) * volume.dtype.itemsize
-        if size > torch.cuda.mem_get_info(self.device)[1] * PART_FOR_VOLUME:
-            return volume
-        whole = torch.from_numpy(np.ascontiguousarray(volume[:]))
-        try:
-            with torch.cuda.stream(self._copying):
-                there = whole.to(self.device)
-                # Its memory is not the next one's while this one is computed on.
-                there.record_stream(torch.cuda.default_stream())
-                self._copying.synchronize()
-        except torch.OutOfMemoryError:
-            return volume  # another program may have the rest
-        return there
-
-    def heatmap(self, volume: Volume) -> Tensor:
-        """Return the heatmap of a whole tomogram.
-
-        Windows that do not fit into the GPU's memory are cut down, for this tomogram
-        and those that follow.
-
-        Parameters
-        ----------
-        volume
-            `(z, y, x)`, normalised; array or lazy Zarr array, or what `brought` gave.
-
-        Returns
-        -------
-        `(class, z/R, y/R, x/R)` float32 in [0, 1], on `device`, R being the network's
-        stride and odd sizes made even first. It equals the network's on the whole
-        tomogram up to what lies beyond the halo.
-        """
-        if not isinstance(volume, torch.Tensor):
-            volume = self.brought(volume)
-        while True:
-            try:
-                return self._heatmap(volume)
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
-                    raise
-                smaller = self._smaller_window()
-                if smaller == self.window_zyx:
-                    raise
-                logger.warning(
-                    "warning: windows of %s do not fit into the GPU's memory; going on"
-                    " with %s",
-                    self.window_zyx,
-                    smaller,
-                )
-                self.window_zyx = smaller
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-
-    @torch.inference_mode()
-    def _heatmap(self, volume: Volume) -> Tensor:
-        even = tuple(size + size % 2 for size in volume.shape)
-        coarse = tuple(size // self.model.stride for size in even)
-        heatmap = torch.empty((len(self.particles), *coarse), device=self.device)
-        axes = [
-            spans(size, edge + edge % 2, self.settings.halo, self.model.alignment)
-            for size, edge in zip(even, self.window_zyx, strict=True)
-        ]
-        windows = list(product(*axes))
-        progress = Progress("heatmap", len(windows), "windows")
-        for number, window in enumerate(windows, 1):
-            self._fill(heatmap, volume, window)
-            progress.update(number)
-            if self.device.type == "cpu":
-                give_back_freed_memory()
-        return heatmap
-
-    def _fill(self, heatmap: Tensor, volume: Volume, window: tuple[Span, ...]) -> None:
-        """Write what is kept of one window; all else of it is freed on return."""
-        precision = self.precision
-        autocast = torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=precision.is_half
-        )
-        stride = self.model.stride
-        seen = _cut(volume, window, precision.dtype)
-        seen = seen.to(self.device)
-        with autocast:
-            found = averaged_views(self._folded, seen, self.settings.flips)[0]
-        to = tuple(slice(s.first // stride, s.last // stride) for s in window)
-        of = tuple(
-            slice((s.first - s.start) // stride, (s.last - s.start) // stride)
-            for s in window
-        )
-        heatmap[(slice(None), *to)] = found[(slice(None), *of)]
-
-    def candidates(self, volume: Volume, voxel_size: float) -> Picks:
-        """Return every candidate in a normalised tomogram [Å], best first.
-
-        Raises
-        ------
-        ValueError
-            If the model computes what is no number, in which there are no peaks.
-        """
-        heatmap = self.heatmap(volume)
-        if not math.isfinite(float(heatmap.sum())):
-            raise ValueError(
-                "the model's heatmap has values that are no numbers (nan); expected"
-                " scores from 0 to 1: its weights are too large or damaged, train one"
-                " again"
-            )
-        return candidates_from_heatmap(
-            heatmap,
-            self.particles,
-            voxel_size,
-            volume.shape,
-            self.encoding,
-            self.settings.min_score,
-            self.model.stride,
-        )
-
-    def _smaller_window(self) -> ShapeZYX:
-        """Return the window with its longest edge halved, while any can be."""
-        edges = list(self.window_zyx)
-        longest = int(np.argmax(edges))
-        half = edges[longest] // 2
-        if half < 2 * self.model.alignment:
-            return self.window_zyx
-        edges[longest] = half
-        z, y, x = edges
-        return z, y, x
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Return whether a smaller window would help; cuDNN says it in its own way."""
-    told = isinstance(error, torch.OutOfMemoryError)
-    return told or "unable to find an engine" in str(error)
-
-
-def _cut(volume: Volume, window: tuple[Span, ...], kind: torch.dtype) -> Tensor:
-    """Return one window, `(1, 1, z, y, x)`, where the volume is.
-
-    Where an odd size was made even its last plane repeats.
+    Returns
+    -------
+    `(1, 1, z, y, x)`; where an odd size was made even its last plane repeats.
     """
     place = tuple(slice(span.start, span.stop) for span in window)
     seen = torch.as_tensor(volume[place])[None, None]
@@ -288,61 +95,7 @@ def _cut(volume: Volume, window: tuple[Span, ...], kind: torch.dtype) -> Tensor:
         for span, size in zip(window, seen.shape[2:], strict=True)
     ]
     if np.any(missing):
-        # Last axis first, as it wants it; not everywhere does it know half precision.
+        # `pad` takes the last axis first, and not on every device half precision.
         beyond = [*chain(*reversed(missing))]
         seen = functional.pad(seen.float(), beyond, mode="replicate")
     return seen.to(kind)
-
-
-def heatmap_finder(
-    model: Network,
-    particles: tuple[Particle, ...],
-    settings: PredictSettings,
-    device: torch.device,
-) -> WindowFinder:
-    """Return a network over a whole tomogram, and the peaks of its heatmap."""
-    return WindowFinder(
-        model=model,
-        encoding=Gaussians(nms_per_radius=settings.nms_per_radius),
-        particles=particles,
-        settings=settings,
-        device=device,
-    )
-
-
-def candidates_from_heatmap(
-    heatmap: Tensor,
-    particles: tuple[Particle, ...],
-    voxel_size: float,
-    shape_zyx: tuple[int, ...],
-    encoding: Encoding,
-    min_score: float,
-    stride: int,
-) -> Picks:
-    """Return every candidate of at least `min_score` [Å], best first.
-
-    Parameters
-    ----------
-    heatmap
-        `(class, z, y, x)` in [0, 1].
-    particles
-        The classes, in the heatmap's order.
-    voxel_size, shape_zyx
-        Of the tomogram, [Å] and [voxels]; no candidate lies outside of it.
-    encoding
-        How the heatmap shows particles.
-    min_score
-        Those that score lower are left out.
-    stride
-        Input voxels per voxel of the heatmap.
-    """
-    radius = np.array([p.radius / voxel_size for p in particles])
-    index, number, score = encoding.particles(heatmap, radius, min_score, stride)
-    # The coarse grid reaches half a voxel beyond the last one.
-    index = np.clip(index, 0, np.array(shape_zyx) - 1)
-    names = np.array([p.name for p in particles], np.str_)
-    return Picks(
-        position_zyx=position_from_index(index, voxel_size),
-        particle=names[number],
-        score=score,
-    )

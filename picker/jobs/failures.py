@@ -1,4 +1,4 @@
-"""What to do about an error: one tomogram fails and is told of, or the job stops."""
+"""What to do about an error: one tomogram fails and is recorded, or the job stops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DISK_ADVICE = {
     errno.EDQUOT: "free some space, or ask for more",
     errno.EROFS: "nothing can be written there: name another folder, or have it fixed",
 }
-"""What to do about a disk that takes nothing, whichever tomogram is next."""
+"""What to do about a disk that takes nothing; every tomogram would meet it."""
 
 
 def cannot_be_used(entry: Entry, path: Path, error: Exception) -> Failed:
@@ -41,7 +41,7 @@ def stop_if_disk_is_full(error: Exception) -> None:
 
 
 def told_failure(name: object, path: Path, error: Exception) -> str:
-    """Return why one tomogram failed, which is logged, an unknown kind with its trace.
+    """Log why one tomogram failed, an unknown error with its trace, and return it.
 
     Raises
     ------

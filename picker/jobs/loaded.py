@@ -1,4 +1,4 @@
-"""A method that is ready to find: with its models, or without any."""
+"""A method that is ready to find particles: with its models, or without any."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Loaded:
     card
         Its classes, and how its volumes are to be prepared.
     model_key
-        Digest of what its scores come from: thresholds are another's with another.
+        Digest of what its scores come from: thresholds hold for one digest alone.
     settings_key
         Digest of the settings that it reads.
     """
@@ -48,7 +48,7 @@ class Loaded:
 def read_loaded(
     paths: Sequence[Path], name: MethodName | None, settings: Sequence[Path]
 ) -> Loaded:
-    """Return what models, or a method that is not trained, find with.
+    """Return trained models, or a method that is not trained, ready to find particles.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def read_loaded(
 
 
 def _untrained(name: MethodName, settings: Sequence[Path]) -> ModelCard:
-    """Return what a model would say, for a method that has none."""
+    """Return the card of a method that has no model."""
     return ModelCard(
         stage="none",
         method=name,

@@ -15,7 +15,7 @@ from picker.core.fingerprint import fingerprint
 from picker.core.messages import cut
 from picker.formats.text import listed
 from picker.methods import load
-from picker.training.checkpoint import load_weights, read_header, save_model
+from picker.training.model_file import load_weights, read_header, save_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def write_model(path: Path, model: nn.Module, card: ModelCard) -> None:
 
 
 def read_card(path: Path) -> ModelCard:
-    """Return what a model file says of itself, once its weights are seen to agree.
+    """Return what a model file says of itself, if its weights agree with it.
 
     The network is laid out without memory and compared with the file's header: a card
     can name any width.
@@ -102,7 +102,7 @@ def read_model(path: Path, device: torch.device) -> tuple[Network, ModelCard]:
     Raises
     ------
     ValueError
-        If the file is missing, damaged or of another kind, or a weight is no finite
+        If the file is missing, damaged or of another kind, or a weight is not a finite
         number.
     """
     card = read_card(path)

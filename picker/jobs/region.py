@@ -1,4 +1,4 @@
-"""Known and found picks where a tomogram's mask and edges allow some."""
+"""Picks that a tomogram's mask and edges allow, known ones and found ones alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def where_picks_may_be(
     picks: Picks, entry: Preprocessed, edge_margin: float = 0.0
 ) -> Picks:
-    """Return the picks inside of the tomogram's mask and off its edges by a margin [Å].
+    """Return the picks in the tomogram's mask and at least a margin [Å] off its edges.
 
     Raises
     ------

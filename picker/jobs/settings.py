@@ -48,4 +48,4 @@ def _validated(path: Path, kind: TypeAdapter[Section]) -> Section:
     except ValidationError as error:
         raise ValueError(f"settings {path}:\n{explained(error)}") from error
     except ValueError as error:
-        raise ValueError(f"settings {path} are no JSON: {error}; fix them") from error
+        raise ValueError(f"settings {path} are not JSON: {error}; fix them") from error

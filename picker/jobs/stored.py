@@ -1,4 +1,4 @@
-"""A preprocessed volume and what its manifest says of it belong together."""
+"""A preprocessed volume, checked to be the one that its manifest describes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def stored_fingerprint(entry: Preprocessed) -> str:
     Raises
     ------
     ValueError
-        If it is not what the manifest says, whose voxel size would be another's.
+        If it is not the one of the manifest, whose voxel size would not be its own.
     """
     if read_attributes(entry.volume).get("fingerprint") != entry.fingerprint:
         raise ValueError(
-            f"{entry.volume} is not the volume that its manifest tells of, it was made"
+            f"{entry.volume} is not the volume that its manifest describes: it was made"
             " again since; run again"
         )
     return entry.fingerprint

@@ -1,4 +1,4 @@
-"""What both training verbs share: manifests to patches, and validation."""
+"""Manifests to the tomograms that patches are cut from."""
 
 from __future__ import annotations
 
@@ -10,28 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker import __version__
-from picker.config import CalibrateSettings, Particle
 from picker.core.fingerprint import fingerprint
 from picker.core.picks import no_picks
 from picker.core.tomogram import index_from_position
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import open_volume
-from picker.jobs.model_card import model_fingerprint, read_card
 from picker.jobs.region import where_picks_may_be
 from picker.jobs.stored import stored_fingerprint, stored_volume
-from picker.networks.transfer import take_over
 from picker.project.records import Failed, Preprocessed
-from picker.scoring.calibrate import calibrate
-from picker.training.checkpoint import load_weights
-from picker.training.patches import PatchSource
+from picker.training.source import PatchSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
-    from picker.finding.finder import Finder
-    from picker.networks.network import Network
-    from picker.scoring.calibrate import Threshold
+    from picker.config import Particle
+
 
 logger = logging.getLogger("picker")
 
@@ -39,7 +32,7 @@ logger = logging.getLogger("picker")
 def usable(entries: Sequence[Preprocessed | Failed], split: str) -> list[Preprocessed]:
     """Return a split's tomograms that preprocessing could use, sorted by name.
 
-    So neither the order of the table nor the shards decide which patch is cut when.
+    By name, so that neither the table's order nor the shards decide which patch is cut.
 
     Raises
     ------
@@ -63,13 +56,18 @@ def usable(entries: Sequence[Preprocessed | Failed], split: str) -> list[Preproc
 
 
 def common_voxel_size(entries: Sequence[Preprocessed]) -> float:
-    """Return the voxel size [Å] that all tomograms share within 5%.
+    """Return the mean voxel size [Å] of tomograms that share it within 5%.
 
     Raises
     ------
     ValueError
-        If there is none: a network sees voxels, not Å.
+        If they do not, as a network sees voxels, not Å; or there is no tomogram.
     """
+    if not entries:
+        raise ValueError(
+            "training needs labeled tomograms, got none; give some rows of the table"
+            " split labeled and picks"
+        )
     sizes = [entry.voxel_size for entry in entries]
     if max(sizes) > 1.05 * min(sizes):
         low = min(entries, key=lambda e: e.voxel_size)
@@ -89,7 +87,7 @@ def inputs_key(entries: Sequence[Preprocessed]) -> str:
 
 
 def patch_source(entry: Preprocessed, particles: tuple[Particle, ...]) -> PatchSource:
-    """Return a tomogram to cut patches from; only labeled ones bring their picks.
+    """Return a tomogram to cut patches from, with its picks if it is labeled.
 
     Nobody looked for particles outside of its mask: neither picks nor their absence
     count there.
@@ -109,15 +107,15 @@ def patch_source(entry: Preprocessed, particles: tuple[Particle, ...]) -> PatchS
     )
 
 
-def all_labels(
+def labeled_where_picked(
     entries: Sequence[Preprocessed | Failed],
 ) -> list[Preprocessed | Failed]:
-    """Return the tomograms with unlabeled ones that have picks turned labeled.
+    """Return the tomograms, those unlabeled ones labeled that have picks.
 
     Raises
     ------
     ValueError
-        If there is none such: then this would be supervised training.
+        If no unlabeled one has picks: then only labeled tomograms would be trained on.
     """
     with_picks = [
         entry
@@ -129,9 +127,9 @@ def all_labels(
     if not with_picks:
         number = sum(entry.split == "unlabeled" for entry in entries)
         raise ValueError(
-            "supervised_full trains on unlabeled tomograms that have picks, but none of"
-            f" the {number} has; name their files in the table's column picks, or take"
-            " method: supervised"
+            "this method trains on unlabeled tomograms that have picks, but none of the"
+            f" {number} has; name their files in the table's column picks, or take a"
+            " method that trains on labeled tomograms alone"
         )
     return [
         replace(entry, split="labeled") if entry in with_picks else entry
@@ -166,83 +164,3 @@ def labeled_sources(
                 "warning: no labeled pick of %s; it cannot be learned", particle.name
             )
     return sources
-
-
-def begin_from(
-    model: Network, path: Path | None, particles: Sequence[Particle], voxel_size: float
-) -> str:
-    """Give a model another's weights, and return that one's fingerprint.
-
-    Without a path the model stays as it is and the fingerprint is empty.
-
-    Raises
-    ------
-    ValueError
-        If the file is no model, or one of another network.
-    """
-    if path is None:
-        return ""
-    card = read_card(path)
-    weights, _ = load_weights(path)
-    try:
-        shared = take_over(
-            model,
-            weights,
-            [particle.name for particle in particles],
-            [particle.name for particle in card.particles],
-        )
-    except ValueError as error:
-        raise ValueError(f"cannot begin from {path}: {error}") from error
-    trained_on = card.training_voxel_size or voxel_size
-    if abs(trained_on / voxel_size - 1) > 0.05:
-        logger.warning(
-            "warning: %s saw voxels of %g Å, these tomograms have %g Å: what it has"
-            " learned may help little",
-            path,
-            trained_on,
-            voxel_size,
-        )
-    logger.info(
-        "begins from %s, a model of stage %s with %d classes, %s",
-        path,
-        card.stage,
-        len(card.particles),
-        f"{', '.join(shared)} among them" if shared else "none of them the same",
-    )
-    return model_fingerprint(path)
-
-
-def thresholds_of(
-    finder: Finder,
-    entries: Sequence[Preprocessed],
-    particles: tuple[Particle, ...],
-) -> dict[str, Threshold]:
-    """Return each class's best threshold and F1 on tomograms with labels."""
-    candidates, truth = {}, {}
-    for entry in entries:
-        found = finder.candidates(stored_volume(entry), entry.voxel_size)
-        assert entry.labels is not None
-        candidates[entry.tomogram] = where_picks_may_be(found, entry)
-        truth[entry.tomogram] = where_picks_may_be(read_picks(entry.labels), entry)
-    return calibrate(candidates, truth, particles, CalibrateSettings())
-
-
-def validation(
-    entries: Sequence[Preprocessed | Failed],
-    particles: tuple[Particle, ...],
-    finder: Callable[[Network], Finder],
-) -> Callable[[Network], float] | None:
-    """Return what gives a model's mean F1 on the validation tomograms, if any.
-
-    Each class's threshold is the best on the same tomograms: it shows progress, the
-    evaluation proper is another stage.
-    """
-    chosen = usable(entries, "validation")
-    if not chosen:
-        return None
-
-    def mean_f1(model: Network) -> float:
-        best = thresholds_of(finder(model), chosen, particles)
-        return statistics.fmean(value.f for value in best.values())
-
-    return mean_f1

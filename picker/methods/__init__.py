@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from picker.config.methods import MethodName, Row, Stage
     from picker.finding.finder import Finder
     from picker.networks.network import Network
-    from picker.training.patches import PatchSource
+    from picker.training.source import PatchSource
     from picker.training.task import Task
 
 Section = TypeVar("Section")
@@ -61,7 +61,7 @@ class Data:
     labeled, unlabeled
         Tomograms to cut patches from.
     voxel_size
-        Theirs [Å].
+        Of these tomograms [Å].
     calibrate
         Returns each class's best threshold for a model, on validation tomograms where
         there are any, else on labeled ones.
@@ -93,7 +93,7 @@ class Method(ABC):
         return build_model(settings, num_particles, self.row.network)
 
     def task(self, stage: Stage, data: Data, model: Network) -> Task | None:
-        """Return what a stage trains; None: the model as it is is the result.
+        """Return what a stage trains; None: there is nothing to train.
 
         Parameters
         ----------
@@ -102,7 +102,8 @@ class Method(ABC):
         data
             What there is to train with.
         model
-            Of the stage before; for the first one an untrained network.
+            Of the stage before, which is the result if there is nothing to train; for
+            the first stage an untrained network.
         """
         raise ValueError(f"{self.row.module} trains no {stage.name}")
 
@@ -130,7 +131,7 @@ class Method(ABC):
 
 
 def load(name: MethodName) -> Method:
-    """Return a method; its file is loaded now, and those of others are not."""
+    """Return a method; only its own file is loaded."""
     row = METHODS[name]
     module = importlib.import_module(f"picker.methods.{row.module}")
     return cast("Method", module.METHOD(row))

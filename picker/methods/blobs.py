@@ -20,8 +20,8 @@ from picker.config import PredictSettings
 from picker.config.blobs import BlobsSettings
 from picker.core.picks import concatenate
 from picker.encodings.heatmap import Gaussians
+from picker.finding.candidates import candidates_from_heatmap
 from picker.finding.finder import Finder
-from picker.finding.windows import candidates_from_heatmap
 from picker.machine.progress import Progress
 from picker.methods import Method
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 MAD = 1.4826
 """Standard deviation of a Gaussian over its median absolute deviation."""
 EVERY = 8
-"""The noise is told from every so many voxels along each axis: they are enough."""
+"""Steps along each axis [voxels] to measure the noise at: fewer voxels are enough."""
 
 
 class Blobs(Method):
@@ -101,7 +101,7 @@ class BlobFinder(Finder):
     def deviations(
         self, volume: NDArray[np.float32], radius: float
     ) -> NDArray[np.float32]:
-        """Return how many deviations of its noise each voxel's best size is high.
+        """Return the highest response of all sizes at each voxel, over its noise.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class BlobFinder(Finder):
 
         Returns
         -------
-        `(z, y, x)`, 0 where no size answers.
+        `(z, y, x)` in standard deviations of the noise, 0 where no size responds.
         """
         best = np.zeros_like(volume)
         for size in self.settings.sizes:

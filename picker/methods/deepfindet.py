@@ -15,10 +15,14 @@ from picker.config import (
     TrainSettings,
 )
 from picker.encodings.spheres import Spheres
-from picker.finding.windows import WindowFinder
+from picker.finding.window_finder import WindowFinder
 from picker.methods import Method
 from picker.training.patches import PatchDataset
-from picker.training.supervised import Supervised, segmentation_loss
+from picker.training.supervised import (
+    Supervised,
+    as_long_as_both,
+    segmentation_loss,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,18 +42,16 @@ class DeepFindET(Method):
 
     def task(self, stage: Stage, data: Data, model: Network) -> Task:
         """Return supervised training of a segmentation."""
+        settings = as_long_as_both(
+            data.section("burn_in", BurnInSettings),
+            data.section("co_train", CoTrainSettings),
+        )
         shared = data.section("train", TrainSettings)
-        burn_in = data.section("burn_in", BurnInSettings)
-        more = data.section("co_train", CoTrainSettings).steps
+        patches = PatchDataset(
+            data.labeled, [], shared, stage.name, Spheres(), stride=model.stride
+        )
         return Supervised(
-            stage.name,
-            burn_in.model_copy(update={"steps": burn_in.steps + more}),
-            model,
-            PatchDataset(
-                data.labeled, [], shared, stage.name, Spheres(), stride=model.stride
-            ),
-            segmentation_loss,
-            burn_in.ema_decay,
+            stage.name, settings, model, patches, segmentation_loss, settings.ema_decay
         )
 
     def finder(

@@ -18,11 +18,11 @@ from picker.config import (
     TrainSettings,
 )
 from picker.encodings.heatmap import Gaussians, nms_kernel
-from picker.finding.windows import heatmap_finder
+from picker.finding.window_finder import heatmap_finder
 from picker.methods import Method
 from picker.training.co_training import CoTraining
 from picker.training.patches import PatchDataset
-from picker.training.supervised import Supervised, heatmap_loss
+from picker.training.supervised import heatmap_task
 from picker.training.teacher import PseudoPicks
 
 if TYPE_CHECKING:
@@ -46,34 +46,29 @@ class SemiETPicker(Method):
     def task(self, stage: Stage, data: Data, model: Network) -> Task | None:
         """Return burn-in, or co-training where there is anything to co-train on."""
         shared = data.section("train", TrainSettings)
-        encoding = Gaussians(
-            sigma_per_radius=shared.sigma_per_radius, floor=shared.floor_targets
-        )
         if stage.name == "burn_in":
             burn_in = data.section("burn_in", BurnInSettings)
-            patches = PatchDataset(
-                data.labeled, [], shared, stage.name, encoding, stride=model.stride
-            )
-            loss = heatmap_loss(shared.background_weight)
-            return Supervised(
-                stage.name, burn_in, model, patches, loss, burn_in.ema_decay
-            )
+            return heatmap_task(stage.name, model, data.labeled, burn_in, shared)
         co_train = data.section("co_train", CoTrainSettings)
         if not data.unlabeled or co_train.steps == 0:
             return None
         co_train, shared = self.switched(co_train, shared)
+        encoding = Gaussians(
+            sigma_per_radius=shared.sigma_per_radius, floor=shared.floor_targets
+        )
+        patches = PatchDataset(
+            data.labeled,
+            data.unlabeled,
+            shared,
+            stage.name,
+            encoding,
+            stride=model.stride,
+        )
         return CoTraining(
             stage.name,
             co_train,
             model,
-            PatchDataset(
-                data.labeled,
-                data.unlabeled,
-                shared,
-                stage.name,
-                encoding,
-                stride=model.stride,
-            ),
+            patches,
             shared.background_weight,
             pseudo_picks(data, model, co_train, shared),
         )
@@ -81,7 +76,7 @@ class SemiETPicker(Method):
     def switched(
         self, co_train: CoTrainSettings, shared: TrainSettings
     ) -> tuple[CoTrainSettings, TrainSettings]:
-        """Return the settings with what this ablation does without turned off."""
+        """Return the settings, the parts that this ablation lacks turned off."""
         options = self.row.options
         multi_view = co_train.multi_view and options.get("multi_view", True)
         dropblock = shared.augment.dropblock and options.get("dropblock", True)
@@ -108,9 +103,9 @@ class SemiETPicker(Method):
 def pseudo_picks(
     data: Data, model: Network, co_train: CoTrainSettings, shared: TrainSettings
 ) -> PseudoPicks | None:
-    """Return from which score on the burn-in's peaks teach, and which classes do.
+    """Return the score from which a peak of burn-in teaches, and which classes do.
 
-    None where the heatmap itself is the pseudo-label.
+    None if the heatmap itself is the pseudo-label.
     """
     if co_train.pseudo_labels == "heatmap":
         return None

@@ -13,11 +13,9 @@ from picker.config import (
     PredictSettings,
     TrainSettings,
 )
-from picker.encodings.heatmap import Gaussians
-from picker.finding.windows import heatmap_finder
+from picker.finding.window_finder import heatmap_finder
 from picker.methods import Method
-from picker.training.patches import PatchDataset
-from picker.training.supervised import Supervised, heatmap_loss
+from picker.training.supervised import as_long_as_both, heatmap_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,22 +35,12 @@ class HeatmapMethod(Method):
 
     def task(self, stage: Stage, data: Data, model: Network) -> Task:
         """Return supervised training."""
+        settings = as_long_as_both(
+            data.section("burn_in", BurnInSettings),
+            data.section("co_train", CoTrainSettings),
+        )
         shared = data.section("train", TrainSettings)
-        burn_in = data.section("burn_in", BurnInSettings)
-        more = data.section("co_train", CoTrainSettings).steps
-        encoding = Gaussians(
-            sigma_per_radius=shared.sigma_per_radius, floor=shared.floor_targets
-        )
-        return Supervised(
-            stage.name,
-            burn_in.model_copy(update={"steps": burn_in.steps + more}),
-            model,
-            PatchDataset(
-                data.labeled, [], shared, stage.name, encoding, stride=model.stride
-            ),
-            heatmap_loss(shared.background_weight),
-            burn_in.ema_decay,
-        )
+        return heatmap_task(stage.name, model, data.labeled, settings, shared)
 
     def finder(
         self,

@@ -1,4 +1,4 @@
-"""The same networks, made quicker for inference."""
+"""Networks made quicker for inference, with the same answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from picker.networks.network import Network
 
 ONEDNN = "_convolution_pointwise"
-"""What PyTorch's compiler calls on CPUs; a name of its own that may go."""
+"""What PyTorch's compiler calls on CPUs: a private name, which may change."""
 
 
 def folded(model: Network) -> Network:
@@ -31,8 +31,8 @@ def folded(model: Network) -> Network:
     Parameters
     ----------
     model
-        Left unchanged. Those of its normalisations stay that do not follow a
-        convolution in an `nn.Sequential`.
+        Left unchanged. Normalisations that do not follow a convolution in an
+        `nn.Sequential` stay.
     """
     model = copy.deepcopy(model).eval()
     for sequence in list(model.modules()):
@@ -116,18 +116,18 @@ class ConvReLU(nn.Module):
     def forward(self, features: Tensor, added: Tensor | None = None) -> Tensor:
         """Return features of the convolution's size, which `added` has too.
 
-        They may take the place of `added`: nobody is to need it after.
+        They may overwrite `added`.
         """
         conv = self.conv
         if _cudnn_can(features):
             half = torch.get_autocast_dtype("cuda")
             features, weight = features.to(half), conv.weight.to(half)
             bias = None if conv.bias is None else conv.bias.to(half)
-            how = (conv.stride, (1, 1, 1), conv.dilation, conv.groups)
+            options = (conv.stride, (1, 1, 1), conv.dilation, conv.groups)
             if added is None:
-                return torch.cudnn_convolution_relu(features, weight, bias, *how)
+                return torch.cudnn_convolution_relu(features, weight, bias, *options)
             return torch.cudnn_convolution_add_relu(
-                features, weight, added.to(half), 1.0, bias, *how
+                features, weight, added.to(half), 1.0, bias, *options
             )
         if _onednn_can(features):
             return self.onednn(features, added)
@@ -139,24 +139,24 @@ class ConvReLU(nn.Module):
     def onednn(self, features: Tensor, added: Tensor | None) -> Tensor:
         """Return the same by one of oneDNN's kernels, in autocast's precision.
 
-        All is channels last, as our networks are anyhow: others PyTorch adds by an
-        operator that knows no bfloat16.
+        All is channels last, as the networks are: in other layouts PyTorch adds by an
+        operator that does not know bfloat16.
         """
         conv = self.conv
         kind = _kind(features)
         layout = torch.channels_last_3d
         weight = conv.weight.to(kind).contiguous(memory_format=layout)
         bias = None if conv.bias is None else conv.bias.to(kind)
-        how = (conv.padding, conv.stride, conv.dilation, conv.groups)
+        options = (conv.padding, conv.stride, conv.dilation, conv.groups)
         features = features.to(kind)
         if added is None:
             run = getattr(torch.ops.mkldnn, ONEDNN)
-            found: Tensor = run(features, weight, bias, *how, "relu", [], "")
+            found: Tensor = run(features, weight, bias, *options, "relu", [], "")
             return found
-        # In place: a feature map less to allocate, which is a fifth of a window's.
+        # In place: each feature map is a fifth of a window's memory.
         run = getattr(torch.ops.mkldnn, f"{ONEDNN}_")
         found = added.to(kind).contiguous(memory_format=layout)
-        run.binary(found, features, weight, bias, *how, "add", 1.0, "relu", [], "")
+        run.binary(found, features, weight, bias, *options, "add", 1.0, "relu", [], "")
         return found
 
 
@@ -209,12 +209,12 @@ class Joined(nn.Module):
         )[..., : size[0], : size[1], : size[2]]
         for axis in range(2, 5):
             if beside.shape[axis] % 2:
-                self._mend_last_plane(doubled, below, axis)
+                self._fix_last_plane(doubled, below, axis)
         found: Tensor = self.second(self.first(beside, doubled))
         return found
 
-    def _mend_last_plane(self, doubled: Tensor, below: Tensor, axis: int) -> None:
-        """Give an odd size's last plane zeros beyond, not the other half of a voxel."""
+    def _fix_last_plane(self, doubled: Tensor, below: Tensor, axis: int) -> None:
+        """Compute an odd size's last plane with zeros beyond it, not half a voxel."""
         near = below.narrow(
             axis, max(0, below.shape[axis] - 2), min(2, below.shape[axis])
         )

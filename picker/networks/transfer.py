@@ -1,4 +1,4 @@
-"""Begin from what another model has learned."""
+"""What a model takes over from another: all layers, and the classes that both know."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 HEADS = ("head.", "net.out_tr.")
-"""How the names of those layers' tensors begin that depend on the classes."""
+"""How names of tensors begin whose layers depend on the classes."""
 
 
 def take_over(
     model: nn.Module,
     weights: Mapping[str, Tensor],
     classes: Sequence[str],
-    their_classes: Sequence[str],
+    other_classes: Sequence[str],
 ) -> list[str]:
-    """Copy another model's weights into one, and return the classes that came along.
+    """Copy another model's weights into one, and return the classes that both know.
 
     All layers but the last are copied as they are; of the last one the rows of those
-    classes that both have, by name. The others keep what they were initialised with.
+    classes that both have, by name. Rows of other classes keep their initial values.
 
     Parameters
     ----------
@@ -30,24 +30,24 @@ def take_over(
         Whose weights change.
     weights
         The other's state by name.
-    classes, their_classes
+    classes, other_classes
         Names of the classes in the order of each model's channels.
 
     Raises
     ------
     ValueError
-        If the other is not of the same network: a layer before the last has another
+        If the other is of a different network: a layer before the last has another
         name or shape.
     """
     own = model.state_dict()
     body = {name: tensor for name, tensor in own.items() if not name.startswith(HEADS)}
-    theirs = {name: t for name, t in weights.items() if not name.startswith(HEADS)}
+    others = {name: t for name, t in weights.items() if not name.startswith(HEADS)}
     unlike = [
         name
-        for name in body.keys() | theirs.keys()
+        for name in body.keys() | others.keys()
         if name not in body
-        or name not in theirs
-        or body[name].shape != theirs[name].shape
+        or name not in others
+        or body[name].shape != others[name].shape
     ]
     if unlike:
         raise ValueError(
@@ -55,16 +55,16 @@ def take_over(
             f" network, {min(unlike)} for one; expected a model of the same method,"
             " model.preset, model.widths and model.blocks"
         )
-    shared = [name for name in classes if name in their_classes]
+    shared = [name for name in classes if name in other_classes]
     for name, tensor in body.items():
         tensor.copy_(weights[name])
     for name in ("head.weight", "head.bias"):
-        if name not in own:  # V-Net's last layers mix the classes
+        if name not in own:  # a network whose last layers mix the classes
             return []
         # A network that segments has a row of background before the classes.
         row = len(own[name]) - len(classes)
-        their_row = len(weights[name]) - len(their_classes)
+        other_row = len(weights[name]) - len(other_classes)
         for one in shared:
-            given = weights[name][their_row + list(their_classes).index(one)]
-            own[name][row + list(classes).index(one)].copy_(given)
+            known = weights[name][other_row + list(other_classes).index(one)]
+            own[name][row + list(classes).index(one)].copy_(known)
     return shared

@@ -6,6 +6,7 @@ wildcard, as in `Results().run("{run}").predicted("{shard}")`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ THRESHOLDS = "thresholds.json"
 """They lie beside their model."""
 REGIONS_TABLE = "regions.tsv"
 """In the folder of regions to label next."""
+CELL = re.compile(r"benchmark/cells/(\d+)_labeled/seed_(\d+)/[a-z_]+")
+"""Name of a benchmark's run: labeled tomograms, seed and method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +99,21 @@ class Results:
         """Folder of methods side by side."""
         return f"{self.folder}/benchmark"
 
-    def cell(self, labeled: str, seed: str, method: str) -> str:
-        """Return the folder of one training of the benchmark."""
-        return f"{self.benchmark}/cells/{labeled}_labeled/seed_{seed}/{method}"
+    def cell(self, labeled: object, seed: object, method: str) -> Run:
+        """Return one training of the benchmark, a run as any other."""
+        return self.run(f"benchmark/cells/{labeled}_labeled/seed_{seed}/{method}")
 
-    def shared_burn_in(self, labeled: str, seed: str) -> str:
-        """Return the folder of the burn-in that cells of several methods share."""
-        return f"{self.benchmark}/burn_in/{labeled}_labeled/seed_{seed}"
+    def seed_settings(self, seed: object) -> str:
+        """Return the settings of training with a seed of the benchmark."""
+        return f"{self.benchmark}/settings/seed_{seed}/train.json"
 
     def claim_folders(self) -> list[str]:
         """Return the folders that jobs leave their claims in, with `*` for any name."""
-        run = self.run("*")
-        claimed = (
-            *(self.preprocessed("*"), run.predicted("*"), run.picked),
-            *(run.checkpoint("*"), run.export("*"), run.regions),
-        )
-        return [
-            *(path.rpartition("/")[0] for path in claimed),
-            self.cell("*", "*", "*"),
-            self.shared_burn_in("*", "*"),
-        ]
+        claimed = [self.preprocessed("*")]
+        for run in (self.run("*"), self.cell("*", "*", "*")):
+            claimed += [run.predicted("*"), run.picked, run.checkpoint("*")]
+            claimed += [run.export("*"), run.regions]
+        return [path.rpartition("/")[0] for path in claimed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +123,17 @@ class Run:
     results: Results = field(repr=False)
     name: str
     """Its folder below the results."""
+
+    @property
+    def method(self) -> str:
+        """The method that is trained."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def cell(self) -> tuple[int, int] | None:
+        """Labeled tomograms and seed of a benchmark's cell; of another run None."""
+        found = CELL.fullmatch(self.name)
+        return (int(found[1]), int(found[2])) if found else None
 
     @property
     def folder(self) -> str:
@@ -219,6 +228,11 @@ class Run:
     def export(self, target: str) -> str:
         """Return the folder of picks for one other program."""
         return f"{self.folder}/export/{target}"
+
+    @property
+    def measured(self) -> str:
+        """What the benchmark's tables have of a cell."""
+        return f"{self.folder}/cell.json"
 
     def log(self, *job: str) -> str:
         """Return the log of one of its jobs."""

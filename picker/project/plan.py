@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from picker.config import TomogramRow
 from picker.config.methods import METHODS
+from picker.project.planned_run import PlannedRun
 from picker.project.run_record import RunRecord
 from picker.project.shards import shards_from_rows
 
@@ -25,7 +26,7 @@ SIMULATED: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test")
 def simulated_rows(config: Config, results: Results) -> tuple[TomogramRow, ...]:
     """Return the rows of the phantoms that the simulator will make.
 
-    Their truth is known; of unlabeled ones `supervised_full` alone reads it.
+    Their truth is known; methods that learn without it do not read it.
     """
     counts = config.simulate.model_dump()
     splits = [split for split in SIMULATED for _ in range(counts[split])]
@@ -78,21 +79,23 @@ class Plan:
         """Whether there is a tomogram without labels."""
         return any(row.split in ("unlabeled", "predict") for row in self.rows)
 
-    def manifests(self, pattern: str, *splits: Split) -> list[str]:
-        """Return a stage's manifests of some splits' shards, or of all.
+    def of(self, name: str) -> PlannedRun:
+        """Return a run of a name: the settings' method, or a cell of the benchmark."""
+        return PlannedRun(plan=self, run=self.results.run(name))
 
-        Parameters
-        ----------
-        pattern
-            One's path, with `{shard}` in the name's place.
-        splits
-            None: all.
-        """
+    def cells(self) -> list[Run]:
+        """Return the benchmark's runs: each method, number of labels and seed."""
+        benchmark = self.config.benchmark
         return [
-            pattern.replace("{shard}", shard)
-            for shard in self.shards
-            if not splits or shard.split("-")[0] in splits
+            self.results.cell(labeled, seed, method)
+            for method in benchmark.methods
+            for labeled in benchmark.labeled
+            for seed in benchmark.seeds
         ]
+
+    def shard_names(self, *splits: Split) -> list[str]:
+        """Return the shards of some splits, or of all."""
+        return [s for s in self.shards if not splits or s.split("-")[0] in splits]
 
     def failed(self) -> list[str]:
         """Return the manifests of what failed behind the picks."""
@@ -103,14 +106,13 @@ class Plan:
 
     def every_manifest(self) -> list[str]:
         """Return the manifests of all stages."""
-        run = self.run
-        return [
-            *self.manifests(self.results.preprocessed("{shard}")),
-            *self.manifests(run.predicted("{shard}")),
-            *([run.noisy] if self.feedback == "labeled" else []),
-            run.picked,
-            *self.failed(),
-        ]
+        ours = self.of(self.run.name)
+        preprocessed = map(self.results.preprocessed, self.shard_names())
+        return [*preprocessed, *ours.manifests(), *self.failed()]
+
+    def cells_manifests(self) -> list[str]:
+        """Return the manifests of the benchmark's cells."""
+        return [m for cell in self.cells() for m in self.of(cell.name).manifests()]
 
     def evaluation(self) -> list[str]:
         """Return how the picks were held against the truth, if there is any."""

@@ -1,1 +1,1 @@
-"""Candidates to better candidates, one step a file."""
+"""From candidates to better candidates, one step a file."""

@@ -1,4 +1,4 @@
-"""Candidates to picks: thresholds, distances, region and edges."""
+"""From candidates to picks: thresholds, distances, mask and edges."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from picker.core.picks import Picks, concatenate
 from picker.core.tomogram import index_from_position
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from picker.config import Particle, PickSettings
@@ -27,23 +29,25 @@ def select_picks(
 ) -> Picks:
     """Return the candidates that count as found, class by class, best first.
 
-    Region and edges come before distances: what lies outside pushes nothing away. Nor
-    does a lower score: with lower thresholds there are more picks, and the same ones.
+    Mask and edges are applied before distances, so a candidate outside drops none
+    inside. Nor does one drop a candidate of higher score: a lower threshold adds picks
+    and removes none.
 
     Parameters
     ----------
     candidates
         Peaks of one tomogram [Å].
     particles
-        Classes; candidates of others are dropped.
+        Classes; candidates of other classes are dropped.
     settings
-        Distances, edge margin and overriding thresholds.
+        Distances, edge margin, and thresholds that take precedence.
     thresholds
-        Particle: lowest score; `settings.thresholds` overrides it.
+        Particle: lowest score of a pick, where `settings.thresholds` has none.
     voxel_size, shape_zyx
         Of the tomogram, [Å] and [voxels].
     mask
-        `(z, y, x)` where picks may lie; any resolution of the same field of view.
+        `(z, y, x)` true where picks may lie; any resolution of the same field of view.
+        None: everywhere.
     """
     inside = in_region(
         candidates.position_zyx, voxel_size, shape_zyx, settings.edge_margin, mask
@@ -68,6 +72,18 @@ def picks_apart(picks: Picks, distance: float) -> Picks:
     return best_first.select(keep)
 
 
+def classes_apart(
+    picks: Picks, particles: Iterable[Particle], distance_per_radius: float
+) -> Picks:
+    """Return the picks of each class, best first, none too close to another.
+
+    The least distance is a fraction of the class's radius; classes ignore each other.
+    """
+    return concatenate(
+        picks_apart(picks.of(p.name), distance_per_radius * p.radius) for p in particles
+    )
+
+
 def in_region(
     position_zyx: NDArray[np.float64],
     voxel_size: float,
@@ -75,9 +91,22 @@ def in_region(
     edge_margin: float,
     mask: NDArray[np.bool_] | None,
 ) -> NDArray[np.bool_]:
-    """Return which of `(n, 3)` positions [Å] lie in the mask and off the edges.
+    """Return which positions lie in the mask and away from the edges.
 
-    The margin [Å] is measured from the centres of the outermost voxels.
+    Parameters
+    ----------
+    position_zyx
+        `(n, 3)` positions [Å].
+    voxel_size, shape_zyx
+        Of the tomogram, [Å] and [voxels].
+    edge_margin
+        Least distance from the centres of the outermost voxels [Å].
+    mask
+        As for `select_picks`.
+
+    Returns
+    -------
+    `(n,)` true for those inside.
     """
     last = (np.array(shape_zyx) - 1) * voxel_size
     inside: NDArray[np.bool_] = np.all(
@@ -85,12 +114,25 @@ def in_region(
     )
     if mask is None:
         return inside
-    # The mask may have come before rescaling: compare by fraction of the field.
+    return inside & in_mask(position_zyx, voxel_size, shape_zyx, mask)
+
+
+def in_mask(
+    position_zyx: NDArray[np.float64],
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+    mask: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Return at which positions the mask is true, by its nearest voxel.
+
+    Parameters as for `in_region`. Outside the tomogram its outermost voxels count.
+    """
+    # The mask may be as large as before rescaling: compare by fraction of the field.
     scale = np.array(mask.shape) / np.array(shape_zyx)
     index = np.round(index_from_position(position_zyx, voxel_size) * scale).astype(int)
     z, y, x = np.clip(index, 0, np.array(mask.shape) - 1).T
-    in_mask: NDArray[np.bool_] = mask[z, y, x]
-    return inside & in_mask
+    inside: NDArray[np.bool_] = mask[z, y, x]
+    return inside
 
 
 def suppress_close(
@@ -98,10 +140,20 @@ def suppress_close(
     score: NDArray[np.floating],
     min_distance: float,
 ) -> NDArray[np.bool_]:
-    """Return which of `(n, 3)` positions stay when the best keeps the others away.
+    """Return which positions are kept when none may be close to a better one.
 
-    Positions nearer than `min_distance` (same unit) to a better one that stays are
-    dropped; of equal scores the first stays.
+    Parameters
+    ----------
+    position_zyx
+        `(n, 3)` positions [Å].
+    score
+        `(n,)` the higher, the better; of equal scores the first is better.
+    min_distance
+        Positions nearer than this to a better one that is kept are dropped [Å].
+
+    Returns
+    -------
+    `(n,)` true for those that are kept.
     """
     keep = np.ones(len(score), bool)
     if len(score) < 2 or min_distance <= 0:

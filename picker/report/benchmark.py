@@ -78,9 +78,10 @@ def particle_table(cells: Sequence[Cell]) -> list[Row]:
 
 
 def ablation_table(cells: Sequence[Cell]) -> list[Row]:
-    """Return table 3: what each part of co-training adds, with the most labels.
+    """Return table 3: what each part of a method adds, with the most labels.
 
-    Rows from burn-in alone to all parts.
+    Parts are a method's further stages of training and its options. Rows from the
+    first stage alone to all parts.
     """
     rows = []
     for (method, labeled), of in _groups(_most_labels(cells)).items():
@@ -96,13 +97,17 @@ def ablation_table(cells: Sequence[Cell]) -> list[Row]:
 
 
 def _parts(row: MethodRow) -> dict[str, bool] | None:
-    """Return which parts of co-training a method has; None if it is no step to it."""
-    if row.network != "unet" or not _labels_alone(row):
+    """Return which parts a method has; None if it is no step to one with options."""
+    whole = [other for other in METHODS.values() if len(other.stages) > 1]
+    whole = [other for other in whole if other.network == row.network]
+    if not whole or not _labels_alone(row):
         return None
-    co_trains = len(row.stages) > 1
-    switches = ("multi_view", "dropblock")
-    return {"mean_teacher": co_trains} | {
-        name: co_trains and row.options.get(name, True) for name in switches
+    options = [name for other in whole for name in other.options]
+    further = {stage.name: stage in row.stages for stage in whole[0].stages[1:]}
+    is_whole = all(further.values())
+    return further | {
+        name: is_whole and bool(row.options.get(name, True))
+        for name in dict.fromkeys(options)
     }
 
 

@@ -1,1 +1,1 @@
-"""Picks held against known particles."""
+"""Picks compared with known particles."""

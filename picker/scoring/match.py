@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Counts:
-    """How many picks were right, wrong and missing.
+    """How many picks are right and wrong, and how many particles are missed.
 
     Attributes
     ----------
     tp, fp, fn
-        Particles found, picks that are none, particles not found. Kaggle's own
+        Particles found, picks that are no particle, particles not found. Kaggle's own
         count can have `fp` below 0, see `kaggle_counts`.
     """
 
@@ -41,14 +41,24 @@ class Counts:
         )
 
     @property
+    def num_picks(self) -> int:
+        """Number of picks, right or wrong."""
+        return self.tp + self.fp
+
+    @property
+    def num_truth(self) -> int:
+        """Number of known particles, found or not."""
+        return self.tp + self.fn
+
+    @property
     def precision(self) -> float:
         """Fraction of the picks that are right; 0 without any pick."""
-        return self.tp / (self.tp + self.fp) if self.tp + self.fp > 0 else 0.0
+        return self.tp / self.num_picks if self.num_picks > 0 else 0.0
 
     @property
     def recall(self) -> float:
-        """Fraction of the particles that were found; 0 without any particle."""
-        return self.tp / (self.tp + self.fn) if self.tp + self.fn > 0 else 0.0
+        """Fraction of the particles that are found; 0 without any particle."""
+        return self.tp / self.num_truth if self.num_truth > 0 else 0.0
 
     def f(self, beta: float = 1.0) -> float:
         """Return F-beta, (1 + b^2) P R / (b^2 P + R); 0 where it is undefined."""
@@ -81,7 +91,7 @@ def match_picks(
     truth_zyx
         `(m, 3)` known particles [Å].
     distance
-        A pick this near or nearer can be the particle [Å].
+        Largest distance of a pick from its particle, inclusive [Å].
 
     Returns
     -------
@@ -112,10 +122,21 @@ def pooled_matches(
     """Return scores, whether each pick is right, and the number of particles.
 
     The tomograms are those of the truth: picks elsewhere cannot be judged and
-    are left out, a tomogram without picks has missed all its particles.
+    are left out, and a tomogram without picks misses all its particles.
 
-    The match distance is a fraction of the particle's radius. Returned are `(n,)`
-    and `(n,)` over all tomograms in the order of the truth, and a count.
+    Parameters
+    ----------
+    picks_by_tomogram, truth_by_tomogram
+        Picks and known particles of all classes.
+    particle
+        The class that is matched.
+    distance_per_radius
+        Match distance as a fraction of the particle's radius.
+
+    Returns
+    -------
+    `(n,)` scores and `(n,)` whether each pick is right, over all tomograms in the
+    order of the truth, and the number of known particles.
     """
     scores, is_true, num_truth = [np.empty(0)], [np.empty(0, np.bool_)], 0
     for tomogram, truth in truth_by_tomogram.items():
@@ -131,3 +152,39 @@ def pooled_matches(
         is_true.append(matched >= 0)
         num_truth += len(known)
     return np.concatenate(scores), np.concatenate(is_true), num_truth
+
+
+def pooled_counts(
+    picks_by_tomogram: Mapping[str, Picks],
+    truth_by_tomogram: Mapping[str, Picks],
+    particle: Particle,
+    distance_per_radius: float,
+) -> Counts:
+    """Return the counts of one class; parameters as for `pooled_matches`."""
+    _, is_true, num_truth = pooled_matches(
+        picks_by_tomogram, truth_by_tomogram, particle, distance_per_radius
+    )
+    tp = int(is_true.sum())
+    return Counts(tp=tp, fp=len(is_true) - tp, fn=num_truth - tp)
+
+
+def kept_by_score(
+    scores: NDArray[np.floating], is_true: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
+    """Return how many picks, and right ones, each threshold keeps.
+
+    Parameters
+    ----------
+    scores, is_true
+        `(n,)` as `pooled_matches` gives them.
+
+    Returns
+    -------
+    `(m,)` the distinct scores, falling: equal ones are kept or dropped together;
+    `(m,)` the picks with at least that score; `(m,)` the right ones among them.
+    """
+    order = np.argsort(-scores.astype(np.float64), kind="stable")
+    ordered = scores[order].astype(np.float64)
+    last = np.flatnonzero(np.diff(ordered, append=-np.inf))
+    tp = np.cumsum(is_true[order], dtype=np.intp)
+    return ordered[last], last + 1, tp[last]

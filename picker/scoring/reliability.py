@@ -1,7 +1,7 @@
-"""What a score is worth: how many candidates of that score are right.
+"""Reliability of scores: which fraction of the candidates of a score is right.
 
-Learned on tomograms that are known but trained nothing, it says how good the picks are
-where nobody has looked.
+Measured on tomograms with known particles that no model was trained on, it tells how
+good picks are in tomograms without known particles.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Reliability:
     ----------
     score, right
         `(n,)` rising scores, and the fraction of candidates of each that is right;
-        in between it is a straight line.
+        linear in between.
     found
-        Fraction of the known particles that have a candidate at all.
+        Fraction of the known particles that have a candidate of any score.
     """
 
     score: tuple[float, ...]
@@ -36,7 +36,7 @@ class Reliability:
     found: float
 
     def chance(self, score: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the chance of being right of candidates with these scores."""
+        """Return the probability that candidates with `(n,)` scores are right."""
         if not self.score:
             return np.zeros(len(score))
         chance: NDArray[np.float64] = np.interp(score, self.score, self.right)
@@ -48,24 +48,27 @@ def reliability(
 ) -> Reliability:
     """Return the rising curve that fits best: the isotonic regression.
 
-    Takes what `matching.pooled_matches` gives for all candidates of one class.
-
     Source: Zadrozny & Elkan 2002, Transforming classifier scores into accurate
     multiclass probability estimates.
+
+    Parameters
+    ----------
+    score, is_right, num_truth
+        As `match.pooled_matches` gives them for all candidates of one class.
     """
     order = np.argsort(score, kind="stable")
     rising = score[order].astype(np.float64)
     if not len(rising):
         return Reliability(score=(), right=(), found=0.0)
-    # Equal scores are one candidate of that weight: they are right by the same chance.
-    at, start, weight = np.unique(rising, return_index=True, return_counts=True)
+    # Equal scores are one candidate of that weight: they are equally likely right.
+    distinct, start, weight = np.unique(rising, return_index=True, return_counts=True)
     right = np.add.reduceat(is_right[order].astype(np.float64), start) / weight
     level = isotonic_regression(right, weights=weight.astype(np.float64)).x
-    # Of each step its two ends are enough.
+    # The two ends of each step are enough.
     end = np.diff(level, prepend=-1.0, append=2.0) != 0
     corner = end[:-1] | end[1:]
     return Reliability(
-        score=tuple(at[corner].round(6).tolist()),
+        score=tuple(distinct[corner].round(6).tolist()),
         right=tuple(level[corner].round(6).tolist()),
         found=float(is_right.sum() / num_truth) if num_truth else 0.0,
     )
@@ -74,26 +77,32 @@ def reliability(
 def expected(
     known: Reliability, candidates: NDArray[np.floating], picks: NDArray[np.floating]
 ) -> tuple[float, float]:
-    """Return how many of one class's picks should be right, and of how many particles.
+    """Return how many picks of one class should be right, and how many particles exist.
 
     Parameters
     ----------
     known
-        Its reliability.
+        The class's reliability.
     candidates, picks
-        `(n,)` scores of all candidates, apart from each other, and of those picked.
+        `(n,)` scores of all candidates, none too close to another, and `(m,)` of those
+        that are picked.
     """
     right = float(known.chance(picks).sum())
-    everything = float(known.chance(candidates).sum())
-    return right, everything / known.found if known.found else 0.0
+    findable = float(known.chance(candidates).sum())
+    return right, findable / known.found if known.found else 0.0
 
 
 def held_out(thresholds: Mapping[str, Mapping[str, Any]]) -> dict[str, Reliability]:
-    """Return what the calibration's JSON says of each class, from validation tomograms.
+    """Return each class's reliability where validation tomograms measured it.
 
-    Particles that were trained on score too high to tell what a score is worth
-    elsewhere: calibrated on labeled tomograms there is none. Nor is there of a class
-    without a known particle, of which nobody can say that it is not found.
+    Particles that a model was trained on score too high to tell how reliable scores are
+    elsewhere, so classes calibrated on labeled tomograms are left out. So are classes
+    without a known particle, for nothing was measured.
+
+    Parameters
+    ----------
+    thresholds
+        Class: what the calibration's JSON says of it.
     """
     curves = {
         name: value["reliability"]

@@ -1,1 +1,1 @@
-"""The only loop."""
+"""Training: one loop for all methods, and the tasks that it runs."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 NOTHING = 1e-12
-"""Weights of a blur below this are 0."""
+"""Weights of a blur below this are set to 0."""
 
 
 def augment_intensity(
@@ -80,7 +80,7 @@ def _gaussian(size: int, sigma: float) -> Tensor:
     """Return `(size, size)`: each row the weights of one voxel's neighbours."""
     index = torch.arange(size)
     weights = torch.exp(-0.5 * ((index[:, None] - index) / sigma) ** 2)
-    # Numbers too small for all their digits take Intel's processors ten times as long.
+    # Subnormal numbers take Intel's processors ten times as long.
     weights[weights < NOTHING] = 0
     return weights / weights.sum(1, keepdim=True)
 
@@ -90,8 +90,8 @@ def dropblock(
 ) -> Tensor:
     """Return the patch with small blocks set to its mean.
 
-    Blocks lie anywhere, independently of each other (stride 1), over the faces too.
-    They are smaller than a particle, so that parts of it stay visible.
+    Blocks lie anywhere, independently of each other (stride 1), and may reach beyond a
+    face. They are smaller than a particle, so that parts of it stay visible.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def dropblock(
     """
     if rate <= 0:
         return patch
-    # As many blocks a voxel, by Poisson's law, as leave 1 - rate of them uncovered.
+    # Blocks per voxel: by Poisson's law they leave 1 - rate of the voxels uncovered.
     density = -math.log1p(-rate) / size**3
     margin = size - 1
     shape = np.array(patch.shape[1:])

@@ -1,4 +1,4 @@
-"""Boxes cut from volumes in chunks; the chunks read last stay in memory."""
+"""Boxes cut from volumes in chunks; recently used chunks stay in memory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class ChunkCache:
-    """Chunks of any number of volumes, the ones used last up to a size [bytes].
+    """The recently used chunks of any number of volumes, up to a size [bytes].
 
     Neighbouring patches share chunks, and reading one costs several times as much as
-    copying the part of it that is wanted.
+    copying a part of it.
     """
 
     def __init__(self, size: int) -> None:
@@ -33,7 +33,7 @@ class ChunkCache:
         corner_zyx: NDArray[np.int64],
         shape_zyx: tuple[int, int, int],
     ) -> NDArray[np.float32]:
-        """Return the voxels of a box that lies inside of a `(z, y, x)` volume."""
+        """Return the voxels of a box inside a `(z, y, x)` volume."""
         end = corner_zyx + shape_zyx
         if not isinstance(volume, zarr.Array):
             return np.asarray(volume[_slices(corner_zyx, end)], np.float32)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from picker.config import CoTrainSettings
     from picker.networks.network import Network
-    from picker.training.patches import Batch, PatchDataset
+    from picker.training.batch import Batch
+    from picker.training.patches import PatchDataset
     from picker.training.teacher import PseudoPicks
 
 
@@ -54,14 +55,15 @@ class CoTraining(AveragedTask):
     ) -> None:
         self.name, self.schedule = name, settings
         self.model, self.patches = model, patches
-        # Where the teacher stays what burn-in made it, the student is the result.
+        # With a decay of 1 the teacher stays what burn-in made it; the student is the
+        # result.
         self.decay = settings.ema_decay if settings.mean_teacher else 1.0
         self.settings = settings
         self.background_weight = background_weight
         self.pseudo_picks = pseudo_picks
 
     def key(self) -> str:
-        """Return what a method may have changed, and what a pseudo-pick is."""
+        """Return the settings, which the method may have changed, and pseudo-picks."""
         made = self.pseudo_picks
         picks = made and (made.threshold.tolist(), made.trusted.tolist(), made.kernels)
         return str((self.settings.key(), self.patches.settings.key(), picks))

@@ -23,7 +23,7 @@ from picker.machine.processes import (
 from picker.machine.progress import Progress
 from picker.machine.signals import Interrupted, StopRequest
 from picker.training.checkpoint import load_checkpoint, save_checkpoint
-from picker.training.patches import batches
+from picker.training.loading import batches
 from picker.training.task import learning_rate_at
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from picker.config import TrainSettings
     from picker.networks.network import Network
-    from picker.training.patches import Batch
+    from picker.training.batch import Batch
     from picker.training.task import Task
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def train(
             write_log(log, rows)
 
     def validate_if_due() -> None:
-        """Add F1 to the last row, unless it has it; a killed run may lack it."""
+        """Add F1 to the last row if it lacks it, as after a kill."""
         due = step % settings.validate_every == 0 or step == steps
         if validate and is_first() and due and rows:
             row = rows[-1]
@@ -179,7 +179,7 @@ def train(
                 "steps_per_second": speed,
             }
             rows.append(row)
-        # Rows are added up over all processes; the time of a line is each one's own.
+        # The loss is summed over all processes; each logs at times of its own.
         progress.update(step, _loss(rows))
         if any_process(bool(stop), device) and not done:
             save()
@@ -240,7 +240,7 @@ def compute_reproducibly(device: torch.device) -> None:
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
-        # It would also fill new tensors, to make reading of unwritten ones show.
+        # It would also fill new tensors, which shows reads of unwritten memory.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
@@ -254,5 +254,5 @@ def write_log(path: Path, rows: list[dict[str, float]]) -> None:
 
 
 def _loss(rows: list[dict[str, float]]) -> str:
-    """Return the last loss that was noted."""
+    """Return the last loss in the log, as text."""
     return f"loss {rows[-1]['loss']:.4f}" if rows else ""

@@ -52,7 +52,7 @@ def reweighted_mse(
     empty = 1 - target
     if known is not None:
         target, empty = known * target, known * empty
-    # The denominators are those of the whole batch, whoever has its patches.
+    # The denominators are those of the whole batch, over all processes.
     particles = (target * error).sum(over) / (total(target.sum(over)) + EPSILON)
     background = (empty * error).sum(over) / (total(empty.sum(over)) + EPSILON)
     loss = particles + background_weight * background
@@ -98,8 +98,8 @@ def tversky(
         + (1 - miss_weight) * (found * (1 - truth)).sum(over)
         + miss_weight * ((1 - found) * truth).sum(over)
     )
-    # A ratio of sums over all processes, of which each has its addends alone: its
-    # value, in equal shares, and to first order what this process can change of it.
+    # A ratio of sums over all processes, of which each process has its own addends: an
+    # equal share of its value, plus to first order what this process can change.
     all_hit, all_union = total(hit.detach()), total(union.detach()) + EPSILON
     whole = (1 - all_hit / all_union) / num_processes()
     change = all_hit * union / all_union.square() - hit / all_union

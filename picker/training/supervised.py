@@ -1,19 +1,23 @@
-"""Training on labels alone."""
+"""Training on labels alone: the task, and the bricks that methods make it of."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from picker.encodings.heatmap import Gaussians
 from picker.training.losses import reweighted_mse, tversky
+from picker.training.patches import PatchDataset
 from picker.training.task import AveragedTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor, nn
 
+    from picker.config import BurnInSettings, CoTrainSettings, TrainSettings
     from picker.networks.network import Network
-    from picker.training.patches import Batch, PatchDataset
+    from picker.training.batch import Batch
+    from picker.training.source import PatchSource
     from picker.training.task import Schedule
 
     Loss = Callable[[Tensor, Batch], Tensor]
@@ -58,6 +62,43 @@ class Supervised(AveragedTask):
         del step
         heatmap = student(batch.labeled).float().sigmoid()
         return {"labeled_loss": self.loss(heatmap, batch)}
+
+
+def heatmap_task(
+    stage: str,
+    model: Network,
+    labeled: Sequence[PatchSource],
+    settings: BurnInSettings,
+    shared: TrainSettings,
+) -> Supervised:
+    """Return supervised training of a network that predicts heatmaps.
+
+    `picker.finding.window_finder.heatmap_finder` finds with its result.
+
+    Parameters
+    ----------
+    stage
+        Its name.
+    model
+        Where training starts.
+    labeled
+        Tomograms to cut patches from.
+    settings, shared
+        Of this stage, and of all stages.
+    """
+    encoding = Gaussians(
+        sigma_per_radius=shared.sigma_per_radius, floor=shared.floor_targets
+    )
+    patches = PatchDataset(labeled, [], shared, stage, encoding, stride=model.stride)
+    loss = heatmap_loss(shared.background_weight)
+    return Supervised(stage, settings, model, patches, loss, settings.ema_decay)
+
+
+def as_long_as_both(
+    burn_in: BurnInSettings, co_train: CoTrainSettings
+) -> BurnInSettings:
+    """Return burn-in with the steps of co-training added, as a baseline to compare."""
+    return burn_in.model_copy(update={"steps": burn_in.steps + co_train.steps})
 
 
 def heatmap_loss(background_weight: float) -> Loss:

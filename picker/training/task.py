@@ -1,4 +1,4 @@
-"""What the loop is given to train: a model, batches, losses, and what is kept of it.
+"""What the loop trains: a model, its batches and losses, and what a checkpoint keeps.
 
 The loop knows tasks alone. A method makes one for each of its stages, of the bricks
 beside this file or of its own.
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from picker.networks.network import Network
-    from picker.training.patches import Batch, PatchDataset
+    from picker.training.batch import Batch
+    from picker.training.patches import PatchDataset
 
 
 class Schedule(Protocol):
-    """How long a stage trains and how fast; sections of the settings are such."""
+    """How long a stage trains, and how fast: a section of the settings has these."""
 
     @property
     def steps(self) -> int:
@@ -74,7 +75,7 @@ class Task(ABC):
     patches: PatchDataset
 
     def begin(self, device: torch.device) -> None:
-        """Bring everything to the device that trains; called once, before all else."""
+        """Move everything to the device that trains; called once, before all else."""
         self.model = self.model.to(device)
 
     @abstractmethod
@@ -84,11 +85,11 @@ class Task(ABC):
         Parameters
         ----------
         student
-            The model, as this process is to call it.
+            The model, wrapped where several processes train.
         batch
             On the model's device.
         step
-            Number of steps that are done.
+            Number of steps before this one.
         """
 
     def after_step(self) -> None:  # noqa: B027 - most tasks have nothing to do
@@ -118,7 +119,7 @@ class AveragedTask(Task):
     Attributes
     ----------
     decay
-        Of the average, per step; 1 leaves the teacher what it was, and the model is
+        Of the average, per step; at 1 the teacher stays what it was, and the model is
         the result.
     teacher
         In `eval` mode.
@@ -134,12 +135,12 @@ class AveragedTask(Task):
         self.teacher = teacher.requires_grad_(requires_grad=False)
 
     def after_step(self) -> None:
-        """Average."""
+        """Move the average towards the model."""
         update_teacher(self.teacher, self.model, self.decay)
 
     @property
     def result(self) -> Network:
-        """The teacher, if it learns."""
+        """The teacher, unless it stays what it was."""
         return self.teacher if self.decay < 1 else self.model
 
     def state(self) -> dict[str, Any]:

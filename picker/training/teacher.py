@@ -1,4 +1,4 @@
-"""The teacher: an average of the student that labels what nobody labeled."""
+"""The teacher, an average of the student: it labels what nobody labeled."""
 
 from __future__ import annotations
 
@@ -44,34 +44,40 @@ class PseudoPicks:
     stride: int
 
 
-def target_from_teacher(heatmap: Tensor, how: PseudoPicks) -> tuple[Tensor, Tensor]:
+def target_from_teacher(
+    heatmap: Tensor, settings: PseudoPicks
+) -> tuple[Tensor, Tensor]:
     """Return the heatmap's sure peaks, drawn as a labeled target is, and what is known.
 
-    The teacher's haze between particles would outweigh them in the loss, and a peak
-    of 0.6 would teach to stay unsure. What is neither a sure peak nor clearly empty is
-    left open: known is 0 there, else 1, both shaped as the heatmap.
+    The haze between particles in a teacher's heatmap would outweigh them in the loss,
+    and a peak of 0.6 would teach the student to stay unsure.
 
     Parameters
     ----------
     heatmap
         `(batch, class, z, y, x)` in [0, 1].
-    how
+    settings
         Thresholds and widths.
+
+    Returns
+    -------
+    The target, and 1 where it is known: at sure peaks and where it is clearly empty;
+    else 0. Both as the heatmap.
     """
-    z, y, x = (size * how.stride for size in heatmap.shape[2:])
+    z, y, x = (size * settings.stride for size in heatmap.shape[2:])
     targets = []
     for one in heatmap:
         index, number, score = peaks_from_heatmap(
-            one, how.kernels, float(how.threshold.min()), how.stride
+            one, settings.kernels, float(settings.threshold.min()), settings.stride
         )
-        sure = score >= how.threshold[number]
+        sure = score >= settings.threshold[number]
         targets.append(
             target_from_index(
-                index[sure], number[sure], how.sigma, (z, y, x), how.stride
+                index[sure], number[sure], settings.sigma, (z, y, x), settings.stride
             )
         )
     target = torch.from_numpy(np.stack(targets)).to(heatmap.device)
-    doubt = torch.from_numpy(how.doubt).to(heatmap)[:, None, None, None]
+    doubt = torch.from_numpy(settings.doubt).to(heatmap)[:, None, None, None]
     unsure = (heatmap >= doubt) & (target < 0.5 * heatmap)
     return target, (~unsure).float()
 
@@ -93,5 +99,5 @@ def update_teacher(teacher: nn.Module, student: nn.Module, decay: float) -> None
             averaged[1].append(towards[name])
         else:
             value.copy_(towards[name])
-    # All at once: on a GPU hundreds of small steps take longer to start than to do.
+    # In one call: on a GPU hundreds of small ones take longer to start than to run.
     get_ema_multi_avg_fn(decay)(*averaged, None)

@@ -1,8 +1,4 @@
-"""Choose the tomograms of one cell of the benchmark.
-
-Writes <split>.json into a folder: manifests of so many labeled and unlabeled tomograms,
-the first ones of the table, and of all tomograms of the other splits.
-"""
+"""Choose the first tomograms of a split, to train on fewer labels than there are."""
 
 from __future__ import annotations
 
@@ -21,13 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--manifests", nargs="+", type=Path, required=True, help="preprocessed shards"
     )
-    parser.add_argument("--labeled", type=int, required=True, help="how many")
-    parser.add_argument("--unlabeled", type=int, help="how many; default: all")
-    parser.add_argument("--output", type=Path, required=True, help="folder to fill")
+    parser.add_argument("--split", choices=SPLITS, required=True)
+    parser.add_argument("--number", type=int, required=True, help="of tomograms")
+    parser.add_argument("--output", type=Path, required=True, help="manifest to write")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the manifests.
+    """Write their manifest.
 
     Raises
     ------
@@ -35,14 +31,12 @@ def run(arguments: argparse.Namespace) -> None:
         If there are fewer tomograms than asked for: a table would name a number of
         labels that no training had.
     """
+    split, number = arguments.split, arguments.number
     entries = read_preprocessed(arguments.manifests)
-    wanted = {"labeled": arguments.labeled, "unlabeled": arguments.unlabeled}
-    for split in SPLITS:
-        of = [entry for entry in entries if entry.split == split]
-        number = wanted.get(split)
-        if number is not None and number > len(of):
-            raise ValueError(
-                f"benchmark.{split} asks for {number} {split} tomograms, but there are"
-                f" {len(of)}; lower it or add tomograms"
-            )
-        write_manifest(arguments.output / f"{split}.json", of[:number])
+    chosen = [entry for entry in entries if entry.split == split]
+    if number > len(chosen):
+        raise ValueError(
+            f"benchmark.{split} asks for {number} {split} tomograms, but there are"
+            f" {len(chosen)}; lower it or add tomograms"
+        )
+    write_manifest(arguments.output, chosen[:number])

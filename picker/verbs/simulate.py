@@ -10,13 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import SimulateSettings
-from picker.formats.picks.star import write_picks
-from picker.formats.volumes.mrc import write_volume
-from picker.formats.volumes.read import read_tomogram
 from picker.jobs.settings import read_particles, read_section
-from picker.project.claims import delete_leftovers_of_ended_jobs
-from picker.verbs.common import add_settings, logger
-from picker.volumes.phantoms.simulate import simulate_tomogram
+from picker.jobs.simulate import simulate
+from picker.verbs.common import add_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -35,16 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Simulate one tomogram."""
-    delete_leftovers_of_ended_jobs(arguments.output.parent)
-    particles = read_particles(arguments.settings)
-    logger.info("simulates %s", arguments.name)
-    tomogram, truth = simulate_tomogram(
+    simulate(
         arguments.name,
         arguments.index,
-        particles,
+        read_particles(arguments.settings),
         read_section(arguments.settings, "simulate", SimulateSettings),
-        {p.name: read_tomogram(p.density, p.name)[0] for p in particles if p.density},
+        output=arguments.output,
+        truth=arguments.truth,
     )
-    write_volume(arguments.output, tomogram.volume, tomogram.voxel_size)
-    write_picks(arguments.truth, truth)
-    logger.info("simulated %s with %d particles", tomogram.name, len(truth))

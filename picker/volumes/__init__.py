@@ -1,1 +1,1 @@
-"""A volume to a volume: normalised, whitened, with what is left out."""
+"""Volumes to volumes: simulated, rescaled, whitened, normalised; regions of them."""

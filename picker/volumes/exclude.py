@@ -1,7 +1,7 @@
 """Where in a tomogram particles may be: inside the slab and away from gold beads.
 
-Carbon, membranes, ice and whatever else has a shape of its own is a mask's to leave
-out. Nothing here touches a file or changes the volume it was given.
+Carbon, membranes, ice and whatever else has an irregular shape is left to the user's
+mask. Nothing here touches a file or changes its input.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from picker.config import PreprocessSettings
 
 NUM_SAMPLED = 1_000_000
-"""Voxels from which median and spread are taken, at random places."""
+"""Randomly placed voxels from which median and spread are taken."""
 SPREAD_PER_MAD = 1.4826
 """A normal distribution's standard deviation over its median absolute deviation."""
-MUCH = 0.2
-"""A larger fraction of a tomogram is not gold, or the tomogram is of no use."""
+MAX_SHARE = 0.2
+"""If more than this fraction of a tomogram is near gold, it is probably not gold."""
 
 
 def allowed_region(
@@ -37,19 +37,19 @@ def allowed_region(
     Parameters
     ----------
     volume
-        `(z, y, x)` density as it came, before anything is clipped.
+        `(z, y, x)` density of the file, before anything is clipped.
     voxel_size
         Edge of a voxel [Å].
     settings
         Whether gold is avoided, how far [Å], and what counts as gold.
     mask
-        As `volume`; true where the user allows particles; left unchanged.
+        Shaped as `volume`; true where the user allows particles; left unchanged.
     slab_z
-        z of the slab's lower and upper face [Å]; None: the tomogram's.
+        z of the slab's lower and upper face [Å]; None: the tomogram's own.
 
     Returns
     -------
-    As `volume`, true inside of all three; what the user should know.
+    Shaped as `volume`, true in the mask, in the slab and away from gold; warnings.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def allowed_region(
         region = region if mask is None else region & mask
         if not region.any():
             raise ValueError(
-                f"slab from {_shown(slab_z[0])} to {_shown(slab_z[1])} Å has no voxel"
+                f"slab from {_face(slab_z[0])} to {_face(slab_z[1])} Å has no voxel"
                 f" of the tomogram{'' if mask is None else ' and its mask'}; expected z"
                 f" from 0 to {(len(volume) - 1) * voxel_size:g} Å, fix slab_z_low and"
                 " slab_z_high"
@@ -79,7 +79,7 @@ def allowed_region(
             " preprocess.gold_sigma or lower preprocess.avoid_gold"
         )
     warnings = []
-    if share > MUCH:
+    if share > MAX_SHARE:
         warnings.append(
             f"{share:.0%} of the tomogram lies within {settings.avoid_gold:g} Å of"
             f" {num} gold beads; if that is not gold, raise preprocess.gold_sigma"
@@ -95,20 +95,26 @@ def away_from_gold(
 ) -> tuple[NDArray[np.bool_], int]:
     """Return where no gold bead is near, and the number of beads.
 
-    A bead is a connected blob of voxels that are all `gold_sigma` standard deviations
-    beyond the median, on the particles' side of it, and that together are as large as a
-    ball of `gold_diameter`. Median and spread are robust: beads do not change them.
+    A bead is a connected blob of voxels that all differ from the median by more than
+    `gold_sigma` standard deviations, in the same direction as particles, and that
+    together are at least as large as a ball of `gold_diameter`. Median and spread are
+    robust: beads do not change them.
 
     Parameters
     ----------
     volume
-        `(z, y, x)` density as it came.
+        `(z, y, x)` density of the file.
     voxel_size
         Edge of a voxel [Å].
     settings
-        Distance from a bead's surface [Å], least diameter [Å], and least contrast.
+        Distance to a bead's surface [Å], least diameter [Å], and least contrast.
     region
-        As `volume`; the voxels whose median and spread count. None: all.
+        Shaped as `volume`; true for the voxels whose median and spread count. None:
+        all.
+
+    Returns
+    -------
+    Shaped as `volume`, true farther than `avoid_gold` from each bead; number of beads.
 
     Raises
     ------
@@ -129,8 +135,8 @@ def away_from_gold(
     beads = np.flatnonzero(sizes[1:] >= least) + 1
 
     away = np.ones(volume.shape, np.bool_)
-    # Distances bead by bead, each in its own box: of the whole tomogram they would
-    # take several times its memory.
+    # Each bead has its distances in its own box: distances in the whole tomogram
+    # would take several times its memory.
     margin = math.ceil(settings.avoid_gold / voxel_size)
     boxes = ndimage.find_objects(labels)
     for bead in beads:
@@ -164,7 +170,7 @@ def _robust(
     places = rng.integers(0, volume.size, min(NUM_SAMPLED, 4 * volume.size))
     if region is not None:
         inside = np.take(region, places)
-        # Of a thin slab or a small mask all voxels are few enough.
+        # A thin slab or a small mask has few enough voxels to take all.
         places = places[inside] if inside.mean() > 0.01 else np.flatnonzero(region)
     values = np.take(volume, places)
     middle = float(np.median(values))
@@ -178,5 +184,5 @@ def _robust(
     return middle, spread
 
 
-def _shown(face: float | None) -> str:
-    return "-" if face is None else f"{face:g}"
+def _face(z: float | None) -> str:
+    return "-" if z is None else f"{z:g}"

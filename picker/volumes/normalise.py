@@ -1,14 +1,14 @@
-"""Volumes as they came to volumes that the network expects.
+"""Volumes as files hold them to volumes that the network expects.
 
 Afterwards particles are dark, the mean is 0 and the standard deviation 1. Nothing
-here touches a file or changes the volume it was given.
+here touches a file or changes its input.
 """
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,14 +31,10 @@ NEARLY_SAME_VOXEL_SIZE = 1e-2
 """Voxel sizes this close, relative, are not worth rescaling."""
 MAX_QUANTILE_VOXELS = 4_000_000
 """Percentiles of larger volumes are taken from this many voxels, evenly spread."""
-LARGEST = float(np.finfo(np.float16).max)
-"""Of the normalised values, which are stored as float16 [standard deviations]."""
-USUAL = (1e-15, 1e15)
-"""Between these a volume's largest value lets float32 hold its squares and sums."""
-MIN_CONTRAST_PICKS = 5
-"""With fewer picks than this nothing can be said about contrast."""
-MIN_CONTRAST_Z = 3.0
-"""Standard errors by which contrast must be wrong before it is worth a warning."""
+MAX_STORED = float(np.finfo(np.float16).max)
+"""Largest normalised value, which is stored as float16 [standard deviations]."""
+SAFE_RANGE = (1e-15, 1e15)
+"""If a volume's largest value is in this range, float32 holds its squares and sums."""
 
 
 def preprocess_volume(
@@ -58,23 +54,23 @@ def preprocess_volume(
     voxel_size
         Edge of one voxel [Å].
     settings
-        Clipping, target voxel size [Å] and contrast of the particles as they came.
+        Clipping, target voxel size [Å], and whether particles are dark in the file.
     region
-        As `volume`; the voxels whose mean, spread and percentiles count, such as the
-        lamella without the void around it. None: all.
+        Shaped as `volume`; true for the voxels whose mean, spread and percentiles
+        count, such as the lamella without the void around it. None: all.
 
     Returns
     -------
     `(z, y, x)` float32 volume of mean 0 and standard deviation 1 in the region; its
-    voxel size [Å], changed only by rescaling; what the user should know, each as a
-    sentence. Positions [Å] hold for both volumes: index 0 is at 0 Å in each.
+    voxel size [Å], changed only by rescaling; warnings. Positions [Å] hold for both
+    volumes: index 0 is at 0 Å in each.
 
     Raises
     ------
     ValueError
-        If the volume is not three-dimensional, has voxels that are not finite or all
-        equal, is normalised to more than float16 holds, or would have to be rescaled to
-        smaller voxels.
+        If the voxel size is not above 0, the volume is not three-dimensional, has
+        voxels that are not finite or all equal, is normalised to more than float16
+        holds, or would have to be rescaled to smaller voxels, or the region is empty.
 
     Source: clip at 3 standard deviations, then normalise again: M. R. Uddin et al.,
     TomoPicker: Annotation-Efficient Particle Picking in cryo-electron Tomograms.
@@ -89,7 +85,7 @@ def preprocess_volume(
     if settings.target_voxel_size is not None:
         _check_extent(np.shape(volume), voxel_size, settings.target_voxel_size)
         ratio, warnings = _scale(voxel_size, settings.target_voxel_size)
-    # Rescaling makes a new volume anyhow; all else works in place and needs a copy.
+    # Rescaling makes a new volume; all else works in place and needs a copy.
     result: Volume = (
         np.array(volume, np.float32) if ratio == 1 else np.asarray(volume, np.float32)
     )
@@ -99,7 +95,7 @@ def preprocess_volume(
             " give a single volume, not a stack or an image"
         )
     _check_finite(result)
-    result = _in_range(result)
+    result = _in_safe_range(result)
     result = fourier_crop(result, ratio)
     if settings.whiten:
         _standardise(result, None, sign=1)  # refuses a constant volume
@@ -111,69 +107,22 @@ def preprocess_volume(
     sign = -1 if settings.particles_are == "light" else 1
     _standardise(result, region, sign=sign)
     largest = max(float(result.max()), -float(result.min()))
-    if not largest <= LARGEST:
+    if not largest <= MAX_STORED:
         raise ValueError(
             f"normalised values reach {largest:.3g} standard deviations, expected at"
-            f" most {LARGEST:g}, which the stored numbers hold; set preprocess.clip:"
-            " sigma, or fix what is so far from all else in the volume"
+            f" most {MAX_STORED:g}, which the stored numbers hold; set preprocess.clip:"
+            " sigma, or fix what is so far from the rest of the volume"
         )
     return result, voxel_size, warnings
 
 
-def check_contrast(
-    volume: NDArray[np.floating],
-    index_zyx: NDArray[np.floating],
-    radius: NDArray[np.floating] | float,
-    particles_are: Literal["dark", "light"] = "dark",
-) -> str | None:
-    """Return a warning if known particles are not as dark or light as settings say.
-
-    The mean density within a radius of each pick is held against that of the shell
-    from 1.2 to 1.7 radii. The whole particle counts, not its core alone, as hollow
-    ones have solvent at their centre.
-
-    Parameters
-    ----------
-    volume
-        `(z, y, x)` density as it came, before `preprocess_volume`; array or lazy.
-    index_zyx
-        `(n, 3)` fractional voxel indices of known particles.
-    radius
-        `(n,)` or one for all; radii [voxels].
-    particles_are
-        What `preprocess.particles_are` says.
-
-    Returns
-    -------
-    None where the setting holds, where it is not clear, and with fewer than five
-    picks in the volume.
-    """
-    centres = np.asarray(index_zyx, np.float64).reshape(-1, 3)
-    radii = np.broadcast_to(np.asarray(radius, np.float64), len(centres))
-    found = (_contrast(volume, c, r) for c, r in zip(centres, radii, strict=True))
-    contrasts = np.array([c for c in found if c is not None])
-    if len(contrasts) < MIN_CONTRAST_PICKS:
-        return None
-    wrong = contrasts if particles_are == "dark" else -contrasts
-    mean, error = float(wrong.mean()), float(wrong.std(ddof=1)) / len(wrong) ** 0.5
-    if mean <= MIN_CONTRAST_Z * error:
-        return None
-    other = "light" if particles_are == "dark" else "dark"
-    return (
-        f"particles are {other}er than their surroundings at {len(wrong)} known picks"
-        f" (mean difference {mean:.3g}, standard error {error:.2g}), but"
-        f" preprocess.particles_are is {particles_are}; look at a slice, and if it is"
-        f" so set preprocess.particles_are: {other}"
-    )
-
-
 def _check_extent(shape: tuple[int, ...], voxel_size: float, target: float) -> None:
     """Refuse voxels that are larger than the volume."""
-    least = min(shape, default=0) * voxel_size
-    if target > least:
+    shortest = min(shape, default=0) * voxel_size
+    if target > shortest:
         raise ValueError(
             f"preprocess.target_voxel_size is {target:g} Å, and the volume's shortest"
-            f" axis {least:g} Å; expected voxels of which it has many, lower it"
+            f" axis {shortest:g} Å; expected many voxels along each axis, lower it"
         )
 
 
@@ -194,8 +143,8 @@ def _scale(voxel_size: float, target: float) -> tuple[Fraction, list[str]]:
             f" preprocess.target_voxel_size, {target:g} Å: smaller voxels would hold"
             " no more detail; raise preprocess.target_voxel_size"
         )
-    # The smallest numbers that come near enough need the least padding; a size that
-    # is not met to the digit does no harm, as the size that came out is passed on.
+    # The smallest numbers that come near enough need the least padding. The size that
+    # results is passed on, so it need not be exactly the target.
     denominator = 1
     while abs(round(denominator * ratio) / denominator / ratio - 1) > TARGET_TOLERANCE:
         denominator += 1
@@ -211,13 +160,13 @@ def _check_finite(volume: Volume) -> None:
         )
 
 
-def _in_range(volume: Volume) -> Volume:
-    """Return the volume, or a multiple if float32 could not hold what is made of it.
+def _in_safe_range(volume: Volume) -> Volume:
+    """Return the volume, or a multiple of it whose squares and sums float32 holds.
 
-    A volume of some 1e-38 would become NaN. A power of two loses no digit.
+    A volume of values near 1e-38 would become NaN. A power of two loses no digit.
     """
     largest = max(abs(float(volume.max())), abs(float(volume.min())))
-    if largest == 0 or USUAL[0] <= largest <= USUAL[1]:
+    if largest == 0 or SAFE_RANGE[0] <= largest <= SAFE_RANGE[1]:
         return volume
     return np.ldexp(volume, -math.frexp(largest)[1])
 
@@ -234,7 +183,7 @@ def _resampled(
 
 
 def _slices(volume: Volume, region: NDArray[np.bool_] | None) -> Iterator[Volume]:
-    """Yield the voxels that count, slice by slice to spare memory."""
+    """Yield the voxels that count, slice by slice to save memory."""
     if region is None:
         yield from volume
     else:
@@ -245,16 +194,16 @@ def _mean_and_spread(
     volume: Volume, region: NDArray[np.bool_] | None
 ) -> tuple[float, float]:
     """Return mean and standard deviation."""
-    number = volume.size if region is None else int(region.sum())
-    if number == 0:
+    num = volume.size if region is None else int(region.sum())
+    if num == 0:
         raise ValueError("region has no voxel; expected some above 0, check the mask")
     total = sum(float(p.sum(dtype=np.float64)) for p in _slices(volume, region))
-    mean = total / number
+    mean = total / num
     square = sum(
         float(((part.astype(np.float64) - mean) ** 2).sum())
         for part in _slices(volume, region)
     )
-    return mean, math.sqrt(square / number)
+    return mean, math.sqrt(square / num)
 
 
 def _clip(
@@ -294,24 +243,3 @@ def _standardise(
         )
     volume -= np.float32(mean)
     volume *= np.float32(sign / spread)
-
-
-def _contrast(
-    volume: NDArray[np.floating], centre: NDArray[np.float64], radius: float
-) -> float | None:
-    """Return mean density inside a particle minus that around it, None if cut off."""
-    first = np.maximum(np.floor(centre - 1.7 * radius), 0).astype(int)
-    stop = np.minimum(np.ceil(centre + 1.7 * radius) + 1, volume.shape).astype(int)
-    if (stop <= first).any():
-        return None
-    where = tuple(slice(a, b) for a, b in zip(first, stop, strict=True))
-    box = np.asarray(volume[where], np.float64)
-    z, y, x = np.ogrid[where]
-    far = np.sqrt(
-        (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2
-    ) / max(radius, 1.0)
-    inside, around = box[far <= 1.0], box[(far >= 1.2) & (far <= 1.7)]
-    if inside.size == 0 or around.size == 0:
-        return None
-    contrast = float(inside.mean() - around.mean())
-    return contrast if math.isfinite(contrast) else None

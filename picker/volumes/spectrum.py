@@ -1,4 +1,4 @@
-"""What is done to a tomogram in Fourier space: larger voxels, a flat spectrum."""
+"""Changes of a volume in Fourier space: larger voxels, a flat spectrum."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 SHELL = 1 / 96
 """Thickness of the shells that power is averaged over [cycles per voxel]."""
 MIN_POWER = 1e-3
-"""Shells with less than this fraction of the mean power are not raised further: what
-little there is may be rounding of the stored numbers."""
+"""Shells with less than this fraction of the mean power are not raised further: their
+power may come from rounding of the stored numbers."""
 
 
 def fourier_crop(volume: Volume, ratio: Fraction) -> Volume:
@@ -29,8 +29,8 @@ def fourier_crop(volume: Volume, ratio: Fraction) -> Volume:
     times as large on all three, whatever the shape: each axis is first extended to a
     multiple of the ratio's numerator, so that the crop is exact, and trimmed after.
     The result is just large enough for the centre of each voxel of the original to
-    lie inside. The added samples lead from the last slice back to
-    the first, as the Fourier transform thinks of the volume as periodic.
+    lie inside. The added samples lead from the last slice back to the first, because
+    the Fourier transform takes the volume for periodic.
 
     Parameters
     ----------
@@ -38,6 +38,10 @@ def fourier_crop(volume: Volume, ratio: Fraction) -> Volume:
         `(z, y, x)` density.
     ratio
         New voxel size over the old, at least 1.
+
+    Returns
+    -------
+    `(z, y, x)` density on the coarser grid.
 
     Raises
     ------
@@ -57,12 +61,13 @@ def fourier_crop(volume: Volume, ratio: Fraction) -> Volume:
 
 
 def _crop_axis(volume: Volume, axis: int, numerator: int, denominator: int) -> Volume:
-    """Return a volume with one axis resampled, slab by slab to spare memory."""
+    """Return a volume with one axis resampled, slab by slab to save memory."""
     old = volume.shape[axis]
-    # So many that the centre of the last old voxel lies within the last new one.
+    # Enough for the centre of the last old voxel to lie within the last new one.
     new = -(-(2 * (old - 1) * denominator + numerator) // (2 * numerator))
     span = max(old, math.ceil(new * numerator / denominator))
-    # A step from last to first slice would ring into both faces: 4 new voxels of slope.
+    # A step from the last slice to the first would ring into both faces: slope over 4
+    # new voxels instead.
     span += math.ceil(4 * numerator / denominator)
     blocks = fft.next_fast_len(math.ceil(span / numerator), real=True)
     padded, cropped = blocks * numerator, blocks * denominator
@@ -87,19 +92,19 @@ def whitened(volume: Volume) -> Volume:
     """Return a volume with the same power at all frequencies.
 
     Every Fourier coefficient is divided by the root of the mean power in its shell, so
-    that tomograms of another defocus, dose or denoising look alike, and frequencies
-    that noise has left are not drowned by those that it fills. Phases, and with them
+    that tomograms of different defocus, dose or denoising look alike, and frequencies
+    with little noise are not drowned by those with much. Phases, and with them
     positions, stay.
 
     Parameters
     ----------
     volume
-        `(z, y, x)` density; left unchanged. Its spectrum, as large, is made of it.
+        `(z, y, x)` density; left unchanged. Its spectrum takes as much memory again.
 
     Returns
     -------
-    `(z, y, x)` of mean 0; all 0 where the mean is all that there is. Rounding gives
-    other constants some power: refuse them before.
+    `(z, y, x)` of mean 0; all 0 if no frequency has any power. Rounding gives some
+    constant volumes a little power, so refuse those before.
 
     Source: the whitening filter of template matching (Rickgauer et al. 2017, eLife 6).
     """
@@ -108,19 +113,19 @@ def whitened(volume: Volume) -> Volume:
     z, y, x = volume.shape
     flat = fft.fftfreq(y)[:, None] ** 2 + fft.rfftfreq(x) ** 2
     squares = fft.fftfreq(z) ** 2
-    power, number = np.zeros((2, math.ceil(math.sqrt(3) / 2 / SHELL) + 1))
-    for plane, along_z in zip(spectrum, squares, strict=True):  # to spare memory
+    power, num = np.zeros((2, math.ceil(math.sqrt(3) / 2 / SHELL) + 1))
+    for plane, along_z in zip(spectrum, squares, strict=True):  # to save memory
         shell = (np.sqrt(along_z + flat) / SHELL).astype(np.intp).ravel()
         square = (plane.real.astype(np.float64) ** 2 + plane.imag**2).ravel()
         power += np.bincount(shell, square, len(power))
-        number += np.bincount(shell, minlength=len(power))
-    mean = power.sum() / number.sum()
+        num += np.bincount(shell, minlength=len(power))
+    mean = power.sum() / num.sum()
     if mean == 0:
         return np.zeros_like(volume)
-    seen = number > 0
+    seen = num > 0
     middle = (np.flatnonzero(seen) + 0.5) * SHELL
-    # Interpolated, as a step between shells would ring.
-    root = np.log(power[seen] / number[seen] / mean + MIN_POWER) / 2
+    # Interpolated, because a step between shells would ring.
+    root = np.log(power[seen] / num[seen] / mean + MIN_POWER) / 2
     for plane, along_z in zip(spectrum, squares, strict=True):
         frequency = np.sqrt(along_z + flat)
         plane *= np.exp(-np.interp(frequency, middle, root)).astype(np.float32)

@@ -19,13 +19,14 @@ from picker.config import (
 )
 from picker.core.tomogram import index_from_position
 from picker.encodings.heatmap import Gaussians
-from picker.finding.windows import heatmap_finder
+from picker.finding.window_finder import heatmap_finder
 from picker.machine.device import choose_device
 from picker.networks import build_model
 from picker.refining.select import select_picks
 from picker.scoring.calibrate import calibrate
 from picker.training.loop import train
-from picker.training.patches import PatchDataset, PatchSource
+from picker.training.patches import PatchDataset
+from picker.training.source import PatchSource
 from picker.training.supervised import Supervised, heatmap_loss
 from picker.volumes.phantoms.simulate import simulate_tomogram
 

@@ -27,7 +27,7 @@ READ = """
 import json, os, resource, sys, time
 from pathlib import Path
 from picker.config import Particle
-from picker.formats.picks.given import read_given_picks
+from picker.formats.picks.known import read_known_picks
 
 path, num = Path(sys.argv[1]), int(sys.argv[2])
 particles = [Particle(name="ribosome", radius=120)]
@@ -35,7 +35,7 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 seconds, total = [], 0
 for i in range(num):
     start = time.process_time()
-    picks, _ = read_given_picks([path], f"TS_{i:03d}", particles, 10.0, (184, 630, 630))
+    picks, _ = read_known_picks([path], f"TS_{i:03d}", particles, 10.0, (184, 630, 630))
     seconds.append(time.process_time() - start)
     total += len(picks)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

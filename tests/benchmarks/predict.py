@@ -23,7 +23,7 @@ from scipy import ndimage
 from picker.config import ModelSettings, Particle, PredictSettings
 from picker.core.picks import picks_from_arrays
 from picker.encodings.heatmap import nms_kernel
-from picker.finding.windows import heatmap_finder
+from picker.finding.window_finder import heatmap_finder
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.ome_zarr import open_volume, read_volume, write_volume
 from picker.machine.device import choose_device

@@ -25,8 +25,10 @@ from picker.machine.device import choose_device
 from picker.machine.memory import keep_freed_memory
 from picker.networks import build_model
 from picker.training.co_training import CoTraining
+from picker.training.loading import batches
 from picker.training.loop import train
-from picker.training.patches import PatchDataset, PatchSource, batches
+from picker.training.patches import PatchDataset
+from picker.training.source import PatchSource
 from picker.training.supervised import Supervised, heatmap_loss
 
 SHAPE = (184, 320, 320)

@@ -10,8 +10,8 @@ import pytest
 
 from picker.config import CopickSettings, ExportSettings, Particle
 from picker.core.picks import picks_from_arrays
-from picker.formats.picks import copick
-from picker.formats.picks.given import read_given_picks
+from picker.formats.picks.copick_layout import find_tomograms
+from picker.formats.picks.known import read_known_picks
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import write_picks
 from picker.formats.picks.targets import write_target
@@ -145,12 +145,12 @@ def test_what_copick_writes_is_read_as_copick_reads_it(tmp_path):
         splits=tmp_path / "splits.tsv",
         picks={"labeled": tmp_path},
     )
-    (row,) = copick.find_tomograms(settings, ["ribosome"])
+    (row,) = find_tomograms(settings, ["ribosome"])
     tomogram, warnings = read_tomogram(row.path, row.tomogram)
     assert (tomogram.name, tomogram.voxel_size, warnings) == ("TS_01", 10.012, [])
     np.testing.assert_array_equal(tomogram.volume, volume)
     particles = (Particle(name="ribosome", radius=150),)
-    picks, warnings = read_given_picks(
+    picks, warnings = read_known_picks(
         row.picks, "TS_01", particles, 10.012, tomogram.shape_zyx
     )
     assert warnings == []
@@ -313,7 +313,7 @@ def test_every_star_file_that_is_exported_was_read(stars, exported):
 def given(path, tomogram, shape=SHAPE, voxel_size=VOXEL_SIZE):
     """Return the picks that we read in a file, of the class ribosome."""
     particles = [Particle(name="ribosome", radius=150)]
-    return read_given_picks([path], tomogram, particles, voxel_size, shape)[0]
+    return read_known_picks([path], tomogram, particles, voxel_size, shape)[0]
 
 
 def many(folder, target, num=1000):

@@ -17,7 +17,7 @@ from picker.config import (
 )
 from picker.encodings.heatmap import Gaussians
 from picker.encodings.spheres import Spheres
-from picker.finding.windows import heatmap_finder
+from picker.finding.window_finder import heatmap_finder
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.jobs.loaded import read_loaded
@@ -27,7 +27,8 @@ from picker.networks import build_model
 from picker.networks.encoder import MaxPool
 from picker.training.co_training import CoTraining
 from picker.training.loop import train
-from picker.training.patches import PatchDataset, PatchSource
+from picker.training.patches import PatchDataset
+from picker.training.source import PatchSource
 from picker.training.supervised import Supervised, heatmap_loss, segmentation_loss
 from tests.unit.predicted import preprocessed
 
@@ -96,7 +97,7 @@ def test_kernels_that_do_several_steps_answer_as_single_ones(preset):
     assert several.max() < 2 * single.max()
 
 
-def test_a_volume_brought_before_gives_the_same_and_another_thread_may_bring_it():
+def test_a_volume_copied_before_gives_the_same_and_another_thread_may_copy_it():
     model = model_with_peaks()
     here = predictor(model, "cuda")
     volumes = [
@@ -104,9 +105,9 @@ def test_a_volume_brought_before_gives_the_same_and_another_thread_may_bring_it(
         for i in range(4)
     ]
     expected = [here.heatmap(volume) for volume in volumes]
-    brought = [here.brought(volume) for volume in volumes]
-    assert all(v.is_cuda and v.dtype == torch.float16 for v in brought)
-    for volume, heatmap in zip(brought, expected, strict=True):
+    copied = [here.on_device(volume) for volume in volumes]
+    assert all(v.is_cuda and v.dtype == torch.float16 for v in copied)
+    for volume, heatmap in zip(copied, expected, strict=True):
         assert torch.equal(here.heatmap(volume), heatmap)
 
 

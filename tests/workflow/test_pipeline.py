@@ -16,7 +16,8 @@ import zarr
 from safetensors.torch import load_file
 
 from picker.core.picks import picks_from_arrays
-from picker.formats.picks.star import read_comments, read_picks, write_picks
+from picker.formats.picks.star import read_picks, write_picks
+from picker.formats.tables.star_table import read_comments
 from picker.formats.volumes import ome_zarr
 from picker.formats.volumes.mrc import write_volume
 from picker.formats.volumes.read import read_mask

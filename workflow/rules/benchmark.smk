@@ -1,19 +1,24 @@
-# Methods side by side: every method with every number of labels and every seed, each a
-# cell that is trained, predicted and evaluated on its own; then tables and figures.
+# Methods side by side: each with every number of labels and every seed is a run of its
+# own, a cell, whose jobs are those of any run; then tables and figures.
+CELL = RESULTS.cell("{labeled}", "{seed}", "{method}")
+
+
 localrules:
     benchmark,
-    write_train,
+    choose,
+    write_seed,
 
 
 wildcard_constraints:
     labeled="[0-9]+",
     seed="[0-9]+",
+    method="[a-z_]+",
 
 
 # The settings of training with another seed.
-rule write_train:
+rule write_seed:
     output:
-        f"{RESULTS.benchmark}/settings/seed_{{seed}}/train.json",
+        RESULTS.seed_settings("{seed}"),
     log:
         RESULTS.log("benchmark", "seed_{seed}"),
     conda:
@@ -29,151 +34,62 @@ rule write_train:
         """
 
 
-# What all methods of several stages begin with, trained once for them.
-rule benchmark_burn_in:
+# The first tomograms of a split, as a shard.
+rule choose:
     input:
-        manifests=manifests(
-            PREPROCESSED, "labeled", "validation", "unlabeled", EVALUATED
-        ),
-        settings=settings_files(
-            "particles", "model", "preprocess", "burn_in", "predict"
-        )
-        + [rules.write_train.output[0]],
+        lambda wildcards: map(RESULTS.preprocessed, PLAN.shard_names(wildcards.split)),
     output:
-        model=f"{BURN_IN}/burn_in.safetensors",
-        table=f"{BURN_IN}/burn_in.tsv",
+        RESULTS.preprocessed(first_shard("{split}", "{number}")),
     log:
-        RESULTS.log("benchmark", "{labeled}_labeled/seed_{seed}", "burn_in"),
-    benchmark:
-        RESULTS.cost("cells", "{labeled}_labeled/seed_{seed}", "burn_in")
+        RESULTS.log("benchmark", first_shard("{split}", "{number}")),
+    wildcard_constraints:
+        split="[a-z]+",
+        number="[0-9]+",
     conda:
-        "../../envs/picker-cuda.yaml"
-    threads: 8
-    resources:
-        gpu=1,
+        "../../envs/picker-cpu.yaml"
     params:
-        launch=launcher,
         version=__version__,
-        folder=BURN_IN,
-        first=first_stage(),
-        unlabeled=how_many_unlabeled(),
     shell:
         r"""
-        trap '' TERM USR1 INT
-        folder={params.folder}
-        (
-            python -m picker choose --manifests {input.manifests} \
-                --labeled {wildcards.labeled} {params.unlabeled} \
-                --output $folder/tomograms
-            {params.launch} train {params.first} --settings {input.settings} \
-                --manifests $folder/tomograms/{{labeled,validation}}.json \
-                --checkpoint $folder/burn_in.pt --log-table {output.table} \
-                --output {output.model}
-        ) 2>&1 | tee {log}
+        python -m picker choose --manifests {input} --split {wildcards.split} \
+            --number {wildcards.number} --output {output} >{log} 2>&1
         """
 
 
-# One training from its labels to its F1. Run again after a failure it goes on: trainings
-# from their checkpoints, predictions from the next tomogram. For the trap see train.
-rule benchmark_cell:
+# How fast a cell's model finds, and how well.
+rule measure:
     input:
-        manifests=manifests(
-            PREPROCESSED, "labeled", "validation", "unlabeled", EVALUATED
-        ),
-        settings=settings_files(
-            "particles",
-            "model",
-            "preprocess",
-            "burn_in",
-            "co_train",
-            "predict",
-            "calibrate",
-            "pick",
-            "evaluate",
-        )
-        + [rules.write_train.output[0]],
-        shared=shared_first_stage,
+        models=lambda wildcards: cell_of(wildcards).models(),
+        picks=CELL.picked,
+        failed=CELL.failed("evaluate"),
+        metrics=CELL.metrics,
+        settings=lambda wildcards: cell_of(wildcards).finding_settings(),
     output:
-        f"{CELL}/cell.json",
+        CELL.measured,
     log:
-        RESULTS.log("benchmark", "{labeled}_labeled/seed_{seed}", "{method}"),
-    benchmark:
-        RESULTS.cost("cells", "{labeled}_labeled/seed_{seed}", "{method}")
+        CELL.log("measure"),
     conda:
         "../../envs/picker-cuda.yaml"
     threads: 8
     resources:
         gpu=1,
     params:
-        launch=launcher,
         version=__version__,
-        cell=CELL,
-        checkpoints=checkpoint_folders,
-        models=lambda wildcards: METHODS[wildcards.method].models,
-        unlabeled=how_many_unlabeled(),
-        feedback=FEEDBACK,
-        evaluated=EVALUATED,
+        finds=lambda wildcards: cell_of(wildcards).finds(),
         repeats=settings.benchmark.repeats,
     shell:
         r"""
-        trap '' TERM USR1 INT
-        cell={params.cell}
-        settings="--settings {input.settings}"
-        (
-            python -m picker choose --manifests {input.manifests} \
-                --labeled {wildcards.labeled} {params.unlabeled} --output $cell/tomograms
-            before=
-            for checkpoint in {params.checkpoints}; do
-                stage=$(basename $checkpoint .pt)
-                {params.launch} train --method {wildcards.method} --stage $stage \
-                    --manifests $cell/tomograms/{{labeled,validation,unlabeled}}.json \
-                    $before $settings --checkpoint $checkpoint \
-                    --log-table $cell/$stage.tsv --output $cell/$stage.safetensors
-                before="--before $cell/$stage.safetensors"
-            done
-            finds=
-            for stage in {params.models}; do
-                finds="$finds --model $cell/$stage.safetensors"
-            done
-            finds=${{finds:-"--method {wildcards.method}"}}
-            for split in {params.feedback} {params.evaluated}; do
-                python -m picker predict $finds $settings \
-                    --manifests $cell/tomograms/$split.json \
-                    --candidates $cell/candidates --output $cell/$split.json
-            done
-            known=$cell/{params.feedback}.json
-            if [ {params.feedback} = labeled ]; then
-                known="$known $cell/noisy.json"
-                python -m picker predict --noisy $finds \
-                    --manifests $cell/tomograms/labeled.json $settings \
-                    --candidates $cell/noisy --output $cell/noisy.json
-            fi
-            python -m picker calibrate --manifests $known $settings \
-                --output $cell/thresholds.json
-            python -m picker pick --manifests $cell/{params.evaluated}.json $settings \
-                --thresholds $cell/thresholds.json --picks $cell/picks \
-                --output $cell/picks.json
-            python -m picker evaluate --picks $cell/picks.json $settings \
-                --candidates $cell/{params.evaluated}.json --split {params.evaluated} \
-                --thresholds $cell/thresholds.json --output $cell/metrics.json \
-                --curves $cell/curves.tsv --by-tomogram $cell/by_tomogram.tsv
-            python -m picker measure $finds $settings \
-                --manifest $cell/tomograms/{params.evaluated}.json \
-                --metrics $cell/metrics.json --labeled {wildcards.labeled} \
-                --seed {wildcards.seed} --repeats {params.repeats} --output {output}
-        ) 2>&1 | tee {log}
+        python -m picker measure {params.finds} --settings {input.settings} \
+            --picks {input.picks} --failed {input.failed} --metrics {input.metrics} \
+            --labeled {wildcards.labeled} --seed {wildcards.seed} \
+            --repeats {params.repeats} --output {output} >{log} 2>&1
         """
 
 
 # Tables 1 to 4 of the paper, with mean and spread over seeds.
-rule benchmark_tables:
+rule tables:
     input:
-        expand(
-            f"{CELL}/cell.json",
-            method=settings.benchmark.methods,
-            labeled=settings.benchmark.labeled,
-            seed=settings.benchmark.seeds,
-        ),
+        [cell.measured for cell in PLAN.cells()],
     output:
         expand(
             f"{RESULTS.benchmark}/{{name}}.tsv",
@@ -204,5 +120,5 @@ rule benchmark_tables:
 # again although the tables are there.
 rule benchmark:
     input:
-        rules.benchmark_tables.input,
-        rules.benchmark_tables.output,
+        rules.tables.input,
+        rules.tables.output,

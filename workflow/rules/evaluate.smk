@@ -2,7 +2,7 @@
 rule evaluate:
     input:
         picks=RUN.picked,
-        candidates=manifests(PREDICTED, EVALUATED),
+        candidates=lambda wildcards: run_of(wildcards).predicted(EVALUATED),
         thresholds=RUN.thresholds,
         settings=settings_files("particles", "evaluate", "pick"),
     output:

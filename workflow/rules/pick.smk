@@ -1,10 +1,7 @@
 # One threshold a class, from tomograms whose particles are known; never from test.
 rule calibrate:
     input:
-        manifests=[
-            *manifests(PREDICTED, FEEDBACK),
-            *([RUN.noisy] if FEEDBACK == "labeled" else []),
-        ],
+        manifests=lambda wildcards: run_of(wildcards).calibrated_on(),
         settings=settings_files("particles", "calibrate", "pick"),
     output:
         RUN.thresholds,
@@ -26,7 +23,7 @@ rule calibrate:
 # Candidates above their threshold, away from each other, inside masks and edges.
 rule pick:
     input:
-        manifests=manifests(PREDICTED),
+        manifests=lambda wildcards: run_of(wildcards).candidates(),
         thresholds=RUN.thresholds,
         settings=settings_files("particles", "pick"),
     output:

@@ -1,9 +1,9 @@
 # Every peak of one shard's tomograms; the model is loaded once.
 rule predict:
     input:
-        models=models_of,
+        models=lambda wildcards: run_of(wildcards).models(),
         manifest=PREPROCESSED,
-        settings=finding_settings,
+        settings=lambda wildcards: run_of(wildcards).finding_settings(),
     output:
         PREDICTED,
     log:
@@ -18,7 +18,7 @@ rule predict:
     params:
         version=version_of(PREDICTED),
         candidates=RUN.candidates,
-        finds=what_finds,
+        finds=lambda wildcards: run_of(wildcards).finds(),
     shell:
         r"""
         python -m picker predict {params.finds} --manifests {input.manifest} \
@@ -31,9 +31,9 @@ rule predict:
 # out for that.
 rule predict_noisy:
     input:
-        models=models_of,
-        manifests=manifests(PREPROCESSED, "labeled"),
-        settings=finding_settings,
+        models=lambda wildcards: run_of(wildcards).models(),
+        manifests=lambda wildcards: run_of(wildcards).preprocessed("labeled"),
+        settings=lambda wildcards: run_of(wildcards).finding_settings(),
         calibrate=settings_files("calibrate"),
     output:
         RUN.noisy,
@@ -49,7 +49,7 @@ rule predict_noisy:
     params:
         version=version_of(RUN.noisy),
         candidates=RUN.noisy_candidates,
-        finds=what_finds,
+        finds=lambda wildcards: run_of(wildcards).finds(),
     shell:
         r"""
         python -m picker predict --noisy {params.finds} \

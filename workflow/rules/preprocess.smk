@@ -11,6 +11,8 @@ rule preprocess:
         RESULTS.log("preprocess", "{shard}"),
     benchmark:
         RESULTS.cost("preprocess", "{shard}")
+    wildcard_constraints:
+        shard="[a-z]+-[0-9]+of[0-9]+",
     conda:
         "../../envs/picker-cpu.yaml"
     params:

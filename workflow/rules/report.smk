@@ -6,9 +6,9 @@ localrules:
 rule report:
     input:
         picks=OURS.picked,
-        candidates=manifests(OURS.predicted("{shard}")),
+        candidates=PLAN.of(METHOD).candidates(),
         thresholds=OURS.thresholds,
-        tables=[OURS.table(stage.name) for stage in METHODS[METHOD].stages],
+        tables=[OURS.table(stage.name) for stage in PLAN.of(METHOD).row.stages],
         evaluation=PLAN.evaluation(),
         label_next=OURS.ranking,
         estimate=OURS.estimate,

@@ -4,12 +4,12 @@
 # (`ancient`): it is one of many; a changed list of them does, by way of the params.
 rule train:
     input:
-        before=model_before,
-        labeled=labeled_manifests,
+        before=lambda wildcards: run_of(wildcards).before(wildcards.stage),
+        labeled=lambda wildcards: run_of(wildcards).labeled(wildcards.stage),
         unlabeled=unlabeled_manifests,
-        settings=training_settings,
+        settings=lambda wildcards: run_of(wildcards).training_settings(wildcards.stage),
         # The verb reads from the settings which one; here Snakemake sees it change.
-        start_from=start_from,
+        start_from=lambda wildcards: run_of(wildcards).start_from(wildcards.stage),
     output:
         model=RUN.model("{stage}"),
         table=RUN.table("{stage}"),
@@ -24,16 +24,19 @@ rule train:
         gpu=1,
     params:
         launch=launcher,
+        method=lambda wildcards: run_of(wildcards).run.method,
         version=__version__,
         before=lambda wildcards, input: (
             f"--before {input.before}" if input.before else ""
         ),
         checkpoint=RUN.checkpoint("{stage}"),
-        unlabeled=names_of_unlabeled,
+        unlabeled=lambda wildcards: (
+            run_of(wildcards).unlabeled_digests(wildcards.stage)
+        ),
     shell:
         r"""
         trap '' TERM USR1 INT
-        {params.launch} train --method {wildcards.run} --stage {wildcards.stage} \
+        {params.launch} train --method {params.method} --stage {wildcards.stage} \
             --manifests {input.labeled} {input.unlabeled} {params.before} \
             --settings {input.settings} --checkpoint {params.checkpoint} \
             --log-table {output.table} --output {output.model} 2>&1 | tee -i {log}

@@ -14,7 +14,7 @@ import numpy as np
 
 from picker.core.files import written_whole
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
-from picker.formats.picks.rows import each_class, rows_of, texts
+from picker.formats.picks.writing import each_class, rows_of, texts
 from picker.formats.tables.star_table import read_tables
 
 if TYPE_CHECKING:

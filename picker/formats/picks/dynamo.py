@@ -1,4 +1,4 @@
-"""Dynamo's tables (.tbl) and the .doc that says which tomogram a number means."""
+"""Dynamo's tables (.tbl), and the .doc that names the tomogram of each number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from picker.config.names import VOLUME_ENDINGS
 from picker.core.files import written_whole
 from picker.core.messages import shown
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
-from picker.formats.picks.rows import each_class, rows_of, texts
+from picker.formats.picks.writing import each_class, rows_of, texts
 from picker.formats.text import (
     finite,
     finite_or_nan,
@@ -41,18 +41,18 @@ ORIGIN_UNKNOWN = (
 def read_table(path: Path) -> Coordinates:
     """Return the coordinates of a table, in voxels, taken to count from 0.
 
-    The tomograms' names come from a .doc beside the table: of the same name, or as
-    Dynamo calls it in a data folder. Shifts (columns 4 to 6) are added.
+    The tomograms' names come from a .doc beside the table, named as the table is or as
+    Dynamo names it in a data folder. Shifts (columns 4 to 6) are added.
 
     Raises
     ------
     ValueError
         If a row has fewer than 26 columns or no finite numbers where they matter, or
-        if it holds several tomograms and no .doc tells their names.
+        if it holds several tomograms and no .doc names them.
 
     Source: Dynamo's table convention,
-    https://www.dynamo-em.org/w/index.php?title=Table; alisterburt/dynamo2m adds the
-    shifts alike.
+    https://www.dynamo-em.org/w/index.php?title=Table; alisterburt/dynamo2m also adds
+    the shifts.
     """
     xyz, score, numbers = [], [], []
     for number, words in number_rows(read_text(path, "rows of 26 or more numbers")):
@@ -72,7 +72,7 @@ def read_table(path: Path) -> Coordinates:
         "Dynamo table",
         "voxels",
         xyz,
-        # A table that nothing was aligned with has 0 in every row.
+        # In a table from before any alignment all scores are 0.
         score=score if any(score) else None,
         tomogram=_names(path, numbers),
         warnings=(f"{path}: {ORIGIN_UNKNOWN}",),
@@ -80,7 +80,7 @@ def read_table(path: Path) -> Coordinates:
 
 
 def maps(path: Path) -> tuple[Path, ...]:
-    """Return the files that may name a table's tomograms, the first that is there."""
+    """Return the files that may name a table's tomograms; the first to exist does."""
     return (path.with_suffix(".doc"), *(path.with_name(name) for name in MAPS))
 
 
@@ -100,7 +100,7 @@ def _names(path: Path, numbers: list[str]) -> list[str] | None:
         if len(words) != 2:
             raise ValueError(
                 f"{file}, line {number} is {shown(' '.join(words))}; expected a number"
-                " and the name of a volume, without blanks"
+                " and the name of a volume, without blanks in it"
             )
         names[words[0]] = _stem(words[1])
     missing = sorted(set(numbers) - set(names))
@@ -113,7 +113,7 @@ def _names(path: Path, numbers: list[str]) -> list[str] | None:
 
 
 def _stem(volume: str) -> str:
-    """Return a volume's name without its folder, of either system, and ending."""
+    """Return a volume's name without its folder (POSIX or Windows) and its ending."""
     name = PurePosixPath(PureWindowsPath(volume).as_posix()).name
     stem, dot, end = name.rpartition(".")
     return stem if f"{dot}{end}".lower() in VOLUME_ENDINGS else name

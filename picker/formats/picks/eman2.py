@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from picker.core.files import written_whole
 from picker.core.messages import shown
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
-from picker.formats.picks.rows import each_class, rounded
 from picker.formats.picks.units import middle
+from picker.formats.picks.writing import each_class, rounded
 from picker.formats.text import finite, finite_or_nan, json_object, read_text
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ EXPECTED = '{"boxes_3d": [[x, y, z, "tm", score, class], ...]}'
 
 
 def read_info(path: Path) -> Coordinates:
-    """Return the boxes: pixels from the centre, or voxels where there is no apix_unbin.
+    """Return the boxes, in pixels from the centre or, without an apix_unbin, in voxels.
 
     `class_list` names the classes.
 
@@ -61,7 +61,7 @@ def read_info(path: Path) -> Coordinates:
         "EMAN2 json",
         "voxels" if t is None else "pixels from the centre",
         xyz,
-        # Boxes set by hand have score 0.
+        # Boxes that were set by hand have score 0.
         score=score if any(score) else None,
         particle=particle if names else None,
         tilt_pixel_size=None if t is None else finite(path, "apix_unbin", [t])[0],

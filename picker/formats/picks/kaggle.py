@@ -28,7 +28,7 @@ def write_submission(
     """Write `submission.csv` [Å] as Kaggle wants it, and the same rows with scores.
 
     Kaggle takes no other columns, so scores go to `submission_scores.csv`. `called` has
-    the names of particles that are others there.
+    the names that particles have there, where these differ.
     """
     rows: list[list[str]] = []
     for one in tomograms:
@@ -56,7 +56,7 @@ def write_submission(
 def read_submission(path: Path) -> dict[str, Picks]:
     """Return tomogram: picks [Å] of either file that `write_submission` wrote.
 
-    Tomograms without picks are not in it. Without scores each pick has 1.
+    Tomograms without picks are left out. Picks without a score have 1.
 
     Raises
     ------
@@ -75,12 +75,12 @@ def read_submission(path: Path) -> dict[str, Picks]:
         rows = list(reader)
     found: dict[str, Picks] = {}
     for name in dict.fromkeys(row["experiment"] for row in rows):
-        mine = [row for row in rows if row["experiment"] == name]
+        of_name = [row for row in rows if row["experiment"] == name]
         try:
             found[name] = picks_from_arrays(
-                [[float(row[axis]) for axis in "zyx"] for row in mine],
-                [row["particle_type"] for row in mine],
-                [float(row.get("score") or 1) for row in mine],
+                [[float(row[axis]) for axis in "zyx"] for row in of_name],
+                [row["particle_type"] for row in of_name],
+                [float(row.get("score") or 1) for row in of_name],
             )
         except ValueError as error:
             raise ValueError(

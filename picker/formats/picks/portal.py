@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from picker.core.files import written_whole
 from picker.core.messages import shown
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
-from picker.formats.picks.rows import each_class, rounded, rows_of
+from picker.formats.picks.writing import each_class, rounded, rows_of
 from picker.formats.text import finite, json_object, read_text
 
 if TYPE_CHECKING:

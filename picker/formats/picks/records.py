@@ -44,7 +44,7 @@ class TiltSeries:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TomogramPicks:
-    """The picks of one tomogram, with what other programs must know of it.
+    """The picks of one tomogram, with what other programs need to know of it.
 
     Attributes
     ----------
@@ -61,10 +61,10 @@ class TomogramPicks:
     tilt_size_zyx
         Size of the tomogram in pixels of t; None: its own size, rounded to such.
     called
-        Its name within the files of other programs; None: as `tomogram`, which is in
-        the names of files.
+        Its name within the files of other programs; None: `tomogram`, which always
+        names the files themselves.
     in_relion
-        Its name in RELION's tomograms.star; None: as other programs have it.
+        Its name in RELION's tomograms.star; None: `own_name`.
     """
 
     tomogram: str
@@ -78,7 +78,7 @@ class TomogramPicks:
 
     @property
     def relion_name(self) -> str:
-        """What RELION calls it, which tells tomograms apart by that alone."""
+        """What RELION calls it; RELION tells tomograms apart by this name alone."""
         return self.in_relion or self.own_name
 
     @property
@@ -92,8 +92,8 @@ class TomogramPicks:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drawn:
-    """What a model says of the volume that it was drawn on, and of its contours.
+class Drawing:
+    """What an IMOD model says of the volume it was drawn on, and of its contours.
 
     Attributes
     ----------
@@ -104,9 +104,9 @@ class Drawn:
     contour
         `(n,)` number of each point's contour; -1 where points are certainly picks.
     is_part
-        That volume is a part of a larger one, from whose corner points are counted.
+        That volume is a part of a larger one; points count from the part's corner.
     is_extent
-        Its number of voxels may be no volume's, but how far the points reach.
+        `shape_zyx` may be no volume's, but how far the points reach.
     """
 
     shape_zyx: tuple[int, int, int] | None
@@ -123,14 +123,14 @@ class Coordinates:
     Attributes
     ----------
     kind
-        The kind of file, told by its content.
+        The kind of file, recognised by its content.
     unit
         What its numbers are: Å or voxels from the centre of voxel 0; Å or pixels of
         the tilt series from the tomogram's centre; pixels of the tilt series from 1;
         or fractions of the tomogram's size.
     value_zyx
         `(n, 3)` numbers as they stand in the file, or shifted to voxel 0 where the
-        kind alone tells by how much.
+        kind alone fixes the shift.
     score
         `(n,)` scores, 1 where the file has none.
     tomogram
@@ -138,18 +138,17 @@ class Coordinates:
     particle
         Class of each row, empty where the row does not say it; None if none does.
     tilt_pixel_size
-        t [Å]; of each row where the file has tilt series of several; None if it does
-        not say.
+        t [Å]; one for each row if they differ; None if the file does not say.
     pixel_size
-        What voxels are counted in [Å] where the file defines it; of each row if they
-        differ; None: the tomogram's voxels.
+        Edge [Å] of the voxels that the file counts, where it says so; one for each row
+        if they differ; None: the tomogram's voxels.
     doubtful_sizes
-        Column: pixel size [Å] that voxels may be counted in; of each row if they
+        Column: a pixel size [Å] that may be this edge or not; one for each row if they
         differ.
     shift_zyx
-        `(n, 3)` shifts [Å] that are added to the positions; None: none.
-    drawn
-        What a model knows of its volume and contours; None: it is no model.
+        `(n, 3)` shifts [Å] to add to the positions; None if there are none.
+    drawing
+        What an IMOD model says of its volume and contours; None for other kinds.
     warnings
         What was left out or guessed.
     """
@@ -164,7 +163,7 @@ class Coordinates:
     pixel_size: Sizes | None = None
     doubtful_sizes: Mapping[str, Sizes] = field(default_factory=dict)
     shift_zyx: NDArray[np.float64] | None = None
-    drawn: Drawn | None = None
+    drawing: Drawing | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -191,6 +190,6 @@ def coordinates_from_xyz(
 
 
 def one_if_equal(sizes: Sequence[float]) -> Sizes | None:
-    """Return the sizes, or the one that they all are; None if there are none."""
+    """Return the sizes, or one of them if all are equal; None if there are none."""
     different = set(sizes)
     return tuple(sizes) if len(different) > 1 else next(iter(different), None)

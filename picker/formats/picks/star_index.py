@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.formats.picks.by_tomogram import of_tomogram
 from picker.formats.picks.records import Coordinates, Sizes, one_if_equal
+from picker.formats.picks.tomogram_rows import of_tomogram
 from picker.formats.text import listed
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def follow(
 ) -> Coordinates:
     """Return the coordinates of the files that an index of RELION 5 names.
 
-    They lie beside it, or relative to the working directory. If the index knows the
-    tomogram, that one's file alone is read, so that another's missing file does no
-    harm.
+    Paths count from the index's folder or from the working directory. If the index
+    names the tomogram, its file alone is read, so that another tomogram's missing file
+    does no harm.
 
     Parameters
     ----------
@@ -59,16 +59,16 @@ def follow(
         If a file does not exist, cannot be read, or the files are of several kinds.
 
     Source: RELION 5, src/jaz/tomography/apps/import_coordinates.cpp: STAR, or text
-    with x, y, z, which whoever imports it may have multiplied.
+    with x, y, z, which its import can multiply by a factor.
     """
     files: dict[str, Coordinates] = {}
     parts = []
-    for owner, name in zip(index.tomogram, index.file, strict=True):
+    for owner, file in zip(index.tomogram, index.file, strict=True):
         if tomogram in index.tomogram and owner != tomogram:
             continue
-        if name not in files:
-            files[name] = read(_named(index.path, name))
-        parts.append((owner, _part(index.path, name, owner, files[name])))
+        if file not in files:
+            files[file] = read(_path(index.path, file))
+        parts.append((owner, _part(index.path, file, owner, files[file])))
     kinds = {part.kind for _, part in parts}
     relion = {"RELION 5 STAR", "RELION 3.1 STAR"}
     if len(kinds) > 1 or any(k.endswith("STAR") and k not in relion for k in kinds):
@@ -80,8 +80,8 @@ def follow(
     if kinds and not kinds <= relion:
         joined = _joined(parts, files.values())
         text = (
-            f"{index.path}: what it names is read as {joined.kind}, in {joined.unit};"
-            " a factor of RELION's import is not applied"
+            f"{index.path}: the files it names are read as {joined.kind}, in"
+            f" {joined.unit}; a factor of RELION's import is not applied"
         )
         return replace(joined, warnings=(*joined.warnings, text))
     # Without a name in each row RELION 4's pixels look like RELION 3.1's.
@@ -95,30 +95,32 @@ def follow(
     )
 
 
-def _named(path: Path, name: str) -> Path:
-    """Return a file that an index names."""
+def _path(index: Path, file: str) -> Path:
+    """Return where a file lies that an index names."""
+    places = (index.parent / file, Path(file))
     try:
-        file = next((f for f in (path.parent / name, Path(name)) if f.is_file()), None)
+        path = next((place for place in places if place.is_file()), None)
     except OSError:  # a name longer than any file's
-        file = None
-    if file is None:
-        raise ValueError(f"{path} names {name[:200]}, which does not exist; fix it")
-    return file
+        path = None
+    if path is None:
+        raise ValueError(f"{index} names {file[:200]}, which does not exist; fix it")
+    return path
 
 
-def _part(index: Path, name: str, owner: str, found: Coordinates) -> Coordinates:
+def _part(index: Path, file: str, owner: str, found: Coordinates) -> Coordinates:
     """Return what a file has of a tomogram.
 
-    If all its rows have another name, the index is believed: names of files differ.
+    If all its rows have one other name, the index is believed: a tomogram's name in a
+    file may differ.
     """
-    own = set(found.tomogram or ())
-    if owner not in own and len(own) > 1:
+    names = set(found.tomogram or ())
+    if owner not in names and len(names) > 1:
         raise ValueError(
-            f"{index} names {name} for tomogram {owner}, but it holds"
-            f" {listed(sorted(own))}; expected rows of that tomogram, fix the index or"
-            " the file"
+            f"{index} names {file} for tomogram {owner}, but it holds"
+            f" {listed(sorted(names))}; expected rows of that tomogram, fix the index"
+            " or the file"
         )
-    return of_tomogram(found, owner)[0] if owner in own else found
+    return of_tomogram(found, owner)[0] if owner in names else found
 
 
 def _joined(
@@ -142,17 +144,17 @@ def _joined(
         score=np.concatenate([np.empty(0, np.float32), *(p.score for p in found)]),
         tomogram=[name for name, part in parts for _ in range(len(part.score))],
         particle=particle,
-        tilt_pixel_size=_of_all_rows(found, [p.tilt_pixel_size for p in found]),
-        pixel_size=_of_all_rows(found, [p.pixel_size for p in found]),
+        tilt_pixel_size=_joined_sizes(found, [p.tilt_pixel_size for p in found]),
+        pixel_size=_joined_sizes(found, [p.pixel_size for p in found]),
         shift_zyx=np.concatenate(shifts) if has_shifts else None,
-        warnings=tuple(text for one in files for text in one.warnings),
+        warnings=tuple(text for file in files for text in file.warnings),
     )
 
 
-def _of_all_rows(
+def _joined_sizes(
     parts: Sequence[Coordinates], sizes: Sequence[Sizes | None]
 ) -> Sizes | None:
-    """Return sizes [Å] of all parts' rows together, None if one does not say it."""
+    """Return the sizes [Å] of all parts' rows, None if one part does not say its."""
     each: list[float] = []
     for part, size in zip(parts, sizes, strict=True):
         if size is None:

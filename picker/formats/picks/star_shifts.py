@@ -20,10 +20,10 @@ TURNED = tuple(f"rlnTomoSubtomogram{angle}" for angle in ("Rot", "Tilt", "Psi"))
 def shifts(table: Table) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
     """Return `(n, 3)` what a refinement adds to x, y, z [Å], and warnings.
 
-    RELION's origin is subtracted from the coordinate, after the subtomogram's own
-    angles, where there are any, have turned it into the tomogram. What was expected of
-    it before (rlnOriginXPriorAngst) is no shift. Pixels (rlnOriginX) have no size that
-    is sure and are left out.
+    RELION's origin is subtracted from the coordinate. Where a subtomogram has angles of
+    its own, they first rotate the origin into the tomogram. The prior of the origin
+    (rlnOriginXPriorAngst) is no shift. Origins in pixels (rlnOriginX) are left out,
+    because the size of those pixels is not certain.
 
     Source: RELION 5, src/jaz/tomography/particle_set.cpp, `getPosition`, and
     src/jaz/math/Euler_angles_relion.h; Warp,
@@ -32,13 +32,13 @@ def shifts(table: Table) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
     pixels = next((name for name in IN_PIXELS if _has_any(table, name)), None)
     warnings: tuple[str, ...] = ()
     if pixels:
-        text = f"{table.path}: {pixels} is not applied, its pixels have no size that is"
-        warnings = (f"{text} sure; bake shifts into coordinates",)
+        text = f"{table.path}: {pixels} is not applied, its pixels have no certain size"
+        warnings = (f"{text}; add the shifts to the coordinates",)
     if not any(_has_any(table, name) for name in ORIGIN):
         return None, warnings
-    origin = _three(table, ORIGIN)
+    origin = _three_columns(table, ORIGIN)
     if any(_has_any(table, name) for name in TURNED):
-        angles = _three(table, TURNED)
+        angles = _three_columns(table, TURNED)
         origin = Rotation.from_euler("ZYZ", angles, degrees=True).inv().apply(origin)
     return -origin, warnings
 
@@ -47,7 +47,7 @@ def _has_any(table: Table, name: str) -> bool:
     return name in table and bool(table.numbers(name).any())
 
 
-def _three(table: Table, names: tuple[str, ...]) -> NDArray[np.float64]:
+def _three_columns(table: Table, names: tuple[str, ...]) -> NDArray[np.float64]:
     """Return `(n, 3)` numbers of three columns, 0 where there is no such column."""
     columns = [
         table.numbers(name) if name in table else np.zeros(len(table)) for name in names

@@ -21,12 +21,20 @@ MICROGRAPH_SIZE = "rlnMicrographPixelSize"
 DETECTOR_SIZE = "rlnDetectorPixelSize"
 MAGNIFICATION = "rlnMagnification"
 PIXEL_SIZES = (MICROGRAPH_SIZE, "rlnImagePixelSize", "rlnPixelSize", TILT_SIZE)
-"""Columns that may say what coordinates are counted in [Å]."""
+"""Columns that may have the size [Å] of the pixels that coordinates count."""
 TILT_NOTE = "tilt_series_pixel_size"
+"""Comment with t [Å] in the files that we write for RELION."""
 
 
 def pixel_sizes(tables: Sequence[Table], table: Table) -> dict[str, Sizes]:
     """Return column: pixel size [Å] that a file of voxels names, in its optics too.
+
+    Parameters
+    ----------
+    tables
+        All tables of the file.
+    table
+        The one with the coordinates.
 
     Source: RELION 3.1, src/metadata_label.h. Sizes of the images, the tilt series or
     the detector need not be those of the coordinates: WarpTools' ts_export_particles
@@ -43,7 +51,7 @@ def pixel_sizes(tables: Sequence[Table], table: Table) -> dict[str, Sizes]:
 
 
 def tilt_pixel_size(tables: Sequence[Table], table: Table) -> Sizes | None:
-    """Return t [Å] from a table or from our own comment, of each row if they differ."""
+    """Return t [Å] from a table or our own comment, one for each row if they differ."""
     if (sizes := _of_rows(tables, table, TILT_SIZE)) is not None:
         return sizes
     note = read_comments(table.path).get(TILT_NOTE)
@@ -51,7 +59,9 @@ def tilt_pixel_size(tables: Sequence[Table], table: Table) -> Sizes | None:
 
 
 def _of_rows(tables: Sequence[Table], table: Table, column: str) -> Sizes | None:
-    """Return a column's number, of each row if they differ, from its optics group.
+    """Return a column's number, one for each row if they differ.
+
+    It is the table's own, or that of each row's optics group.
 
     Raises
     ------
@@ -59,45 +69,47 @@ def _of_rows(tables: Sequence[Table], table: Table, column: str) -> Sizes | None
         If there are several and a row does not say which is its own.
     """
     if column in table:
-        return one_if_equal(_there(table, column))
+        return one_if_equal(_known_numbers(table, column))
     groups: dict[str, float] = {}
     for other in tables:
         if column not in other:
             continue
-        sizes = _there(other, column)
+        sizes = _known_numbers(other, column)
         if not sizes:
             continue
-        names = (
-            other.texts(GROUP)
-            if GROUP in other
-            else [f"row {n}" for n in range(1, len(sizes) + 1)]
-        )
+        rows = [f"row {number}" for number in range(1, len(sizes) + 1)]
+        names = other.texts(GROUP) if GROUP in other else rows
         groups |= dict(zip(names, sizes, strict=True))
     if len(set(groups.values())) == 1:
         return next(iter(groups.values()))
     if groups:
-        mine = table.texts(GROUP) if GROUP in table else None
-        unknown = None if mine is None else set(mine) - set(groups)
-        if mine is None or unknown:
+        own = table.texts(GROUP) if GROUP in table else None
+        unknown = None if own is None else set(own) - set(groups)
+        if own is None or unknown:
             what = f"group {listed(unknown)}" if unknown else f"no column {GROUP}"
             raise ValueError(
                 f"{table.path} has several pixel sizes"
                 f" ({sorted(set(groups.values()))} Å), {column}, and its picks have"
-                f" {what};"
-                f" expected {GROUP} in each row to say which, fix it or split the file"
+                f" {what}; expected {GROUP} in each row to say which; fix it or split"
+                " the file"
             )
-        return one_if_equal([groups[name] for name in mine])
+        return one_if_equal([groups[name] for name in own])
     return None
 
 
-def _there(table: Table, column: str) -> list[float]:
+def _known_numbers(table: Table, column: str) -> list[float]:
     """Return a column's numbers; none if it has none.
 
-    Where some rows lack them they have those of the others, if these are equal.
+    Rows without a number have that of the others, if these agree.
+
+    Raises
+    ------
+    ValueError
+        If rows have no number and the others differ.
     """
     numbers: list[float] = table.numbers(column, may_lack=True).tolist()
-    there = {number for number in numbers if not math.isnan(number)}
-    if len(there) > 1:
+    known = {number for number in numbers if not math.isnan(number)}
+    if len(known) > 1:
         numbers = table.numbers(column).tolist()
         return numbers
-    return [*there] * len(numbers)
+    return [*known] * len(numbers)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.config import tomogram_name
-from picker.formats.picks.rows import each_class, rows_of, texts
-from picker.formats.picks.star import CENTERED, CLASS, COORDINATE, SCORE, TILT_NOTE
+from picker.formats.picks.star_coordinates import CENTERED, CLASS, COORDINATE, SCORE
+from picker.formats.picks.star_sizes import TILT_NOTE
 from picker.formats.picks.units import centre_position
+from picker.formats.picks.writing import each_class, rows_of, texts
 from picker.formats.tables.star_table import write_block
 from picker.formats.text import listed
 
@@ -183,6 +184,6 @@ def _warn_of_binned(tomograms: Sequence[TomogramPicks]) -> None:
 def _tilt_notes(
     tomograms: Sequence[TomogramPicks], tilt_pixel_size: float | None
 ) -> list[str]:
-    """Return a comment with t, which RELION looks up in its own tilt series."""
+    """Return a comment with t, for our own reader: RELION has it in its tilt series."""
     sizes = {float(one.pixel_size(tilt_pixel_size)) for one in tomograms}
     return [f"{TILT_NOTE}: {sizes.pop()!r}"] if len(sizes) == 1 else []

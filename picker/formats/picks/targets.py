@@ -18,6 +18,7 @@ from picker.formats.picks import (
     star_targets,
     tomotwin,
 )
+from picker.formats.picks.copick_layout import object_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Where a target's picks of a tomogram and class lie in its folder.
+# The path of a target's picks of a tomogram and class in its folder.
 FILES: dict[Target, str] = {
     "relion5": "{particle}.star",
     "relion4": "{particle}.star",
@@ -59,7 +60,7 @@ def write_target(
     target
         Which program.
     folder
-        Filled.
+        Where the files go; it exists.
     tomograms
         What to write; positions in Å.
     particles
@@ -79,7 +80,7 @@ def write_target(
     _check_files_differ(
         target, folder, [one.tomogram for one in tomograms], names, settings
     )
-    _check_owners_differ(target, tomograms)
+    _check_names_differ(target, tomograms)
     t = settings.tilt_series_pixel_size
     match target:
         case "relion5":
@@ -118,7 +119,7 @@ def _check_files_differ(
     particles: Sequence[str],
     settings: ExportSettings,
 ) -> None:
-    """Refuse names that joined are the same: one file would replace the other.
+    """Refuse names that give two files one path: one would replace the other.
 
     Raises
     ------
@@ -130,24 +131,24 @@ def _check_files_differ(
     template = FILES[target]
     for tomogram in tomograms:
         for particle in particles:
-            # What a file is not named after lies together in it, as it should.
+            # A file that is named after one of the two alone is meant for both.
             pair = (
                 tomogram if "{tomogram}" in template else "",
                 particle if "{particle}" in template else "",
             )
             (file,) = files_of_target(target, [tomogram], [particle], settings)
-            there = by_name.setdefault(file.casefold(), {})
-            other = there.setdefault(file, pair)
+            files = by_name.setdefault(file.casefold(), {})
+            other = files.setdefault(file, pair)
             if other != pair:
                 raise ValueError(
                     f"{target} has one file {file} for tomogram {other[0]} with"
                     f" particle {other[1]} and tomogram {pair[0]} with particle"
                     f" {pair[1]}; expected one each, rename one of them"
                 )
-    for there in by_name.values():
-        if len(there) == 1:
+    for files in by_name.values():
+        if len(files) == 1:
             continue
-        names = " and ".join(there)
+        names = " and ".join(files)
         if _ignores_case(folder):
             raise ValueError(
                 f"{target} has the files {names}, which the file system of {folder}"
@@ -160,29 +161,30 @@ def _check_files_differ(
         )
 
 
-def _check_owners_differ(target: Target, tomograms: Sequence[TomogramPicks]) -> None:
-    """Refuse two tomograms of one name in a file that has those of both.
+def _check_names_differ(target: Target, tomograms: Sequence[TomogramPicks]) -> None:
+    """Refuse two tomograms of one name where one file has the picks of both.
 
     Raises
     ------
     ValueError
-        If two are called the same.
+        If two have one name in it.
     """
-    if "{tomogram}" in FILES[target] or target == "dynamo":  # which counts them
+    # Dynamo numbers tomograms instead.
+    if "{tomogram}" in FILES[target] or target == "dynamo":
         return
-    owners: dict[str, str] = {}
+    names: dict[str, str] = {}
     for one in tomograms:
-        other = owners.setdefault(one.own_name, one.tomogram)
+        other = names.setdefault(one.own_name, one.tomogram)
         if other != one.tomogram:
             raise ValueError(
                 f"{target} has the picks of all tomograms in one file, in which"
-                f" {other} and {one.tomogram} are both {one.own_name}; expected a name"
-                " each: correct or leave out called in the table"
+                f" {other} and {one.tomogram} are both {one.own_name}; expected"
+                " different names: correct the table's column called, or leave it out"
             )
 
 
 def _ignores_case(folder: Path) -> bool:
-    """Return whether a file system takes names that differ by case for the same."""
+    """Return whether names that differ by case alone are one file in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".Case", dir=folder) as name:
         return Path(name).with_name(Path(name).name.swapcase()).exists()
@@ -194,15 +196,15 @@ def files_of_target(
     particles: Sequence[str],
     settings: ExportSettings,
 ) -> list[str]:
-    """Return the files with picks, relative to the target's folder, each once."""
+    """Return the paths of files with picks in the target's folder, each once."""
     return list(
         dict.fromkeys(
             FILES[target].format(
                 tomogram=tomogram,
                 particle=particle,
-                copick_name=copick.object_name(particle),
-                user=copick.object_name(settings.user_id),
-                session=copick.object_name(settings.session_id),
+                copick_name=object_name(particle),
+                user=object_name(settings.user_id),
+                session=object_name(settings.session_id),
             )
             for tomogram in tomograms
             for particle in particles

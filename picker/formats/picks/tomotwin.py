@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from picker.core.files import written_whole
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
-from picker.formats.picks.rows import each_class, rows_of, texts
+from picker.formats.picks.writing import each_class, rows_of, texts
 from picker.formats.text import finite, number_rows, read_text
 
 if TYPE_CHECKING:

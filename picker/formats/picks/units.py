@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from picker.formats.picks.records import Centre, Coordinates
+    from picker.formats.picks.records import Centre, Coordinates, Unit
 
 PIXEL_SIZES = (0.01, 1000.0)
 """Pixel sizes [Å] that a tilt series can have."""
+NAMED_UNITS: dict[str, Unit] = {
+    "angstrom": "Å",
+    "voxels": "voxels",
+    "fractions": "fractions of the tomogram",
+}
+"""Units that a user may name (`picker convert --unit`)."""
 
 
 def position_from_coordinates(
@@ -38,7 +44,7 @@ def position_from_coordinates(
     path
         The file, for messages.
     found
-        Its coordinates; what voxels count in is settled (`sizes.settled`).
+        Its coordinates; the size of its voxels is settled (`pixel_size`).
     voxel_size, shape_zyx
         Of the tomogram, [Å] and voxels.
     tilt_pixel_size
@@ -51,7 +57,7 @@ def position_from_coordinates(
     Raises
     ------
     ValueError
-        If pixels of the tilt series come without t, or t cannot be believed.
+        If pixels of the tilt series come without t, or t is not plausible.
 
     Source: RELION 5 tomography documentation; 3dem/relion#1137; for EMAN2,
     https://github.com/cryoem/eman2, programs/e2spt_tempmatch.py.
@@ -63,9 +69,9 @@ def position_from_coordinates(
     if isinstance(t, tuple):
         raise ValueError(
             f"{path} gives one tomogram tilt series of several pixel sizes"
-            f" ({listed(f'{size:g}' for size in sorted(set(t)))} Å); expected one, name"
-            " tomograms that differ differently, or fill in the column tilt_pixel_size"
-            " of the table"
+            f" ({listed(f'{size:g}' for size in sorted(set(t)))} Å); expected one; give"
+            " different tomograms different names, or fill in the column"
+            " tilt_pixel_size of the table"
         )
     if t is not None and not PIXEL_SIZES[0] <= t <= PIXEL_SIZES[1]:
         raise ValueError(
@@ -92,10 +98,10 @@ def _unshifted(
         case "Å":
             return value
         case "voxels":
-            counted_in = found.pixel_size
-            if isinstance(counted_in, tuple) or found.doubtful_sizes:
-                raise TypeError("what voxels count in is not settled; see sizes.py")
-            return value * (voxel_size if counted_in is None else counted_in)
+            size_of_one = found.pixel_size
+            if isinstance(size_of_one, tuple) or found.doubtful_sizes:
+                raise TypeError("the size of voxels is not settled; see pixel_size.py")
+            return value * (voxel_size if size_of_one is None else size_of_one)
         case "fractions of the tomogram":
             return value * size
         case "Å from the centre":
@@ -129,8 +135,9 @@ def centre_position(
 ) -> NDArray[np.float64]:
     """Return the position [Å, zyx] that RELION 5 calls 0.
 
-    Half the unbinned size, in whole pixels of t; where it is not known the tomogram's
-    own, rounded to such: up to half a voxel off, as tomograms are rounded themselves.
+    It is half the unbinned size in whole pixels of t. Where that is not known, it is
+    the tomogram's own size rounded to such pixels: up to half a voxel off, because the
+    tomogram's size was rounded too. Parameters as in `position_from_coordinates`.
     """
     t = tilt_pixel_size or voxel_size
     unbinned = np.floor(np.array(shape_zyx) * voxel_size / t + 0.5)

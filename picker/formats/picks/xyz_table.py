@@ -12,7 +12,7 @@ import numpy as np
 from picker.config.names import VOLUME_ENDINGS
 from picker.core.messages import cut
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
-from picker.formats.picks.star import tomogram_names
+from picker.formats.picks.star_coordinates import short_names
 from picker.formats.tables.columns import BATCH, Table, new_table
 from picker.formats.text import READABLE, is_missing, listed
 
@@ -42,10 +42,10 @@ TOMOGRAM_COLUMNS = (
 )
 """What programs call the tomogram's column, in any case and without blanks, `_`, `-`.
 
-The first that is there is read.
+The first that a table has is read.
 """
 FILE_COLUMNS = {"micrograph", "micrographname", "rlnmicrographname", "rlntomoname"}
-"""Those of RELION, read as in its STAR files."""
+"""Columns of RELION, read as in its STAR files."""
 PARTICLE_COLUMNS = (
     *("particle", "particletype", "particlename", "particleclass", "pickableobject"),
     *("pickableobjectname", "object", "objectname", "objecttype", "protein"),
@@ -54,9 +54,9 @@ PARTICLE_COLUMNS = (
 )
 """What programs call the column of the class, likewise."""
 SURE = {"tomogram", "experiment", "particle", "particletype"}
-"""Numbers in these are names; in others they may count something."""
+"""Columns in which numbers are names; in others they may count something."""
 UNREAD = re.compile(r"(|id|index|unnamed\d*|instanceid|pickid|userid|sessionid)")
-"""Columns whose loss nobody needs to be told of."""
+"""Columns that nobody misses: no warning says that they are not read."""
 AXES = ("x", "y", "z")
 SCORE = "score"
 TRANSFORM = [[f"transform_{row}{column}" for column in range(4)] for row in range(4)]
@@ -74,7 +74,7 @@ def read_xyz_table(path: Path) -> Coordinates:
     Raises
     ------
     ValueError
-        If a column is missing or stands twice, or a row is no finite numbers.
+        If a column is missing or stands twice, or a number is not finite.
 
     Source: copick 1.31.0, `CSVPicksHandler`; CZII's challenge at Kaggle.
     """
@@ -101,31 +101,31 @@ def _coordinates(path: Path, file: TextIO) -> Coordinates:
             f"{path} is no file of picks: it begins with {file.read(60)!r}; expected"
             f" {READABLE}"
         )
-    owners = _called(header, TOMOGRAM_COLUMNS)
+    tomograms = _called(header, TOMOGRAM_COLUMNS)
     particles = _called(header, PARTICLE_COLUMNS)
     score = next(iter(_called(header, (SCORE,))), None)
-    # Nameless columns, of rows' numbers or at a row's end, may be several.
+    # There may be several columns without a name: rows' numbers, an empty last one.
     unique = [name or f" {number}" for number, name in enumerate(header)]
     numbers = {*AXES, *SHIFT, *LAST_ROW, *([score] if score else [])}
-    table = new_table(path, "", unique, {*owners, *particles}, numbers, "line")
+    table = new_table(path, "", unique, {*tomograms, *particles}, numbers, "line")
     numbered = ((reader.line_num, row) for row in reader)
     for rows, places in _batches(path, numbered, len(header)):
         table.add(rows, places)
-    tomogram, told = _chosen(table, owners, "tomogram", _is_name)
-    particle, more = _chosen(table, particles, "particle", _is_class)
+    tomogram, unread_tomograms = _chosen(table, tomograms, "tomogram", _why_no_name)
+    particle, unread_particles = _chosen(table, particles, "particle", _why_no_class)
     names = _cells(table, tomogram)
     if names is not None:
-        names = _of_files(names, _plain(tomogram or ""))
-    told |= more
-    warnings = [f"{path}: {text}" for text in told.values() if text]
-    read = {score, tomogram, particle, *told}
+        names = _tomogram_names(names, _plain(tomogram or ""))
+    explained = unread_tomograms | unread_particles
+    warnings = [f"{path}: {text}" for text in explained.values() if text]
+    read = {score, tomogram, particle, *explained}
     if unread := [name for name in header if name not in read and not _is_known(name)]:
         warnings.append(f"{path}: columns {listed(unread)} are not read")
     return coordinates_from_xyz(
         "TSV" if delimiter == "\t" else "CSV",
         "Å",
         np.stack([table.numbers(axis) for axis in AXES], axis=1) + _shift(table),
-        # Without a score a pick has 1, in single rows too.
+        # A pick without a score has 1, also where other rows have one.
         score=table.numbers(score, may_lack=True) if score else None,
         tomogram=names,
         particle=_cells(table, particle),
@@ -133,13 +133,13 @@ def _coordinates(path: Path, file: TextIO) -> Coordinates:
     )
 
 
-def _of_files(names: list[str], column: str) -> list[str]:
-    """Return tomograms' names, RELION's as in STAR files, paths of volumes without all.
+def _tomogram_names(names: list[str], column: str) -> list[str]:
+    """Return tomograms' names: RELION's as in STAR files, of volumes' paths the stem.
 
-    What has folders and is no volume's is left, for the check of names to refuse.
+    A path that is no volume's stays as it is, and the check of names refuses it.
     """
     if column in FILE_COLUMNS:
-        return tomogram_names(names, of_files="micrograph" in column)
+        return short_names(names, of_files="micrograph" in column)
     paths = {name: PureWindowsPath(name) for name in set(names)}
     short = {
         name: path.stem
@@ -150,7 +150,7 @@ def _of_files(names: list[str], column: str) -> list[str]:
 
 
 def _is_known(column: str) -> bool:
-    """Return whether it is no loss, or none to tell of, that a column is not read."""
+    """Return whether a column needs no warning that it is not read."""
     known = {*AXES, *(name for row in TRANSFORM for name in row)}
     return column in known or UNREAD.fullmatch(_plain(column)) is not None
 
@@ -196,41 +196,52 @@ def _chosen(
     what: str,
     refused: Callable[[str, set[str]], str | None],
 ) -> tuple[str | None, dict[str, str]]:
-    """Return the column that is read, and column: what is told of those that are not.
+    """Return the column to read, and column: the warning that another is not read.
 
-    Columns without any value are as good as none, and there is nothing to tell; nor is
-    there of numbers beside names.
+    The warning is empty where nobody needs one: for a column without any value, with
+    the chosen one's values, or with numbers beside a column of names.
+
+    Parameters
+    ----------
+    table
+        The file's table.
+    columns
+        Its columns that may be the one, the best name first.
+    what
+        What the column names, for messages.
+    refused
+        Returns why a column with these cells cannot be it, or None.
     """
     chosen: str | None = None
-    told: dict[str, str] = {}
+    unread: dict[str, str] = {}
     numbered: dict[str, str] = {}
     for column in columns:
         cells = table.raw(column)
         different = set(cells)
         if all(map(is_missing, different)):
-            told[column] = ""
+            unread[column] = ""
         elif why := refused(column, different):
             numbered[column] = f"column {column} {why}; it is not read"
         elif chosen is None:
             chosen = column
         else:
-            told[column] = ""
+            unread[column] = ""
             if cells != table.raw(chosen):
-                told[column] = (
+                unread[column] = (
                     f"columns {chosen} and {column} may both name the {what} and"
                     f" differ; {chosen} is read"
                 )
-    return chosen, told | (dict.fromkeys(numbered, "") if chosen else numbered)
+    return chosen, unread | (dict.fromkeys(numbered, "") if chosen else numbered)
 
 
-def _is_name(column: str, cells: set[str]) -> str | None:
+def _why_no_name(column: str, cells: set[str]) -> str | None:
     """Return why a column does not name tomograms."""
     if _plain(column) in SURE or len(cells) > 1 or not all(map(_is_number, cells)):
         return None
     return f"has {cut(*cells)} in all rows, which may not be the tomogram's name"
 
 
-def _is_class(column: str, cells: set[str]) -> str | None:
+def _why_no_class(column: str, cells: set[str]) -> str | None:
     """Return why a column does not name classes."""
     if _plain(column) in SURE or not all(map(_is_number, cells)):
         return None
@@ -246,12 +257,12 @@ def _is_number(text: str) -> bool:
 
 
 def _cells(table: Table, column: str | None) -> list[str] | None:
-    """Return a column's cells, each there; None if there is no such column."""
+    """Return a column's cells, none of them empty; None if there is no such column."""
     if column is None:
         return None
     cells = table.texts(column)
-    short = {cell: cell.strip() for cell in set(cells)}
-    return [short[cell] for cell in cells]
+    stripped = {cell: cell.strip() for cell in set(cells)}
+    return [stripped[cell] for cell in cells]
 
 
 def _shift(table: Table) -> NDArray[np.float64]:
@@ -259,12 +270,12 @@ def _shift(table: Table) -> NDArray[np.float64]:
 
     A row without a transform is not moved, as copick's own default is the identity.
     """
-    there = [name for name in SHIFT if name in table]
-    if not there:
+    columns = [name for name in SHIFT if name in table]
+    if not columns:
         return np.zeros((len(table), 3))
-    if len(there) < len(SHIFT):
+    if len(columns) < len(SHIFT):
         raise ValueError(
-            f"{table.path} has the columns {listed(there)}; expected all of"
+            f"{table.path} has the columns {listed(columns)}; expected all of"
             f" {', '.join(SHIFT)}, fix the header"
         )
     for name, value in zip(LAST_ROW, (0, 0, 0, 1), strict=True):

@@ -12,7 +12,7 @@ import numpy as np
 from picker.config import known_as
 from picker.core.files import checked_file
 from picker.core.messages import cut
-from picker.formats.picks.placed import AGREES
+from picker.formats.picks.interpret import AGREES
 from picker.formats.picks.records import TiltSeries
 from picker.formats.picks.units import xyz
 from picker.formats.tables.star_table import read_tables

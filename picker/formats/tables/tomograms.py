@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from picker.config import Config, TomogramRow, explained
-from picker.formats.picks.copick import find_tomograms
+from picker.formats.picks.copick_layout import find_tomograms
 from picker.formats.tables.tsv import check_rows, read_tsv, repeated_name
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""Volumes of any kind: one module a file type."""
+"""Volumes in files: a reader for each format, and the checks that all share."""

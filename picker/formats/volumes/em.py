@@ -1,4 +1,4 @@
-"""EM files, as TOM, PyTom and Dynamo write them: a volume, its voxel size unknown."""
+"""EM files, as TOM, PyTom and Dynamo write them: a volume without its voxel size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from picker.formats.volumes.files import checked_voxel_size
+from picker.formats.volumes.files import LONGEST_AXIS, checked_voxel_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,13 +20,12 @@ HEADER_BYTES = 512
 ORDERS: dict[int, Order] = {0: ">", 1: "<", 2: "<", 3: ">", 4: ">", 5: ">", 6: "<"}
 DTYPES = {1: "u1", 2: "i2", 4: "i4", 5: "f4", 9: "f8"}
 COMPLEX = (8, 10)
-LONGEST_AXIS = 100_000
 
 
 def is_em(raw: bytes) -> bool:
     """Return whether a file that begins with these bytes may be an EM file.
 
-    The format has no magic number, so a few big-endian MRC files look like it too: ask
+    The format has no magic number, and a few big-endian MRC files look like it: ask
     `mrc.is_mrc` first.
     """
     return len(raw) >= HEADER_BYTES and _shape_zyx(raw) is not None
@@ -42,8 +41,8 @@ def read_volume(
     path
         EM file of bytes, 16- or 32-bit integers, or 32- or 64-bit floats.
     voxel_size
-        Edge of a voxel [Å]. The header's own is not read: programs differ in whether
-        it is in Å or nm, and most leave it 0.
+        Edge of a voxel [Å]. The header's is not read: programs differ in whether it is
+        in Å or nm, and most leave it 0.
 
     Returns
     -------
@@ -63,8 +62,8 @@ def read_volume(
     shape = _shape_zyx(raw) if len(raw) == HEADER_BYTES else None
     if shape is None:
         raise ValueError(
-            f"{path} is not an EM file; expected a header of {HEADER_BYTES} bytes that"
-            " names machine, type and size, copy it again"
+            f"{path} is not an EM file; expected a header of {HEADER_BYTES} bytes with"
+            " machine, type and size, copy it again"
         )
     if raw[3] in COMPLEX:
         raise ValueError(
@@ -73,32 +72,33 @@ def read_volume(
         )
     dtype = np.dtype(DTYPES[raw[3]]).newbyteorder(ORDERS[raw[0]])
     expected = HEADER_BYTES + math.prod(shape) * dtype.itemsize
-    size = path.stat().st_size
-    if size < expected:
+    length = path.stat().st_size
+    if length < expected:
         raise ValueError(
             f"{path} is truncated: its header announces {expected} bytes"
-            f" ({shape[2]} x {shape[1]} x {shape[0]} voxels), the file has {size};"
+            f" ({shape[2]} x {shape[1]} x {shape[0]} voxels), the file has {length};"
             " copy or reconstruct it again"
         )
     warnings = []
-    if size > expected:
+    if length > expected:
         warnings.append(
-            f"{path}: {size - expected} bytes more than its header announces; left out"
+            f"{path}: {length - expected} bytes more than its header announces are left"
+            " out"
         )
     if dtype.kind == "u":
         warnings.append(
             f"{path}: its bytes are read as 0 to 255, as TOM does; if they have a sign,"
             " save it as 32-bit floats (type 5)"
         )
-    chosen, said = checked_voxel_size(path, [], voxel_size)
+    size, more = checked_voxel_size(path, [], voxel_size)
     volume: NDArray[Any] = np.memmap(
         path, dtype=dtype, mode="r", offset=HEADER_BYTES, shape=shape
     )
-    return volume, chosen, warnings + said
+    return volume, size, warnings + more
 
 
 def _shape_zyx(raw: bytes) -> tuple[int, int, int] | None:
-    """Return the number of voxels that a header announces, None if it is none."""
+    """Return the shape that a header announces [voxels], None if it is no EM header."""
     if raw[0] not in ORDERS or raw[3] not in (*DTYPES, *COMPLEX):
         return None
     x, y, z = np.frombuffer(raw, f"{ORDERS[raw[0]]}i4", count=3, offset=4).tolist()

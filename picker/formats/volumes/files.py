@@ -1,4 +1,4 @@
-"""What every reader of volumes shares: believable sizes, ways to insist."""
+"""Checks that all readers of volumes share: sizes in voxels, in bytes and in Å."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ STACKS = (
     " --stacks-are-volumes)"
 )
 SET_VOXEL_SIZE = "set voxel_size in the table or tomograms.voxel_size"
-LEAST, MOST = 0.1, 1000.0
+MIN_VOXEL_SIZE, MAX_VOXEL_SIZE = 0.1, 1000.0
 """Voxel sizes that an electron microscope's tomograms can have [Å]."""
+LONGEST_AXIS = 100_000
+"""Most voxels along an axis; more is damage, and would fill the memory."""
+LARGEST_CHUNK = 2**30
+"""Largest chunk of an array that is itself smaller than its chunks [bytes]."""
 
 
 def check_memory(path: Path, shape: Sequence[int], bytes_each: int) -> None:
-    """Refuse a volume that no memory here can hold, before any of it is read.
+    """Refuse a volume that this machine cannot hold, before any of it is read.
 
     Raises
     ------
@@ -33,8 +37,8 @@ def check_memory(path: Path, shape: Sequence[int], bytes_each: int) -> None:
         If it is larger than this machine's memory.
     """
     size = math.prod(shape) * bytes_each
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if size > there:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size > memory:
         raise ValueError(too_large(path, shape, bytes_each))
 
 
@@ -56,7 +60,7 @@ def check_shape(
 
 
 def too_large(path: Path, shape: Sequence[int], bytes_each: int = 4) -> str:
-    """Return what to tell of a volume that does not fit into the memory."""
+    """Return the message for a volume that does not fit into the memory."""
     size = math.prod(shape) * bytes_each / 1e9
     return (
         f"{path} has {' x '.join(map(str, shape))} voxels (z, y, x), {size:.3g} GB in"
@@ -65,7 +69,7 @@ def too_large(path: Path, shape: Sequence[int], bytes_each: int = 4) -> str:
 
 
 def checked_voxel_size(
-    path: Path, stored: Sequence[float], given: float | None
+    path: Path, stored: Sequence[float], set_size: float | None
 ) -> tuple[float, list[str]]:
     """Return the edge of a voxel [Å] and warnings, if the sizes can be believed.
 
@@ -75,29 +79,29 @@ def checked_voxel_size(
         The volume, for messages.
     stored
         The file's own size along each axis [Å]; empty if it has none.
-    given
+    set_size
         The user's size [Å]; it wins over the file's.
 
     Raises
     ------
     ValueError
-        If nothing is given and the file's sizes are missing, 0, exactly 1 (what
-        programs write that do not know), differ by more than 1e-3, or are no electron
-        microscope's.
+        If the user sets none and the file's sizes are missing, 0, exactly 1 (what
+        programs write that do not know it), differ by more than 1e-3, or are not those
+        of an electron microscope's tomograms; or the user's is not above 0.
     """
     size = sum(stored) / len(stored) if stored else 0.0
     problem = _problem(stored)
-    if given is not None:
-        if not (math.isfinite(given) and given > 0):
+    if set_size is not None:
+        if not (math.isfinite(set_size) and set_size > 0):
             raise ValueError(
-                f"voxel_size for {path} is {given} Å; expected more than 0,"
+                f"voxel_size for {path} is {set_size} Å; expected more than 0,"
                 f" {SET_VOXEL_SIZE}"
             )
-        if not problem and abs(size - given) > 0.01 * given:
-            return float(given), [
-                f"{path}: voxel size {given:g} Å was set, the file says {size:g} Å"
+        if not problem and abs(size - set_size) > 0.01 * set_size:
+            return float(set_size), [
+                f"{path}: voxel size {set_size:g} Å was set, the file says {size:g} Å"
             ]
-        return float(given), []
+        return float(set_size), []
     if problem:
         raise ValueError(f"voxel_size of {path} is {problem}; {SET_VOXEL_SIZE}")
     # Headers hold float32: 10.012 comes back as 10.01200008.
@@ -115,6 +119,9 @@ def _problem(stored: Sequence[float]) -> str:
         return f"{shown} Å, expected the same along each axis"
     if all(abs(size - 1) < 1e-6 for size in stored):
         return "exactly 1.0 Å, which programs write that do not know it"
-    if not LEAST <= min(stored) <= max(stored) <= MOST:
-        return f"{shown} Å, expected {LEAST:g} to {MOST:g} Å: in another unit?"
+    if not MIN_VOXEL_SIZE <= min(stored) <= max(stored) <= MAX_VOXEL_SIZE:
+        return (
+            f"{shown} Å, expected {MIN_VOXEL_SIZE:g} to"
+            f" {MAX_VOXEL_SIZE:g} Å: in another unit?"
+        )
     return ""

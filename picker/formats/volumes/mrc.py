@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import mrcfile
 import numpy as np
-from mrcfile.dtypes import HEADER_DTYPE, get_ext_header_dtype
+from mrcfile.dtypes import HEADER_DTYPE
 
 from picker.core.files import written_whole
-from picker.formats.volumes.files import READABLE, STACKS, checked_voxel_size
+from picker.formats.volumes.files import (
+    LONGEST_AXIS,
+    READABLE,
+    STACKS,
+    checked_voxel_size,
+)
+from picker.formats.volumes.mrc_stacks import Order, why_a_stack
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-Order = Literal["<", ">"]
 HEADER_BYTES = 1024
 DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 REFUSED = {3: "complex numbers", 4: "complex numbers", 101: "4-bit numbers"}
 STAMPS: dict[bytes, Order] = {b"\x44\x44": "<", b"\x44\x41": "<", b"\x11\x11": ">"}
 IMOD_STAMP = 1146047817
-LONGEST_AXIS = 100_000
-PART = 2**20
-"""Bytes of an extended header that are looked at at a time."""
-STACK_NAMES = (".st", ".ali", ".preali", ".mrcs", "_ali.mrc", "_preali.mrc")
-"""How names of files of images end, aligned or not; the last two as newer IMOD does."""
 # What files of other kinds begin with, and what to do about them.
 OTHER_KINDS = {
     b"\x1f\x8b": ("compressed with gzip", "unpack it with gunzip"),
@@ -53,7 +53,7 @@ def read_volume(
     voxel_size
         Edge of a voxel [Å]; overrides the header's.
     may_be_stack
-        What the header or the name calls a stack of images is a volume all the same.
+        Whether what the header or the name calls a stack of images is a volume.
 
     Returns
     -------
@@ -83,21 +83,22 @@ def read_volume(
     shape = (int(header["nz"]), int(header["ny"]), int(header["nx"]))
     offset = HEADER_BYTES + int(header["nsymbt"])
     expected = offset + math.prod(shape) * dtype.itemsize
-    size = path.stat().st_size
-    if size < expected:
+    length = path.stat().st_size
+    if length < expected:
         raise ValueError(
             f"{path} is truncated: its header announces {expected} bytes"
-            f" ({shape[2]} x {shape[1]} x {shape[0]} voxels), the file has {size};"
+            f" ({shape[2]} x {shape[1]} x {shape[0]} voxels), the file has {length};"
             " copy or reconstruct it again"
         )
-    if not may_be_stack and (sign := _sign_of_a_stack(path, header, order)):
+    if not may_be_stack and (why := why_a_stack(path, header, order)):
         raise ValueError(
-            f"{path} is {shape[0]} images and no volume: {sign}; expected a"
+            f"{path} is {shape[0]} images and no volume: {why}; expected a"
             f" reconstructed tomogram. If it is one, {STACKS}"
         )
-    if size > expected:
+    if length > expected:
         warnings.append(
-            f"{path}: {size - expected} bytes more than its header announces; left out"
+            f"{path}: {length - expected} bytes more than its header announces are left"
+            " out"
         )
     volume: NDArray[Any] = np.memmap(
         path, dtype=dtype, mode="r", offset=offset, shape=shape
@@ -105,8 +106,9 @@ def read_volume(
     if _is_unsigned_imod(raw, order, int(header["mode"])):
         volume = volume.view(np.uint8)
     volume = _zyx(path, volume, header, warnings)
-    chosen, said = checked_voxel_size(path, _header_voxel_size(header), voxel_size)
-    return volume, chosen, warnings + said
+    stored = _header_voxel_size(header)
+    size, more = checked_voxel_size(path, stored, voxel_size)
+    return volume, size, warnings + more
 
 
 def write_volume(path: Path, volume: NDArray[Any], voxel_size: float) -> None:
@@ -143,7 +145,7 @@ def _byte_order(path: Path, raw: bytes) -> tuple[Order, list[str]]:
     order = next((order for order in orders if _makes_sense(raw, order)), None)
     if order is None:
         kind, advice = next(
-            (told for start, told in OTHER_KINDS.items() if raw.startswith(start)),
+            (kind for start, kind in OTHER_KINDS.items() if raw.startswith(start)),
             ("not an MRC file", f"give {READABLE}"),
         )
         raise ValueError(
@@ -158,7 +160,7 @@ def _byte_order(path: Path, raw: bytes) -> tuple[Order, list[str]]:
             f" order; read as {name}-endian"
         )
     if raw[208:211] != b"MAP":
-        warnings.append(f"{path}: no 'MAP' in its header; read as MRC all the same")
+        warnings.append(f"{path}: no 'MAP' in its header; read as MRC anyway")
     return order, warnings
 
 
@@ -179,68 +181,6 @@ def _makes_sense(raw: bytes, order: Order) -> bool:
     )
 
 
-def _sign_of_a_stack(path: Path, header: np.void, order: Order) -> str:
-    """Return what says that the sections are images, such as a tilt series; or nothing.
-
-    Space group 0 alone says nothing: IMOD writes it into volumes too, with as many
-    intervals as sections, which MRC2014 keeps for volumes.
-    """
-    sections = int(header["nz"])
-    if sections == 1 or int(header["ispg"]) != 0:
-        return ""
-    if int(header["mz"]) == 1 and int(header["maps"]) in (0, 3):
-        return "its header has space group 0 and MZ 1, as stacks of images have"
-    if end := next((e for e in STACK_NAMES if path.name.lower().endswith(e)), ""):
-        end = path.name[-len(end) :]
-        return f"its header has space group 0, and its name ends with {end}"
-    tilts = _tilts(path, header, order)
-    if len(tilts) == sections and np.ptp(tilts) > 1:
-        return (
-            "its extended header has a tilt for each of them, from"
-            f" {tilts.min():.4g}° to {tilts.max():.4g}°"
-        )
-    return ""
-
-
-def _tilts(path: Path, header: np.void, order: Order) -> NDArray[np.float64]:
-    """Return the tilt of each section in the extended header [degrees], or none.
-
-    Source: MRC2014's extended headers FEI1 and FEI2; SERI of SerialEM, IMOD, MRC file
-    format, https://bio3d.colorado.edu/imod/doc/mrc_format.txt
-    """
-    sections, kind = int(header["nz"]), bytes(header["exttyp"])
-    if kind in (b"FEI1", b"FEI2"):
-        dtype = get_ext_header_dtype(kind, order)
-    elif kind == b"SERI":
-        # The first of what is noted of each section, in hundredths of a degree.
-        size, flags = np.frombuffer(bytes(header["extra2"])[16:20], f"{order}i2")
-        if not int(flags) & 1 or size < 2:
-            return np.zeros(0)
-        dtype = np.dtype(
-            {
-                "names": ["Alpha tilt"],
-                "formats": [f"{order}i2"],
-                "itemsize": int(size),
-            }
-        )
-    else:
-        return np.zeros(0)
-    size = sections * dtype.itemsize
-    length = int(header["nsymbt"])
-    with path.open("rb") as file:
-        file.seek(HEADER_BYTES)
-        raw = file.read(min(size, length))
-        if len(raw) < size:
-            return np.zeros(0)
-        # Notes of more sections came along from the series that a volume was made from.
-        # In parts: a header can announce any length, and a file have holes.
-        for start in range(size, length, PART):
-            if file.read(min(PART, length - start)).strip(b"\0"):
-                return np.zeros(0)
-    tilts = np.frombuffer(raw, dtype, sections)["Alpha tilt"].astype(np.float64)
-    return tilts / 100 if kind == b"SERI" else tilts
-
-
 def _dtype(path: Path, header: np.void) -> np.dtype[Any]:
     mode = int(header["mode"])
     if mode in REFUSED:
@@ -252,7 +192,7 @@ def _dtype(path: Path, header: np.void) -> np.dtype[Any]:
 
 
 def _is_unsigned_imod(raw: bytes, order: Order, mode: int) -> bool:
-    """Return whether bytes count from 0 to 255: IMOD's stamp without its sign flag.
+    """Return whether bytes are 0 to 255: IMOD's stamp without its sign flag.
 
     Source: IMOD, MRC file format, https://bio3d.colorado.edu/imod/doc/mrc_format.txt
     """
@@ -263,7 +203,7 @@ def _is_unsigned_imod(raw: bytes, order: Order, mode: int) -> bool:
 def _zyx(
     path: Path, volume: NDArray[Any], header: np.void, warnings: list[str]
 ) -> NDArray[Any]:
-    """Return the volume with its axes in the order z, y, x; warn if that turned it."""
+    """Return the volume with axes z, y, x; warn if they were in another order."""
     axes = tuple(int(header[name]) for name in ("maps", "mapr", "mapc"))
     if axes in ((3, 2, 1), (0, 0, 0)):
         return volume
@@ -274,8 +214,8 @@ def _zyx(
         )
     warnings.append(
         f"{path}: axes reordered, its MAPC, MAPR, MAPS are {axes[::-1]} and not (1, 2,"
-        " 3); RELION ignores them and reads the axes otherwise, so that its picks would"
-        " not fit: for RELION write the file with axes 1, 2, 3 and pick in that"
+        " 3); RELION ignores them and reads other axes, so that its picks would not"
+        " fit: for RELION write the file with axes 1, 2, 3 and pick in that"
     )
     return volume.transpose([axes.index(axis) for axis in (3, 2, 1)])
 

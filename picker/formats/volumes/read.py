@@ -1,4 +1,4 @@
-"""Volumes of any kind that can be read, recognised by their content."""
+"""Volumes in any of the formats, which are recognised by their content."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from picker.core.tomogram import Tomogram
 from picker.formats.volumes import em, hdf5, mrc, ome_zarr
 from picker.formats.volumes.files import READABLE, check_memory, check_shape, too_large
+from picker.formats.volumes.zarr_store import is_zarr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,22 +21,22 @@ SHORTEST_AXIS = 16
 
 
 class Accepting(Protocol):
-    """A row of the table, or a command's options: what is read although doubtful."""
+    """A row of the table, or a command's options: which doubtful volumes are read."""
 
     @property
     def stacks_are_volumes(self) -> bool:
-        """Whether what a header calls a stack of images is a volume all the same."""
+        """Whether what a header calls a stack of images is a volume."""
 
     @property
     def missing_chunks(self) -> str:
-        """What missing chunks are: an error, or to be filled."""
+        """What missing chunks are: error, or fill."""
 
 
-def accepted(given: Accepting) -> dict[str, bool]:
-    """Return what is read although it is doubtful, as the readers' arguments."""
+def accepted(source: Accepting) -> dict[str, bool]:
+    """Return which doubtful volumes are read, as the readers' arguments."""
     return {
-        "may_be_stack": given.stacks_are_volumes,
-        "may_be_sparse": given.missing_chunks == "fill",
+        "may_be_stack": source.stacks_are_volumes,
+        "may_be_sparse": source.missing_chunks == "fill",
     }
 
 
@@ -58,9 +59,9 @@ def read_tomogram(
     voxel_size
         Edge of a voxel [Å]; overrides the file's.
     may_be_stack
-        What a header calls a stack of images is a volume all the same.
+        Whether what a header calls a stack of images is a volume.
     may_be_sparse
-        Chunks that are missing are the fill value, not damage.
+        Whether missing chunks are the fill value, else they are damage.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def read_tomogram(
         volume = np.array(stored, dtype=np.float32, order="C")
     except MemoryError as error:
         raise MemoryError(too_large(path, stored.shape)) from error
-    # Slice by slice: a mask of the whole would take a quarter more memory.
+    # Slice by slice, because a mask of the whole would take a quarter more memory.
     bad = sum(s.size - np.count_nonzero(np.isfinite(s)) for s in volume)
     if bad:
         raise ValueError(
@@ -116,7 +117,7 @@ def read_geometry(
 ) -> tuple[tuple[int, int, int], float, list[str]]:
     """Return a volume's shape (z, y, x), voxel size [Å] and warnings, not its voxels.
 
-    Arguments as for `read_tomogram`, so that both take and refuse the same.
+    Arguments as for `read_tomogram`, so that both accept and refuse the same volumes.
 
     Raises
     ------
@@ -125,7 +126,7 @@ def read_geometry(
     ValueError
         If it cannot be read, is not 3-D, or its voxel size cannot be believed.
     """
-    if path.is_dir() and ome_zarr.is_zarr(path):
+    if path.is_dir() and is_zarr(path):
         return ome_zarr.read_geometry(path, voxel_size, may_be_sparse=may_be_sparse)
     stored, size, warnings = _read(
         path, voxel_size, may_be_stack=may_be_stack, may_be_sparse=may_be_sparse
@@ -157,9 +158,9 @@ def read_mask(
         If its shape is not the tomogram's, it holds no real numbers, or nothing is
         above 0.
     """
-    # Masks often have no voxel size; any number keeps the reader from refusing them.
-    # They are saved without the chunks that are empty. That they fit the tomogram
-    # says more than what a header calls them.
+    # Masks often have no voxel size; with any number the reader does not refuse them.
+    # They are stored without empty chunks. That their shape is the tomogram's says more
+    # than what a header calls them.
     stored, _, _ = _read(
         path, 1.0, may_be_stack=True, may_be_sparse=True, shape_zyx=shape_zyx
     )
@@ -187,11 +188,11 @@ def _read(
     may_be_sparse: bool,
     shape_zyx: tuple[int, int, int] | None = None,
 ) -> tuple[NDArray[Any], float, list[str]]:
-    """Return what the first reader that knows a file's beginning makes of it."""
+    """Return what the first reader that knows the file's beginning reads."""
     if not path.exists():
         raise FileNotFoundError(f"volume {path} does not exist; fix its path")
     if path.is_dir():
-        if not ome_zarr.is_zarr(path):
+        if not is_zarr(path):
             raise ValueError(
                 f"{path} is a folder without Zarr metadata (zarr.json or .zattrs);"
                 f" expected {READABLE}"

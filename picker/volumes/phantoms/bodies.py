@@ -1,7 +1,7 @@
 """The shapes of phantom particles: densities at any point, not templates on a grid.
 
-Most are made of formulas, so that one can be placed at any sub-voxel position in any
-orientation; they only resemble proteins. A density map is interpolated.
+Most are formulas, so that a particle can have any sub-voxel position and orientation;
+they only resemble proteins. A density map is interpolated.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Body:
 
 @lru_cache(maxsize=64)
 def body(place: int) -> Body:
-    """Return the shape of the class at a place of the list, 0 first.
+    """Return the shape of the class at a place in the list, which counts from 0.
 
     0 is two unequal lobes, 1 a hollow sphere, 2 a barrel of four rings, 3 a rod with
     a head, 4 a ring of six beads, 5 a studded, filled capsid; every further place has
@@ -64,8 +64,8 @@ def body(place: int) -> Body:
 def body_from_map(density_map: Tomogram, radius: float, voxel_size: float) -> Body:
     """Return the shape that a density map shows, at its true size.
 
-    What is 0 or less is taken for solvent. The inside of every map gets the same
-    density, since maps come on scales of their own and proteins are alike.
+    Values of 0 or less are taken for solvent. The inside of every map gets the same
+    density, since maps have scales of their own and proteins are about equally dense.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def body_from_map(density_map: Tomogram, radius: float, voxel_size: float) -> Bo
     radius
         The particle's radius [Å].
     voxel_size
-        Of the tomogram to be placed in [Å]; what is finer is smoothed away, else it
-        would depend on where a voxel happens to lie.
+        Of the tomogram [Å]; finer detail is smoothed away, else the result would
+        depend on where a voxel happens to lie.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def body_from_map(density_map: Tomogram, radius: float, voxel_size: float) -> Bo
     volume = ndimage.gaussian_filter(
         volume, 0.4 * voxel_size / spacing, mode="constant"
     )
-    volume[volume < 0.02 * volume.max()] = 0  # dust would hold mass far outside
+    volume[volume < 0.02 * volume.max()] = 0  # dust would put mass far outside
     volume /= volume[volume > 0.5 * volume.max()].mean()
     middle = (np.array(volume.shape) - 1) / 2
     centre = (np.array(ndimage.center_of_mass(volume)) - middle) * spacing
@@ -105,9 +105,9 @@ def body_from_map(density_map: Tomogram, radius: float, voxel_size: float) -> Bo
     farthest = float(np.sqrt(np.where(volume > 0, square, 0).max()))
 
     def density(z: Grid, y: Grid, x: Grid) -> Grid:
-        at = np.stack(np.broadcast_arrays(z, y, x)) / np.float32(spacing)
-        at += middle.astype(np.float32)[:, None, None, None]
-        result: Grid = ndimage.map_coordinates(volume, at, order=1, cval=0)
+        index = np.stack(np.broadcast_arrays(z, y, x)) / np.float32(spacing)
+        index += middle.astype(np.float32)[:, None, None, None]
+        result: Grid = ndimage.map_coordinates(volume, index, order=1, cval=0)
         return result
 
     return Body(
@@ -124,10 +124,10 @@ def _measured(density: Density) -> Body:
     grid = np.meshgrid(axis, axis, axis, indexing="ij")
     weight = density(*grid).astype(np.float64)
     centre = [float((weight * g).sum() / weight.sum()) for g in grid]
-    far = np.sqrt(sum((g - c) ** 2 for g, c in zip(grid, centre, strict=True)))
-    order = np.argsort(far, axis=None, kind="stable")
+    distance = np.sqrt(sum((g - c) ** 2 for g, c in zip(grid, centre, strict=True)))
+    order = np.argsort(distance, axis=None, kind="stable")
     mass = np.cumsum(weight.ravel()[order])
-    reach = far.ravel()[order][np.searchsorted(mass, 0.97 * mass[-1])]
+    reach = distance.ravel()[order][np.searchsorted(mass, 0.97 * mass[-1])]
     return Body(
         density=density, centre=(centre[0], centre[1], centre[2]), reach=float(reach)
     )
@@ -157,8 +157,8 @@ def _two_lobes() -> Density:
 
 def _hollow_sphere() -> Density:
     def density(z: Grid, y: Grid, x: Grid) -> Grid:
-        far = np.sqrt(z**2 + y**2 + x**2)
-        result: Grid = np.exp(-(((far - 0.8) / 0.2) ** 2))
+        distance = np.sqrt(z**2 + y**2 + x**2)
+        result: Grid = np.exp(-(((distance - 0.8) / 0.2) ** 2))
         return result
 
     return density
@@ -201,9 +201,9 @@ def _capsid() -> Density:
     studs = _sum_of_gaussians(corners.tolist(), [0.12] * 12)
 
     def density(z: Grid, y: Grid, x: Grid) -> Grid:
-        far = np.sqrt(z**2 + y**2 + x**2)
-        shell = np.exp(-(((far - 0.75) / 0.12) ** 2))
-        core = np.exp(-((far / 0.4) ** 4))
+        distance = np.sqrt(z**2 + y**2 + x**2)
+        shell = np.exp(-(((distance - 0.75) / 0.12) ** 2))
+        core = np.exp(-((distance / 0.4) ** 4))
         result: Grid = np.maximum(0.7 * shell + 0.5 * core, studs(z, y, x))
         return result
 
@@ -211,10 +211,10 @@ def _capsid() -> Density:
 
 
 def cluster(rng: np.random.Generator, num: int) -> Density:
-    """Return an irregular cluster of as many blobs."""
-    way = rng.normal(size=(num, 3))
-    way /= np.linalg.norm(way, axis=1, keepdims=True)
-    centres = way * rng.uniform(0.15, 0.75, size=(num, 1))
+    """Return an irregular cluster of `num` blobs."""
+    direction = rng.normal(size=(num, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    centres = direction * rng.uniform(0.15, 0.75, size=(num, 1))
     centres *= rng.uniform(0.3, 1.2, size=3)  # some are flat, some long
     return _sum_of_gaussians(centres.tolist(), rng.uniform(0.14, 0.26, num).tolist())
 
@@ -225,7 +225,7 @@ def vesicle(radius: float, thickness: float) -> Body:
     Parameters
     ----------
     radius
-        Of its middle [Å].
+        Of the membrane's middle [Å].
     thickness
         Distance of the leaflets [Å].
     """
@@ -241,6 +241,6 @@ def vesicle(radius: float, thickness: float) -> Body:
 
 
 def ball(z: Grid, y: Grid, x: Grid) -> Grid:
-    """Return the density of a ball with a rather sharp edge."""
+    """Return the density of a ball of radius 1 with a rather sharp edge."""
     result: Grid = np.exp(-((z**2 + y**2 + x**2) ** 4))
     return result

@@ -4,15 +4,7 @@ import pytest
 
 from picker.config import Config, CoTrainSettings, TrainSettings
 from picker.config.methods import METHODS, MethodName
-from picker.jobs.training_data import all_labels
 from picker.methods import Method, load
-from picker.project.records import failed
-from tests.unit.predicted import preprocessed
-
-
-def entry(name, split, labels=None, error=None):
-    found = preprocessed(name, split, labels=labels)
-    return failed(found, found.volume, error) if error else found
 
 
 def test_each_method_has_a_row_and_each_row_a_file():
@@ -43,30 +35,6 @@ def test_methods_turn_parts_of_co_training_off(method, multi_view, dropblock):
     assert shared.augment.dropblock == dropblock
     off, _ = switched(CoTrainSettings(multi_view=False), TrainSettings())
     assert not off.multi_view
-
-
-def test_all_labels_takes_unlabeled_tomograms_that_have_picks():
-    entries = [
-        entry("a", "labeled", "a.star"),
-        entry("b", "unlabeled", "b.star"),
-        entry("c", "unlabeled"),
-        entry("d", "unlabeled", "d.star", error="truncated"),
-        entry("e", "test", "e.star"),
-    ]
-    splits = {e.tomogram: e.split for e in all_labels(entries)}
-    assert splits == {
-        "a": "labeled",
-        "b": "labeled",
-        "c": "unlabeled",
-        "d": "unlabeled",
-        "e": "test",
-    }
-
-
-def test_all_labels_without_picks_says_what_to_do():
-    entries = [entry("a", "labeled", "a.star"), entry("c", "unlabeled")]
-    with pytest.raises(ValueError, match=r"none of the 1 has; name their files in the"):
-        all_labels(entries)
 
 
 def test_windows_hold_the_methods_own_network():

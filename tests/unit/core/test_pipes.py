@@ -9,7 +9,8 @@ import pytest
 
 from picker.config import PickSettings
 from picker.formats.picks import kaggle, star
-from picker.formats.picks.kinds import read_coordinates
+from picker.formats.picks.read import read_coordinates
+from picker.formats.tables.star_table import read_comments
 from picker.formats.tables.thresholds import read_thresholds
 from picker.formats.tables.tilt_series import read_tilt_series
 from picker.formats.tables.tomograms import read_table
@@ -19,7 +20,8 @@ from picker.jobs.settings import read_particles, read_section
 from picker.project.json_files import read_json
 from picker.project.manifests import read_manifest
 from picker.project.stale import stale_manifests
-from picker.training.checkpoint import load_checkpoint, load_weights
+from picker.training.checkpoint import load_checkpoint
+from picker.training.model_file import load_weights
 from tests.unit.formats.memory import little_memory
 
 READERS = {
@@ -31,7 +33,7 @@ READERS = {
     "table": read_table,
     "picks": read_coordinates,
     "our picks": star.read_picks,
-    "comments of picks": star.read_comments,
+    "comments of picks": read_comments,
     "submission": kaggle.read_submission,
     "tomograms.star": read_tilt_series,
     "model": load_weights,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks import imod
-from picker.formats.picks.given import read_given_picks
+from picker.formats.picks.known import read_known_picks
 from picker.formats.tables.tilt_series import read_tilt_series
 from picker.formats.volumes.read import read_tomogram
 from tests.unit.formats.examples import (
@@ -142,7 +142,7 @@ def replaced(raw, place, token, num):
 def read(path):
     """Return the picks of a file, or None after an error that names a file."""
     try:
-        picks, _ = read_given_picks([path], "TS_1", [PARTICLE], V, SHAPE, T)
+        picks, _ = read_known_picks([path], "TS_1", [PARTICLE], V, SHAPE, T)
     except (ValueError, FileNotFoundError) as error:
         text = str(error)
         assert path.name in text or path.with_suffix(".doc").name in text

@@ -14,7 +14,7 @@ from picker.jobs.model_card import (
     read_model,
     write_model,
 )
-from picker.jobs.training_data import begin_from
+from picker.jobs.starting_model import begin_from
 from picker.methods import load
 from picker.networks import build_model
 
@@ -205,7 +205,7 @@ def test_a_weight_that_is_no_number_is_one_error(path, value):
     save_file(weights, path, {"picker": card_of().model_dump_json()})
     assert read_card(path) == card_of()
     for read in list(readers(path))[1:]:
-        with pytest.raises(ValueError, match="has weights that are no finite") as one:
+        with pytest.raises(ValueError, match="has weights that are not finite") as one:
             read()
         assert f"{name} for one of 1" in str(one.value)
 

@@ -11,10 +11,11 @@ from picker.config import (
     PredictSettings,
     PreprocessSettings,
 )
-from picker.finding.windows import WindowFinder
+from picker.finding.window_finder import WindowFinder
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.jobs import predict_shard as module
+from picker.jobs import shard_inputs
 from picker.jobs.loaded import read_loaded
 from picker.jobs.model_card import ModelCard, write_model
 from picker.jobs.predict_shard import predict_shard
@@ -104,7 +105,7 @@ def test_a_request_to_stop_is_no_error_of_a_tomogram(shard, monkeypatch):
     def stopped(*arguments):
         raise Interrupted("stopped by SIGTERM", 15)
 
-    monkeypatch.setattr(module, "read_volume", stopped)
+    monkeypatch.setattr(shard_inputs, "read_volume", stopped)
     with pytest.raises(Interrupted):
         shard()
     monkeypatch.undo()
@@ -143,7 +144,7 @@ def test_the_manifest_changes_when_a_volume_does(shard):
     write_volume(entry.volume, data.astype(np.float16), 10.0, {"fingerprint": "other"})
     bad = shard().tomograms[2]
     assert bad.retry
-    assert "TS_2.zarr is not the volume that its manifest tells of" in bad.error
+    assert "TS_2.zarr is not the volume that its manifest describes" in bad.error
     shard.entries[2] = replace(entry, fingerprint="other")
     keys = [[e.fingerprint for e in done(m)] for m in (first, shard())]
     assert keys[0][0] == keys[1][0]
@@ -163,8 +164,8 @@ def test_what_cannot_be_copied_to_the_gpu_fails_the_job(shard, monkeypatch):
     def lost(self, volume):
         raise RuntimeError("CUDA error: the device is gone")
 
-    monkeypatch.setattr(WindowFinder, "brought", lost)
-    with pytest.raises(module.DeviceError, match="the device is gone"):
+    monkeypatch.setattr(WindowFinder, "on_device", lost)
+    with pytest.raises(shard_inputs.DeviceError, match="the device is gone"):
         shard()
 
 
@@ -183,21 +184,3 @@ def test_noisy_copies_differ_and_are_the_same_again(shard):
     assert scores() == first
     plain = shard().tomograms[0]
     assert read_picks(plain.candidates).score.tolist() not in first
-
-
-@pytest.mark.parametrize("number", [1, 4])
-def test_no_more_is_read_ahead_than_asked_for_and_all_in_order(number):
-    entries = [preprocessed(f"TS_{i}") for i in range(9)]
-    tasks = [module.Task(entry=entry, path=entry.volume) for entry in entries]
-    begun = []
-
-    def read(task):
-        begun.append(task.entry.tomogram)
-        return module.Given(key=task.entry.tomogram)
-
-    seen = []
-    for task, future in module.read_ahead(tasks, read, number):
-        assert future.result().key == task.entry.tomogram
-        assert len(begun) <= len(seen) + 1 + number
-        seen.append(task.entry.tomogram)
-    assert seen == [entry.tomogram for entry in entries]

@@ -27,10 +27,10 @@ RUN = Results().run("semietpicker")
         (Results().cost("preprocess", "s"), "benchmarks/preprocess/s.tsv"),
         (Results().benchmark, "benchmark"),
         (
-            Results().cell("5", "0", "vnet"),
-            "benchmark/cells/5_labeled/seed_0/vnet",
+            Results().cell(5, 0, "vnet").measured,
+            "benchmark/cells/5_labeled/seed_0/vnet/cell.json",
         ),
-        (Results().shared_burn_in("5", "0"), "benchmark/burn_in/5_labeled/seed_0"),
+        (Results().seed_settings(3), "benchmark/settings/seed_3/train.json"),
         (RUN.folder, "semietpicker"),
         (RUN.model("burn_in"), "semietpicker/models/burn_in.safetensors"),
         (RUN.model("co_train"), "semietpicker/models/co_train.safetensors"),
@@ -70,6 +70,13 @@ def test_a_run_is_a_folder_of_any_depth_with_the_same_inside():
     )
 
 
+def test_a_cell_knows_its_method_labels_and_seed():
+    cell = Results().cell(5, 0, "mean_teacher")
+    assert (cell.method, cell.cell) == ("mean_teacher", (5, 0))
+    assert (RUN.method, RUN.cell) == ("semietpicker", None)
+    assert Results().run(cell.name) == cell
+
+
 def test_a_wildcard_is_a_name_as_any_other():
     pattern = Results().run("{run}").predicted("{shard}")
     assert pattern.format(run="vnet", shard="s") == Results().run("vnet").predicted("s")
@@ -93,8 +100,8 @@ def test_files_of_a_tomogram():
         RUN.checkpoint("burn_in"),
         RUN.regions,
         RUN.export("warp"),
-        f"{Results().cell('5', '0', 'vnet')}/co_train.pt",
-        f"{Results().shared_burn_in('5', '0')}/burn_in.pt",
+        Results().cell(5, 0, "vnet").checkpoint("burn_in"),
+        Results().cell(5, 0, "vnet").predicted("s"),
     ],
 )
 def test_whatever_a_job_claims_lies_in_a_folder_of_claims(tmp_path, claimed):

@@ -54,7 +54,9 @@ def claim(result, job):
 def test_jobs_that_wait_or_have_no_claim_are_cancelled(queue, project):
     results = project / "results"
     claim(results / "semietpicker/manifests/predict/test-0001of0001.json", "11")
-    claim(results / "benchmark/cells/2_labeled/seed_0/vnet/burn_in.pt", "12")
+    claim(
+        results / "benchmark/cells/2_labeled/seed_0/vnet/checkpoints/burn_in.pt", "12"
+    )
     queue(
         f"11 R {RUN}1 {project}",
         f"12 R {RUN}1 {project}",

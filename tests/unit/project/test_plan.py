@@ -82,16 +82,6 @@ def test_what_thresholds_and_figures_rest_on(rows, feedback, evaluated, known):
     assert noisy == (feedback == "labeled")  # held-out ones need no noise
 
 
-def test_manifests_of_some_splits_keep_other_wildcards():
-    found = plan(LABELED, UNLABELED, TEST)
-    pattern = Results().run("{run}").predicted("{shard}")
-    assert found.manifests(pattern, "test", "labeled") == [
-        "results/{run}/manifests/predict/labeled-0001of0001.json",
-        "results/{run}/manifests/predict/test-0001of0001.json",
-    ]
-    assert len(found.manifests(pattern)) == 3
-
-
 def test_a_shard_depends_on_every_file_of_its_rows():
     masked = row("m", "labeled", (Path("p1"), Path("p2")), mask="mask.mrc")
     files = plan(LABELED, masked).files("labeled-0001of0001")

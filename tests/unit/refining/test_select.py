@@ -1,8 +1,15 @@
 import numpy as np
+import pytest
 
 from picker.config import Particle, PickSettings
 from picker.core.picks import picks_from_arrays
-from picker.refining.select import in_region, select_picks, suppress_close
+from picker.refining.select import (
+    classes_apart,
+    in_mask,
+    in_region,
+    select_picks,
+    suppress_close,
+)
 
 PARTICLES = (Particle(name="a", radius=50), Particle(name="b", radius=100))
 SHAPE = (20, 40, 60)
@@ -56,6 +63,26 @@ def test_a_mask_of_another_resolution_covers_the_same_field():
     mask[:, :, 15:] = True
     position = np.array([[50.0, 50, 280], [50, 50, 310]])
     assert in_region(position, 10.0, SHAPE, 0, mask).tolist() == [False, True]
+
+
+def test_outside_of_a_tomogram_its_outermost_voxels_count():
+    mask = np.zeros(SHAPE, bool)
+    mask[:, :, -1] = True
+    position = np.array([[50.0, 50, 612], [50, 50, 575], [-8, 50, 590]])
+    assert in_mask(position, 10.0, SHAPE, mask).tolist() == [True, False, True]
+
+
+def test_each_class_is_apart_by_its_own_radius():
+    candidates = picks(
+        ("b", 50, 50, 130, 0.6),
+        ("b", 50, 50, 50, 0.9),
+        ("a", 50, 50, 130, 0.6),
+        ("a", 50, 50, 50, 0.9),
+        ("c", 50, 50, 50, 0.9),
+    )
+    kept = classes_apart(candidates, PARTICLES, 1.0)
+    assert kept.particle.tolist() == ["a", "a", "b"]
+    assert kept.score.tolist() == pytest.approx([0.9, 0.6, 0.9])
 
 
 def test_edge_margin_counts_from_the_outermost_voxels():

@@ -63,7 +63,7 @@ def test_particles_are_at_the_first_distance_and_unknown_ones_empty():
 def test_ablation_adds_one_part_after_the_other_with_the_most_labels():
     rows = ablation_table(CELLS)
     assert [r["method"] for r in rows] == ["supervised", "mean_teacher", "semietpicker"]
-    assert [(r["mean_teacher"], r["multi_view"], r["dropblock"]) for r in rows] == [
+    assert [(r["co_train"], r["multi_view"], r["dropblock"]) for r in rows] == [
         ("no", "no", "no"),
         ("yes", "no", "no"),
         ("yes", "yes", "yes"),
@@ -114,25 +114,19 @@ def chosen(folder, *arguments):
         for i in range(count)
     ]
     write_manifest(folder / "all.json", entries)
-    given = ["--manifests", str(folder / "all.json"), "--output", str(folder)]
+    output = folder / "first.json"
+    given = ["--manifests", str(folder / "all.json"), "--output", str(output)]
     choose.run(argument_parser(choose).parse_args([*given, *arguments]))
-    return {
-        split: [e.tomogram for e in read_manifest(folder / f"{split}.json").tomograms]
-        for split in ("labeled", "unlabeled", "validation", "test")
-    }
+    return [entry.tomogram for entry in read_manifest(output).tomograms]
 
 
-def test_a_cell_has_the_first_tomograms_of_the_table(tmp_path):
-    found = chosen(tmp_path, "--labeled", "2", "--unlabeled", "1")
-    assert found == {
-        "labeled": ["labeled_0", "labeled_1"],
-        "unlabeled": ["unlabeled_0"],
-        "validation": [],
-        "test": ["test_0", "test_1"],
-    }
-    assert len(chosen(tmp_path, "--labeled", "3")["unlabeled"]) == 4
+def test_the_first_tomograms_of_a_split_are_chosen(tmp_path):
+    found = chosen(tmp_path, "--split", "labeled", "--number", "2")
+    assert found == ["labeled_0", "labeled_1"]
+    found = chosen(tmp_path, "--split", "unlabeled", "--number", "4")
+    assert found == [f"unlabeled_{i}" for i in range(4)]
 
 
 def test_more_labels_than_there_are_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="asks for 5 labeled tomograms, but there are"):
-        chosen(tmp_path, "--labeled", "5")
+        chosen(tmp_path, "--split", "labeled", "--number", "5")

@@ -1,45 +1,27 @@
 from __future__ import annotations
 
-import csv
-import io
 import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
-from PIL import Image
 
 from picker.config import EvaluateSettings, Particle
-from picker.core.picks import Picks, no_picks, picks_from_arrays, score_histogram
-from picker.core.tomogram import Tomogram
-from picker.report.draw import (
-    Picture,
-    draw_tomogram,
-    draw_training,
-    framed,
-    make_picture,
-)
-from picker.report.page import (
-    ReportData,
-    StageCost,
-    TomogramRecord,
-    counts_by_tomogram,
-    curve_columns,
-    render_report,
-    stage_cost,
-    training_columns,
-)
-from picker.scoring.evaluate import curve_rows, curves, metrics, tomogram_rows
+from picker.core.picks import no_picks, picks_from_arrays, score_histogram
+from picker.report.costs import StageCost
+from picker.report.data import ReportData, TomogramRecord
+from picker.report.page import render_report
+from picker.report.tables import counts_by_tomogram, curve_columns
+from picker.scoring.curves import curve_rows, curves
+from picker.scoring.evaluate import metrics, tomogram_rows
 from picker.scoring.reliability import Reliability
+from tests.unit.report.examples import PARTICLES, picture, some_picks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RIBOSOME = Particle(name="ribosome", radius=100.0, color="#ff0000")
-FERRITIN = Particle(name="apo-ferritin", radius=60.0, color="#00ff00")
-PARTICLES = (RIBOSOME, FERRITIN)
-VOXEL_SIZE = 10.0
+    from picker.report.pictures import Picture
+
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -80,27 +62,6 @@ def read(html: str) -> Reader:
     assert not re.search(r'(href|src)="(?!#|data:)', html)
     assert not re.search(r"url\((?!#)|@import", html)
     return reader
-
-
-def some_picks() -> Picks:
-    return picks_from_arrays(
-        [[50, 100, 120], [60, 30, 200], [90, 150, 60]],
-        ["ribosome", "ribosome", "apo-ferritin"],
-        [0.9, 0.6, 0.7],
-    )
-
-
-def picture(**changes: Any) -> Picture:
-    noise = np.random.default_rng(0).normal(0, 1, (20, 28)).astype(np.float32)
-    made: dict[str, Any] = {
-        "tomogram": "TS_1",
-        "slab": noise,
-        "voxel_size": VOXEL_SIZE,
-        "center_z": 60.0,
-        "thickness": 50.0,
-        "picks": some_picks(),
-    }
-    return Picture(**made | changes)
 
 
 def full_report(**changes: Any) -> ReportData:
@@ -200,21 +161,8 @@ def test_what_to_expect_where_nobody_looked_is_shown_with_the_curves() -> None:
 
 
 def test_each_stage_shows_its_time_and_memory() -> None:
-    rows = [
-        {"s": "3725.4", "max_rss": "812.50"},
-        {"s": "0.2", "max_rss": "-"},
-        {"s": "60.0", "max_rss": "1500.25"},
-    ]
-    cost = stage_cost(rows)
-    assert cost == StageCost(
-        num_jobs=3, seconds=pytest.approx(3785.6), longest=3725.4, memory=1500.25
-    )
-    short = stage_cost(rows[1:2])
-    assert short is not None
-    assert short.memory is None
-    cut = {"s": "31.5", "max_rss": None}  # written when the disk was full
-    assert stage_cost([*rows, cut]) == cost
-    assert stage_cost([cut]) is None
+    cost = StageCost(num_jobs=3, seconds=3785.6, longest=3725.4, memory=1500.25)
+    short = StageCost(num_jobs=1, seconds=0.2, longest=0.2, memory=None)
     html = render_report(full_report(costs={"predict": cost, "predict_noisy": short}))
     read(html)
     table = html[html.index("Time and memory") :]
@@ -350,121 +298,3 @@ def test_pictures_are_read_one_by_one_and_no_further() -> None:
     assert read_so_far == [0, 1, 2]
     assert html.count("<figure>") == 3
     assert "<figure>" not in render_report(full_report(max_pictures=0))
-
-
-def pixels(png: bytes) -> np.ndarray:
-    image = Image.open(io.BytesIO(png))
-    assert image.format == "PNG"
-    assert image.mode == "P"
-    return np.asarray(image.convert("RGB")).astype(int)
-
-
-def is_red(rgb: np.ndarray) -> np.ndarray:
-    return (rgb[..., 0] > 180) & (rgb[..., 1] < 110) & (rgb[..., 2] < 110)
-
-
-def is_green(rgb: np.ndarray) -> np.ndarray:
-    return is_red(rgb[..., [1, 0, 2]])
-
-
-def test_circle_is_where_the_pick_is() -> None:
-    # One pick in the slab's plane: y 90 Å, x 170 Å, radius 60 Å.
-    picks = picks_from_arrays([[60, 90, 170]], ["apo-ferritin"])
-    rgb = pixels(draw_tomogram(picture(picks=picks), PARTICLES))
-    scale = 4  # pixels a voxel, at most
-    assert rgb.shape == (20 * scale, 28 * scale, 3)
-    ring = is_green(rgb)
-    rows, columns = np.nonzero(ring)
-    # The centre of voxel 0 is half a voxel from the left and lower edges.
-    column, row = (17 + 0.5) * scale - 0.5, 20 * scale - (9 + 0.5) * scale - 0.5
-    away = np.hypot(rows - row, columns - column)
-    assert abs(away - 6 * scale).max() < 1.6
-    for step in (0, 90, 180, 270):
-        y = round(row + 6 * scale * np.sin(np.radians(step)))
-        x = round(column + 6 * scale * np.cos(np.radians(step)))
-        assert ring[y - 1 : y + 2, x - 1 : x + 2].any()
-    assert not is_red(rgb).any()
-
-
-def test_slab_is_drawn_with_y_upwards() -> None:
-    slab = np.zeros((20, 28), np.float32)
-    slab[2:5, 20:24] = 1
-    rgb = pixels(draw_tomogram(picture(slab=slab, picks=no_picks()), PARTICLES))
-    rows, columns = np.nonzero(rgb[..., 0] > 200)
-    assert rows.mean() == pytest.approx(80 - 3.5 * 4 - 0.5, abs=1)
-    assert columns.mean() == pytest.approx(22 * 4 - 0.5, abs=1)
-
-
-@pytest.mark.parametrize(
-    ("away", "radius"), [(0, 100), (60, 80), (-80, 60), (99.9, 4.5), (100, 0)]
-)
-def test_circle_is_as_wide_as_the_sphere_there(away: float, radius: float) -> None:
-    picks = picks_from_arrays([[60 + away, 100, 130]], ["ribosome"])
-    drawn = picture(slab=np.ones((20, 28), np.float32), picks=picks)
-    columns = np.nonzero(is_red(pixels(draw_tomogram(drawn, PARTICLES))).any(axis=0))[0]
-    width = np.ptp(columns) if len(columns) else 0
-    assert width == pytest.approx(2 * radius / VOXEL_SIZE * 4, abs=2)
-    assert framed(drawn, PARTICLES)["num_shown"] == (radius > 0)
-
-
-def test_known_particles_are_dashed() -> None:
-    flat = np.ones((20, 28), np.float32)
-    known = picks_from_arrays([[60, 100, 130]], ["ribosome"])
-    solid = pixels(draw_tomogram(picture(slab=flat, picks=known), PARTICLES))
-    dashed = pixels(
-        draw_tomogram(picture(slab=flat, picks=no_picks(), truth=known), PARTICLES)
-    )
-
-    def colored(rgb: np.ndarray) -> int:
-        return int((np.ptp(rgb, axis=2) > 60).sum())
-
-    assert 0.2 < colored(dashed) / colored(solid) < 0.8
-
-
-@pytest.mark.parametrize("shape", [(630, 400), (20, 28), (1, 1), (3, 900)])
-def test_pictures_stay_small(shape: tuple[int, int]) -> None:
-    noise = np.random.default_rng(0).normal(0, 1, shape).astype(np.float32)
-    made = framed(picture(slab=noise, picks=no_picks()), PARTICLES)
-    assert max(made["width"], made["height"]) <= 640
-    assert len(made["png"]) < 350_000
-
-
-def test_axes_are_in_nm() -> None:
-    made = framed(picture(), PARTICLES)
-    assert (made["width"], made["height"]) == (112, 80)
-    assert [label for _, label in made["ticks"]["x"]] == ["0", "10", "20"]
-    # 10 nm is voxel 10, whose middle is 10.5 voxels from the edge.
-    assert made["ticks"]["x"][1][0] == pytest.approx(10.5 * 4)
-    assert made["bar"] == (pytest.approx(5 * 4), "5 nm")
-    assert made["center_nm"] == 6.0
-
-
-def test_middle_of_a_tomogram() -> None:
-    volume = np.arange(12, dtype=np.float32)[:, None, None] * np.ones((12, 20, 28))
-    tomogram = Tomogram(name="T", volume=volume, voxel_size=VOXEL_SIZE)
-    made = make_picture(tomogram, some_picks(), thickness=50.0)
-    assert made.slab.shape == (20, 28)
-    assert made.slab[0, 0] == 6.0
-    assert made.center_z == 60.0
-    assert made.thickness == 50.0
-    flat = Tomogram(name="T", volume=volume[:1], voxel_size=VOXEL_SIZE)
-    assert make_picture(flat, no_picks()).thickness == VOXEL_SIZE
-
-
-def test_training_log_with_holes() -> None:
-    log = "step\tloss\tvalidation_f1\n0\t0.5\t\n10\t0.4\t0.25\n"
-    columns = training_columns(csv.DictReader(io.StringIO(log), delimiter="\t"))
-    assert columns["loss"].tolist() == [0.5, 0.4]
-    assert np.isnan(columns["validation_f1"][0])
-    assert columns["validation_f1"][1] == 0.25
-    assert len(draw_training(columns)) == 2
-    assert draw_training({"loss": columns["loss"]}) == []
-    assert draw_training({"step": np.arange(2.0), "loss": np.full(2, np.nan)}) == []
-    assert training_columns([]) == {}
-
-
-def test_score_histogram() -> None:
-    counts = score_histogram(np.array([0.0, 0.019, 0.021, 1.0, 1.2], np.float32))
-    assert counts.sum() == 5
-    assert counts[[0, 1, 49]].tolist() == [2, 1, 2]
-    assert score_histogram(np.empty(0)).sum() == 0

@@ -6,12 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from picker.training.checkpoint import (
-    load_checkpoint,
-    load_weights,
-    save_checkpoint,
-    save_model,
-)
+from picker.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 def test_newest_checkpoint_comes_back(tmp_path):
@@ -138,24 +133,6 @@ def test_a_checkpoint_cannot_run_code(tmp_path):
     path = tmp_path / "state.pt"
     torch.save({"step": print}, path)
     assert load_checkpoint(path) is None
-
-
-def test_model_and_card_round_trip(tmp_path):
-    path = tmp_path / "model.safetensors"
-    model = nn.Linear(3, 2)
-    save_model(path, model, {"version": "1"})
-    weights, card = load_weights(path)
-    assert card == {"version": "1"}
-    assert torch.equal(weights["weight"], model.weight)
-
-
-def test_bad_model_files_are_named(tmp_path):
-    with pytest.raises(ValueError, match=r"none\.safetensors does not exist"):
-        load_weights(tmp_path / "none.safetensors")
-    bad = tmp_path / "bad.safetensors"
-    bad.write_bytes(b"not a model at all")
-    with pytest.raises(ValueError, match=r"bad\.safetensors cannot be read"):
-        load_weights(bad)
 
 
 def test_a_disk_that_does_not_answer_is_not_taken_for_damage(tmp_path):

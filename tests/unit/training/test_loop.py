@@ -21,13 +21,14 @@ from picker.config import (
 )
 from picker.encodings.heatmap import Gaussians
 from picker.encodings.spheres import Spheres
-from picker.finding.windows import WindowFinder
+from picker.finding.window_finder import WindowFinder
 from picker.machine.signals import Interrupted, StopRequest
 from picker.networks import build_model
 from picker.training import loop
 from picker.training.checkpoint import load_checkpoint
 from picker.training.co_training import CoTraining, unlabeled_weight_at
-from picker.training.patches import PatchDataset, PatchSource
+from picker.training.patches import PatchDataset
+from picker.training.source import PatchSource
 from picker.training.supervised import Supervised, heatmap_loss, segmentation_loss
 from picker.training.task import learning_rate_at
 

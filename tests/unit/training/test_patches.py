@@ -7,12 +7,8 @@ import torch
 from picker.config import AugmentSettings, TrainSettings
 from picker.encodings.heatmap import Gaussians
 from picker.encodings.spheres import Spheres
-from picker.training.patches import (
-    PatchDataset,
-    PatchSource,
-    patch_shape,
-    useful_workers,
-)
+from picker.training.patches import PatchDataset
+from picker.training.source import PatchSource
 
 SIGMA = np.array([2.0, 3.0])
 PLAIN = AugmentSettings(rotate=False, labeled_intensity=False, intensity=0)
@@ -41,11 +37,6 @@ def dataset(unlabeled=(), **settings):
     return PatchDataset(
         [source()], unlabeled, TrainSettings(**given), "stage", Gaussians()
     )
-
-
-def test_patch_is_even_and_fits_the_smallest_tomogram():
-    sources = [source(shape=(20, 36, 44)), source(shape=(17, 90, 90))]
-    assert patch_shape((90, 33, 64), sources) == (16, 32, 44)
 
 
 def test_target_stands_where_the_particle_is_whatever_the_flip():
@@ -128,20 +119,6 @@ def test_classes_have_equal_shares_of_centred_patches():
         for patch in data[step].labeled:
             visible += [(patch == 100).any().item(), (patch == 101).any().item()]
     assert visible[0] == pytest.approx(visible[1], rel=0.3)
-
-
-def test_a_gpu_gets_a_worker_for_each_further_core(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
-    assert useful_workers(torch.device("cpu")) == 1
-    assert useful_workers(torch.device("cuda")) == 15
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
-    assert useful_workers(torch.device("cpu")) == 0
-    assert useful_workers(torch.device("cuda")) == 1
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
-    assert useful_workers(torch.device("cuda")) == 1
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "16")
-    assert useful_workers(torch.device("cuda")) == 1
 
 
 def test_a_segmentation_has_spheres_at_the_networks_stride():

@@ -11,14 +11,13 @@ import pytest
 
 from picker.__main__ import main
 from picker.core.files import writer_id
-from picker.core.picks import no_picks, picks_from_arrays
-from picker.formats.picks.kinds import read_coordinates
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks.read import read_coordinates
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.volumes import mrc
 from picker.formats.volumes.ome_zarr import write_volume
 from tests.unit.formats.examples import (
     KINDS,
-    PARTICLE,
     SHAPE,
     T,
     V,
@@ -221,10 +220,6 @@ def test_mistakes_are_told(tmp_path, coords, capsys):
     assert "it knows TS_1, TS_3; give --name" in refused(
         capsys, path, *to, "--name", "TS_2"
     )
-    path.write_text("tomogram,particle,x,y,z\nTS_1,a,1,2,3\nTS_1,b,1,2,3\n")
-    assert "make 2 files of cbox; expected one" in refused(
-        capsys, path, "--to", "cbox", "--output", tmp_path / "a.cbox"
-    )
     assert not (tmp_path / "out").exists()
 
 
@@ -233,18 +228,6 @@ def rows(path, *names, particle="ribosome"):
     lines = [f"{name},{particle},100.5,200,300\n" for name in names]
     path.write_text("tomogram,particle,x,y,z\n" + "".join(lines))
     return path
-
-
-def test_the_only_tomogram_of_the_files_can_be_renamed(tmp_path, capsys):
-    one = rows(tmp_path / "a.csv", "Position_7")
-    words = ("--to", "relion5", "--name", "TS_01")
-    assert convert(one, *words, "--output", tmp_path / "a.star") == 0
-    assert "\nTS_01 " in (tmp_path / "a.star").read_text()
-    assert "picks of tomogram Position_7 are called TS_01" in capsys.readouterr().err
-    other = rows(tmp_path / "b.csv", "Position_8")
-    # It is not sure that both are TS_01.
-    said = refused(capsys, one, other, *words, "--output", tmp_path / "b.star")
-    assert "it knows Position_7; give --name letter for letter" in said
 
 
 @pytest.mark.parametrize("kind", ["relion4", "relion5"])
@@ -278,34 +261,6 @@ def test_warp_gets_the_name_of_the_tilt_series(tmp_path, name):
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["TS_01_ribosome.star"]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "TS_01_10.00Apx.coords",
-        "TS_01_10.00Apx_particles.coords",
-        "TS_01.mrc.coords",
-        "TS_01.coords",
-    ],
-)
-def test_a_file_is_named_after_its_tomogram(tmp_path, name):
-    (tmp_path / name).write_text("30 40 20\n")
-    words = ("--to", "picker", "--output", tmp_path / "out", "--particle", "a")
-    assert convert(tmp_path / name, *words) == 0
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["TS_01.star"]
-
-
-def test_two_names_of_one_tomogram_in_a_file(tmp_path, capsys):
-    path = rows(tmp_path / "a.csv", "TS_01_10.00Apx", "TS_01_5.00Apx")
-    words = (path, "--to", "picker", "--output", tmp_path / "a.star")
-    said = refused(capsys, *words)
-    assert "picks of TS_01_10.00Apx and of TS_01_5.00Apx, which are one" in said
-    assert "may be TS_01_10.00Apx or TS_01_5.00Apx" in refused(
-        capsys, *words, "--name", "TS_01"
-    )
-    assert convert(*words, "--name", "TS_01_5.00Apx") == 0
-    assert len(read_picks(tmp_path / "a.star")) == 1
-
-
 def test_strange_names_are_safe_in_files_and_the_users_own_within(tmp_path, capsys):
     path = rows(tmp_path / "a.csv", "Position 4", "_rec1", "../c", "TS_1")
     path.write_text(path.read_text().replace("ribosome", "Viral Ribonucleoprotein"))
@@ -336,65 +291,6 @@ def test_two_names_that_would_be_one_in_files(tmp_path, capsys):
     assert "tomograms 'Position 4' and 'Position_4' would both be called Posit" in said
     assert convert(*words, "--name", "Position 4") == 0
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["Position_4.star"]
-
-
-@pytest.fixture
-def volume(tmp_path):
-    data = np.zeros((24, 44, 36), np.float32)
-    data[0, 0, 0] = 1
-    mrc.write_volume(tmp_path / "V.mrc", data, V)
-    return tmp_path / "V.mrc"
-
-
-def test_files_that_do_not_say_their_tomogram(tmp_path, volume, capsys):
-    for name in ("A", "B"):
-        (tmp_path / f"{name}.coords").write_text("30 40 20\n")
-    words = (tmp_path / "A.coords", tmp_path / "B.coords", "--to", "picker")
-    words = (*words, "--particle", "a", "--output", tmp_path / "out")
-    at = ("--tomogram", volume)
-    said = refused(capsys, *words, *at, geometry=())
-    assert "A.coords, B.coords do not say their tomogram: either all are picks of" in (
-        said
-    )
-    assert "V, or they are of tomograms A, B, of the same size; give --name V" in said
-    assert convert(*words, *at, "--name", "V", geometry=()) == 0
-    assert len(read_picks(tmp_path / "out" / "V.star")) == 2
-    capsys.readouterr()
-    words = (*words[:-1], tmp_path / "two")
-    assert convert(*words) == 0
-    assert sorted(p.name for p in (tmp_path / "two").iterdir()) == ["A.star", "B.star"]
-    assert "taken as tomograms A, B, after their names" in capsys.readouterr().err
-
-
-def test_files_that_are_named_after_the_volume(tmp_path, volume):
-    paths = [tmp_path / f"V{end}.coords" for end in ("", "_virus", "-b")]
-    for path in paths:
-        path.write_text("30 40 20\n")
-    words = ("--to", "picker", "--particle", "a", "--output", tmp_path / "a.star")
-    assert convert(*paths, *words, "--tomogram", volume, geometry=()) == 0
-    assert len(read_picks(tmp_path / "a.star")) == 3
-
-
-def test_nothing_is_overwritten_by_a_folder(tmp_path, coords, capsys):
-    words = (coords, "--to", "tomotwin", "--particle", "ribosome")
-    assert "is a folder with content" in refused(capsys, *words, "--output", tmp_path)
-    file = tmp_path / "notes.txt"
-    file.write_text("mine")
-    assert "does not end with .coords" in refused(capsys, *words, "--output", file)
-    assert file.read_text() == "mine"
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    assert convert(*words, "--output", empty) == 0
-    assert [p.name for p in empty.iterdir()] == ["TS_1_ribosome.coords"]
-
-
-def test_no_picks(tmp_path, capsys):
-    path = tmp_path / "TS_1.star"
-    write_picks(path, no_picks())
-    words = (path, "--to", "warp", "--output", tmp_path / "warp.star")
-    assert "give --particle NAME for one with a header" in refused(capsys, *words)
-    assert convert(*words, "--particle", PARTICLE.name) == 0
-    assert "rlnMicrographName" in (tmp_path / "warp.star").read_text()
 
 
 def test_a_pixel_size_in_the_file_can_be_overruled(tmp_path):
@@ -464,7 +360,7 @@ def test_a_volume_larger_than_the_memory_is_one_line(
     def read(*_, **__):
         raise MemoryError("a.hdf has 9.72e+03 GB")
 
-    monkeypatch.setattr("picker.verbs.convert.read_geometry", read)
+    monkeypatch.setattr("picker.jobs.convert.read_geometry", read)
     words = (coords, "--to", "picker", "--output", tmp_path / "o.star")
     assert convert(*words, "--tomogram", "a.hdf", geometry=()) == 1
     assert capsys.readouterr().err.endswith("error: a.hdf has 9.72e+03 GB\n")

@@ -79,7 +79,7 @@ def test_every_rule_with_a_gpu_is_sent_where_there_are_some():
         for rule in path.read_text().split("\nrule ")[1:]:
             rules[rule.split(":")[0]] = "gpu=1" in rule
     with_gpu = {name for name, wanted in rules.items() if wanted}
-    assert {"train", "predict", "benchmark_burn_in", "benchmark_cell"} <= with_gpu
+    assert {"train", "predict", "measure"} <= with_gpu
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
     asked = profile["set-resources"]
     assert {name for name, values in asked.items() if "gpu" in values} == with_gpu

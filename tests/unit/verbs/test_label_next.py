@@ -192,17 +192,19 @@ def test_only_the_first_tomograms_are_looked_at(project, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "message"),
     [
         ("tomogram\nTS_z\n", "next.tsv names TS_z, which picked.json does not have"),
         ("name\nTS_a\n", "next.tsv names None, which picked.json does not have"),
         ("tomogram\n" + "x" * 200_000, "next.tsv is damaged (field larger than field"),
     ],
 )
-def test_a_ranking_of_another_kind_is_refused(project, tmp_path, capsys, table, said):
+def test_a_ranking_of_another_kind_is_refused(
+    project, tmp_path, capsys, table, message
+):
     (tmp_path / "next.tsv").write_text(table)
     assert main(project) == 1
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -243,7 +245,7 @@ def test_what_a_killed_one_left_is_deleted_and_a_full_disk_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("picker.verbs.label_next.write_volume", full)
+        patch.setattr("picker.jobs.label_next.write_volume", full)
         assert main(project) == 1
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "out" / "TS_a_mask.zarr").is_dir()
@@ -268,7 +270,7 @@ def test_what_fails_halfway_leaves_none_of_its_files(project, tmp_path, monkeypa
             raise ZeroDivisionError("never seen before")
         ome_zarr.write_volume(path, *_, **__)
 
-    monkeypatch.setattr("picker.verbs.label_next.write_volume", fails)
+    monkeypatch.setattr("picker.jobs.label_next.write_volume", fails)
     assert main([*project, "--failed", "failed.json"]) == 0
     (entry,) = read_manifest(tmp_path / "failed.json").tomograms
     assert "unexpected ZeroDivisionError (never seen before)" in entry.error

@@ -7,7 +7,7 @@ import pytest
 
 from picker.core.picks import no_picks, picks_from_arrays
 from picker.formats.picks.kaggle import read_submission, write_submission
-from picker.formats.picks.star import TomogramPicks
+from picker.formats.picks.records import TomogramPicks
 
 
 def make_tomogram(name, picks):

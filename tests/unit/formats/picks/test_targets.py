@@ -13,8 +13,8 @@ import pytest
 from picker.config import ExportSettings, Particle
 from picker.core.picks import no_picks, picks_from_arrays
 from picker.formats.picks import targets
-from picker.formats.picks.given import read_given_picks
-from picker.formats.picks.imod import CONTOUR, MODEL
+from picker.formats.picks.imod_layout import CONTOUR, MODEL
+from picker.formats.picks.known import read_known_picks
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.targets import FILES, write_target
 from tests.unit.formats.examples import (
@@ -44,7 +44,7 @@ def tolerance(kind):
 
 
 def read(path, name="TS_1"):
-    picks, _ = read_given_picks([path], name, [PARTICLE], V, SHAPE, T)
+    picks, _ = read_known_picks([path], name, [PARTICLE], V, SHAPE, T)
     return picks
 
 
@@ -299,7 +299,7 @@ def test_two_tomograms_of_one_name_are_kept_apart(tmp_path, target):
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_picks_are_valid(tmp_path, kind):
     path = write_kind(kind, tmp_path, no_picks())
-    picks, warnings = read_given_picks([path], "TS_1", [PARTICLE], V, SHAPE, T)
+    picks, warnings = read_known_picks([path], "TS_1", [PARTICLE], V, SHAPE, T)
     assert len(picks) == 0
     assert f"{path} has no picks of TS_1" in warnings
     is_empty = path.stat().st_size == 0

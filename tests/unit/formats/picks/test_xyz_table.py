@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from picker.config import Particle
-from picker.formats.picks.given import read_given_picks
-from picker.formats.picks.kinds import read_coordinates
+from picker.formats.picks.known import read_known_picks
+from picker.formats.picks.read import read_coordinates
 
 SHAPE = (64, 120, 150)
 V = 10.0
@@ -19,7 +19,7 @@ def written(path, *rows):
 
 
 def picks_of(path, tomogram="TS_01"):
-    picks, warnings = read_given_picks([path], tomogram, PARTICLES, V, SHAPE)
+    picks, warnings = read_known_picks([path], tomogram, PARTICLES, V, SHAPE)
     return picks.position_zyx.tolist(), picks.particle.tolist(), warnings
 
 

@@ -10,7 +10,7 @@ import pytest
 from picker.config import ExportSettings
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.records import TiltSeries, TomogramPicks
-from picker.formats.picks.star import read_coordinates
+from picker.formats.picks.star_coordinates import read_star
 from picker.formats.picks.targets import write_target
 from picker.formats.picks.units import position_from_coordinates
 from picker.formats.tables.tilt_series import read_tilt_series, with_tilt_series
@@ -129,7 +129,7 @@ def test_a_thousand_picks_come_back_to_float32(tmp_path, kind, centre):
     path = tmp_path / "ribosome.star"
     again = position_from_coordinates(
         path,
-        read_coordinates(path),
+        read_star(path),
         10.0,
         SHAPE,
         SERIES.pixel_size,

@@ -37,7 +37,7 @@ def test_every_machine_and_type_is_read(tmp_path, machine, dtype, kind):
 
 
 def test_big_endian_mrc_files_stay_mrc_files(tmp_path):
-    """28 voxels along x are no type of EM, 260 have the fourth byte of one."""
+    """28 voxels along x give no type of EM, 260 give the fourth byte of one."""
     volume = np.zeros((16, 17, 260), ">f4")
     volume[3, 5, 7] = 1
     path = tmp_path / "a.mrc"
@@ -58,7 +58,7 @@ def test_a_mask_needs_no_voxel_size(tmp_path):
     assert np.argwhere(mask).tolist() == [[3, 5, 7]]
 
 
-def test_the_voxel_size_must_be_given(tmp_path):
+def test_the_voxel_size_must_be_set(tmp_path):
     path = write_em(tmp_path / "a.em", marked())
     match = r"voxel_size of .*a\.em is missing; set voxel_size in the table"
     with pytest.raises(ValueError, match=match):
@@ -93,7 +93,7 @@ def test_complex_numbers_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(0, 20, 28), (-1, 20, 28), (18, 20, 200_000)])
-def test_a_size_that_cannot_be_is_no_em_file(tmp_path, shape):
+def test_an_impossible_size_is_no_em_file(tmp_path, shape):
     path = write_em(tmp_path / "a.em", marked(), shape=shape)
     with pytest.raises(ValueError, match=r"a\.em is not an MRC file.*EM or HDF5"):
         read_tomogram(path, "a", 10.0)

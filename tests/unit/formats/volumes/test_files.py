@@ -37,11 +37,11 @@ def test_a_size_that_cannot_be_believed_is_refused(stored, given, message):
 
 
 @pytest.mark.parametrize("stored", [[], [0, 0, 0], [1, 1, 1], [9, 10, 11]])
-def test_a_given_size_stands_in_for_a_bad_one(stored):
+def test_a_set_size_replaces_a_bad_one(stored):
     assert checked_voxel_size(HERE, stored, 13.48) == (13.48, [])
 
 
-def test_a_given_size_wins_and_says_so():
+def test_a_set_size_wins_with_a_warning():
     size, warnings = checked_voxel_size(HERE, [10, 10, 10], 13.48)
     assert size == 13.48
     assert warnings == [

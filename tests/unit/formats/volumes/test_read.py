@@ -15,7 +15,7 @@ def marked():
     return np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE)
 
 
-def test_content_and_not_the_name_tells_the_kind(tmp_path):
+def test_the_content_and_not_the_name_decides_the_format(tmp_path):
     mrc.write_volume(tmp_path / "one.rec", marked(), 10.012)
     ome_zarr.write_volume(tmp_path / "two.mrc", marked(), 10.012, {})
     for name in ("one.rec", "two.mrc"):
@@ -27,7 +27,7 @@ def test_content_and_not_the_name_tells_the_kind(tmp_path):
         np.testing.assert_array_equal(tomogram.volume, marked())
 
 
-def test_a_given_voxel_size_wins(tmp_path):
+def test_a_set_voxel_size_wins(tmp_path):
     mrc.write_volume(tmp_path / "a.mrc", marked(), 1.0)
     with pytest.raises(ValueError, match=r"exactly 1.0 Å"):
         read_tomogram(tmp_path / "a.mrc", "a")
@@ -98,7 +98,7 @@ def test_complex_voxels_are_refused(tmp_path):
         read_tomogram(tmp_path / "a.zarr", "a", 10.0)
 
 
-def test_a_missing_volume_and_a_foreign_folder_are_said(tmp_path):
+def test_a_missing_volume_and_a_foreign_folder_are_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.mrc does not exist; fix"):
         read_tomogram(tmp_path / "none.mrc", "a")
     with pytest.raises(ValueError, match="is a folder without Zarr metadata"):

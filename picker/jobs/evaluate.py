@@ -1,0 +1,150 @@
+"""Evaluation: the picks of one split compared with its known particles."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from picker.core.files import write_json, write_text
+from picker.formats.picks.star import read_picks
+from picker.formats.tables.thresholds import read_thresholds
+from picker.jobs.failures import cannot_be_used
+from picker.jobs.region import where_picks_may_be
+from picker.machine.progress import tracked
+from picker.project.manifests import read_picked, read_predicted, write_manifest
+from picker.project.records import Picked, Predicted
+from picker.refining.select import classes_apart
+from picker.scoring.curves import curve_rows, curves
+from picker.scoring.evaluate import metrics, tomogram_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from picker.config import EvaluateSettings, Particle, PickSettings, Split
+    from picker.core.picks import Picks
+
+logger = logging.getLogger("picker")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationFiles:
+    """What an evaluation writes.
+
+    Attributes
+    ----------
+    metrics
+        JSON: F1 at each match distance, precision, recall and the Kaggle score.
+    curves
+        TSV: precision and recall at each threshold.
+    by_tomogram
+        TSV: right, wrong and missed picks of each tomogram.
+    failed
+        Manifest of the tomograms that could not be evaluated; None: not written.
+    """
+
+    metrics: Path
+    curves: Path
+    by_tomogram: Path
+    failed: Path | None = None
+
+
+def evaluate_picks(
+    picked: Sequence[Path],
+    predicted: Sequence[Path],
+    thresholds: Path,
+    output: EvaluationFiles,
+    *,
+    split: Split,
+    particles: tuple[Particle, ...],
+    settings: EvaluateSettings,
+    picking: PickSettings,
+) -> None:
+    """Write how good the picks of one split are.
+
+    A tomogram that cannot be read is recorded and the others are evaluated.
+
+    Parameters
+    ----------
+    picked, predicted
+        Manifests of picks, and of the candidates that curves are made from.
+    thresholds
+        JSON of the calibration.
+    output
+        Files to write.
+    split
+        Whose tomograms are evaluated.
+    particles
+        The classes.
+    settings
+        Match distances.
+    picking
+        Edge margin and distances of candidates that could have been picks.
+
+    Raises
+    ------
+    ValueError
+        If no tomogram of the split can be used, or thresholds and candidates are of
+        different models.
+    """
+    predictions = read_predicted(predicted)
+    names = [particle.name for particle in particles]
+    saved = read_thresholds(thresholds, predictions.model, names)
+    chosen = [
+        (entry, labels)
+        for entry in read_picked(picked)
+        if isinstance(entry, Picked)
+        and entry.split == split
+        and (labels := entry.preprocessed.labels)
+    ]
+    by_name = {e.tomogram: e for e in predictions.tomograms if isinstance(e, Predicted)}
+    truth, picks, candidates = {}, {}, {}
+    failed = []
+    for entry, labels in tracked(chosen, "evaluate", len(chosen), "tomograms"):
+        name = entry.tomogram
+        try:
+            known, found = read_picks(labels), read_picks(entry.picks)
+            if name in by_name:
+                candidates[name] = _candidates(by_name[name], particles, picking)
+        except Exception as error:
+            failed.append(cannot_be_used(entry, entry.picks, error))
+            continue
+        truth[name], picks[name] = known, found
+    if not truth:
+        raise ValueError(
+            f"no {split} tomogram could be used; expected at least one with picks and"
+            " known particles. Fix the errors above, if any, or choose another --split"
+        )
+    result = metrics(picks, truth, particles, settings, saved.lowest, split=split)
+    write_json(output.metrics, result)
+    distance = settings.distances_per_radius[0]
+    by_particle = curves(candidates, truth, particles, distance)
+    write_text(output.curves, _tsv(curve_rows(by_particle)))
+    by_tomogram = tomogram_rows(picks, truth, particles, distance)
+    write_text(output.by_tomogram, _tsv(by_tomogram))
+    if output.failed:
+        write_manifest(output.failed, failed)
+    for key, values in result.items():
+        if key.startswith("f1@"):
+            logger.info("%s on %s: %s", key, split, values)
+
+
+def _candidates(
+    entry: Predicted, particles: tuple[Particle, ...], picking: PickSettings
+) -> Picks:
+    """Return the candidates of one tomogram that thresholds alone keep from picks."""
+    allowed = where_picks_may_be(
+        read_picks(entry.candidates), entry.preprocessed, picking.edge_margin
+    )
+    return classes_apart(allowed, particles, picking.min_distance_per_radius)
+
+
+def _tsv(rows: Sequence[Mapping[str, object]]) -> str:
+    """Return rows below a line with their columns; None is an empty cell."""
+    lines = ["\t".join(rows[0])] if rows else []
+    lines += [
+        "\t".join("" if value is None else str(value) for value in row.values())
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n"

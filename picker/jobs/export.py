@@ -1,0 +1,107 @@
+"""Write the picks of all tomograms for one other program."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from picker.core.files import written_whole
+from picker.core.picks import Picks
+from picker.formats.picks.records import TomogramPicks
+from picker.formats.picks.star import read_picks
+from picker.formats.picks.targets import write_target
+from picker.formats.tables.tilt_series import with_tilt_series
+from picker.jobs.failures import cannot_be_used
+from picker.machine.progress import tracked
+from picker.project.claims import claimed
+from picker.project.manifests import read_picked, write_manifest
+from picker.project.records import Failed, Picked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from picker.config import ExportSettings, Particle, Target
+
+logger = logging.getLogger("picker")
+
+OF_RELION: tuple[Target, ...] = ("relion4", "relion5")
+"""Targets that look tomograms up in RELION's tomograms.star."""
+
+
+def export(
+    manifests: Sequence[Path],
+    target: Target,
+    output: Path,
+    particles: Sequence[Particle],
+    settings: ExportSettings,
+    failed: Path | None = None,
+) -> None:
+    """Export to one target; the folder is there whole or not at all.
+
+    Parameters
+    ----------
+    manifests
+        Manifests of picks.
+    target
+        Which program.
+    output
+        Folder to write; claimed while this job works at it.
+    particles
+        Classes to write.
+    settings
+        What the target reads.
+    failed
+        Manifest to write of tomograms whose picks cannot be read; the others are
+        exported.
+
+    Raises
+    ------
+    ValueError
+        If the target cannot hold these picks, such as two tomograms of one name.
+    """
+    with claimed(output):
+        tomograms, unusable = [], []
+        entries = read_picked(manifests)
+        for entry in tracked(entries, "export", len(entries), "tomograms"):
+            if isinstance(entry, Failed):
+                continue
+            try:
+                tomograms.append(_tomogram_picks(entry))
+            except Exception as error:
+                unusable.append(cannot_be_used(entry, entry.picks, error))
+        if settings.tomograms_star and target in OF_RELION:
+            tomograms = with_tilt_series(settings.tomograms_star, tomograms)
+        with written_whole(output) as folder:
+            folder.mkdir()
+            write_target(target, folder, tomograms, particles, settings, output)
+        if failed:
+            write_manifest(failed, unusable)
+        logger.info("%s: picks of %d tomograms", output, len(tomograms))
+
+
+def _tomogram_picks(entry: Picked) -> TomogramPicks:
+    """Return a tomogram's picks with the geometry of the user's own file.
+
+    Positions [Å] hold for it and for the preprocessed volume. Voxels hold for the
+    user's file alone if the volume was rescaled.
+    """
+    before = entry.preprocessed
+    voxel_size, shape = before.source_voxel_size, before.source_shape_zyx
+    picks = read_picks(entry.picks)
+    # Larger voxels may reach a little beyond the faces of those they were made of.
+    last = (np.array(shape) - 0.5) * voxel_size
+    return TomogramPicks(
+        tomogram=entry.tomogram,
+        voxel_size=voxel_size,
+        shape_zyx=shape,
+        picks=Picks(
+            position_zyx=np.clip(picks.position_zyx, -0.5 * voxel_size, last),
+            particle=picks.particle,
+            score=picks.score,
+        ),
+        tilt_pixel_size=before.tilt_pixel_size,
+        called=before.called,
+    )

@@ -1,0 +1,77 @@
+"""One cell of the benchmark: how well a trained method picks, and how fast."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from picker.jobs.stored import stored_volume
+from picker.report.benchmark import Cell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from picker.finding.finder import Finder
+    from picker.jobs.loaded import Loaded
+    from picker.project.records import Preprocessed
+
+
+def measured(
+    loaded: Loaded,
+    entry: Preprocessed,
+    metrics: Mapping[str, Mapping[str, float | None]],
+    *,
+    labeled: int,
+    seed: int,
+    repeats: int,
+) -> Cell:
+    """Return a cell: the evaluation's F1 and the median time of one tomogram.
+
+    Parameters
+    ----------
+    loaded
+        What finds particles.
+    entry
+        The tomogram that is predicted, from its volume in memory to its candidates.
+    metrics
+        What the evaluation wrote.
+    labeled, seed
+        Number of tomograms and seed that it was trained with.
+    repeats
+        How often the tomogram is predicted, once more than that in all.
+    """
+    finder = loaded.finder
+    volume = np.asarray(stored_volume(entry)[:], np.float32)
+    seconds = [_seconds(finder, volume, entry.voxel_size) for _ in range(repeats + 1)]
+    return Cell(
+        method=loaded.card.method,
+        labeled=labeled,
+        seed=seed,
+        seconds=statistics.median(seconds[1:]),  # the first one warms up
+        shape_zyx=entry.shape_zyx,
+        device=_device(finder),
+        f1={
+            key.removeprefix("f1@"): dict(values)
+            for key, values in metrics.items()
+            if key.startswith("f1@")
+        },
+    )
+
+
+def _seconds(finder: Finder, volume: np.ndarray, voxel_size: float) -> float:
+    """Return the time [s] to find a volume's candidates."""
+    started = time.perf_counter()
+    # Its result is on the CPU: nothing is left to be waited for.
+    finder.candidates(volume, voxel_size)
+    return time.perf_counter() - started
+
+
+def _device(finder: Finder) -> str:
+    """Return what the finder runs on, in words."""
+    if finder.device.type == "cuda":
+        return torch.cuda.get_device_name(finder.device)
+    return f"CPU, {torch.get_num_threads()} threads"

@@ -1,0 +1,233 @@
+"""Volumes from elsewhere to picks: prepared and cut as the model was trained."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from picker.formats.picks.star import write_picks
+from picker.formats.tables.thresholds import OtherModelError, read_thresholds
+from picker.formats.text import listed
+from picker.formats.volumes.read import read_tomogram
+from picker.jobs.failures import told_failure
+from picker.project.claims import delete_leftovers_of_ended_jobs
+from picker.project.layout import THRESHOLDS
+from picker.refining.select import select_picks
+from picker.volumes.exclude import allowed_region
+from picker.volumes.normalise import preprocess_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from picker.config import PickSettings
+    from picker.core.picks import Picks
+    from picker.core.tomogram import Tomogram
+    from picker.jobs.loaded import Loaded
+    from picker.jobs.model_card import ModelCard
+
+logger = logging.getLogger("picker")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """How volumes are read.
+
+    Attributes
+    ----------
+    voxel_size
+        Overrides the files' own [Å].
+    may_be_stack, may_be_sparse
+        Doubtful volumes that are read all the same, see `read_tomogram`.
+    """
+
+    voxel_size: float | None = None
+    may_be_stack: bool = False
+    may_be_sparse: bool = False
+
+
+def predict_files(
+    tomograms: Sequence[Path],
+    output: Path,
+    loaded: Loaded,
+    thresholds: dict[str, float],
+    picking: PickSettings,
+    reading: Reading,
+) -> None:
+    """Write one STAR file of picks for each volume.
+
+    One that cannot be used takes no other down: it is named at the end.
+
+    Parameters
+    ----------
+    tomograms
+        Volumes, of any kind that can be read.
+    output
+        STAR file for one tomogram, else the folder to fill.
+    loaded
+        What finds particles.
+    thresholds
+        Lowest score of each class's picks, see `thresholds_for`.
+    picking
+        Distances and edges.
+    reading
+        How the volumes are read.
+
+    Raises
+    ------
+    ValueError
+        If two would be written as one, or, once the others are written, if one or more
+        of the volumes cannot be used.
+    """
+    targets = _targets(tomograms, output)
+    for folder in {target.parent for target in targets.values()}:
+        delete_leftovers_of_ended_jobs(folder)
+    bad: list[str] = []
+    for path, target in targets.items():
+        try:
+            picks = _picks(path, loaded, thresholds, picking, reading)
+            write_picks(target, picks, {"tomogram": path.name})
+            logger.info("%s: %d picks in %s", path, len(picks), target)
+        except Exception as error:
+            if len(tomograms) == 1:
+                raise
+            bad.append(f"{path}: {told_failure(path, path, error)}")
+    if bad:
+        raise ValueError(
+            f"{len(bad)} of {len(tomograms)} tomograms cannot be used, the others are"
+            " written:\n  " + "\n  ".join(bad)
+        )
+
+
+def thresholds_for(
+    loaded: Loaded, models: Sequence[Path], named: Path | None, picking: PickSettings
+) -> dict[str, float]:
+    """Return each particle's threshold; 0 where no file has one.
+
+    The file beside a model may be another model's, as it is beside a burn-in's: then
+    it is ignored with a warning. One that the user names must be this model's.
+
+    Parameters
+    ----------
+    loaded
+        What finds particles.
+    models
+        Its files; none of a method that is not trained.
+    named
+        The file of thresholds that the user names, if any.
+    picking
+        Its thresholds, where it has one for every class, need no file.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be used, or `pick.thresholds` names an unknown particle.
+    """
+    names = [particle.name for particle in loaded.card.particles]
+    if unknown := picking.thresholds.keys() - set(names):
+        raise ValueError(
+            f"pick.thresholds names {listed(sorted(unknown))}; the model knows"
+            f" {listed(names)}"
+        )
+    if not named and picking.thresholds.keys() == set(names):
+        return picking.thresholds
+    beside = models[-1].with_name(THRESHOLDS) if models else None
+    chosen = named or beside
+    if not chosen:
+        reason = "no --thresholds"
+    elif not named and not chosen.exists():
+        reason = f"no {chosen}"
+    else:
+        try:
+            return read_thresholds(chosen, loaded.model_key, names).lowest
+        except OtherModelError as error:
+            if named:
+                raise
+            reason = str(error)
+    uncut = listed(name for name in names if name not in picking.thresholds)
+    logger.warning(
+        "warning: %s. All candidates of %s are written; pick.thresholds would cut them",
+        reason,
+        uncut,
+    )
+    return dict.fromkeys(names, 0.0)
+
+
+def _targets(tomograms: Sequence[Path], output: Path) -> dict[Path, Path]:
+    """Return tomogram: where its picks go."""
+    if len(tomograms) == 1 and output.suffix:
+        return {tomograms[0]: output}
+    targets: dict[Path, Path] = {}
+    for path in tomograms:
+        target = output / f"{path.stem}.star"
+        if target in targets.values():
+            raise ValueError(
+                f"picks of {path} would replace those of another tomogram in {target};"
+                " expected files of different names, predict them into two folders"
+            )
+        targets[path] = target
+    return targets
+
+
+def _picks(
+    path: Path,
+    loaded: Loaded,
+    thresholds: dict[str, float],
+    picking: PickSettings,
+    reading: Reading,
+) -> Picks:
+    """Return one volume's picks; the volume is gone on return."""
+    card = loaded.card
+    volume, voxel_size, region = _prepared(path, card, reading)
+    return select_picks(
+        loaded.finder.candidates(volume, voxel_size),
+        card.particles,
+        thresholds,
+        picking,
+        voxel_size,
+        volume.shape,
+        region,
+    )
+
+
+def _prepared(
+    path: Path, card: ModelCard, reading: Reading
+) -> tuple[NDArray[np.float16], float, NDArray[np.bool_] | None]:
+    """Return a volume as the model was trained on, its voxel size [Å], what counts.
+
+    In float16, as the pipeline stores it. The volume as it came is gone on return, so
+    that only one is in memory.
+    """
+    tomogram, warnings = read_tomogram(
+        path,
+        path.stem,
+        reading.voxel_size,
+        may_be_stack=reading.may_be_stack,
+        may_be_sparse=reading.may_be_sparse,
+    )
+    warnings += _voxel_size_warning(tomogram, card)
+    region, more = allowed_region(tomogram.volume, tomogram.voxel_size, card.preprocess)
+    warnings += more
+    volume, voxel_size, more = preprocess_volume(
+        tomogram.volume, tomogram.voxel_size, card.preprocess, region
+    )
+    for warning in [*warnings, *more]:
+        logger.warning("warning: %s", warning)
+    return volume.astype(np.float16), voxel_size, region
+
+
+def _voxel_size_warning(tomogram: Tomogram, card: ModelCard) -> list[str]:
+    if card.training_voxel_size is None:
+        return []
+    ratio = tomogram.voxel_size / card.training_voxel_size
+    if card.preprocess.target_voxel_size or 0.95 < ratio < 1.05:
+        return []
+    return [
+        f"{tomogram.name} has {tomogram.voxel_size:g} Å voxels, the model was trained"
+        f" on {card.training_voxel_size:g} Å; picks will be poor, rescale the volume"
+    ]

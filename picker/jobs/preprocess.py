@@ -1,0 +1,289 @@
+"""Preprocess a shard: each tomogram is read, checked, normalised and stored.
+
+Tomograms whose input and settings have not changed are left alone. One that cannot be
+used is recorded in the manifest with the reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from picker.config import TomogramRow
+from picker.core.files import checked_file
+from picker.core.tomogram import index_from_position
+from picker.formats.picks.known import read_known_picks
+from picker.formats.picks.star import write_picks
+from picker.formats.tables.tomograms import read_table
+from picker.formats.volumes.ome_zarr import write_volume
+from picker.formats.volumes.read import accepted, read_mask, read_tomogram
+from picker.jobs.failures import told_failure
+from picker.jobs.provenance import file_stamps, finished_record, input_key
+from picker.machine.progress import tracked
+from picker.project.claims import claimed
+from picker.project.layout import picks_file, volume_file
+from picker.project.manifests import write_manifest
+from picker.project.records import PREPROCESSED, Failed, Preprocessed
+from picker.refining.select import in_region
+from picker.volumes.contrast import check_contrast
+from picker.volumes.exclude import allowed_region
+from picker.volumes.normalise import preprocess_volume
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from picker.config import Particle, PreprocessSettings
+    from picker.core.picks import Picks
+    from picker.core.tomogram import Tomogram
+
+logger = logging.getLogger("picker")
+
+DIGITS = 5
+"""Decimals of a voxel size [Å]: as many as readers of volumes give, whose headers are
+float32."""
+
+
+def preprocess_shard(
+    table: Path,
+    particles: tuple[Particle, ...],
+    settings: PreprocessSettings,
+    *,
+    volumes: Path,
+    labels: Path,
+    masks: Path,
+    manifest: Path,
+) -> None:
+    """Store the volume, known picks and mask of each tomogram, and write the manifest.
+
+    Parameters
+    ----------
+    table
+        Tomograms: a table (TSV), or a shard of one (JSON).
+    particles
+        Names and radii [Å].
+    settings
+        How volumes are made.
+    volumes, labels, masks
+        Folders to fill with `<tomogram>.zarr`, `<tomogram>.star` and, where a mask,
+        slab or gold limits picks, `<tomogram>.zarr` of where they may be.
+    manifest
+        File to write. Jobs that fill the same folders know of each other if their
+        manifests lie in one folder.
+
+    Raises
+    ------
+    ValueError
+        If the table cannot be read.
+    OSError
+        If the disk takes nothing, which is no tomogram's fault.
+    """
+    with claimed(manifest, volumes, labels, masks):
+        rows = _read_rows(table)
+        records: list[Preprocessed | Failed] = []
+        progress = tracked(rows, "preprocess", len(rows), "tomograms")
+        for number, row in enumerate(progress, 1):
+            volume = volume_file(volumes, row.tomogram)
+            record: Preprocessed | Failed
+            try:
+                record = preprocess_tomogram(
+                    row,
+                    particles,
+                    settings,
+                    volume=volume,
+                    labels=picks_file(labels, row.tomogram) if row.picks else None,
+                    mask=volume_file(masks, row.tomogram),
+                )
+            except Exception as error:
+                # Recorded, not hidden: `finish` ends the run with this text.
+                record = _failed(row, volume, error)
+            for warning in record.warnings:
+                logger.warning("warning: %s", warning)
+            logger.info("preprocessed %s (%d of %d)", row.tomogram, number, len(rows))
+            records.append(record)
+        write_manifest(manifest, records)
+
+
+def preprocess_tomogram(
+    row: TomogramRow,
+    particles: tuple[Particle, ...],
+    settings: PreprocessSettings,
+    *,
+    volume: Path,
+    labels: Path | None,
+    mask: Path,
+) -> Preprocessed:
+    """Write one tomogram's volume, picks and mask unless they are there and valid.
+
+    Parameters
+    ----------
+    row
+        The tomogram, its files and how to read them.
+    particles
+        Names and radii [Å].
+    settings
+        How volumes are made.
+    volume, labels, mask
+        Files to write; `labels` is None if the tomogram has no known picks.
+
+    Raises
+    ------
+    ValueError
+        If a file of the tomogram cannot be used.
+    MemoryError
+        If it does not fit into the memory.
+    """
+    stamps = file_stamps(row)
+    key = input_key(row, particles, settings)
+    finished = finished_record(volume, labels, mask, key)
+    if finished is not None:
+        return replace(
+            finished,
+            split=row.split,
+            tilt_pixel_size=row.tilt_pixel_size,
+            called=row.called,
+            stamps=stamps,
+            fingerprint=key,
+        )
+    tomogram, warnings = read_tomogram(
+        row.path, row.tomogram, row.voxel_size, **accepted(row)
+    )
+    if row.called:
+        warnings.append(f"tomogram {row.called!r} is called {row.tomogram} here")
+    picks = None
+    if labels is not None:
+        picks, more = _read_picks(row, tomogram, particles, settings)
+        warnings += more
+    user_mask = read_mask(row.mask, tomogram.shape_zyx) if row.mask else None
+    region, more = allowed_region(
+        tomogram.volume,
+        tomogram.voxel_size,
+        settings,
+        user_mask,
+        (row.slab_z_low, row.slab_z_high),
+    )
+    warnings += more
+    if region is not None:
+        _write_mask(mask, region, tomogram, key)
+        if picks is not None:
+            warnings += _warn_of_excluded(picks, tomogram, region)
+    # What lies outside of the region must not set the scale of what lies inside.
+    normalised, voxel_size, more = preprocess_volume(
+        tomogram.volume, tomogram.voxel_size, settings, region
+    )
+    warnings += more
+    if picks is not None and labels is not None:
+        write_picks(labels, picks)
+    z, y, x = normalised.shape
+    record = Preprocessed(
+        tomogram=row.tomogram,
+        split=row.split,
+        volume=volume,
+        fingerprint=key,
+        voxel_size=round(voxel_size, DIGITS),
+        shape_zyx=(z, y, x),
+        source_voxel_size=tomogram.voxel_size,
+        source_shape_zyx=tomogram.shape_zyx,
+        tilt_pixel_size=row.tilt_pixel_size,
+        called=row.called,
+        labels=labels,
+        mask=None if region is None else mask,
+        warnings=tuple(warnings),
+        stamps=stamps,
+    )
+    attributes = {
+        "source": str(row.path),
+        "fingerprint": key,
+        "entry": PREPROCESSED.dump_python(record, mode="json"),
+    }
+    write_volume(volume, normalised.astype(np.float16), record.voxel_size, attributes)
+    return record
+
+
+def _failed(row: TomogramRow, volume: Path, error: Exception) -> Failed:
+    return Failed(
+        tomogram=row.tomogram,
+        split=row.split,
+        path=volume,
+        stamps=file_stamps(row),
+        error=told_failure(row.tomogram, row.path, error),
+        # A file server that did not answer may answer next time, and memory may be
+        # free then.
+        retry=isinstance(error, (OSError, MemoryError)),
+    )
+
+
+def _read_rows(path: Path) -> tuple[TomogramRow, ...]:
+    if path.suffix == ".json":
+        text = checked_file(path, "a shard of the table").read_text()
+        return TypeAdapter(tuple[TomogramRow, ...]).validate_json(text)
+    return read_table(path)
+
+
+def _read_picks(
+    row: TomogramRow,
+    tomogram: Tomogram,
+    particles: tuple[Particle, ...],
+    settings: PreprocessSettings,
+) -> tuple[Picks, list[str]]:
+    """Return the known picks, and warnings, also if they are light and not dark."""
+    picks, warnings = read_known_picks(
+        row.picks,
+        row.tomogram,
+        particles,
+        tomogram.voxel_size,
+        tomogram.shape_zyx,
+        row.tilt_pixel_size,
+        row.outside,
+        row.contours,
+        row.called,
+    )
+    radius = {particle.name: particle.radius for particle in particles}
+    radii = np.array([radius[str(name)] for name in picks.particle], np.float64)
+    contrast = check_contrast(
+        tomogram.volume,
+        index_from_position(picks.position_zyx, tomogram.voxel_size),
+        radii / tomogram.voxel_size,
+        settings.particles_are,
+    )
+    return picks, warnings + ([f"{row.tomogram}: {contrast}"] if contrast else [])
+
+
+def _write_mask(
+    path: Path, region: NDArray[np.bool_], tomogram: Tomogram, key: str
+) -> None:
+    """Write where picks may be, at the file's own resolution as a user's mask is."""
+    write_volume(
+        path,
+        region.view(np.uint8),
+        tomogram.voxel_size,
+        {"fingerprint": key},
+        compressor="zstd",
+    )
+    logger.info(
+        "%s: picks may lie in %.0f%% of the tomogram",
+        tomogram.name,
+        100 * region.mean(),
+    )
+
+
+def _warn_of_excluded(
+    picks: Picks, tomogram: Tomogram, region: NDArray[np.bool_]
+) -> list[str]:
+    """Return a warning if known picks lie where none will be found."""
+    inside = in_region(
+        picks.position_zyx, tomogram.voxel_size, tomogram.shape_zyx, -np.inf, region
+    )
+    num = int(np.count_nonzero(~inside))
+    if not num:
+        return []
+    return [
+        f"{tomogram.name}: {num} of {len(picks)} known picks lie outside of the mask,"
+        " the slab or too near to gold; they are not trained on, and no picks will be"
+        " found there"
+    ]

@@ -1,0 +1,147 @@
+"""What a shard's tomograms are predicted on, read while others are computed."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from picker.core.fingerprint import fingerprint
+from picker.formats.picks.star import read_picks
+from picker.formats.tables.star_table import read_comments
+from picker.formats.volumes.ome_zarr import read_volume
+from picker.jobs.stored import stored_fingerprint
+from picker.project.layout import picks_file
+from picker.project.records import Failed, Preprocessed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from picker.config import CalibrateSettings
+    from picker.core.picks import Picks
+    from picker.finding.finder import Volume
+    from picker.jobs.loaded import Loaded
+
+logger = logging.getLogger("picker")
+
+
+class DeviceError(RuntimeError):
+    """A volume could not be copied to the GPU, which is no tomogram's fault."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """A tomogram, where its candidates go, and the noise to add to it.
+
+    Attributes
+    ----------
+    entry
+        What preprocessing says of it.
+    path
+        STAR file to write.
+    noise
+        Standard deviation of the noise; the tomogram's own is 1.
+    seed
+        Number of the noisy copy.
+    """
+
+    entry: Preprocessed | Failed
+    path: Path
+    noise: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Input:
+    """A tomogram in memory, or the candidates that an earlier run found in it.
+
+    Attributes
+    ----------
+    key
+        Digest of what the candidates are made from.
+    volume, voxel_size
+        What to predict on, and the edge of its voxels [Å]; None: it is not needed.
+    candidates
+        Those that are there and valid.
+    """
+
+    key: str
+    volume: Volume | None = None
+    voxel_size: float = 0.0
+    candidates: Picks | None = None
+
+
+def requests_of(
+    entries: Sequence[Preprocessed | Failed],
+    folder: Path,
+    calibration: CalibrateSettings | None,
+) -> list[Request]:
+    """Return what a shard is to predict: each tomogram, or noisy copies of it."""
+    if calibration is None:
+        return [Request(entry=e, path=picks_file(folder, e.tomogram)) for e in entries]
+    return [
+        Request(
+            entry=entry,
+            path=picks_file(folder, entry.tomogram, copy),
+            noise=calibration.noise,
+            seed=copy,
+        )
+        for entry in entries
+        for copy in range(calibration.noisy_copies)
+    ]
+
+
+def read_input(request: Request, loaded: Loaded) -> Input:
+    """Return what to predict on, unless the candidates are there and valid.
+
+    Raises
+    ------
+    DeviceError
+        If the device cannot take the volume.
+    """
+    entry, path = request.entry, request.path
+    assert isinstance(entry, Preprocessed)
+    noise = (request.noise, request.seed) if request.noise else ""
+    key = fingerprint(
+        loaded.model_key, loaded.settings_key, stored_fingerprint(entry), noise
+    )
+    if path.exists() and read_comments(path).get("fingerprint") == key:
+        logger.info("%s is up to date", path.stem)
+        return Input(key=key, candidates=read_picks(path))
+    volume, _, _ = read_volume(entry.volume)
+    if request.noise:
+        name = zlib.crc32(entry.tomogram.encode())
+        rng = np.random.default_rng([name, request.seed])
+        noisy = rng.standard_normal(volume.shape, np.float32)
+        noisy *= request.noise
+        noisy += volume
+        volume = noisy
+    try:
+        ready = loaded.finder.on_device(volume)
+    except RuntimeError as error:
+        raise DeviceError(str(error)) from error
+    return Input(key=key, volume=ready, voxel_size=entry.voxel_size)
+
+
+def read_ahead(
+    requests: Iterable[Request], read: Callable[[Request], Input], number: int = 1
+) -> Iterator[tuple[Request, Future[Input]]]:
+    """Yield each request with its input, while the next `number` are read.
+
+    A tomogram that failed before is not read; its future is never done.
+    """
+    with ThreadPoolExecutor(number) as reader:
+        ahead: deque[tuple[Request, Future[Input]]] = deque()
+        for request in requests:
+            unread = isinstance(request.entry, Failed)
+            future = Future[Input]() if unread else reader.submit(read, request)
+            ahead.append((request, future))
+            if len(ahead) > number:
+                yield ahead.popleft()
+        yield from ahead

@@ -1,0 +1,57 @@
+"""One phantom tomogram to its files."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from picker.formats.picks.star import write_picks
+from picker.formats.volumes.mrc import write_volume
+from picker.formats.volumes.read import read_tomogram
+from picker.project.claims import delete_leftovers_of_ended_jobs
+from picker.volumes.phantoms.simulate import simulate_tomogram
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from picker.config import Particle, SimulateSettings
+
+logger = logging.getLogger("picker")
+
+
+def simulate(
+    name: str,
+    index: int,
+    particles: tuple[Particle, ...],
+    settings: SimulateSettings,
+    *,
+    output: Path,
+    truth: Path,
+) -> None:
+    """Write a phantom tomogram and the particles that it shows.
+
+    Parameters
+    ----------
+    name, index
+        The tomogram's name, and its number, which is part of the seed.
+    particles
+        The classes; those with a `density` have the shape in that file.
+    settings
+        Size, number of particles, noise.
+    output, truth
+        MRC file and STAR file to write.
+
+    Raises
+    ------
+    ValueError
+        If a density cannot be read.
+    """
+    delete_leftovers_of_ended_jobs(output.parent)
+    logger.info("simulates %s", name)
+    densities = {
+        p.name: read_tomogram(p.density, p.name)[0] for p in particles if p.density
+    }
+    tomogram, picks = simulate_tomogram(name, index, particles, settings, densities)
+    write_volume(output, tomogram.volume, tomogram.voxel_size)
+    write_picks(truth, picks)
+    logger.info("simulated %s with %d particles", name, len(picks))

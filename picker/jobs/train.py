@@ -1,0 +1,171 @@
+"""One stage of a method: preprocessed tomograms to a model."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from picker.config import Config, TrainSettings
+from picker.config.methods import METHODS
+from picker.core.fingerprint import fingerprint
+from picker.jobs.model_card import write_model
+from picker.jobs.settings import read_section
+from picker.jobs.starting_model import model_before, untrained_model
+from picker.jobs.training_data import (
+    common_voxel_size,
+    inputs_key,
+    labeled_sources,
+    labeled_where_picked,
+    patch_source,
+    usable,
+)
+from picker.jobs.validation import mean_f1, thresholds_of
+from picker.machine.device import choose_device
+from picker.machine.processes import is_first, process_group
+from picker.machine.signals import stop_request
+from picker.methods import Data, load
+from picker.project.claims import claimed
+from picker.project.manifests import read_preprocessed
+from picker.training.loop import train, write_log
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import torch
+
+    from picker.config.methods import MethodName, Stage
+    from picker.jobs.model_card import ModelCard
+    from picker.jobs.starting_model import StartingModel
+    from picker.methods import Method
+    from picker.networks.network import Network
+    from picker.project.records import Failed, Preprocessed
+
+logger = logging.getLogger("picker")
+
+
+def train_stage(
+    name: MethodName,
+    stage_name: str,
+    manifests: Sequence[Path],
+    settings: Sequence[Path],
+    *,
+    before: Path | None,
+    output: Path,
+    log: Path,
+    checkpoint: Path,
+) -> None:
+    """Write the model of one stage, and the log of its training.
+
+    Interrupted, the same call goes on from the last checkpoint.
+
+    Parameters
+    ----------
+    name, stage_name
+        A method, and one of its stages.
+    manifests
+        Of the preprocessed tomograms that the stage sees.
+    settings
+        Files of settings.
+    before
+        Model of the stage before; None: the stage is the first one.
+    output, log
+        Model and TSV to write.
+    checkpoint
+        File to resume from.
+
+    Raises
+    ------
+    ValueError
+        If the stage, its tomograms or the model before cannot be used, or the loss
+        stays without a finite gradient.
+    Interrupted
+        If a signal asks to stop; the checkpoint holds the step it came in.
+    """
+    stage = METHODS[name].stage(stage_name)
+    entries = read_preprocessed(manifests)
+    if "unlabeled" in stage.labeled:
+        entries = labeled_where_picked(entries)
+    method = load(name)
+    shared = read_section(settings, "train", TrainSettings)
+    with process_group(choose_device(shared.device), claimed(checkpoint)) as device:
+        if before:
+            start = model_before(before, device)
+        else:
+            voxel_size = common_voxel_size(usable(entries, "labeled"))
+            start = untrained_model(name, method, settings, voxel_size)
+        model, card = _trained(
+            method, stage, start, entries, settings, device, log, checkpoint
+        )
+        if is_first():
+            card = card.model_copy(update={"method": name})
+            write_model(output, model, card)
+
+
+def _trained(
+    method: Method,
+    stage: Stage,
+    start: StartingModel,
+    entries: Sequence[Preprocessed | Failed],
+    settings: Sequence[Path],
+    device: torch.device,
+    log: Path,
+    checkpoint: Path,
+) -> tuple[Network, ModelCard]:
+    """Return the stage's model and what it is."""
+    section = partial(read_section, settings)
+    shared = section("train", TrainSettings)
+    particles = start.card.particles
+    labeled = labeled_sources(entries, particles)
+    unlabeled = usable(entries, "unlabeled") if stage.unlabeled else []
+    seen = [*usable(entries, "labeled"), *unlabeled]
+    known = usable(entries, "validation") or usable(entries, "labeled")
+    data = Data(
+        particles=particles,
+        section=section,
+        labeled=labeled,
+        unlabeled=[patch_source(entry, particles) for entry in unlabeled],
+        voxel_size=common_voxel_size(seen),
+        calibrate=lambda model: thresholds_of(
+            method.finder([model], particles, section, device), known, particles
+        ),
+    )
+    task = method.task(stage, data, start.network)
+    if task is None:
+        logger.info("%s: nothing to train, the model before is the result", stage.name)
+        if is_first():
+            write_log(log, [])
+        return start.network, start.card
+    key = fingerprint(
+        [section(own, Config.section_kind(own)).key() for own in stage.sections],
+        shared.key(),
+        method.row.module,
+        start.digest,
+        inputs_key(seen),
+        [(source.name, source.index_zyx.tolist()) for source in labeled],
+        task.key(),
+    )
+
+    def without_flips(section_name: str, kind: Any) -> Any:
+        """Return a section; predicting with it is quick, for validation."""
+        found = section(section_name, kind)
+        quick = section_name == "predict"
+        return found.model_copy(update={"flips": False}) if quick else found
+
+    with stop_request() as stop:
+        model = train(
+            task,
+            shared,
+            device=device,
+            checkpoint=checkpoint,
+            log=log,
+            validate=mean_f1(
+                entries,
+                particles,
+                lambda model: method.finder([model], particles, without_flips, device),
+            ),
+            stop=stop,
+            key=key,
+        )
+    return model, start.card.model_copy(update={"stage": stage.name})

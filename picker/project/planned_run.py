@@ -1,0 +1,145 @@
+"""What the jobs of one run read and write, as the workflow's rules ask for it.
+
+A run is one method trained once: that of the settings, on all tomograms, or a cell of
+the benchmark, on the first ones and with a seed of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from picker.config.methods import METHODS
+
+if TYPE_CHECKING:
+    from picker.config import Split
+    from picker.config.methods import Row
+    from picker.project.layout import Run
+    from picker.project.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedRun:
+    """One run and the plan that it is part of."""
+
+    plan: Plan
+    run: Run
+
+    @property
+    def row(self) -> Row:
+        """What there is to know of its method."""
+        return METHODS[self.run.method]  # type: ignore[index]
+
+    def shards(self, *splits: Split) -> list[str]:
+        """Return the shards of some splits that it sees.
+
+        Of labeled tomograms, and where the settings say so of unlabeled ones, a cell
+        sees the first so many, which are a shard of their own (`first_shard`).
+        """
+        found = []
+        for split in splits:
+            number = self._number(split)
+            found += (
+                self.plan.shard_names(split)
+                if number is None
+                else [first_shard(split, number)]
+            )
+        return found
+
+    def _number(self, split: Split) -> int | None:
+        """Return how many of a split a cell sees; None: all."""
+        if self.run.cell is None:
+            return None
+        unlabeled = self.plan.config.benchmark.unlabeled
+        return {"labeled": self.run.cell[0], "unlabeled": unlabeled}.get(split)
+
+    def preprocessed(self, *splits: Split) -> list[str]:
+        """Return the manifests of some splits' preprocessed tomograms."""
+        return [self.plan.results.preprocessed(s) for s in self.shards(*splits)]
+
+    def predicted(self, *splits: Split) -> list[str]:
+        """Return the manifests of some splits' candidates."""
+        return [self.run.predicted(shard) for shard in self.shards(*splits)]
+
+    def candidates(self) -> list[str]:
+        """Return the manifests of all candidates: a cell has those it is judged by."""
+        if self.run.cell:
+            return self.predicted(self.plan.evaluated)
+        return [self.run.predicted(shard) for shard in self.plan.shard_names()]
+
+    def calibrated_on(self) -> list[str]:
+        """Return the manifests of the candidates that thresholds are chosen from."""
+        return self.predicted(self.plan.feedback) + self.noisy()
+
+    def noisy(self) -> list[str]:
+        """Return the manifest of noisy copies, where labeled tomograms calibrate."""
+        return [self.run.noisy] if self.plan.feedback == "labeled" else []
+
+    def model(self, stage: str) -> str:
+        """Return the model that a stage makes, or that a shared one makes for it."""
+        cell, row = self.run.cell, self.row
+        trained = row.stage(stage)
+        if cell is None or not trained.is_shared:
+            return self.run.model(stage)
+        first = next(
+            name
+            for name in self.plan.config.benchmark.methods
+            if trained in METHODS[name].stages
+            and (METHODS[name].module, METHODS[name].network)
+            == (row.module, row.network)
+        )
+        return self.plan.results.cell(*cell, first).model(stage)
+
+    def before(self, stage: str) -> list[str]:
+        """Return the model that a stage begins with, if there is one."""
+        return [self.model(name) for name in self.row.before(stage)]
+
+    def models(self) -> list[str]:
+        """Return the models that it finds with."""
+        return [self.model(name) for name in self.row.models]
+
+    def labeled(self, stage: str) -> list[str]:
+        """Return the manifests of the tomograms whose picks a stage sees."""
+        return self.preprocessed(*self.row.stage(stage).labeled, "validation")
+
+    def unlabeled(self, stage: str) -> list[str]:
+        """Return the manifests of the tomograms that a stage sees without picks."""
+        return self.preprocessed(*self.row.stage(stage).unlabeled)
+
+    def unlabeled_digests(self, stage: str) -> list[str]:
+        """Return texts that change when the list of a stage's unlabeled ones does."""
+        return [self.plan.names_digest(s) for s in self.row.stage(stage).unlabeled]
+
+    def training_settings(self, stage: str) -> list[str]:
+        """Return the settings that a stage reads; the model's are for the first."""
+        first = [] if self.before(stage) else ["particles", "model", "preprocess"]
+        results, cell = self.plan.results, self.run.cell
+        train = results.seed_settings(cell[1]) if cell else results.settings("train")
+        sections = [*first, *self.row.stage(stage).sections]
+        return [train, *map(results.settings, sections)]
+
+    def start_from(self, stage: str) -> list[str]:
+        """Return another project's model that the first stage begins with, if any."""
+        path = self.plan.config.burn_in.start_from
+        return [str(path)] if path and not self.before(stage) else []
+
+    def finding_settings(self) -> list[str]:
+        """Return the settings that finding reads; of a method without a model all."""
+        more = () if self.row.models else ("particles", "preprocess")
+        sections = ("predict", *more, *self.row.sections)
+        return [self.plan.results.settings(section) for section in sections]
+
+    def finds(self) -> str:
+        """Return the options that name the models, or a method that has none."""
+        models = " ".join(f"--model {path}" for path in self.models())
+        return models or f"--method {self.run.method}"
+
+    def manifests(self) -> list[str]:
+        """Return the manifests of its candidates and picks."""
+        found = [*self.candidates(), *self.noisy(), self.run.picked]
+        return list(dict.fromkeys([*found, *self.calibrated_on()]))
+
+
+def first_shard(split: str, number: object) -> str:
+    """Return the name of the shard that the first so many of a split are."""
+    return f"{split}-first{number}"

@@ -1,0 +1,255 @@
+"""Charts as inline SVG: training, scores, precision and recall, reliability."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from picker.config import Particle
+    from picker.scoring.reliability import Reliability
+
+CURRENT = "#010203"
+"""Stands for the page's text color until the SVG is finished."""
+STYLE: dict[Any, Any] = {
+    "axes.edgecolor": CURRENT,
+    "axes.grid": True,
+    "axes.labelcolor": CURRENT,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": CURRENT,
+    "axes.titlesize": 10,
+    "font.size": 9,
+    "grid.alpha": 0.12,
+    "grid.color": CURRENT,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "picker",
+    "text.parse_math": False,
+    "xtick.color": CURRENT,
+    "ytick.color": CURRENT,
+}
+PANELS = {
+    "Loss": ("loss", "labeled_loss", "unlabeled_loss"),
+    "Learning rate": ("learning_rate",),
+    "F1 on validation tomograms": ("validation_f1",),
+    "Steps a second": ("steps_per_second",),
+}
+
+
+def draw_training(columns: Mapping[str, NDArray[np.float64]]) -> list[Markup]:
+    """Return the charts of one stage's log: each panel whose columns it has.
+
+    Parameters
+    ----------
+    columns
+        As `training_columns` gives them; without `step` there is no chart.
+    """
+    charts: list[Markup] = []
+    if "step" not in columns:
+        return charts
+    for title, names in PANELS.items():
+        curves = {}
+        for name in names:
+            if name not in columns:
+                continue
+            known = np.isfinite(columns[name]) & np.isfinite(columns["step"])
+            if known.any():
+                curves[name] = (columns["step"][known], columns[name][known])
+        if not curves:
+            continue
+        figure, axes = _figure(title, 2.85, 1.9)
+        for all_steps, all_values in curves.values():
+            step, value = _thinned(all_steps, all_values)
+            axes.plot(step, value, lw=1.4, marker="." if len(step) < 15 else None)
+        if len(curves) > 1:
+            labels = [name.replace("_", " ") for name in curves]
+            axes.legend(labels, frameon=False, labelcolor=CURRENT, fontsize=8)
+        if title == "Loss" and all((value > 0).all() for _, value in curves.values()):
+            _log_scale(axes, (1, 2, 5))
+        else:
+            axes.set_ylim(bottom=0)
+        axes.set_xlabel("step")
+        charts.append(_svg(figure))
+    return charts
+
+
+def draw_histogram(
+    counts: NDArray[np.int64], particle: Particle, threshold: float | None
+) -> Markup:
+    """Return a chart of one class's candidates by score, with its threshold.
+
+    Parameters
+    ----------
+    counts
+        `(n,)` candidates in each of n equal bins of [0, 1].
+    particle
+        The class.
+    threshold
+        Lowest score of a pick; None: not drawn.
+    """
+    figure, axes = _figure(particle.name, 2.6, 1.9)
+    edges = np.linspace(0, 1, len(counts) + 1)
+    axes.set(xlim=(0, 1), ylim=(0.7, max(10.0, 2.0 * counts.max(initial=0))))
+    axes.set(xlabel="score", ylabel="candidates")
+    _log_scale(axes, (1,))
+    axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=particle.color)
+    if threshold is not None:
+        axes.axvline(threshold, color=CURRENT, lw=1.2, ls="--")
+        right = threshold > 0.6
+        axes.annotate(
+            f"{threshold:.2f}",
+            (threshold, 1),
+            (-3 if right else 3, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="top",
+            color=CURRENT,
+        )
+    return _svg(figure)
+
+
+def draw_curves(
+    curves: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    particles: Sequence[Particle],
+    thresholds: Mapping[str, float],
+) -> Markup | None:
+    """Return one chart of precision against recall, with a dot at each threshold.
+
+    Parameters
+    ----------
+    curves
+        Class: its columns threshold (falling), precision and recall.
+    particles, thresholds
+        The classes; lowest score of a pick of each.
+
+    Returns
+    -------
+    None without any curve.
+    """
+    shown = [p for p in particles if len(curves.get(p.name, {}).get("threshold", ()))]
+    if not shown:
+        return None
+    figure, axes = _figure("Precision and recall", 5.2, 3.4)
+    for particle in shown:
+        curve = curves[particle.name]
+        axes.plot(
+            curve["recall"],
+            curve["precision"],
+            color=particle.color,
+            lw=1.5,
+            label=particle.name,
+        )
+        kept = curve["threshold"] >= thresholds.get(particle.name, np.inf)
+        if kept.any():
+            last = np.flatnonzero(kept)[-1]
+            axes.plot(
+                curve["recall"][last],
+                curve["precision"][last],
+                "o",
+                color=particle.color,
+                markeredgecolor=CURRENT,
+            )
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="recall", ylabel="precision")
+    axes.legend(
+        frameon=False, labelcolor=CURRENT, loc="upper left", bbox_to_anchor=(1, 1)
+    )
+    return _svg(figure)
+
+
+def draw_reliability(
+    known: Mapping[str, Reliability],
+    particles: Sequence[Particle],
+    thresholds: Mapping[str, float],
+) -> Markup | None:
+    """Return one chart of the fraction right against score, a dot at each threshold.
+
+    Parameters
+    ----------
+    known
+        Class: its reliability, where it is known.
+    particles, thresholds
+        The classes; lowest score of a pick of each.
+
+    Returns
+    -------
+    None without any curve.
+    """
+    shown = [p for p in particles if p.name in known and known[p.name].score]
+    if not shown:
+        return None
+    figure, axes = _figure("What a score is worth", 5.2, 3.4)
+    for particle in shown:
+        curve = known[particle.name]
+        axes.plot(
+            curve.score, curve.right, color=particle.color, lw=1.5, label=particle.name
+        )
+        threshold = np.array([thresholds.get(particle.name, np.nan)])
+        axes.plot(
+            threshold,
+            curve.chance(threshold),
+            "o",
+            color=particle.color,
+            markeredgecolor=CURRENT,
+        )
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="score", ylabel="fraction right")
+    axes.legend(
+        frameon=False, labelcolor=CURRENT, loc="upper left", bbox_to_anchor=(1, 1)
+    )
+    return _svg(figure)
+
+
+def _figure(title: str, width: float, height: float) -> tuple[Figure, Axes]:
+    """Return an empty chart [inch] in the page's style."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_title(title, loc="left")
+    return figure, axes
+
+
+def _log_scale(axes: Axes, labeled: tuple[int, ...]) -> None:
+    """Make the vertical axis logarithmic, with plain numbers on it."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(10, labeled, numticks=8))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _svg(figure: Figure) -> Markup:
+    """Return a chart as inline SVG that takes the page's text color."""
+    file = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with mpl.rc_context(STYLE):
+        figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :].replace(CURRENT, "currentColor")
+    svg = svg.replace("xlink:href", "href")
+    # Inline SVG needs no namespace; ids such as axes_1 would occur twice in a page.
+    svg = re.sub(r' xmlns(:xlink)?="[^"]*"| id="[\w.]*_\d+"', "", svg)
+    return Markup(svg)
+
+
+def _thinned(
+    step: NDArray[np.float64], value: NDArray[np.float64], max_points: int = 200
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a curve of at most `max_points`, each the mean of neighbouring ones."""
+    if len(step) <= max_points:
+        return step, value
+    parts = np.array_split(np.arange(len(step)), max_points)
+    return (
+        np.array([step[p].mean() for p in parts]),
+        np.array([value[p].mean() for p in parts]),
+    )

@@ -1,0 +1,117 @@
+"""What the page shows, as plain records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from picker.config import Particle
+    from picker.report.costs import StageCost
+    from picker.report.pictures import Picture
+    from picker.scoring.reliability import Reliability
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TomogramRecord:
+    """What the page's tables show of one tomogram.
+
+    Attributes
+    ----------
+    tomogram, split
+        Its name, and what it is used for.
+    num_picks, num_truth
+        Class: number of picks and of known particles; truth is None where no particles
+        are known.
+    mean_score
+        Of its picks; None without picks.
+    warnings
+        What is odd about it.
+    error
+        Why it failed; None if it did not.
+    """
+
+    tomogram: str
+    split: str = ""
+    num_picks: Mapping[str, int] = field(default_factory=dict)
+    num_truth: Mapping[str, int] | None = None
+    mean_score: float | None = None
+    warnings: Sequence[str] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportData:
+    """Everything that the page shows; sections without data are left out.
+
+    Attributes
+    ----------
+    method
+        Name of the method.
+    particles
+        The classes.
+    tomograms
+        One record each, the failed ones too.
+    settings
+        Section: its settings.
+    training
+        Stage: the columns of its log, see `training_columns`.
+    histograms
+        Class: `score_histogram` of its candidates, summed over tomograms.
+    thresholds
+        Class: lowest score of a pick.
+    metrics
+        What `evaluate.metrics` returns; None without known particles.
+    curves
+        Class: its precision and recall, see `curve_columns`.
+    by_tomogram
+        Tomogram, the worst first: its counts, see `counts_by_tomogram`.
+    reliability
+        Class: which fraction of candidates of a score is right, where held-out
+        tomograms tell.
+    estimate
+        Rows of picking's table of the precision and recall to expect.
+    label_next
+        Tomograms without labels, those that teach the most first.
+    regions
+        Rows of the table of regions to label, the fullest first.
+    costs
+        Stage, in the order that stages run in: what it took.
+    pictures
+        Iterated over once and drawn one at a time, so that a generator keeps memory
+        low.
+    max_pictures
+        At most this many pictures are drawn.
+    notes
+        Lines under the headline, such as where the tomograms come from.
+    """
+
+    method: str
+    particles: Sequence[Particle]
+    tomograms: Sequence[TomogramRecord]
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    training: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(
+        default_factory=dict
+    )
+    histograms: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Any] | None = None
+    curves: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(
+        default_factory=dict
+    )
+    by_tomogram: Mapping[str, Mapping[str, Mapping[str, str]]] = field(
+        default_factory=dict
+    )
+    reliability: Mapping[str, Reliability] = field(default_factory=dict)
+    estimate: Sequence[Mapping[str, str]] = ()
+    label_next: Sequence[str] = ()
+    regions: Sequence[Mapping[str, str]] = ()
+    costs: Mapping[str, StageCost] = field(default_factory=dict)
+    pictures: Iterable[Picture] = ()
+    max_pictures: int = 50
+    notes: Sequence[str] = ()

@@ -1,0 +1,75 @@
+"""The score of the CZII challenge, which rewards recall.
+
+Source: CZII - CryoET Object Identification, Kaggle 2024, metric notebook.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scipy.spatial import cKDTree
+
+from picker.core.picks import no_picks
+from picker.scoring.match import Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from picker.config import Particle
+    from picker.core.picks import Picks
+
+BETA = 4.0
+"""Recall counts as four times as important as precision."""
+DISTANCE_PER_RADIUS = 0.5
+
+
+def kaggle_counts(
+    position_zyx: NDArray[np.float64], truth_zyx: NDArray[np.float64], distance: float
+) -> Counts:
+    """Return the counts of the CZII challenge for one class in one tomogram.
+
+    Not one-to-one: `tp` is the number of particles with any candidate in reach and
+    `fp` the number of candidates less `tp`, so a candidate in reach of two particles
+    counts as `tp` 2 and `fp` -1. This is kept, so that scores compare with others'.
+
+    Parameters
+    ----------
+    position_zyx, truth_zyx
+        `(n, 3)` candidates and `(m, 3)` known particles [Å].
+    distance
+        Reach of a candidate, inclusive [Å].
+    """
+    num_picks, num_truth = len(position_zyx), len(truth_zyx)
+    hit: set[int] = set()
+    if num_picks and num_truth:
+        near = cKDTree(position_zyx).query_ball_tree(cKDTree(truth_zyx), r=distance)
+        hit.update(*near)
+    return Counts(tp=len(hit), fp=num_picks - len(hit), fn=num_truth - len(hit))
+
+
+def kaggle_score(
+    picks_by_tomogram: Mapping[str, Picks],
+    truth_by_tomogram: Mapping[str, Picks],
+    particles: Sequence[Particle],
+) -> float:
+    """Return the challenge's score: F4 of each class, averaged by its weight.
+
+    Counts are summed over the truth's tomograms first. A class without any
+    particle has F4 0 and keeps its weight; 0 if no class has a weight.
+    """
+    total = 0.0
+    for particle in particles:
+        counts = Counts()
+        for tomogram, truth in truth_by_tomogram.items():
+            picks = picks_by_tomogram.get(tomogram, no_picks())
+            counts += kaggle_counts(
+                picks.of(particle.name).position_zyx,
+                truth.of(particle.name).position_zyx,
+                DISTANCE_PER_RADIUS * particle.radius,
+            )
+        total += particle.weight * counts.f(BETA)
+    weight = sum(p.weight for p in particles)
+    return total / weight if weight > 0 else 0.0

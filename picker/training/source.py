@@ -1,0 +1,110 @@
+"""A tomogram that patches are cut from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import zarr
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PatchSource:
+    """A tomogram that patches are cut from.
+
+    Attributes
+    ----------
+    name
+        The tomogram's.
+    volume
+        `(z, y, x)`, normalised; lazy, so that only the chunks needed are read.
+    index_zyx
+        `(n, 3)` centres of known particles [voxels]; none in an unlabeled tomogram.
+    particle
+        `(n,)` class numbers.
+    radius
+        `(class,)` of each class's particles [voxels].
+    region
+        Above 0 where somebody looked for particles, at any resolution of the same
+        field of view; lazy too. None: everywhere.
+    """
+
+    name: str
+    volume: zarr.Array[Any] | NDArray[np.float32]
+    index_zyx: NDArray[np.float64]
+    particle: NDArray[np.int64]
+    radius: NDArray[np.float64]
+    region: zarr.Array[Any] | NDArray[np.bool_] | None = None
+
+    def corner(
+        self, centre_zyx: NDArray[np.float64], shape_zyx: tuple[int, int, int]
+    ) -> NDArray[np.int64]:
+        """Return the first voxel of a patch about a centre, moved into the volume.
+
+        Parameters
+        ----------
+        centre_zyx
+            `(3,)` [voxels].
+        shape_zyx
+            Of the patch [voxels].
+        """
+        corner = np.round(centre_zyx - np.array(shape_zyx) / 2).astype(np.int64)
+        room = np.array(self.volume.shape) - shape_zyx
+        return np.clip(corner, 0, room)
+
+    def known(
+        self,
+        corner_zyx: NDArray[np.int64],
+        shape_zyx: tuple[int, int, int],
+        stride: int,
+    ) -> NDArray[np.float32]:
+        """Return where a patch lies in the region, 1 inside and 0 outside.
+
+        Parameters
+        ----------
+        corner_zyx
+            `(3,)` first voxel of the patch.
+        shape_zyx
+            Of the patch [voxels].
+        stride
+            R, input voxels per voxel of the result.
+
+        Returns
+        -------
+        `(z/R, y/R, x/R)`.
+        """
+        size = [edge // stride for edge in shape_zyx]
+        if self.region is None:
+            return np.ones(size, np.float32)
+        places = [
+            np.minimum(np.round((c + stride * np.arange(n)) * m / v), m - 1)
+            for c, n, m, v in zip(
+                corner_zyx, size, self.region.shape, self.volume.shape, strict=True
+            )
+        ]
+        # Of a lazy array only the chunks of this box are read.
+        low = [int(p[0]) for p in places]
+        box = self.region[
+            tuple(slice(a, int(p[-1]) + 1) for a, p in zip(low, places, strict=True))
+        ]
+        inside = np.asarray(box)[
+            np.ix_(*(p.astype(int) - a for a, p in zip(low, places, strict=True)))
+        ]
+        return (inside > 0).astype(np.float32)
+
+
+def patch_shape(
+    wanted_zyx: tuple[int, int, int], sources: Sequence[PatchSource]
+) -> tuple[int, int, int]:
+    """Return the patch size [voxels], even and no larger than any tomogram."""
+    z, y, x = (
+        min(wanted, *(source.volume.shape[axis] for source in sources)) // 2 * 2
+        for axis, wanted in enumerate(wanted_zyx)
+    )
+    return z, y, x

@@ -1,0 +1,133 @@
+"""The report: from files that stages wrote to a page."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from picker.config import Particle
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks.star import write_picks
+from picker.formats.volumes.ome_zarr import write_volume
+from picker.jobs.report import ReportFiles, write_report
+from picker.project.manifests import read_manifest, write_manifest
+from tests.unit.predicted import calibrated, picked, thresholds_of, write_predicted
+
+PARTICLES = (Particle(name="ribosome", radius=30),)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A folder with volume and picks of three tomograms, and labels of one."""
+    volume = np.random.default_rng(0).normal(0, 1, (10, 10, 10)).astype(np.float16)
+    entries = []
+    for name, split in (("TS_a", "predict"), ("TS_b", "test"), ("TS_c", "predict")):
+        write_volume(tmp_path / f"{name}.zarr", volume, 10.0, {"fingerprint": "f"})
+        found = picks_from_arrays([[50, 50, 50]], ["ribosome"], [0.9])
+        write_picks(tmp_path / f"{name}.star", found)
+        labels = tmp_path / f"{name}.star" if split == "test" else None
+        entry = picked(
+            tmp_path / f"{name}.star",
+            name,
+            split,
+            volume=tmp_path / f"{name}.zarr",
+            labels=labels,
+        )
+        entries.append(replace(entry, counts={"ribosome": 1}))
+    write_manifest(tmp_path / "picked.json", entries)
+    return tmp_path
+
+
+def report(folder, max_pictures=50, **files):
+    """Return the page and the tomograms that it could not read."""
+    write_report(
+        ReportFiles(picked=[folder / "picked.json"], **files),
+        folder / "page.html",
+        "semietpicker",
+        PARTICLES,
+        max_pictures=max_pictures,
+        failed=folder / "failed.json",
+    )
+    failed = read_manifest(folder / "failed.json").tomograms
+    return (folder / "page.html").read_text(), [entry.tomogram for entry in failed]
+
+
+def drawn(page):
+    return re.findall(r"<figcaption><b>(.*?)</b>", page)
+
+
+def test_tomograms_with_known_particles_are_drawn_first(project):
+    page, failed = report(project)
+    assert drawn(page) == ["TS_b", "TS_a", "TS_c"]
+    assert failed == []
+    assert drawn(report(project, max_pictures=1)[0]) == ["TS_b"]
+
+
+def test_a_tomogram_that_cannot_be_read_costs_its_picture_alone(project):
+    (project / "TS_a.star").write_text("no STAR")
+    page, failed = report(project)
+    assert drawn(page) == ["TS_b", "TS_c"]
+    assert failed == ["TS_a"]
+
+
+def test_a_tomogram_without_its_labels_is_shown_as_failed(project):
+    (project / "TS_b.star").write_text("no STAR")
+    page, failed = report(project)
+    assert drawn(page) == ["TS_a", "TS_c"]
+    assert failed == ["TS_b"]
+    assert "TS_b failed" in page
+
+
+def test_a_stage_costs_what_the_jobs_of_this_run_took(project):
+    """Shards of an earlier table are not counted, nor stages that left no file."""
+    seconds = {
+        "preprocess/shard_0": 10,
+        "preprocess/shard_9": 1000,
+        "semietpicker/burn_in": 50,
+        "semietpicker/predict/shard_0": 30,
+        "semietpicker/pick": 5,
+        "other/evaluate": 7,
+    }
+    for job, time in seconds.items():
+        path = project / "costs" / f"{job}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s\tmax_rss\n{time}\t100\n")
+    write_predicted(project / "shard_0.json", [])
+    (project / "burn_in.tsv").write_text("step\tloss\n0\t1\n")
+    page, _ = report(
+        project,
+        predicted=[project / "shard_0.json"],
+        training=[project / "burn_in.tsv"],
+        costs=project / "costs",
+    )
+    table = page[page.index("Time and memory") :]
+    rows = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td><td>(.*?)</td>", table)
+    assert rows == [
+        ("preprocess", "1", "0:00:10"),
+        ("burn in", "1", "0:00:50"),
+        ("predict", "1", "0:00:30"),
+        ("pick", "1", "0:00:05"),
+    ]
+
+
+def test_scores_of_all_shards_are_one_histogram_with_its_threshold(project):
+    for shard in ("shard_0", "shard_1"):
+        write_manifest(
+            project / f"{shard}.json",
+            [],
+            histograms={"ribosome": (0,) * 49 + (30,)},
+            model="m" * 16,
+        )
+    thresholds = thresholds_of({"ribosome": calibrated(0.37)}, model="m" * 16)
+    (project / "t.json").write_text(thresholds)
+
+    def chart(*shards):
+        page, _ = report(project, predicted=shards, thresholds=project / "t.json")
+        return page[page.index("Scores of all candidates") : page.index("Pictures")]
+
+    both = chart(project / "shard_0.json", project / "shard_1.json")
+    assert ">0.37<" in both
+    # The axis ends at twice the highest bar: 120, and 60 with one shard.
+    assert ">100<" in both
+    assert ">100<" not in chart(project / "shard_0.json")

@@ -1,0 +1,113 @@
+from pathlib import Path
+
+from picker.config import Config, TomogramRow
+from picker.project.layout import Results
+from picker.project.plan import planned
+
+SETTINGS = {
+    "method": "semietpicker",
+    "particles": [{"name": "ribosome", "radius": 120}],
+    "tomograms": {"source": "table", "shard_size": 1},
+    "benchmark": {
+        "methods": ["vnet", "mean_teacher", "semietpicker", "supervised_full"],
+        "labeled": [1, 2],
+        "seeds": [0, 3],
+        "unlabeled": 1,
+    },
+}
+ROWS = tuple(
+    TomogramRow(
+        tomogram=f"{split}_{i}",
+        path=Path(f"{split}_{i}.mrc"),
+        split=split,
+        picks=() if split == "predict" else (Path("picks.star"),),
+    )
+    for split, number in (("labeled", 2), ("unlabeled", 2), ("test", 1), ("predict", 1))
+    for i in range(number)
+)
+
+
+def plan(*rows, **more):
+    return planned(Config.model_validate(SETTINGS | more), rows or ROWS, Results())
+
+
+def cell(method, labeled=1, seed=3, **more):
+    found = plan(**more)
+    return found.of(found.results.cell(labeled, seed, method).name)
+
+
+def stems(paths):
+    return [Path(path).stem for path in paths]
+
+
+def test_the_settings_run_sees_every_shard_of_a_split():
+    ours = plan().of("semietpicker")
+    labeled = [s for s in plan().shards if s.startswith("labeled-")]
+    assert labeled
+    assert stems(ours.labeled("burn_in")) == labeled
+    assert ours.unlabeled("burn_in") == []
+    unlabeled = [s for s in plan().shards if s.startswith("unlabeled-")]
+    assert stems(ours.unlabeled("co_train")) == unlabeled
+    assert stems(ours.candidates()) == list(plan().shards)
+
+
+def test_a_cell_sees_the_first_tomograms_and_is_judged_by_test_alone():
+    one = cell("mean_teacher", labeled=2)
+    assert stems(one.labeled("burn_in")) == ["labeled-first2"]
+    assert stems(one.unlabeled("co_train")) == ["unlabeled-first1"]
+    assert stems(one.candidates()) == ["test-0001of0001"]
+    assert stems(one.calibrated_on()) == ["labeled-first2", "noisy"]
+    both = cell("supervised_full", labeled=2)
+    assert stems(both.labeled("burn_in")) == ["labeled-first2", "unlabeled-first1"]
+
+
+def test_without_a_number_a_cell_sees_all_unlabeled_tomograms():
+    benchmark = SETTINGS["benchmark"] | {"unlabeled": None}
+    one = cell("mean_teacher", benchmark=benchmark)
+    assert stems(one.unlabeled("co_train")) == [
+        s for s in plan().shards if s.startswith("unlabeled-")
+    ]
+
+
+def test_methods_that_share_a_stage_train_it_once():
+    first = "results/benchmark/cells/1_labeled/seed_3/mean_teacher/models"
+    for method in ("mean_teacher", "semietpicker"):
+        assert cell(method).before("co_train") == [f"{first}/burn_in.safetensors"]
+    (own,) = cell("semietpicker").models()
+    assert own.endswith("seed_3/semietpicker/models/co_train.safetensors")
+    (alone,) = cell("vnet").models()  # another stage of the same name
+    assert alone.endswith("seed_3/vnet/models/burn_in.safetensors")
+    ours = plan().of("semietpicker").before("co_train")
+    assert ours == ["results/semietpicker/models/burn_in.safetensors"]
+
+
+def test_a_cell_trains_with_its_own_seed():
+    read = cell("semietpicker").training_settings("burn_in")
+    assert read[0] == "results/benchmark/settings/seed_3/train.json"
+    assert stems(read) == ["train", "particles", "model", "preprocess", "burn_in"]
+    ours = plan().of("semietpicker").training_settings("co_train")
+    assert ours == [f"results/settings/{name}.json" for name in ("train", "co_train")]
+
+
+def test_another_projects_model_begins_the_first_stage_alone():
+    ours = plan(burn_in={"start_from": "other.safetensors"}).of("semietpicker")
+    assert ours.start_from("burn_in") == ["other.safetensors"]
+    assert ours.start_from("co_train") == []
+
+
+def test_what_finds_is_named_by_its_models_or_by_the_method():
+    ours = plan().of("semietpicker")
+    assert ours.finds() == "--model results/semietpicker/models/co_train.safetensors"
+    assert plan().of("blobs").finds() == "--method blobs"
+    assert stems(plan().of("blobs").finding_settings()) == [
+        *("predict", "particles", "preprocess", "blobs"),
+    ]
+
+
+def test_manifests_of_all_cells_are_held_against_the_disk():
+    found = plan()
+    assert len(found.cells()) == 4 * 2 * 2
+    manifests = found.cells_manifests()
+    assert len(manifests) == len(set(manifests))
+    one = "results/benchmark/cells/1_labeled/seed_0/vnet/manifests"
+    assert {f"{one}/pick.json", f"{one}/predict/labeled-first1.json"} <= set(manifests)
