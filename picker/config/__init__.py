@@ -152,8 +152,8 @@ class Config(Settings):
         least = 2 * self.model.alignment(network) if network else 0
         if window and min(window) < least:
             raise ValueError(
-                f"predict.window_zyx is {list(window)}; expected at least {least}"
-                " voxels along each axis, for this model's strides"
+                f"predict.window_zyx is {list(window)}; this model's strides need at"
+                f" least {least} voxels along each axis, enlarge it"
             )
         return self
 

@@ -44,5 +44,5 @@ def test_windows_hold_the_methods_own_network():
         "predict": {"window_zyx": [24, 24, 24]},
     }
     assert Config.model_validate(given).method == "semietpicker"
-    with pytest.raises(ValueError, match="expected at least 32 voxels"):
+    with pytest.raises(ValueError, match="need at least 32 voxels"):
         Config.model_validate(given | {"method": "vnet"})

@@ -8,7 +8,7 @@ import yaml
 
 from picker.__main__ import main
 from picker.config import Config
-from picker.verbs import init
+from picker.jobs import init
 
 ROOT = Path(__file__).parents[3]
 

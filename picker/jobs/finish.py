@@ -1,0 +1,89 @@
+"""The end of a run: one line about it, or an error if a tomogram could not be used."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from picker.core.files import write_text
+from picker.project.json_files import read_json
+from picker.project.manifests import read_manifest, read_picked
+from picker.project.records import Failed, Picked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+logger = logging.getLogger("picker")
+
+
+def finish(
+    picks: Sequence[Path],
+    failed: Sequence[Path],
+    metrics: Path | None,
+    report: Path,
+    output: Path,
+) -> None:
+    """Write and log a summary of a run.
+
+    Parameters
+    ----------
+    picks
+        Manifests of picks.
+    failed
+        Manifests of tomograms that later stages could not use.
+    metrics
+        metrics.json, if there are test tomograms.
+    report
+        The page that the summary names.
+    output
+        Text file to write.
+
+    Raises
+    ------
+    ValueError
+        If a tomogram failed, though all others are done.
+    """
+    entries = read_picked(picks)
+    num_picks = sum(e.num_picks for e in entries if isinstance(e, Picked))
+    files = (e.path if isinstance(e, Failed) else e.picks for e in entries)
+    folder = next((file.parent for file in files), Path())
+    errors = [
+        (entry.tomogram, f"{entry.tomogram}{stage}: {entry.error}")
+        for stage, entry in _failures(entries, failed)
+    ]
+    if errors:
+        reasons = "".join(f"\n  {reason}" for _, reason in errors)
+        num = len({name for name, _ in errors})
+        raise ValueError(
+            f"{num} of {len(entries)} tomograms could not be used; the others"
+            f" are done ({num_picks} picks in {folder}, report {report})."
+            f" Fix these or take them out of the table, then run again:{reasons}"
+        )
+    f1 = f"{_mean_f1(metrics)}; " if metrics else ""
+    line = f"{f1}{num_picks} picks of {len(entries)} tomograms in {folder};"
+    line += f" report: {report}"
+    logger.info(line)
+    write_text(output, line + "\n")
+
+
+def _failures(
+    entries: Sequence[Picked | Failed], later: Sequence[Path]
+) -> Iterator[tuple[str, Failed]]:
+    """Yield failed tomograms, with the stage in brackets if it is a later one."""
+    for entry in entries:
+        if isinstance(entry, Failed):
+            yield "", entry
+    for path in later:
+        for found in read_manifest(path).tomograms:
+            if isinstance(found, Failed):
+                yield f" ({path.stem})", found
+
+
+def _mean_f1(path: Path) -> str:
+    """Return the mean F1 at the first match distance, and its split, as text."""
+    metrics = read_json(path)
+    first = next(key for key in metrics if key.startswith("f1@"))
+    mean = metrics[first]["mean"]  # null without a particle and without a pick
+    value = "none" if mean is None else f"{mean:.3f}"
+    return f"mean F{first[1:]} {value} on {metrics['split']}"

@@ -1,0 +1,63 @@
+"""A folder for a new project: settings, an empty table of tomograms, profiles."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+from picker.config.demo import project_manual
+from picker.core.files import write_text
+from picker.formats.tables.tomograms import OPTIONAL, REQUIRED
+
+logger = logging.getLogger("picker")
+
+ROOT = Path(__file__).parents[2]
+"""Where the Snakefile and profiles/ are."""
+
+SNAKEFILE = """\
+# The workflow is part of the program; settings and results of this project are here.
+include: {root}
+
+
+rule project:
+    default_target: True
+    input:
+        rules.all.input,
+"""
+
+
+def make_project(folder: Path) -> None:
+    """Write the files of a project that are missing in its folder.
+
+    Raises
+    ------
+    ValueError
+        If the program was installed without its workflow.
+    """
+    if not (ROOT / "Snakefile").is_file():
+        raise ValueError(
+            f"no Snakefile in {ROOT}; expected a checkout of the repository, since only"
+            " that has the workflow: run this from there"
+        )
+    snakefile = json.dumps(str((ROOT / "Snakefile").resolve()))
+    files = {
+        "Snakefile": SNAKEFILE.format(root=snakefile),
+        "config.yaml": project_manual(),
+        "tomograms.tsv": "\t".join((*REQUIRED, *OPTIONAL)) + "\n",
+    }
+    for profile in ("local", "slurm"):
+        name = f"{profile}/config.yaml"
+        files[name] = (ROOT / "profiles" / name).read_text()
+    for name, text in files.items():
+        if (folder / name).exists():
+            logger.info("%s exists and is not changed", folder / name)
+        else:
+            write_text(folder / name, text)
+            logger.info("wrote %s", folder / name)
+    logger.info(
+        "next: fill in tomograms.tsv, name your particles in config.yaml, set the"
+        " partitions and the account in slurm/config.yaml; then, in %s: snakemake"
+        " --profile slurm (or local)",
+        folder,
+    )
