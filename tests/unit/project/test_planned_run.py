@@ -84,9 +84,12 @@ def test_methods_that_share_a_stage_train_it_once():
 def test_a_cell_trains_with_its_own_seed():
     read = cell("semietpicker").training_settings("burn_in")
     assert read[0] == "results/benchmark/settings/seed_3/train.json"
-    assert stems(read) == ["train", "particles", "model", "preprocess", "burn_in"]
+    assert stems(read) == [
+        *("train", "particles", "model", "preprocess", "burn_in", "partial"),
+    ]
     ours = plan().of("semietpicker").training_settings("co_train")
-    assert ours == [f"results/settings/{name}.json" for name in ("train", "co_train")]
+    names = ("train", "co_train", "partial")
+    assert ours == [f"results/settings/{name}.json" for name in names]
 
 
 def test_another_projects_model_begins_the_first_stage_alone():

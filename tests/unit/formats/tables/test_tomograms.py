@@ -56,6 +56,7 @@ def test_rows(folder):
         "called": None,
         "missing_chunks": "error",
         "stacks_are_volumes": False,
+        "expected": {},
     }
     assert second.path == folder / "b.mrc"
     assert (second.picks, second.voxel_size, second.mask) == ((), None, None)
