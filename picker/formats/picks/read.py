@@ -19,6 +19,7 @@ from picker.formats.picks import (
     eman2,
     imod,
     imod_layout,
+    napari,
     portal,
     tomotwin,
 )
@@ -113,6 +114,7 @@ TEXTS: tuple[
     (_has_block(r"[^\s,]*"), _read_star),
     (_has_number_columns(dynamo.FEWEST_COLUMNS, np.inf), dynamo.read_table),
     (_has_number_columns(3, 3), tomotwin.read_coords),
+    (napari.has_axes, napari.read_points),
     (lambda _: True, read_xyz_table),
 )
 
