@@ -7,6 +7,6 @@ WORKPLACE = Workplace(
 )
 if IS_MAIN:
     try:
-        UNTRUE.update(WORKPLACE.enter(PLAN.every_manifest() + PLAN.cells_manifests()))
+        STALE.update(WORKPLACE.enter(PLAN.every_manifest() + PLAN.cells_manifests()))
     except FileNotFoundError as error:
         raise WorkflowError(str(error))
