@@ -1,5 +1,5 @@
 # Whose run this is: what one that was killed left behind is tidied, so that the same
-# command goes on.
+# command continues.
 from picker.project.locks import Workplace
 
 WORKPLACE = Workplace(

@@ -98,7 +98,7 @@ def predict_shard(
     """Write the candidates of every usable tomogram of a shard and return its manifest.
 
     The next tomograms are read and the last one is written while one is computed. One
-    that cannot be used is recorded and the others go on; what the device cannot
+    that cannot be used is recorded and the others continue; what the device cannot
     compute, or the disk cannot take, is no tomogram's fault and fails the job.
 
     Parameters

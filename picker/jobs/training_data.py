@@ -51,7 +51,7 @@ def usable(entries: Sequence[Preprocessed | Failed], split: str) -> list[Preproc
             " Fix it or take it out of the table"
         )
     for entry in failed:
-        logger.warning("warning: training goes on without %s", entry.tomogram)
+        logger.warning("warning: training continues without %s", entry.tomogram)
     return [entry for entry in chosen if isinstance(entry, Preprocessed)]
 
 

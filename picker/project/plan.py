@@ -64,13 +64,13 @@ class Plan:
 
     @property
     def evaluated(self) -> Split:
-        """The split that picks are held against the truth of."""
+        """The split whose known particles the picks are compared with."""
         tested = any(row.split == "test" and row.picks for row in self.rows)
         return "test" if tested else "validation"
 
     @property
     def truth_is_known(self) -> bool:
-        """Whether there is anything to hold picks against."""
+        """Whether there are known particles to compare picks with."""
         split = self.evaluated
         return any(row.split == split and row.picks for row in self.rows)
 
@@ -115,7 +115,7 @@ class Plan:
         return [m for cell in self.cells() for m in self.of(cell.name).manifests()]
 
     def evaluation(self) -> list[str]:
-        """Return how the picks were held against the truth, if there is any."""
+        """Return the files of the comparison with known particles, if there are any."""
         run = self.run
         files = [run.metrics, run.curves, run.by_tomogram]
         return files if self.truth_is_known else []
@@ -155,7 +155,7 @@ class Plan:
         return f"{zlib.crc32(' '.join(names).encode()):08x}"
 
     def record(self) -> RunRecord:
-        """Return what is planned, for whoever looks on."""
+        """Return what is planned, for a `picker status` beside the run."""
         return RunRecord(
             method=self.run.name,
             stages=tuple(stage.name for stage in METHODS[self.config.method].stages),

@@ -201,7 +201,7 @@ def _read(
             path, voxel_size, may_be_sparse=may_be_sparse, shape_zyx=shape_zyx
         )
     if not path.is_file():
-        # Opening a pipe would wait for ever.
+        # Opening a pipe would never end.
         raise ValueError(
             f"{path} is a pipe, a socket or a device; expected {READABLE}, write the"
             " volume to a file"

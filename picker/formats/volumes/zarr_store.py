@@ -60,7 +60,7 @@ class WholeStore(LocalStore):
 def check_metadata_files(folder: Path) -> None:
     """Refuse metadata that are no files, or too large to parse.
 
-    Reading a pipe would wait for ever.
+    Reading a pipe would never end.
 
     Raises
     ------
