@@ -10,8 +10,8 @@ from picker.core.files import write_json, write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import read_thresholds
 from picker.formats.tables.tsv import text_of_rows
+from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.failures import cannot_be_used
-from picker.jobs.region import where_picks_may_be
 from picker.machine.progress import tracked
 from picker.project.manifests import read_picked, read_predicted, write_manifest
 from picker.project.records import Picked, Predicted

@@ -15,7 +15,7 @@ from picker.core.picks import no_picks
 from picker.core.tomogram import index_from_position
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import open_volume
-from picker.jobs.region import where_picks_may_be
+from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.stored import stored_fingerprint, stored_volume
 from picker.project.records import Failed, Preprocessed
 from picker.training.source import PatchSource
