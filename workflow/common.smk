@@ -38,7 +38,7 @@ RUN, OURS = RESULTS.run("{run}"), PLAN.run
 # Of each shard.
 PREPROCESSED, PREDICTED = RESULTS.preprocessed("{shard}"), RUN.predicted("{shard}")
 # Manifests that a run which is no dry run would delete.
-UNTRUE = set()
+STALE = set()
 deployed = workflow.deployment_settings.deployment_method
 shell.prefix(job_prefix(ROOT, os.environ, None if deployed else sys.executable))
 
@@ -73,7 +73,7 @@ def version_of(manifest):
     """
     return lambda wildcards: (
         f"{__version__}, to be made again"
-        if manifest.format(**wildcards) in UNTRUE
+        if manifest.format(**wildcards) in STALE
         else __version__
     )
 
@@ -92,4 +92,4 @@ def unlabeled_manifests(wildcards):
     """Return the manifests of the tomograms that a stage sees without their picks."""
     paths = run_of(wildcards).unlabeled(wildcards.stage)
     # To Snakemake one that is not there is not ancient; a dry run follows it.
-    return [path if path in UNTRUE else ancient(path) for path in paths]
+    return [path if path in STALE else ancient(path) for path in paths]

@@ -8,7 +8,7 @@ from picker.config.strict import check_settings_file
 
 if workflow.is_main_process:
     # Those of `--configfile` and of a project's own Snakefile, which Snakemake has read by
-    # now, and the one loaded next: from a pipe it would read for ever.
+    # now, and the one loaded next: reading a pipe would never end.
     for path in {*workflow.configfiles, *workflow.overwrite_configfiles, "config.yaml"}:
         try:
             if Path(path).is_file():

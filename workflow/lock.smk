@@ -1,5 +1,5 @@
 # Whose run this is: what one that was killed left behind is tidied, so that the same
-# command goes on.
+# command continues.
 from picker.project.locks import Workplace
 
 WORKPLACE = Workplace(
@@ -7,6 +7,6 @@ WORKPLACE = Workplace(
 )
 if IS_MAIN:
     try:
-        UNTRUE.update(WORKPLACE.enter(PLAN.every_manifest() + PLAN.cells_manifests()))
+        STALE.update(WORKPLACE.enter(PLAN.every_manifest() + PLAN.cells_manifests()))
     except FileNotFoundError as error:
         raise WorkflowError(str(error))

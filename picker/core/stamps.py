@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ZARR_METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+"""Names of the files of metadata, one of which each Zarr folder has."""
 
 
 def file_stamp(path: Path) -> tuple[int, int]:
@@ -22,7 +23,7 @@ def file_stamp(path: Path) -> tuple[int, int]:
     folder, which is no volume and may be a whole disk, has its own size and time.
     """
     stat = path.stat()
-    if not _is_zarr(path):
+    if not is_zarr(path):
         return stat.st_size, stat.st_mtime_ns
     times = [(".", stat.st_mtime_ns)]
     folders = [str(path)]
@@ -37,6 +38,6 @@ def file_stamp(path: Path) -> tuple[int, int]:
     return zlib.crc32(str(sorted(times)).encode()), max(time for _, time in times)
 
 
-def _is_zarr(path: Path) -> bool:
+def is_zarr(path: Path) -> bool:
     """Return whether a path is a folder with Zarr metadata."""
     return any((path / name).is_file() for name in ZARR_METADATA)

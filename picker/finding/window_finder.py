@@ -133,8 +133,8 @@ class WindowFinder(Finder):
                 if smaller == self.window_zyx:
                     raise
                 logger.warning(
-                    "warning: windows of %s do not fit into the GPU's memory; going on"
-                    " with %s",
+                    "warning: windows of %s do not fit into the GPU's memory; trying"
+                    " %s",
                     self.window_zyx,
                     smaller,
                 )

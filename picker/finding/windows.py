@@ -40,7 +40,7 @@ def spans(size: int, largest: int, halo: int, alignment: int) -> list[Span]:
         No window is longer [voxels].
     halo
         What a window sees beyond what is kept of it [voxels], even, where the axis
-        goes on: there the network's padding would spoil the result. Less where
+        continues: there the network's padding would spoil the result. Less where
         `largest` leaves no room for it.
     alignment
         Windows start at multiples of it [voxels], so that every strided feature falls

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from picker.core.files import write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Calibrated, Thresholds
-from picker.jobs.region import where_picks_may_be
+from picker.jobs.allowed import where_picks_may_be
 from picker.project.manifests import read_predicted
 from picker.project.records import Failed
 from picker.scoring.calibrate import calibrate

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from picker.config import ExportSettings, Particle, known_as, safe_name
+from picker.config.particles import COLORS
 from picker.core.picks import Picks, concatenate, picks_from_arrays
 from picker.formats.picks.interpret import Interpretation, interpret
 from picker.formats.picks.output import write_output
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from picker.formats.picks.records import Centre, Coordinates, TiltSeries
 
 logger = logging.getLogger("picker")
-
-COLORS = ("#e6194b", "#4363d8", "#3cb44b", "#f58231", "#911eb4", "#46f0f0", "#f032e6")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

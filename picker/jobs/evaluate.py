@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from picker.core.files import write_json, write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import read_thresholds
+from picker.formats.tables.tsv import text_of_rows
+from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.failures import cannot_be_used
-from picker.jobs.region import where_picks_may_be
 from picker.machine.progress import tracked
 from picker.project.manifests import read_picked, read_predicted, write_manifest
 from picker.project.records import Picked, Predicted
@@ -19,7 +20,7 @@ from picker.scoring.curves import curve_rows, curves
 from picker.scoring.evaluate import metrics, tomogram_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from picker.config import EvaluateSettings, Particle, PickSettings, Split
@@ -120,9 +121,9 @@ def evaluate_picks(
     write_json(output.metrics, result)
     distance = settings.distances_per_radius[0]
     by_particle = curves(candidates, truth, particles, distance)
-    write_text(output.curves, _tsv(curve_rows(by_particle)))
+    write_text(output.curves, text_of_rows(curve_rows(by_particle)))
     by_tomogram = tomogram_rows(picks, truth, particles, distance)
-    write_text(output.by_tomogram, _tsv(by_tomogram))
+    write_text(output.by_tomogram, text_of_rows(by_tomogram))
     if output.failed:
         write_manifest(output.failed, failed)
     for key, values in result.items():
@@ -138,13 +139,3 @@ def _candidates(
         read_picks(entry.candidates), entry.preprocessed, picking.edge_margin
     )
     return classes_apart(allowed, particles, picking.min_distance_per_radius)
-
-
-def _tsv(rows: Sequence[Mapping[str, object]]) -> str:
-    """Return rows below a line with their columns; None is an empty cell."""
-    lines = ["\t".join(rows[0])] if rows else []
-    lines += [
-        "\t".join("" if value is None else str(value) for value in row.values())
-        for row in rows
-    ]
-    return "\n".join(lines) + "\n"

@@ -24,7 +24,7 @@ DISK_ADVICE = {
 
 
 def cannot_be_used(entry: Entry, path: Path, error: Exception) -> Failed:
-    """Return a tomogram with why its file cannot be used; the others go on.
+    """Return a tomogram with why its file cannot be used; the others continue.
 
     Raises
     ------

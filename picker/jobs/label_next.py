@@ -15,7 +15,7 @@ from picker.core.picks import concatenate, picks_from_arrays
 from picker.formats.picks.imod import REGIONS, write_models
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks, write_picks
-from picker.formats.tables.tsv import read_rows
+from picker.formats.tables.tsv import read_rows, text_of_rows
 from picker.formats.text import listed
 from picker.formats.volumes.ome_zarr import read_attributes, write_volume
 from picker.formats.volumes.read import read_mask
@@ -224,8 +224,15 @@ def _write_model(
 
 def _table(regions: Sequence[Region]) -> str:
     """Return a TSV of the regions, the fullest first; positions in Å."""
-    lines = ["tomogram\tx\ty\tz\tpicks\n"]
-    for region in sorted(regions, key=lambda region: -region.num_picks):
-        xyz = "\t".join(f"{value:.1f}" for value in region.centre_zyx[::-1])
-        lines.append(f"{region.tomogram}\t{xyz}\t{region.num_picks}\n")
-    return "".join(lines)
+    columns = ("tomogram", "x", "y", "z", "picks")
+    rows = [
+        dict(
+            zip(
+                columns,
+                (region.tomogram, *region.centre_zyx[::-1], region.num_picks),
+                strict=True,
+            )
+        )
+        for region in sorted(regions, key=lambda region: -region.num_picks)
+    ]
+    return text_of_rows(rows, columns, digits=1)

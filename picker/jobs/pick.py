@@ -74,7 +74,7 @@ def pick_tomograms(
     """Write the picks of all predicted tomograms, and their manifest.
 
     Picks that are there and made from the same are kept. A tomogram that cannot be
-    picked is recorded and the others go on.
+    picked is recorded and the others continue.
 
     Parameters
     ----------

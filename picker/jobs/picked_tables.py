@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from picker.formats.tables.tsv import text_of_rows
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,17 +20,16 @@ def ranking_table(entries: Sequence[Picked]) -> str:
     """
     chosen = [entry for entry in entries if entry.split in ("unlabeled", "predict")]
     chosen.sort(key=lambda entry: -entry.num_picks)
-    lines = [("tomogram", "split", "mean_score", "picks")]
-    lines += [
-        (
-            entry.tomogram,
-            entry.split,
-            "" if entry.mean_score is None else str(entry.mean_score),
-            str(entry.num_picks),
-        )
+    rows = [
+        {
+            "tomogram": entry.tomogram,
+            "split": entry.split,
+            "mean_score": entry.mean_score,
+            "picks": entry.num_picks,
+        }
         for entry in chosen
     ]
-    return "".join("\t".join(line) + "\n" for line in lines)
+    return text_of_rows(rows, ("tomogram", "split", "mean_score", "picks"))
 
 
 def expected_table(entries: Sequence[Picked]) -> str:
@@ -37,15 +38,16 @@ def expected_table(entries: Sequence[Picked]) -> str:
     Test tomograms are there too: their picks are known, but not used here, so that
     one can compare.
     """
-    lines = ["split\tparticle\ttomograms\tpicks\tprecision\trecall\n"]
+    columns = ("split", "particle", "tomograms", "picks", "precision", "recall")
+    rows: list[dict[str, str | float | None]] = []
     for split in ("unlabeled", "predict", "test"):
         chosen = [e for e in entries if e.split == split and e.expected]
         for name in chosen[0].expected if chosen else ():
             picks = sum(e.counts[name] for e in chosen)
             right = sum(e.expected[name][0] for e in chosen)
             particles = sum(e.expected[name][1] for e in chosen)
-            precision = f"{right / picks:.3f}" if picks else ""
-            recall = f"{right / particles:.3f}" if particles else ""
-            row = (split, name, str(len(chosen)), str(picks), precision, recall)
-            lines.append("\t".join(row) + "\n")
-    return "".join(lines)
+            precision = right / picks if picks else None
+            recall = right / particles if particles else None
+            values = (split, name, len(chosen), picks, precision, recall)
+            rows.append(dict(zip(columns, values, strict=True)))
+    return text_of_rows(rows, columns, digits=3)

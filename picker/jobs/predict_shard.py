@@ -98,7 +98,7 @@ def predict_shard(
     """Write the candidates of every usable tomogram of a shard and return its manifest.
 
     The next tomograms are read and the last one is written while one is computed. One
-    that cannot be used is recorded and the others go on; what the device cannot
+    that cannot be used is recorded and the others continue; what the device cannot
     compute, or the disk cannot take, is no tomogram's fault and fails the job.
 
     Parameters
@@ -169,7 +169,7 @@ def _found(
 ) -> Found | Failed:
     """Return one tomogram's candidates, or why there are none."""
     try:
-        given = future.result()
+        tomogram = future.result()
     except DeviceError:
         raise
     except Exception as error:
@@ -180,12 +180,13 @@ def _found(
             f"preprocessed volume {entry.volume} cannot be read: {reason}; run again,"
             " and if that does not help delete it, so that it is made again",
         )
-    if given.candidates is not None:
-        return Found(candidates=given.candidates, key=given.key, seconds=None)
-    assert given.volume is not None
+    if tomogram.candidates is not None:
+        return Found(candidates=tomogram.candidates, key=tomogram.key, seconds=None)
+    assert tomogram.volume is not None
+    assert tomogram.voxel_size is not None
     started = time.monotonic()
     try:
-        candidates = finder.candidates(given.volume, given.voxel_size)
+        candidates = finder.candidates(tomogram.volume, tomogram.voxel_size)
     except RuntimeError:
         # Of the device, which has no better luck with the others.
         raise
@@ -193,4 +194,4 @@ def _found(
         reason = told_failure(entry.tomogram, entry.volume, error)
         return failed(entry, path, reason)
     seconds = time.monotonic() - started
-    return Found(candidates=candidates, key=given.key, seconds=seconds)
+    return Found(candidates=candidates, key=tomogram.key, seconds=seconds)

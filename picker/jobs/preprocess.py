@@ -1,7 +1,7 @@
 """Preprocess a shard: each tomogram is read, checked, normalised and stored.
 
 Tomograms whose input and settings have not changed are left alone. One that cannot be
-used is recorded in the manifest with the reason, and the others go on.
+used is recorded in the manifest with the reason, and the others continue.
 """
 
 from __future__ import annotations

@@ -9,9 +9,8 @@ from pydantic import ValidationError
 
 from picker import __version__
 from picker.core.fingerprint import fingerprint
-from picker.core.stamps import file_stamp
+from picker.core.stamps import file_stamp, is_zarr
 from picker.formats.volumes.ome_zarr import open_volume, read_attributes
-from picker.formats.volumes.zarr_store import is_zarr
 from picker.project.records import PREPROCESSED
 
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ class Input:
 
     key: str
     volume: Volume | None = None
-    voxel_size: float = 0.0
+    voxel_size: float | None = None
     candidates: Picks | None = None
 
 

@@ -59,7 +59,7 @@ def train_stage(
 ) -> None:
     """Write the model of one stage, and the log of its training.
 
-    Interrupted, the same call goes on from the last checkpoint.
+    Interrupted, the same call continues from the last checkpoint.
 
     Parameters
     ----------

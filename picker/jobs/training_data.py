@@ -17,7 +17,7 @@ from picker.core.picks import no_picks
 from picker.core.tomogram import index_from_position
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import open_volume
-from picker.jobs.region import where_picks_may_be
+from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.stored import stored_fingerprint, stored_volume
 from picker.project.records import Failed, Preprocessed
 from picker.scoring.held_out import held_out
@@ -55,7 +55,7 @@ def usable(entries: Sequence[Preprocessed | Failed], split: str) -> list[Preproc
             " Fix it or take it out of the table"
         )
     for entry in failed:
-        logger.warning("warning: training goes on without %s", entry.tomogram)
+        logger.warning("warning: training continues without %s", entry.tomogram)
     return [entry for entry in chosen if isinstance(entry, Preprocessed)]
 
 

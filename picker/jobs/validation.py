@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from picker.config import CalibrateSettings
 from picker.formats.picks.star import read_picks
-from picker.jobs.region import where_picks_may_be
+from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.stored import stored_volume
 from picker.jobs.training_data import usable
 from picker.scoring.calibrate import calibrate

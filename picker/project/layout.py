@@ -149,7 +149,7 @@ class Run:
         return f"{self.folder}/models/{stage}.tsv"
 
     def checkpoint(self, stage: str) -> str:
-        """Return what a stage of training goes on from."""
+        """Return what an interrupted stage of training continues from."""
         return f"{self.folder}/checkpoints/{stage}.pt"
 
     @property

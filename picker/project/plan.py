@@ -65,14 +65,14 @@ class Plan:
 
     @property
     def evaluated(self) -> Split:
-        """The split that picks are held against the truth of."""
+        """The split whose known particles the picks are compared with."""
         known = {row.split for row in self.rows if row.picks}
         order: tuple[Split, ...] = ("test", "validation", "partial")
         return next((split for split in order if split in known), "validation")
 
     @property
     def truth_is_known(self) -> bool:
-        """Whether there is anything to hold picks against."""
+        """Whether there are known particles to compare picks with."""
         split = self.evaluated
         return any(row.split == split and row.picks for row in self.rows)
 
@@ -117,7 +117,7 @@ class Plan:
         return [m for cell in self.cells() for m in self.of(cell.name).manifests()]
 
     def evaluation(self) -> list[str]:
-        """Return how the picks were held against the truth, if there is any."""
+        """Return the files of the comparison with known particles, if there are any."""
         run = self.run
         files = [run.metrics, run.curves, run.by_tomogram]
         return files if self.truth_is_known else []
@@ -157,7 +157,7 @@ class Plan:
         return f"{zlib.crc32(' '.join(names).encode()):08x}"
 
     def record(self) -> RunRecord:
-        """Return what is planned, for whoever looks on."""
+        """Return what is planned, for a `picker status` beside the run."""
         return RunRecord(
             method=self.run.name,
             stages=tuple(stage.name for stage in METHODS[self.config.method].stages),

@@ -5,9 +5,8 @@ Source: Wang et al. 2025, SemiETPicker, tables 1 to 4.
 
 from __future__ import annotations
 
-import io
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
@@ -17,19 +16,12 @@ from pydantic import BaseModel, ConfigDict
 
 from picker.config.methods import METHODS, MethodName
 from picker.config.methods import Row as MethodRow
+from picker.report.svg import STYLE, svg_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Row = dict[str, str | float]
-
-STYLE: dict[Any, Any] = {
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "font.size": 9,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "picker",
-}
 
 
 class Cell(BaseModel):
@@ -56,11 +48,11 @@ def accuracy_table(cells: Sequence[Cell]) -> list[Row]:
     return [
         {"method": method, "labeled": labeled}
         | _merged(
-            _statistics(f"f1@{distance}", (c.f1[distance]["mean"] for c in of))
-            for distance in of[0].f1
+            _statistics(f"f1@{distance}", (c.f1[distance]["mean"] for c in group))
+            for distance in group[0].f1
         )
-        | {"seeds": len(of)}
-        for (method, labeled), of in _groups(cells).items()
+        | {"seeds": len(group)}
+        for (method, labeled), group in _groups(cells).items()
     ]
 
 
@@ -68,11 +60,11 @@ def particle_table(cells: Sequence[Cell]) -> list[Row]:
     """Return table 2: F1 of each particle at the first match distance."""
     return [
         {"method": method, "labeled": labeled, "particle": name}
-        | _statistics(f"f1@{first}", (c.f1[first][name] for c in of))
-        | {"seeds": len(of)}
-        for (method, labeled), of in _groups(cells).items()
-        for first in list(of[0].f1)[:1]
-        for name in of[0].f1[first]
+        | _statistics(f"f1@{first}", (c.f1[first][name] for c in group))
+        | {"seeds": len(group)}
+        for (method, labeled), group in _groups(cells).items()
+        for first in list(group[0].f1)[:1]
+        for name in group[0].f1[first]
         if name != "mean"
     ]
 
@@ -84,15 +76,15 @@ def ablation_table(cells: Sequence[Cell]) -> list[Row]:
     first stage alone to all parts.
     """
     rows = []
-    for (method, labeled), of in _groups(_most_labels(cells)).items():
+    for (method, labeled), group in _groups(_most_labels(cells)).items():
         parts = _parts(METHODS[method])
         if parts is None:
             continue
-        first = next(iter(of[0].f1))
+        first = next(iter(group[0].f1))
         row: Row = {name: "yes" if on else "no" for name, on in parts.items()}
         row |= {"method": method, "labeled": labeled}
-        row |= _statistics(f"f1@{first}", (c.f1[first]["mean"] for c in of))
-        rows.append((sum(parts.values()), row | {"seeds": len(of)}))
+        row |= _statistics(f"f1@{first}", (c.f1[first]["mean"] for c in group))
+        rows.append((sum(parts.values()), row | {"seeds": len(group)}))
     return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
 
 
@@ -119,18 +111,18 @@ def _labels_alone(row: MethodRow) -> bool:
 def speed_table(cells: Sequence[Cell]) -> list[Row]:
     """Return table 4: seconds a tomogram and F1 of each network, slowest first."""
     rows: list[Row] = []
-    for (method, labeled), of in _groups(_most_labels(cells)).items():
+    for (method, labeled), group in _groups(_most_labels(cells)).items():
         if len(METHODS[method].stages) != 1 or not _labels_alone(METHODS[method]):
             continue
-        first = next(iter(of[0].f1))
+        first = next(iter(group[0].f1))
         rows.append(
             {"method": method, "labeled": labeled}
-            | _statistics("seconds", (c.seconds for c in of))
-            | _statistics(f"f1@{first}", (c.f1[first]["mean"] for c in of))
+            | _statistics("seconds", (c.seconds for c in group))
+            | _statistics(f"f1@{first}", (c.f1[first]["mean"] for c in group))
             | {
-                "shape_zyx": "×".join(str(size) for size in of[0].shape_zyx),
-                "device": of[0].device,
-                "seeds": len(of),
+                "shape_zyx": "×".join(str(size) for size in group[0].shape_zyx),
+                "device": group[0].device,
+                "seeds": len(group),
             }
         )
     return sorted(rows, key=lambda row: -float(row["seconds_mean"]))
@@ -149,19 +141,19 @@ def draw_accuracy(cells: Sequence[Cell]) -> str:
         figure = Figure(figsize=(1.5 + 0.8 * len(methods), 3), layout="constrained")
         axes = figure.add_subplot()
         for i, labeled in enumerate(budgets):
-            of = [row for row in rows if row["labeled"] == labeled]
-            place = np.array([methods.index(str(row["method"])) for row in of])
+            bars = [row for row in rows if row["labeled"] == labeled]
+            place = np.array([methods.index(str(row["method"])) for row in bars])
             axes.bar(
                 place + (i + 0.5) * 0.8 / len(budgets) - 0.4,
-                [_number(row[key]) for row in of],
+                [_number(row[key]) for row in bars],
                 0.8 / len(budgets),
-                yerr=[_number(row[key.replace("_mean", "_sd")]) for row in of],
+                yerr=[_number(row[key.replace("_mean", "_sd")]) for row in bars],
                 label=f"{labeled} labeled",
             )
         axes.set_xticks(range(len(methods)), methods, rotation=30, ha="right")
         axes.set(ylim=(0, 1), ylabel=key.removesuffix("_mean").upper())
         axes.legend(frameon=False)
-        return _svg(figure)
+        return svg_of(figure)
 
 
 def draw_speed(cells: Sequence[Cell]) -> str:
@@ -180,7 +172,7 @@ def draw_speed(cells: Sequence[Cell]) -> str:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
-        return _svg(figure)
+        return svg_of(figure)
 
 
 def _groups(cells: Iterable[Cell]) -> dict[tuple[MethodName, int], list[Cell]]:
@@ -212,10 +204,3 @@ def _merged(rows: Iterable[Row]) -> Row:
 def _number(value: str | float) -> float:
     """Return a number to draw: nothing is drawn for none."""
     return float("nan") if value == "" else float(value)
-
-
-def _svg(figure: Figure) -> str:
-    file = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(file, format="svg", metadata=nothing)
-    return file.getvalue()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
+
+from picker.report.svg import STYLE as PLAIN
+from picker.report.svg import svg_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,19 +25,15 @@ if TYPE_CHECKING:
 
 CURRENT = "#010203"
 """Stands for the page's text color until the SVG is finished."""
-STYLE: dict[Any, Any] = {
+STYLE = {
+    **PLAIN,
     "axes.edgecolor": CURRENT,
     "axes.grid": True,
     "axes.labelcolor": CURRENT,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
     "axes.titlecolor": CURRENT,
     "axes.titlesize": 10,
-    "font.size": 9,
     "grid.alpha": 0.12,
     "grid.color": CURRENT,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "picker",
     "text.parse_math": False,
     "xtick.color": CURRENT,
     "ytick.color": CURRENT,
@@ -230,16 +228,12 @@ def _log_scale(axes: Axes, labeled: tuple[int, ...]) -> None:
 
 def _svg(figure: Figure) -> Markup:
     """Return a chart as inline SVG that takes the page's text color."""
-    file = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with mpl.rc_context(STYLE):
-        figure.savefig(file, format="svg", transparent=True, metadata=nothing)
-    svg = file.getvalue()
-    svg = svg[svg.index("<svg") :].replace(CURRENT, "currentColor")
-    svg = svg.replace("xlink:href", "href")
+    text = svg_of(figure, STYLE, transparent=True)
+    text = text[text.index("<svg") :].replace(CURRENT, "currentColor")
+    text = text.replace("xlink:href", "href")
     # Inline SVG needs no namespace; ids such as axes_1 would occur twice in a page.
-    svg = re.sub(r' xmlns(:xlink)?="[^"]*"| id="[\w.]*_\d+"', "", svg)
-    return Markup(svg)
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"| id="[\w.]*_\d+"', "", text)
+    return Markup(text)
 
 
 def _thinned(

@@ -185,7 +185,7 @@ def train(
             save()
             raise Interrupted(
                 f"{task.name} stopped by {stop} at step {step} of"
-                f" {steps}; the same command goes on from there",
+                f" {steps}; the same command continues from there",
                 stop.number,
             )
         due = time.monotonic() - last_save > 60 * settings.checkpoint_minutes

@@ -4,7 +4,7 @@ For every tomogram of a table or shard it writes <tomogram>.zarr (OME-Zarr 0.5) 
 where picks are known, <tomogram>.star (positions in Å); and where a slab or gold beads
 limit picks, a mask of what is left, which later stages use in place of the user's. A
 tomogram that cannot be used is recorded in the manifest with the reason, and the others
-go on. Tomograms whose input and settings have not changed are left alone.
+continue. Tomograms whose input and settings have not changed are left alone.
 Jobs that fill the same folders know of each other if their manifests lie in one folder.
 """
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from picker.core.files import write_text
+from picker.formats.tables.tsv import text_of_rows
 from picker.project.json_files import read_record
 from picker.report.benchmark import (
     Cell,
@@ -21,8 +22,6 @@ from picker.report.benchmark import (
 
 if TYPE_CHECKING:
     import argparse
-
-    from picker.report.benchmark import Row
 
 TABLES = {
     "table1_accuracy": accuracy_table,
@@ -47,17 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
         for path in arguments.cells
     ]
     for name, table in TABLES.items():
-        write_text(arguments.output / f"{name}.tsv", _tsv(table(cells)))
+        text = text_of_rows(table(cells), digits=3)
+        write_text(arguments.output / f"{name}.tsv", text)
     write_text(arguments.output / "accuracy.svg", draw_accuracy(cells))
     write_text(arguments.output / "speed.svg", draw_speed(cells))
-
-
-def _tsv(rows: list[Row]) -> str:
-    """Return rows as text, numbers with three digits after the point."""
-    lines = ["\t".join(rows[0])] if rows else []
-    lines += ["\t".join(_text(value) for value in row.values()) for row in rows]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _text(value: str | float) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,7 +1,7 @@
 """Train one stage of a method.
 
-Interrupted, the same command goes on from the last checkpoint. A stage begins with the
-model of the one before; the first one with random weights.
+Interrupted, the same command continues from the last checkpoint. A stage begins with
+the model of the one before; the first one with random weights.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def main(numbers):
             shutil.rmtree(folder / "results")
             shutil.rmtree(folder / ".snakemake")
             again, _, text = snakemake(folder, "--dry-run", "--quiet", "rules")
-            # The table of jobs stands twice in the output; local ones cost no queue.
+            # The table of jobs is in the output twice; local ones cost no queue.
             counts = dict(re.findall(r"(?m)^([a-z_]+) +(\d+)$", text))
             local = ("total", "all", "finish", "peak", "write_settings", "write_shard")
             jobs = sum(int(n) for rule, n in counts.items() if rule not in local)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, the same command goes on and ends with the same picks."""
+"""Whatever goes wrong, the same command continues and ends with the same picks."""
 
 import json
 import os

@@ -1,12 +1,12 @@
-"""Kill one tiny pipeline on this machine again and again, and hold what it makes.
+"""Kill one tiny pipeline on this machine again and again, and compare what it makes.
 
     python -m tests.workflow.soak 100 --seed 0 --record soak.jsonl
 
 The users' command is started, and at a random moment Snakemake alone, it with all its
-jobs, or one verb gets SIGKILL, SIGTERM or SIGINT; then the same command goes on. After
-every so many kills one undisturbed command must bring the pipeline to its end: each
-file is then the reference's byte for byte, none is there that the reference has not,
-and no lock, claim or half-written file is left. What does not hold is kept to look at.
+jobs, or one verb gets SIGKILL, SIGTERM or SIGINT; then the same command continues.
+After every so many kills one undisturbed command must bring the pipeline to its end:
+each file is then the reference's byte for byte, none is there that the reference has
+not, and no lock, claim or half-written file is left. A folder that fails is kept.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Soaked:
             return None
 
     def processes(self) -> list[psutil.Process]:
-        """Return all that was started in this folder and goes on, orphans too."""
+        """Return all processes that were started in this folder, orphans too."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -125,7 +125,7 @@ class Soaked:
         return found
 
     def wait_for_orphans(self) -> bool:
-        """Return whether all that goes on comes to its end."""
+        """Return whether all of these processes end by themselves."""
         _, alive = psutil.wait_procs(self.processes(), timeout=HUNG)
         return not alive
 

@@ -21,7 +21,7 @@ from picker.formats.tables.star_table import read_comments
 from picker.formats.volumes import ome_zarr
 from picker.formats.volumes.mrc import write_volume
 from picker.formats.volumes.read import read_mask
-from picker.verbs.init import SNAKEFILE
+from picker.jobs.init import SNAKEFILE
 from tests.workflow.project import ROOT, SMALL, Project
 
 TARGETS = ["copick", "kaggle", "relion3", "relion4", "relion5", "warp"]
@@ -535,11 +535,11 @@ def lock(project):
     return path
 
 
-def leave_word(project, host, pid, started, text=""):
-    said = project.folder / ".snakemake" / "started" / f"{host}.{pid}.{started:.0f}.run"
-    said.parent.mkdir(parents=True, exist_ok=True)
-    said.write_text(text)
-    return said
+def write_note(project, host, pid, started, text=""):
+    note = project.folder / ".snakemake" / "started" / f"{host}.{pid}.{started:.0f}.run"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(text)
+    return note
 
 
 HERE = socket.gethostname()
@@ -551,21 +551,21 @@ def test_a_lock_goes_with_its_run_though_its_process_number_came_again(
     project, lock, error, removed
 ):
     me = psutil.Process()
-    word = leave_word(project, HERE, me.pid, me.create_time() - error)
+    note = write_note(project, HERE, me.pid, me.create_time() - error)
     output = project.succeed("--dry-run")
     assert ("the next run removes its lock" in output) == removed
     assert lock.exists()
-    assert word.exists()
+    assert note.exists()
     output = project.run("--until", "write_settings").stdout
     assert (f"process {me.pid} on {HERE} is at work" in output) != removed
     assert lock.exists() != removed
-    assert word.exists() != removed
+    assert note.exists() != removed
 
 
 def test_a_lock_stays_while_one_of_those_who_may_have_taken_it_lives(project, lock):
-    dead = leave_word(project, HERE, NOBODY, 0)
-    alive = leave_word(project, "else.where", 1, 0)
-    stranger = leave_word(project, "a", "copy of", 0)
+    dead = write_note(project, HERE, NOBODY, 0)
+    alive = write_note(project, "else.where", 1, 0)
+    stranger = write_note(project, "a", "copy of", 0)
     done = project.run("--until", "write_settings")
     assert "process 1 on else.where is at work" in done.stdout
     assert "LockException" in done.stdout
@@ -583,12 +583,12 @@ def test_a_lock_stays_while_one_of_those_who_may_have_taken_it_lives(project, lo
 def test_under_a_run_that_lost_its_lock_nothing_is_tidied(copy):
     """Of two that share no file the first to end takes the locks of both with it."""
     me = psutil.Process()
-    at_work = leave_word(copy, HERE, me.pid, me.create_time(), "at work")
+    at_work = write_note(copy, HERE, me.pid, me.create_time(), "at work")
     (copy.path("semietpicker/candidates") / "sim_000.star").unlink()
     manifest = next(copy.path("semietpicker/manifests").glob("predict/labeled*.json"))
     copy.succeed("--until", "write_settings")
     assert manifest.exists()
-    at_work.write_text("")  # looks on, with `--summary` in a pager for instance
+    at_work.write_text("")  # only reads, such as `--summary` in a pager
     copy.succeed("--until", "write_settings")
     assert not manifest.exists()
 

@@ -1,7 +1,7 @@
 # One stage of the method's training, which begins with the model of the stage before. The
 # shell ignores the signals that come before a job's end, and so does `tee -i`; the training
 # writes its checkpoint and ends. A fixed or changed unlabeled tomogram does not train again
-# (`ancient`): it is one of many; a changed list of them does, by way of the params.
+# (`ancient`): it is one of many; a changed list of them does, as a changed param.
 rule train:
     input:
         before=lambda wildcards: run_of(wildcards).before(wildcards.stage),

@@ -38,7 +38,7 @@ def find_tomograms(
     Raises
     ------
     ValueError
-        If the table is missing or has errors: a name that stands twice, a bad split, a
+        If the table is missing or has errors: a name that occurs twice, a bad split, a
         volume or the picks of a labeled tomogram that do not exist, several files of
         picks of one object, or picks of several users in a split where no user is set.
         The message has up to ten of them.

@@ -74,7 +74,7 @@ def read_xyz_table(path: Path) -> Coordinates:
     Raises
     ------
     ValueError
-        If a column is missing or stands twice, or a number is not finite.
+        If a column is missing or occurs twice, or a number is not finite.
 
     Source: copick 1.31.0, `CSVPicksHandler`; CZII's challenge at Kaggle.
     """

@@ -1,4 +1,4 @@
-"""Tab-separated tables with a header: their rows, and the problems in them."""
+"""Tab-separated tables with a header: read, checked and written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from picker.core.files import checked_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 SHOWN = 10
@@ -77,6 +77,41 @@ def read_rows(path: Path) -> list[dict[str, str]]:
                 f"{path} is damaged ({error}); expected {expected}. Delete it and run"
                 " again, so that it is made again"
             ) from error
+
+
+def text_of_rows(
+    rows: Sequence[Mapping[str, str | float | None]],
+    columns: Sequence[str] = (),
+    digits: int | None = None,
+) -> str:
+    """Return a table that `read_rows` reads; None is an empty cell.
+
+    Parameters
+    ----------
+    rows
+        Values by column.
+    columns
+        Names of the first columns, which are there without any row too; others follow
+        as rows have them.
+    digits
+        Digits after the point of each float, but not of an int; None: all.
+
+    Returns
+    -------
+    An empty text where there are neither columns nor rows.
+    """
+    names = list(dict.fromkeys([*columns, *(name for row in rows for name in row)]))
+    lines = [names] if names else []
+    lines += [[_cell(row.get(name), digits) for name in names] for row in rows]
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def _cell(value: str | float | None, digits: int | None) -> str:
+    if value is None:
+        return ""
+    if digits is not None and isinstance(value, float):
+        return f"{value:.{digits}f}"
+    return str(value)
 
 
 def _check_columns(

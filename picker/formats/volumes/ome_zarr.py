@@ -9,6 +9,7 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from picker.core.files import written_whole
+from picker.core.stamps import ZARR_METADATA, is_zarr
 from picker.formats.text import listed
 from picker.formats.volumes.files import (
     check_memory,
@@ -25,11 +26,9 @@ from picker.formats.volumes.ome_metadata import (
 )
 from picker.formats.volumes.zarr_chunks import check_chunks, read_chunks
 from picker.formats.volumes.zarr_store import (
-    METADATA,
     WholeStore,
     array_folder,
     check_metadata_files,
-    is_zarr,
     read_metadata,
 )
 
@@ -186,8 +185,8 @@ def _open(
     """Return the checked array, how its chunks are stored, voxel size [Å], warnings."""
     if not is_zarr(path):
         raise ValueError(
-            f"{path} is not a Zarr folder: expected {', '.join(METADATA[:3])} in it;"
-            " give the folder that has them, or copy it again"
+            f"{path} is not a Zarr folder: expected {', '.join(ZARR_METADATA[:3])} in"
+            " it; give the folder that has them, or copy it again"
         )
     sizes: list[float] = []
     warnings: list[str] = []

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from picker.core.stamps import is_zarr
 from picker.core.tomogram import Tomogram
 from picker.formats.volumes import em, hdf5, mrc, ome_zarr
 from picker.formats.volumes.files import READABLE, check_memory, check_shape, too_large
-from picker.formats.volumes.zarr_store import is_zarr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -201,7 +201,7 @@ def _read(
             path, voxel_size, may_be_sparse=may_be_sparse, shape_zyx=shape_zyx
         )
     if not path.is_file():
-        # Opening a pipe would wait for ever.
+        # Opening a pipe would never end.
         raise ValueError(
             f"{path} is a pipe, a socket or a device; expected {READABLE}, write the"
             " volume to a file"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from zarr.storage import LocalStore
 
+from picker.core.stamps import ZARR_METADATA
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
 
 Read = TypeVar("Read")
 
-METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-ALL_METADATA = (*METADATA, ".zmetadata")
+ALL_METADATA = (*ZARR_METADATA, ".zmetadata")
 MAX_METADATA_BYTES = 10_000_000
 """Largest file of metadata; parsed, it takes thirty times as much memory."""
 DAMAGE = (
@@ -56,15 +57,10 @@ class WholeStore(LocalStore):
         return content
 
 
-def is_zarr(path: Path) -> bool:
-    """Return whether a folder has Zarr metadata."""
-    return any((path / name).is_file() for name in METADATA)
-
-
 def check_metadata_files(folder: Path) -> None:
     """Refuse metadata that are no files, or too large to parse.
 
-    Reading a pipe would wait for ever.
+    Reading a pipe would never end.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A pipe has no end: whoever reads one without looking waits for ever."""
+"""A pipe has no end: what reads one unchecked never returns."""
 
 from __future__ import annotations
 

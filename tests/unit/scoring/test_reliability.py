@@ -15,7 +15,7 @@ def test_the_curve_rises_where_candidates_do_not():
     assert known.right == (0, 0, 0.5, 0.5, 1, 1)
     assert known.found == 0.75
     np.testing.assert_allclose(known.chance(np.array([0.65, 0.75])), [0.5, 0.75])
-    # Beyond the ends it goes on as it ends.
+    # Beyond its ends it is constant.
     np.testing.assert_allclose(known.chance(np.array([0.1, 1.0])), [0, 1])
 
 

@@ -181,7 +181,7 @@ def test_picks_beyond_the_last_small_voxel_are_brought_back(manifest, tmp_path):
 
 
 def test_a_volume_larger_than_the_memory_fails_alone(manifest, tmp_path, monkeypatch):
-    """The others go on, and the next run tries again."""
+    """The others continue, and the next run tries again."""
 
     def read(path, *_, **__):
         if path.name == "a.mrc":

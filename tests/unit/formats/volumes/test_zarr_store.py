@@ -3,8 +3,8 @@ import pickle
 import numpy as np
 import pytest
 
+from picker.core.stamps import is_zarr
 from picker.formats.volumes.ome_zarr import open_volume, write_volume
-from picker.formats.volumes.zarr_store import is_zarr
 from picker.training.chunks import ChunkCache
 from tests.unit.formats.volumes.zarr_stores import chunk_files, store
 
