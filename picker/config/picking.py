@@ -65,7 +65,8 @@ class PickSettings(Settings):
 class LabelNextSettings(Settings):
     """What to label next, in results/<method>/label_next/.
 
-    These are the regions with the most picks, in tomograms without labels.
+    These are the regions with the most picks, in tomograms without labels or with a
+    part of them.
     """
 
     tomograms: Annotated[int, Field(ge=0)] = 10
