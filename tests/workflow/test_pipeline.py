@@ -21,7 +21,7 @@ from picker.formats.tables.star_table import read_comments
 from picker.formats.volumes import ome_zarr
 from picker.formats.volumes.mrc import write_volume
 from picker.formats.volumes.read import read_mask
-from picker.verbs.init import SNAKEFILE
+from picker.jobs.init import SNAKEFILE
 from tests.workflow.project import ROOT, SMALL, Project
 
 TARGETS = ["copick", "kaggle", "relion3", "relion4", "relion5", "warp"]
