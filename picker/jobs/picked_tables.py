@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from picker.config.base import UNFINISHED
 from picker.formats.tables.tsv import text_of_rows
 
 if TYPE_CHECKING:
@@ -13,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def ranking_table(entries: Sequence[Picked]) -> str:
-    """Return a TSV of the tomograms without labels, the most picks first.
+    """Return a TSV of the tomograms without labels or with some, the most picks first.
 
     Clear and full ones teach the most. The least sure ones, by the mean score of their
     picks, are those to distrust; to label them did not pay (docs/accuracy.md).
     """
-    chosen = [entry for entry in entries if entry.split in ("unlabeled", "predict")]
+    chosen = [entry for entry in entries if entry.split in UNFINISHED]
     chosen.sort(key=lambda entry: -entry.num_picks)
     rows = [
         {
