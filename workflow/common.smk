@@ -66,6 +66,11 @@ def settings_files(*sections):
     return [RESULTS.settings(section) for section in sections]
 
 
+def of_part(split):
+    """Return the section that tells labels of a split's tomograms apart, if one does."""
+    return ["partial"] if split == "partial" else []
+
+
 def version_of(manifest):
     """Return the param by which a stage runs again if the program has another version.
 

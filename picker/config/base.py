@@ -26,6 +26,8 @@ SPLITS: tuple[Split, ...] = (
 )
 WITH_PICKS: tuple[Split, ...] = ("labeled", "partial", "validation")
 """Splits whose tomograms must have picks."""
+UNFINISHED: tuple[Split, ...] = ("unlabeled", "predict", "partial")
+"""Splits of tomograms that are worth labeling, or labeling on."""
 Target = Literal[
     "relion5",
     "relion4",

@@ -65,7 +65,8 @@ class PickSettings(Settings):
 class LabelNextSettings(Settings):
     """What to label next, in results/<method>/label_next/.
 
-    These are the regions with the most picks, in tomograms without labels.
+    These are the regions with the most picks, in tomograms without labels or with a
+    part of them.
     """
 
     tomograms: Annotated[int, Field(ge=0)] = 10
@@ -79,7 +80,8 @@ class LabelNextSettings(Settings):
 class CalibrateSettings(Settings):
     """How thresholds are chosen: on validation tomograms if there are any.
 
-    Without them the labeled ones are used, and never test ones.
+    Without them the labeled ones are used, without these the partial ones, and never
+    test ones.
     """
 
     beta: Positive = 1.0
@@ -94,6 +96,13 @@ class CalibrateSettings(Settings):
     noise compensates for that. 0: the labeled tomograms alone."""
     noise: Positive = 0.7
     """Standard deviation of that noise, as a fraction of the tomogram's."""
+    partial: Literal["f1", "number"] = "f1"
+    """With partial tomograms alone, where precision is not known, what a threshold is
+    chosen for; a number of particles that is not given is estimated from the held-out
+    labels:
+    - f1: the highest F-beta that follows from that number and from the fraction of
+      held-out labels that is found. Without held-out labels it is as number.
+    - number: as many picks as there are particles."""
 
 
 class EvaluateSettings(Settings):
@@ -104,6 +113,9 @@ class EvaluateSettings(Settings):
         0.75,
     )
     """Match distances, as fractions of the particle's radius."""
+    distance_voxels: Positive | None = None
+    """One more match distance, in voxels of the tomogram's file, for F1 alone; 10 in
+    the paper of TomoPicker. null: none."""
 
 
 class ExportSettings(Settings):

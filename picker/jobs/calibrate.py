@@ -1,4 +1,4 @@
-"""Calibration: each particle's threshold, from tomograms whose particles are known."""
+"""Calibration: each particle's threshold, from tomograms with known particles."""
 
 from __future__ import annotations
 
@@ -6,23 +6,35 @@ import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
+from picker.config.base import WITH_PICKS
 from picker.core.files import write_text
 from picker.formats.picks.star import read_picks
-from picker.formats.tables.thresholds import Calibrated, Thresholds
+from picker.formats.tables.thresholds import Calibrated, OfPart, Thresholds
+from picker.formats.text import listed
+from picker.jobs.partial_labels import partial_labels
 from picker.jobs.region import where_picks_may_be
 from picker.project.manifests import read_predicted
 from picker.project.records import Failed
 from picker.scoring.calibrate import calibrate
+from picker.scoring.calibrate_partial import calibrate_partial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from picker.config import CalibrateSettings, Particle, PickSettings
+    from picker.config import CalibrateSettings, PartialSettings, Particle, PickSettings
     from picker.core.picks import Picks
     from picker.project.records import Predicted
+    from picker.scoring.calibrate_partial import PartialThreshold
 
 logger = logging.getLogger("picker")
+
+NUMBER_IS = {
+    "expected": "{} expected particles",
+    "lowered": "at most {} particles, fewer than expected",
+    "estimated": "an estimated {} particles",
+}
+"""In words, how one knows the number of particles that did not train."""
 
 
 def calibrate_thresholds(
@@ -31,6 +43,7 @@ def calibrate_thresholds(
     particles: tuple[Particle, ...],
     settings: CalibrateSettings,
     picking: PickSettings,
+    partial: PartialSettings,
 ) -> None:
     """Write the thresholds of one model.
 
@@ -46,12 +59,14 @@ def calibrate_thresholds(
         How thresholds are chosen.
     picking
         Edge margin and distances that thresholds are used with later.
+    partial
+        Which labels of partial tomograms are held out.
 
     Raises
     ------
     ValueError
-        If a tomogram failed or is a test tomogram, none has labels, or several models
-        predicted.
+        If a tomogram failed or is a test tomogram, none has labels, some are partial
+        and others are not, or several models predicted.
     """
     predictions = read_predicted(manifests)
     labeled = _labeled(predictions.tomograms)
@@ -62,31 +77,80 @@ def calibrate_thresholds(
         picks = read_picks(path)
         return where_picks_may_be(picks, entry.preprocessed, picking.edge_margin)
 
-    chosen = calibrate(
-        # By file: the noisy copies of a tomogram share its name and its labels.
-        {str(e.candidates): counted(e.candidates, e) for e, _ in labeled},
-        {str(e.candidates): counted(labels, e) for e, labels in labeled},
-        particles,
-        settings,
-        picking.min_distance_per_radius,
-    )
-    for name, value in chosen.items():
-        logger.info(
-            "%s: threshold %.3f, F %.2f on %d particles of %s tomograms",
-            name,
-            value.threshold,
-            value.f,
-            value.num_truth,
-            split,
-        )
-    thresholds = Thresholds(
-        model=predictions.model,
-        particles={
+    # By file: the noisy copies of a tomogram share its name and its labels.
+    candidates = {str(e.candidates): counted(e.candidates, e) for e, _ in labeled}
+    apart = picking.min_distance_per_radius
+    found: dict[str, Calibrated]
+    if split == "partial":
+        labels = {
+            str(e.candidates): partial_labels(
+                e.preprocessed, partial, picking.edge_margin
+            )
+            for e, _ in labeled
+        }
+        of_part = calibrate_partial(candidates, labels, particles, settings, apart)
+        found = {name: _of_part(name, value) for name, value in of_part.items()}
+    else:
+        truth = {str(e.candidates): counted(path, e) for e, path in labeled}
+        chosen = calibrate(candidates, truth, particles, settings, apart)
+        for name, value in chosen.items():
+            logger.info(
+                "%s: threshold %.3f, F %.2f on %d particles of %s tomograms",
+                name,
+                value.threshold,
+                value.f,
+                value.num_truth,
+                split,
+            )
+        found = {
             name: Calibrated(**dataclasses.asdict(value), source=split)
             for name, value in chosen.items()
-        },
+        }
+    thresholds = Thresholds(model=predictions.model, particles=found)
+    write_text(output, thresholds.as_json())
+
+
+def _of_part(name: str, chosen: PartialThreshold) -> Calibrated:
+    """Return a threshold of partial tomograms as the file has it, and log it."""
+    if chosen.rule == "none":
+        logger.warning(
+            "warning: %s: threshold %.3f, which rests on nothing: no held-out label of"
+            " it is found and no number of particles is expected. Give its number in"
+            " the table's column expected, or its threshold in pick.thresholds",
+            name,
+            chosen.threshold,
+        )
+    else:
+        number = NUMBER_IS[chosen.number_is].format(f"{chosen.number:.0f}")
+        rule = (
+            f"the highest F, {chosen.f:.2f}, for {number}"
+            if chosen.rule == "f1" and chosen.f is not None
+            else f"as many picks as {number}"
+        )
+        recall = (
+            "no label was held out"
+            if chosen.recall is None
+            else f"finds {chosen.recall:.2f} of {chosen.num_held_out} held-out labels"
+        )
+        logger.info(
+            "%s: threshold %.3f gives %s without a label that trained; %s",
+            name,
+            chosen.threshold,
+            rule,
+            recall,
+        )
+    return Calibrated(
+        threshold=chosen.threshold,
+        f=chosen.f,
+        num_truth=chosen.num_held_out,
+        source="partial",
+        partial=OfPart(
+            rule=chosen.rule,
+            number=None if chosen.number is None else round(chosen.number, 1),
+            number_is=chosen.number_is,
+            recall=chosen.recall,
+        ),
     )
-    write_text(output, thresholds.model_dump_json(indent=1) + "\n")
 
 
 def _labeled(entries: Iterable[Predicted | Failed]) -> list[tuple[Predicted, Path]]:
@@ -100,9 +164,16 @@ def _labeled(entries: Iterable[Predicted | Failed]) -> list[tuple[Predicted, Pat
     if not labeled:
         raise ValueError("calibration needs tomograms with labels; none could be used")
     for entry, _ in labeled:
-        if entry.split not in ("labeled", "validation"):
+        if entry.split not in WITH_PICKS:
             raise ValueError(
                 f"{entry.tomogram} is split {entry.split}; thresholds are chosen on"
-                " labeled or validation tomograms alone"
+                " labeled, partial or validation tomograms alone"
             )
+    partial = [entry.tomogram for entry, _ in labeled if entry.split == "partial"]
+    if 0 < len(partial) < len(labeled):
+        raise ValueError(
+            f"thresholds are chosen where all particles are known, or where a part is:"
+            f" {listed(partial)} are partial and the others are not; leave one of both"
+            " out of the manifests"
+        )
     return labeled

@@ -60,8 +60,8 @@ def finish(
             f" are done ({num_picks} picks in {folder}, report {report})."
             f" Fix these or take them out of the table, then run again:{reasons}"
         )
-    f1 = f"{_mean_f1(metrics)}; " if metrics else ""
-    line = f"{f1}{num_picks} picks of {len(entries)} tomograms in {folder};"
+    mean = f"{_mean_of(metrics)}; " if metrics else ""
+    line = f"{mean}{num_picks} picks of {len(entries)} tomograms in {folder};"
     line += f" report: {report}"
     logger.info(line)
     write_text(output, line + "\n")
@@ -80,10 +80,17 @@ def _failures(
                 yield f" ({path.stem})", found
 
 
-def _mean_f1(path: Path) -> str:
-    """Return the mean F1 at the first match distance, and its split, as text."""
+def _mean_of(path: Path) -> str:
+    """Return the mean F1 at the first match distance, and its split, as text.
+
+    Where a part of the particles has labels it is recall of the picks.
+    """
     metrics = read_json(path)
-    first = next(key for key in metrics if key.startswith("f1@"))
+    first = next(key for key in metrics if key.startswith(("f1@", "recall@")))
     mean = metrics[first]["mean"]  # null without a particle and without a pick
     value = "none" if mean is None else f"{mean:.3f}"
-    return f"mean F{first[1:]} {value} on {metrics['split']}"
+    if first.startswith("f1@"):
+        return f"mean F{first[1:]} {value} on {metrics['split']}"
+    kinds = {kind for kind in metrics["labels"].values() if kind != "none"}
+    of = " and ".join(sorted(kinds)) or "none"
+    return f"mean {first} {value} of labels ({of}) on {metrics['split']}"

@@ -26,7 +26,7 @@ from picker.project.layout import REGIONS_TABLE, picks_file, volume_file
 from picker.project.manifests import read_picked, write_manifest
 from picker.project.records import Failed, Picked, Preprocessed
 from picker.refining.regions import fullest_regions, in_any_region, region_mask
-from picker.refining.select import in_mask
+from picker.refining.select import in_mask, with_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -156,6 +156,7 @@ def _write_tomogram(
 ) -> list[Region]:
     """Write one tomogram's regions, and return them.
 
+    Of a partial tomogram its labels are there too: nobody has looked at all of it.
     Where people have looked already, nothing is claimed: the particles that they found
     are missing from this model.
     """
@@ -163,6 +164,9 @@ def _write_tomogram(
     voxel_size, shape_zyx = before.source_voxel_size, before.source_shape_zyx
     unseen = _unseen(before, labeled)
     picks = read_picks(entry.picks)
+    if entry.split == "partial" and before.labels:
+        # What somebody labeled stays: a region's file is to be complete.
+        picks = with_labels(picks, read_picks(before.labels), particles)
     picks = picks.select(in_mask(picks.position_zyx, voxel_size, shape_zyx, unseen))
     index, num_picks = fullest_regions(
         picks.position_zyx, settings.radius, settings.regions

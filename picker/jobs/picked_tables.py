@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from picker.config.base import UNFINISHED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -11,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def ranking_table(entries: Sequence[Picked]) -> str:
-    """Return a TSV of the tomograms without labels, the most picks first.
+    """Return a TSV of the tomograms without labels or with some, the most picks first.
 
     Clear and full ones teach the most. The least sure ones, by the mean score of their
     picks, are those to distrust; to label them did not pay (docs/accuracy.md).
     """
-    chosen = [entry for entry in entries if entry.split in ("unlabeled", "predict")]
+    chosen = [entry for entry in entries if entry.split in UNFINISHED]
     chosen.sort(key=lambda entry: -entry.num_picks)
     lines = [("tomogram", "split", "mean_score", "picks")]
     lines += [

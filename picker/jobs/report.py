@@ -145,6 +145,7 @@ def write_report(
         training={p.stem: training_columns(read_rows(p)) for p in files.training},
         histograms=_histograms(predictions, particles),
         thresholds=thresholds.lowest,
+        rules={n: value.model_dump() for n, value in thresholds.particles.items()},
         metrics=read_json(metrics) if metrics else None,
         curves=curve_columns(_rows(evaluation.get("curves"))),
         by_tomogram=counts_by_tomogram(_rows(evaluation.get("by_tomogram"))),
@@ -185,6 +186,7 @@ def _record(
         split=entry.split,
         num_picks=picked.counts if picked else {},
         num_truth=num_truth,
+        is_partial=entry.split == "partial",
         mean_score=picked.mean_score if picked else None,
         warnings=entry.warnings,
         error=entry.error if isinstance(entry, Failed) else None,
@@ -262,4 +264,5 @@ def _picture(entry: Picked) -> Picture:
         name=entry.tomogram, volume=volume, voxel_size=before.voxel_size
     )
     truth = read_picks(before.labels) if before.labels else None
-    return make_picture(tomogram, read_picks(entry.picks), truth)
+    picks = read_picks(entry.picks)
+    return make_picture(tomogram, picks, truth, is_partial=entry.split == "partial")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import TomogramRow
+from picker.config.base import UNFINISHED
 from picker.config.methods import METHODS
 from picker.project.partial import refuse_partial
 from picker.project.planned_run import PlannedRun
@@ -59,7 +60,10 @@ class Plan:
 
     @property
     def feedback(self) -> Split:
-        """The split that thresholds are chosen on: where all particles are known."""
+        """The split that thresholds are chosen on: where all particles are known.
+
+        Without such tomograms it is the one where a part of them is.
+        """
         splits = {row.split for row in self.rows}
         order: tuple[Split, ...] = ("validation", "labeled", "partial")
         return next((split for split in order if split in splits), "labeled")
@@ -79,8 +83,8 @@ class Plan:
 
     @property
     def regions_are_left(self) -> bool:
-        """Whether there is a tomogram without labels."""
-        return any(row.split in ("unlabeled", "predict") for row in self.rows)
+        """Whether there is a tomogram that nobody labeled, or not to the end."""
+        return any(row.split in UNFINISHED for row in self.rows)
 
     def of(self, name: str) -> PlannedRun:
         """Return a run of a name: the settings' method, or a cell of the benchmark."""

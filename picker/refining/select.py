@@ -84,6 +84,21 @@ def classes_apart(
     )
 
 
+def with_labels(picks: Picks, labels: Picks, particles: Iterable[Particle]) -> Picks:
+    """Return all labels, and the picks that are none of them.
+
+    A pick within a radius of a label of its class is that label.
+    """
+    kept = [labels]
+    for particle in particles:
+        ours, known = picks.of(particle.name), labels.of(particle.name)
+        if len(known):
+            gap = np.asarray(cKDTree(known.position_zyx).query(ours.position_zyx)[0])
+            ours = ours.select(gap > particle.radius)
+        kept.append(ours)
+    return concatenate(kept)
+
+
 def in_region(
     position_zyx: NDArray[np.float64],
     voxel_size: float,

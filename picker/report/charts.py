@@ -128,10 +128,12 @@ def draw_curves(
 ) -> Markup | None:
     """Return one chart of precision against recall, with a dot at each threshold.
 
+    Where precision is not known it is of recall against the number of picks.
+
     Parameters
     ----------
     curves
-        Class: its columns threshold (falling), precision and recall.
+        Class: its columns threshold (falling), precision or picks, and recall.
     particles, thresholds
         The classes; lowest score of a pick of each.
 
@@ -142,12 +144,14 @@ def draw_curves(
     shown = [p for p in particles if len(curves.get(p.name, {}).get("threshold", ()))]
     if not shown:
         return None
-    figure, axes = _figure("Precision and recall", 5.2, 3.4)
+    is_partial = "picks" in curves[shown[0].name]
+    title = "Recall among the best" if is_partial else "Precision and recall"
+    across, up = ("picks", "recall") if is_partial else ("recall", "precision")
+    figure, axes = _figure(title, 5.2, 3.4)
     for particle in shown:
         curve = curves[particle.name]
         axes.plot(
-            curve["recall"],
-            curve["precision"],
+            *(curve[across], curve[up]),
             color=particle.color,
             lw=1.5,
             label=particle.name,
@@ -156,13 +160,16 @@ def draw_curves(
         if kept.any():
             last = np.flatnonzero(kept)[-1]
             axes.plot(
-                curve["recall"][last],
-                curve["precision"][last],
+                *(curve[across][last], curve[up][last]),
                 "o",
                 color=particle.color,
                 markeredgecolor=CURRENT,
             )
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="recall", ylabel="precision")
+    axes.set(ylim=(0, 1.04), xlabel=across, ylabel=up)
+    if is_partial:
+        axes.set_xlim(left=0)
+    else:
+        axes.set_xlim(0, 1.02)
     axes.legend(
         frameon=False, labelcolor=CURRENT, loc="upper left", bbox_to_anchor=(1, 1)
     )

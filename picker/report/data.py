@@ -28,6 +28,8 @@ class TomogramRecord:
     num_picks, num_truth
         Class: number of picks and of known particles; truth is None where no particles
         are known.
+    is_partial
+        Whether the known particles are a part of all.
     mean_score
         Of its picks; None without picks.
     warnings
@@ -40,6 +42,7 @@ class TomogramRecord:
     split: str = ""
     num_picks: Mapping[str, int] = field(default_factory=dict)
     num_truth: Mapping[str, int] | None = None
+    is_partial: bool = False
     mean_score: float | None = None
     warnings: Sequence[str] = ()
     error: str | None = None
@@ -65,10 +68,14 @@ class ReportData:
         Class: `score_histogram` of its candidates, summed over tomograms.
     thresholds
         Class: lowest score of a pick.
+    rules
+        Class: what its threshold rests on, as the calibration's JSON has it, where a
+        part of the particles has labels; else empty.
     metrics
-        What `evaluate.metrics` returns; None without known particles.
+        What `evaluate.metrics` or `evaluate_partial.metrics_of_partial` returns; None
+        without known particles.
     curves
-        Class: its precision and recall, see `curve_columns`.
+        Class: its precision, or number of picks, and recall, see `curve_columns`.
     by_tomogram
         Tomogram, the worst first: its counts, see `counts_by_tomogram`.
     reliability
@@ -77,7 +84,7 @@ class ReportData:
     estimate
         Rows of picking's table of the precision and recall to expect.
     label_next
-        Tomograms without labels, those that teach the most first.
+        Tomograms without labels or with some, those that teach the most first.
     regions
         Rows of the table of regions to label, the fullest first.
     costs
@@ -100,6 +107,7 @@ class ReportData:
     )
     histograms: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     metrics: Mapping[str, Any] | None = None
     curves: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(
         default_factory=dict

@@ -61,6 +61,8 @@ def render_report(data: ReportData) -> str:
         spread=[_spread(counts[:, i]) for i in range(len(names))] if done else [],
         metrics=metrics,
         measures=[key for key in metrics if "@" in key],
+        is_partial="n" in metrics,
+        rules={name: rule for name, rule in data.rules.items() if rule["partial"]},
         settings={name: _flat(section) for name, section in data.settings.items()},
         training={
             stage: charts
@@ -132,10 +134,20 @@ def _spread(counts: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
+RECALL = {
+    "recall_top_n": "Recall of the N best",
+    "recall_top_2n": "Recall of the 2N best",
+    "recall_all": "Recall of all candidates",
+}
+"""Titles of recall where a part of the particles has labels."""
+
+
 def _measure(key: str) -> str:
     """Return a column's title: `f1@0.5` is F1 at 0.5 radii."""
     name, distance = key.split("@")
-    return f"{name.capitalize()} at {distance} r"
+    voxels = distance.removesuffix("voxels")
+    unit = "r" if voxels == distance else "voxels"
+    return f"{RECALL.get(name, name.capitalize())} at {voxels} {unit}"
 
 
 def _plural(number: int, one: str, many: str = "") -> str:

@@ -52,6 +52,8 @@ class Picture:
     picks, truth
         Picks and known particles of the whole tomogram; truth is None where no
         particles are known.
+    is_partial
+        Whether the known particles are a part of all.
     """
 
     tomogram: str
@@ -61,10 +63,16 @@ class Picture:
     thickness: float
     picks: Picks
     truth: Picks | None = None
+    is_partial: bool = False
 
 
 def make_picture(
-    tomogram: Tomogram, picks: Picks, truth: Picks | None = None, thickness: float = 50
+    tomogram: Tomogram,
+    picks: Picks,
+    truth: Picks | None = None,
+    thickness: float = 50,
+    *,
+    is_partial: bool = False,
 ) -> Picture:
     """Return the middle of a tomogram, averaged over about `thickness` [Å] along z.
 
@@ -81,6 +89,7 @@ def make_picture(
         thickness=(last - first + 1) * tomogram.voxel_size,
         picks=picks,
         truth=truth,
+        is_partial=is_partial,
     )
 
 
@@ -151,6 +160,7 @@ def framed(picture: Picture, particles: Sequence[Particle]) -> dict[str, Any]:
         "num_shown": sum(len(s) for s in shown),
         "num_picks": len(picture.picks),
         "num_truth": None if picture.truth is None else len(picture.truth),
+        "is_partial": picture.is_partial,
     }
 
 

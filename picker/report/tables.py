@@ -31,13 +31,15 @@ def curve_columns(
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Return the rows of `curves.curve_rows`, read as text, as columns by class.
 
-    The columns of a class are `threshold` (falling), `precision` and `recall`.
+    The columns of a class are `threshold` (falling), `precision` and `recall`; of
+    `evaluate_partial.recall_rows` `picks` stand for `precision`.
     """
     curves: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         curve = curves.setdefault(row["particle"], {})
-        for name in ("threshold", "precision", "recall"):
-            curve.setdefault(name, []).append(float(row[name]))
+        for name in row:
+            if name != "particle":
+                curve.setdefault(name, []).append(float(row[name]))
     return {
         particle: {name: np.array(values) for name, values in curve.items()}
         for particle, curve in curves.items()
@@ -48,6 +50,8 @@ def counts_by_tomogram(
     rows: Iterable[Mapping[str, str]],
 ) -> dict[str, dict[str, Mapping[str, str]]]:
     """Return the rows of `evaluate.tomogram_rows`, read as text, by tomogram and class.
+
+    Or those of `evaluate_partial.partial_tomogram_rows`.
 
     Both are in the order of the rows; the class `all` is every class together.
     """

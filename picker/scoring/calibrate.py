@@ -125,9 +125,22 @@ def best_threshold(
     if not num_truth or not tp.any():
         return 1.0, 0.0
     f = (1 + beta**2) * tp / (kept + beta**2 * num_truth)
+    return middle_of_best(upper, f), float(f.max())
+
+
+def middle_of_best(upper: NDArray[np.float64], f: NDArray[np.float64]) -> float:
+    """Return the middle of the widest plateau of the highest value.
+
+    Parameters
+    ----------
+    upper
+        `(n,)` distinct scores, falling, as `kept_by_score` gives them.
+    f
+        `(n,)` value of keeping the picks of at least that score.
+    """
     lower = np.append(upper[1:], min(0.0, float(upper[-1])))
     best = np.isclose(f, f.max(), rtol=1e-12, atol=0.0)
-    # Cuts of equal F that follow each other are one plateau.
+    # Cuts of equal value that follow each other are one plateau.
     edge = np.diff(best.astype(np.int8), prepend=0, append=0)
     top, bottom = upper[edge[:-1] == 1], lower[edge[1:] == -1]
     widest = int(np.argmax(top - bottom))
@@ -135,4 +148,4 @@ def best_threshold(
     # Scores are float32: rounding must not let the next lower pick in.
     if np.float32(threshold) <= np.float32(bottom[widest]):
         threshold = float(top[widest])
-    return threshold, float(f.max())
+    return threshold

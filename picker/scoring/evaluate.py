@@ -25,6 +25,7 @@ def metrics(
     thresholds: Mapping[str, float],
     *,
     split: str | None = None,
+    voxel_size: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Return every number of an evaluation, ready for JSON.
 
@@ -40,13 +41,16 @@ def metrics(
         Match distances. Precision and recall are given for the first one.
     thresholds, split
         What made the picks and where they are, for the record.
+    voxel_size
+        Tomogram: voxel size [Å] of its file, for a match distance in voxels.
 
     Returns
     -------
-    `f1@<distance>` for each distance, `precision@` and `recall@` for the first:
-    one value a class and their unweighted `mean`. A class with neither particles
-    nor picks cannot be judged: it is None (null) and not in the mean. Then
-    `kaggle_f4`, `thresholds`, `num_tomograms`, `num_truth`, `num_picks`.
+    `f1@<distance>` for each distance, `f1@<n>voxels` for the one in voxels if there is
+    any, `precision@` and `recall@` for the first: one value a class and their
+    unweighted `mean`. A class with neither particles nor picks cannot be judged: it is
+    None (null) and not in the mean. Then `kaggle_f4`, `thresholds`, `num_tomograms`,
+    `num_truth`, `num_picks`.
     """
     by_distance = {
         distance: {
@@ -59,6 +63,19 @@ def metrics(
     values: dict[str, Any] = {
         f"f1@{d:g}": _with_mean(counts, Counts.f) for d, counts in by_distance.items()
     }
+    if settings.distance_voxels:
+        in_voxels = {
+            p.name: _counts_in_voxels(
+                picks_by_tomogram,
+                truth_by_tomogram,
+                p,
+                settings.distance_voxels,
+                voxel_size or {},
+            )
+            for p in particles
+        }
+        key = f"f1@{settings.distance_voxels:g}voxels"
+        values[key] = _with_mean(in_voxels, Counts.f)
     for measure in ("precision", "recall"):
         values[f"{measure}@{distance:g}"] = _with_mean(first, attrgetter(measure))
     values["kaggle_f4"] = kaggle_score(picks_by_tomogram, truth_by_tomogram, particles)
@@ -117,6 +134,28 @@ def tomogram_rows(
         )
     tomograms.sort(key=lambda rows: 2.0 if rows[0]["f1"] is None else rows[0]["f1"])
     return [row for rows in tomograms for row in rows]
+
+
+def _counts_in_voxels(
+    picks_by_tomogram: Mapping[str, Picks],
+    truth_by_tomogram: Mapping[str, Picks],
+    particle: Particle,
+    distance: float,
+    voxel_size: Mapping[str, float],
+) -> Counts:
+    """Return one class's counts at a match distance in voxels of each tomogram."""
+    return sum(
+        (
+            pooled_counts(
+                picks_by_tomogram,
+                {tomogram: truth},
+                particle,
+                distance * voxel_size[tomogram] / particle.radius,
+            )
+            for tomogram, truth in truth_by_tomogram.items()
+        ),
+        Counts(),
+    )
 
 
 def _can_be_judged(counts: Counts) -> bool:

@@ -1,7 +1,7 @@
 """Choose each particle's threshold from tomograms whose particles are known.
 
 Validation tomograms where there are any, else the labeled ones and noisy copies of
-them; never test tomograms.
+them, else the partial ones, by labels that trained nothing; never test tomograms.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.config import CalibrateSettings, PickSettings
+from picker.config import CalibrateSettings, PartialSettings, PickSettings
 from picker.jobs.calibrate import calibrate_thresholds
 from picker.jobs.settings import read_particles, read_section
 from picker.verbs.common import add_settings
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="predicted shards of tomograms with labels, and of their noisy copies",
     )
-    add_settings(parser, "particles, calibrate, pick")
+    add_settings(parser, "particles, calibrate, pick, partial")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
 
 
@@ -39,4 +39,5 @@ def run(arguments: argparse.Namespace) -> None:
         read_particles(arguments.settings),
         read_section(arguments.settings, "calibrate", CalibrateSettings),
         read_section(arguments.settings, "pick", PickSettings),
+        read_section(arguments.settings, "partial", PartialSettings),
     )

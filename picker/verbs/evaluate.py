@@ -2,7 +2,8 @@
 
 Writes F1 at each match distance, precision, recall and the Kaggle score as JSON, and
 precision-recall curves and the counts of each tomogram as TSV. The JSON names the
-split.
+split. Of partial tomograms, where a pick without a label may be a particle, these are
+recall of the labels that trained nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.config import SPLITS, EvaluateSettings, PickSettings
+from picker.config import SPLITS, EvaluateSettings, PartialSettings, PickSettings
 from picker.jobs.evaluate import EvaluationFiles, evaluate_picks
 from picker.jobs.settings import read_particles, read_section
 from picker.verbs.common import add_failed, add_settings
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="test",
         help="whose tomograms (default: test)",
     )
-    add_settings(parser, "particles, evaluate, pick")
+    add_settings(parser, "particles, evaluate, pick, partial")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
     parser.add_argument("--curves", type=Path, required=True, help="TSV to write")
     parser.add_argument(
@@ -66,4 +67,5 @@ def run(arguments: argparse.Namespace) -> None:
         particles=read_particles(arguments.settings),
         settings=read_section(arguments.settings, "evaluate", EvaluateSettings),
         picking=read_section(arguments.settings, "pick", PickSettings),
+        partial=read_section(arguments.settings, "partial", PartialSettings),
     )

@@ -2,6 +2,7 @@
 
 For each of those tomograms it writes the regions' picks as STAR, an IMOD model of the
 picks with the regions as spheres, which ChimeraX opens too, and a mask of the regions.
+Labels that a partial tomogram has are among its picks.
 Correct the picks in the regions, then give STAR or model to the table of tomograms
 together with the mask, which says that nobody looked elsewhere.
 """

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--label-next",
         type=Path,
-        help="TSV to write: tomograms without labels, the most picks first",
+        help="TSV to write: tomograms to label next, the most picks first",
     )
     parser.add_argument(
         "--estimate",

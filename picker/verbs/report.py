@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--estimate", type=Path, help="TSV of precision and recall to expect elsewhere"
     )
     parser.add_argument(
-        "--label-next", type=Path, help="TSV of tomograms without labels"
+        "--label-next", type=Path, help="TSV of tomograms to label next"
     )
     parser.add_argument("--regions", type=Path, help="TSV of regions to label next")
     parser.add_argument(

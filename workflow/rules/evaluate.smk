@@ -1,10 +1,11 @@
-# F1, precision, recall and Kaggle's score on the test tomograms.
+# F1, precision, recall and Kaggle's score on the test tomograms; without them recall of
+# labels on the partial ones.
 rule evaluate:
     input:
         picks=RUN.picked,
         candidates=lambda wildcards: run_of(wildcards).predicted(EVALUATED),
         thresholds=RUN.thresholds,
-        settings=settings_files("particles", "evaluate", "pick"),
+        settings=settings_files("particles", "evaluate", "pick", *of_part(EVALUATED)),
     output:
         metrics=RUN.metrics,
         curves=RUN.curves,

@@ -1,8 +1,8 @@
-# One threshold a class, from tomograms whose particles are known; never from test.
+# One threshold a class, from tomograms with known particles; never from test.
 rule calibrate:
     input:
         manifests=lambda wildcards: run_of(wildcards).calibrated_on(),
-        settings=settings_files("particles", "calibrate", "pick"),
+        settings=settings_files("particles", "calibrate", "pick", *of_part(PLAN.feedback)),
     output:
         RUN.thresholds,
     log:

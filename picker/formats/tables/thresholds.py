@@ -6,9 +6,9 @@ which model it uses.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from picker.config import Split, explained
 from picker.config.strict import json_of
@@ -40,18 +40,43 @@ class Curve(_Strict):
     found: Fraction
 
 
+class OfPart(_Strict):
+    """What a threshold rests on where only a part of the particles has labels.
+
+    The fields of `calibrate_partial.PartialThreshold`, which says what they mean.
+    """
+
+    rule: Literal["f1", "number", "none"]
+    number: Annotated[float, Field(ge=0)] | None
+    number_is: Literal["expected", "lowered", "estimated", "unknown"]
+    recall: Fraction | None
+
+
 class Calibrated(_Strict):
     """One particle's threshold and the data that it was chosen on."""
 
     threshold: Fraction
     """Lowest score of a pick."""
-    f: Fraction
-    """F-beta at the threshold, on the tomograms that it was chosen on."""
+    f: Fraction | None
+    """F-beta at the threshold, on the tomograms that it was chosen on; None where it
+    cannot be told."""
     num_truth: Annotated[int, Field(ge=0)]
-    """Number of known particles that it was chosen on."""
-    reliability: Curve
+    """Number of known particles that it was chosen on; of partial tomograms, of labels
+    that were held out."""
+    reliability: Curve | None = None
+    """None where precision is not known."""
     source: Split
     """Split of the tomograms that it was chosen on."""
+    partial: OfPart | None = None
+    """None where all particles were known."""
+
+    @model_validator(mode="after")
+    def _whole_or_part(self) -> Self:
+        if (self.partial is None) != (self.source != "partial"):
+            raise ValueError("expected `partial` with source partial, and there alone")
+        if self.partial is None and (self.f is None or self.reliability is None):
+            raise ValueError(f"expected f and reliability with source {self.source}")
+        return self
 
 
 class Thresholds(_Strict):
@@ -60,6 +85,10 @@ class Thresholds(_Strict):
     model: str
     """Fingerprint of the model whose candidates they were chosen on."""
     particles: dict[str, Calibrated]
+
+    def as_json(self) -> str:
+        """Return the text of the file; what does not apply is left out of it."""
+        return self.model_dump_json(indent=1, exclude_defaults=True) + "\n"
 
     @property
     def lowest(self) -> dict[str, float]:

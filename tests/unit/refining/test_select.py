@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 
 from picker.config import Particle, PickSettings
-from picker.core.picks import picks_from_arrays
+from picker.core.picks import no_picks, picks_from_arrays
 from picker.refining.select import (
     classes_apart,
     in_mask,
     in_region,
     select_picks,
     suppress_close,
+    with_labels,
 )
 
 PARTICLES = (Particle(name="a", radius=50), Particle(name="b", radius=100))
@@ -113,3 +114,16 @@ def test_picks_exactly_at_the_distance_both_stay():
     assert suppress_close(pair, np.array([0.9, 0.5]), 10.0).all()
     assert suppress_close(pair, np.array([0.9, 0.5]), 10.01).tolist() == [True, False]
     assert suppress_close(pair, np.array([0.5, 0.5]), 11.0).tolist() == [True, False]
+
+
+def test_labels_stay_beside_the_picks_that_are_none_of_them():
+    particles = (Particle(name="a", radius=50), Particle(name="b", radius=50))
+    labels = picks_from_arrays([[0, 0, 0], [0, 0, 20]], ["a", "a"])
+    picks = picks_from_arrays(
+        [[0, 0, 60], [0, 0, 71], [0, 0, 10]], ["a", "a", "b"], [0.9, 0.8, 0.7]
+    )
+    both = with_labels(picks, labels, particles)
+    assert both.position_zyx[:, 2].tolist() == [0, 20, 71, 10]
+    assert both.particle.tolist() == ["a", "a", "a", "b"]
+    assert len(with_labels(no_picks(), labels, particles)) == 2
+    assert len(with_labels(picks, no_picks(), particles)) == 3

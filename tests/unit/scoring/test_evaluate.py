@@ -99,3 +99,15 @@ def test_each_tomogram_has_its_counts_and_the_worst_stands_first():
     assert f1[3] == pytest.approx(2 / 5)
     assert f1[6] == pytest.approx(6 / 7)
     assert f1[8] is None
+
+
+def test_a_match_distance_in_voxels_is_that_of_each_tomograms_file() -> None:
+    truth = {"a": on_line([0], [1]), "b": on_line([0], [1])}
+    picks = {name: on_line([60], [0.9]) for name in truth}
+    settings = EvaluateSettings(distances_per_radius=(0.5,), distance_voxels=10)
+    found = metrics(
+        picks, truth, [RIBOSOME, VLP], settings, {}, voxel_size={"a": 5.0, "b": 7.0}
+    )
+    assert list(found)[:2] == ["f1@0.5", "f1@10voxels"]
+    assert found["f1@10voxels"] == {"mean": 0.5, "ribosome": 0.5, "vlp": None}
+    assert found["f1@0.5"]["mean"] == 0.0

@@ -276,3 +276,20 @@ def test_what_fails_halfway_leaves_none_of_its_files(project, tmp_path, monkeypa
     assert "unexpected ZeroDivisionError (never seen before)" in entry.error
     assert not list((tmp_path / "out").glob("TS_a*"))
     assert (tmp_path / "out" / "TS_b_mask.zarr").is_dir()
+
+
+def test_regions_of_a_partial_tomogram_hold_what_was_labeled_there(project, tmp_path):
+    """Nobody looked at all of it; what they found stays, once."""
+    labels = picks_from_arrays([[100, 90, 100], [100, 300, 480]], ["ribosome", "virus"])
+    star.write_picks(tmp_path / "labels.star", labels)
+    entries = read_picked([tmp_path / "picked.json"])
+    part = changed(entries[0], split="partial", labels=tmp_path / "labels.star")
+    write_manifest(tmp_path / "picked.json", [part])
+    (tmp_path / "next.tsv").write_text("tomogram\nTS_a\n")
+    assert main(project) == 0
+    # The pick at y 100 is the label at y 90, not another ribosome.
+    assert by_class(tmp_path) == {
+        "ribosome": [[10, 9, 10], [10, 30, 50]],
+        "virus": [[10, 30, 48], [10, 13, 10]],
+    }
+    assert len(regions(tmp_path)) == 2
