@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from picker.config.base import Fraction, Positive, Settings
+from picker.config.base import Positive, Settings
 
 
 class PartialSettings(Settings):
@@ -30,7 +30,8 @@ class PartialSettings(Settings):
     - none: nothing."""
     weight: Annotated[float, Field(ge=0)] = 1.0
     """With count: weight of the comparison, no unit."""
-    momentum: Fraction = 0.9
-    """With count: part of the mean that earlier batches make up, in 0..1."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """With count and non_negative: part of the means that earlier batches make up, in
+    0..1, as one batch holds few particles."""
     expected_factor: Positive = 1.0
     """Multiplies every expected number, to see how much depends on it."""

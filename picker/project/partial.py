@@ -1,4 +1,4 @@
-"""Which methods can be trained on tomograms whose labels are a part of the particles."""
+"""Which methods train on tomograms in which a part of the particles has labels."""
 
 from __future__ import annotations
 

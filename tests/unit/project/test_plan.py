@@ -79,7 +79,7 @@ def test_a_method_that_takes_unlabeled_particles_for_background_is_refused():
     other = planned(CONFIG, rows, Results()).of(
         "benchmark/cells/1_labeled/seed_0/deepfindet"
     )
-    with pytest.raises(ValueError, match="method deepfindet .* Change method, or spl"):
+    with pytest.raises(ValueError, match=r"method deepfindet .* Change method, or"):
         other.labeled("burn_in")
 
 
