@@ -23,7 +23,9 @@ class PartialSettings(Settings):
     loss: Literal["count", "non_negative", "empty", "none"] = "count"
     """What the network learns where no label is:
     - count: background, and so many particles as are expected besides those labeled:
-      the mean of the heatmap is compared with what they would give.
+      the mean of the heatmap is compared with what they would give. In co-training the
+      teacher says where the background is. Where nobody knows how many there are, it
+      is estimated after a third of the steps, and is as empty before.
     - non_negative: background, less what particles without a label would add to it, as
       they score like those with one (Kiryo et al. 2017).
     - empty: background; particles without a label are learned as background.

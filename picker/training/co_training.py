@@ -46,8 +46,8 @@ class CoTraining(AveragedTask):
     pseudo_picks
         How the teacher's heatmap becomes a target; None: it is one.
     partial
-        What is made of labels that are a part of the particles. What has no label there
-        the teacher labels too; the expected number still counts.
+        What is made of labels that are a part of the particles. With `count` the
+        teacher says what is background there, and the expected number still counts.
     hidden
         Estimates how many particles have no label, as `picker.methods.Data` has it.
     """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from picker.config import PartialSettings
 from picker.encodings.heatmap import Gaussians
-from picker.training.losses import reweighted_mse, tversky
+from picker.training.losses import tversky
 from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.task import AveragedTask
@@ -171,17 +171,6 @@ def as_long_as_both(
 ) -> BurnInSettings:
     """Return burn-in with the steps of co-training added, as a baseline to compare."""
     return burn_in.model_copy(update={"steps": burn_in.steps + co_train.steps})
-
-
-def heatmap_loss(background_weight: float) -> Loss:
-    """Return the loss of a heatmap against its target, λ being `background_weight`."""
-
-    def loss(heatmap: Tensor, batch: Batch) -> Tensor:
-        return reweighted_mse(
-            heatmap, batch.target, background_weight, known=batch.labeled_region
-        )
-
-    return loss
 
 
 def segmentation_loss(heatmap: Tensor, batch: Batch) -> Tensor:
