@@ -43,7 +43,18 @@ def measured(
         Number of tomograms and seed that it was trained with.
     repeats
         How often the tomogram is predicted, once more than that in all.
+
+    Raises
+    ------
+    ValueError
+        If the evaluation could not tell F1.
     """
+    if not any(key.startswith("f1@") for key in metrics):
+        raise ValueError(
+            "the benchmark compares F1, which partial tomograms do not tell: expected"
+            " test or validation tomograms all of whose particles are known, give some"
+            " rows of the table one of these splits, and picks"
+        )
     finder = loaded.finder
     volume = np.asarray(stored_volume(entry)[:], np.float32)
     seconds = [_seconds(finder, volume, entry.voxel_size) for _ in range(repeats + 1)]

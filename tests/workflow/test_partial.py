@@ -66,11 +66,14 @@ def test_a_project_with_partial_labels_alone_runs_to_its_end(partial):
     # A fifth of 12 is held out; 10 train, so that 30 particles are left.
     assert ribosome["num_truth"] == 2
     assert ribosome["partial"]["number"] == NUMBER - 10
-    assert "30 expected particles without a label that trained" in partial.output
+    log = partial.path("logs", "supervised", "calibrate.log").read_text()
+    assert "30 expected particles without a label that trained" in log
     metrics = json.loads((method / "evaluation" / "metrics.json").read_text())
     assert metrics["labels"] == {"ribosome": "held out"}
     assert metrics["n"] == {"ribosome": NUMBER}
     assert not any(key.startswith(("f1", "precision")) for key in metrics)
+    # Were the others taken for wrong, there would be a dozen.
+    assert 30 <= metrics["num_picks"]["ribosome"] <= 50
     summary = partial.path("summary.txt").read_text()
     assert summary.startswith("mean recall@0.5 ")
     assert "of labels (held out) on partial" in summary

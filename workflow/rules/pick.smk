@@ -2,7 +2,9 @@
 rule calibrate:
     input:
         manifests=lambda wildcards: run_of(wildcards).calibrated_on(),
-        settings=settings_files("particles", "calibrate", "pick", *of_part(PLAN.feedback)),
+        settings=settings_files(
+            "particles", "calibrate", "pick", *of_part(PLAN.feedback)
+        ),
     output:
         RUN.thresholds,
     log:

@@ -2,11 +2,18 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from picker.config import CalibrateSettings, Particle, PickSettings
+from picker.config import (
+    CalibrateSettings,
+    PartialSettings,
+    Particle,
+    PickSettings,
+)
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
+from picker.formats.tables.thresholds import read_thresholds
 from picker.jobs.calibrate import calibrate_thresholds
 from picker.project.records import failed
 from tests.unit.predicted import MODEL, predicted, write_predicted
@@ -31,7 +38,7 @@ def entry(candidates, split, *, name="TS_1", labels="known.star"):
     return predicted(candidates, name, split, labels=labels)
 
 
-def chosen(folder, entries, **picking):
+def chosen(folder, entries, partial=None, **picking):
     write_predicted(folder / "shard.json", entries)
     calibrate_thresholds(
         [folder / "shard.json"],
@@ -39,6 +46,7 @@ def chosen(folder, entries, **picking):
         PARTICLES,
         CalibrateSettings(),
         PickSettings(**picking),
+        PartialSettings(**(partial or {})),
     )
     content = json.loads((folder / "t.json").read_text())
     assert content["model"] == MODEL
@@ -76,3 +84,78 @@ def test_one_that_failed_is_not_left_out_unnoticed(candidates, tmp_path):
     bad = failed(entry(candidates, "labeled", name="TS_2"), candidates, "no disk")
     with pytest.raises(ValueError, match="TS_2 cannot be used: no disk"):
         chosen(tmp_path, [good, bad])
+
+
+@pytest.fixture
+def part(tmp_path):
+    """Return 40 candidates on a line, the first 30 right, 20 of these with a label."""
+    places = [[50.0, 50.0, 100.0 * i] for i in range(40)]
+    score = np.linspace(0.9, 0.2, 40)
+    found = picks_from_arrays(places, ["ribosome"] * 40, score)
+    write_picks(tmp_path / "found.star", found)
+    known = picks_from_arrays(places[:30:3] + places[1:30:3], ["ribosome"] * 20)
+    write_picks(tmp_path / "known.star", known)
+    return tmp_path / "found.star"
+
+
+def of_part(part, *, name="TS_1", **more):
+    labels = part.with_name("known.star")
+    return predicted(
+        part, name, "partial", labels=labels, shape_zyx=(20, 20, 500), **more
+    )
+
+
+def test_thresholds_of_partial_tomograms_say_what_they_rest_on(part, tmp_path, caplog):
+    caplog.set_level("INFO")
+    found = chosen(tmp_path, [of_part(part, expected={"ribosome": 30})])
+    # 4 of 20 are held out, 16 train, so 14 of the expected ones are left.
+    assert (found["source"], found["num_truth"]) == ("partial", 4)
+    assert found["partial"] == {
+        "rule": "f1",
+        "number": 14.0,
+        "number_is": "expected",
+        "recall": 1.0,
+    }
+    assert "reliability" not in found
+    said = caplog.text
+    assert "the highest F, " in said
+    assert "14 expected particles without a label that trained" in said
+    assert "finds 1.00 of 4 held-out labels" in said
+    double = chosen(
+        tmp_path,
+        [of_part(part, expected={"ribosome": 30})],
+        partial={"expected_factor": 2, "held_out": 0},
+    )
+    assert (double["partial"]["rule"], double["partial"]["number"]) == ("number", 40)
+    assert "f" not in double or double["f"] is None
+    # The table that picking reads takes them as they are.
+    saved = read_thresholds(tmp_path / "t.json", MODEL, ["ribosome"])
+    assert saved.lowest == {"ribosome": double["threshold"]}
+
+
+def test_without_an_expected_number_it_is_estimated_and_said(part, tmp_path, caplog):
+    caplog.set_level("INFO")
+    found = chosen(tmp_path, [of_part(part)])
+    assert found["partial"]["number_is"] == "estimated"
+    assert "an estimated " in caplog.text
+
+
+def test_without_anything_to_go_by_the_log_says_what_to_do(part, tmp_path, caplog):
+    found = chosen(tmp_path, [of_part(part)], partial={"held_out": 0})
+    assert (found["threshold"], found["partial"]["rule"]) == (0.5, "none")
+    assert "warning: ribosome: threshold 0.500, which rests on nothing" in caplog.text
+    assert "in pick.thresholds" in caplog.text
+
+
+def test_labels_at_the_edges_are_not_expected_either(part, tmp_path):
+    """The margin takes the first candidate, and its label from the number."""
+    entry = of_part(part, expected={"ribosome": 30})
+    found = chosen(tmp_path, [entry], edge_margin=45.0, partial={"held_out": 0})
+    whole = chosen(tmp_path, [entry], partial={"held_out": 0})
+    assert found["partial"]["number"] == whole["partial"]["number"] == 10
+
+
+def test_partial_tomograms_and_complete_ones_are_not_mixed(candidates, tmp_path):
+    both = [entry(candidates, "labeled"), entry(candidates, "partial", name="TS_2")]
+    with pytest.raises(ValueError, match="TS_2 are partial and the others are not"):
+        chosen(tmp_path, both)

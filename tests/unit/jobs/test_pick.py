@@ -1,14 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks import star
 from picker.jobs import pick
+from picker.jobs.picked_tables import ranking_table
 from picker.project.manifests import read_picked, read_predicted
 from picker.project.records import Failed, failed
-from tests.unit.predicted import calibrated, predicted, thresholds_of, write_predicted
+from tests.unit.predicted import (
+    calibrated,
+    picked,
+    predicted,
+    thresholds_of,
+    write_predicted,
+)
 
 SPLITS = {
     "TS_a": ("unlabeled", [0.9, 0.7]),
@@ -59,6 +69,19 @@ def test_tomograms_without_labels_are_ranked_the_fullest_first(project, tmp_path
         "TS_d": 0.6,
         "TS_e": 0.6,
     }
+
+
+def test_partial_tomograms_are_ranked_too():
+    entries = [
+        replace(picked(Path("x"), name, split), counts={"ribosome": number})
+        for name, split, number in (
+            ("TS_a", "predict", 3),
+            ("TS_b", "partial", 5),
+            ("TS_c", "labeled", 9),
+        )
+    ]
+    lines = ranking_table(entries).splitlines()[1:]
+    assert [line.split("\t")[0] for line in lines] == ["TS_b", "TS_a"]
 
 
 def test_picks_that_are_there_are_kept_and_ranked_the_same(project, tmp_path):

@@ -30,6 +30,7 @@ def plan(*rows):
 LABELED = row("a", "labeled", PICKS)
 UNLABELED = row("b", "unlabeled")
 TEST = row("c", "test", PICKS)
+PARTIAL = row("p", "partial", PICKS)
 
 
 def test_all_that_a_run_makes():
@@ -91,6 +92,11 @@ def test_a_method_that_takes_unlabeled_particles_for_background_is_refused():
         ([LABELED, TEST], "labeled", "test", True),
         ([LABELED, row("v", "validation", PICKS)], "validation", "validation", True),
         ([LABELED, row("v", "validation", PICKS), TEST], "validation", "test", True),
+        ([PARTIAL], "partial", "partial", True),
+        ([PARTIAL, row("d", "test")], "partial", "partial", True),
+        ([PARTIAL, TEST], "partial", "test", True),
+        ([PARTIAL, LABELED], "labeled", "partial", True),
+        ([PARTIAL, row("v", "validation", PICKS)], "validation", "validation", True),
     ],
 )
 def test_what_thresholds_and_figures_rest_on(rows, feedback, evaluated, known):
@@ -99,6 +105,11 @@ def test_what_thresholds_and_figures_rest_on(rows, feedback, evaluated, known):
     assert found.truth_is_known == known
     noisy = "results/vnet/manifests/noisy.json" in found.every_manifest()
     assert noisy == (feedback == "labeled")  # held-out ones need no noise
+
+
+def test_a_partial_tomogram_is_left_to_be_labeled_on():
+    assert plan(PARTIAL).regions() == ["results/vnet/label_next"]
+    assert not plan(LABELED, TEST).regions_are_left
 
 
 def test_a_shard_depends_on_every_file_of_its_rows():

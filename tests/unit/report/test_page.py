@@ -160,6 +160,14 @@ def test_what_to_expect_where_nobody_looked_is_shown_with_the_curves() -> None:
     assert "nobody has looked" not in render_report(full_report())
 
 
+def test_a_match_distance_in_voxels_has_its_own_column() -> None:
+    truth = {"TS_1": some_picks()}
+    settings = EvaluateSettings(distance_voxels=10)
+    values = metrics(truth, truth, PARTICLES, settings, {}, voxel_size={"TS_1": 8.0})
+    text = " ".join(read(render_report(full_report(metrics=values))).text)
+    assert "F1 at 10 voxels" in text
+
+
 def test_each_stage_shows_its_time_and_memory() -> None:
     cost = StageCost(num_jobs=3, seconds=3785.6, longest=3725.4, memory=1500.25)
     short = StageCost(num_jobs=1, seconds=0.2, longest=0.2, memory=None)
