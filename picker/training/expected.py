@@ -31,7 +31,8 @@ class HiddenMeans:
     ----------
     mean
         Partial tomogram: `(class,)` mean for the particles without a label, NaN where
-        nobody knows their number.
+        nobody knows their number; 0 of a class without any label, as a number alone
+        does not show what to find.
     unknown
         `(class,)` whether there is a tomogram where nobody knows; empty where none is
         partial.
@@ -43,12 +44,15 @@ class HiddenMeans:
         self.mass: NDArray[np.float64] = np.zeros(0)
         self.room: dict[str, float] = {}
         self.mean: dict[str, NDArray[np.float64]] = {}
+        shown = {number for source in sources for number in source.particle.tolist()}
         for source in sources:
             if source.hidden is not None:
                 self.mass = mass_of_one(encoding, source.radius, stride)
                 room = room_for_hidden(source, stride)
+                has_label = np.isin(np.arange(len(self.mass)), list(shown))
+                hidden = np.where(has_label, source.hidden, 0.0)
                 self.room[source.name] = room
-                self.mean[source.name] = source.hidden * self.mass / room
+                self.mean[source.name] = hidden * self.mass / room
         self.unknown = np.zeros(len(self.mass), np.bool_)
         for mean in self.mean.values():
             self.unknown |= np.isnan(mean)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from picker.training.expected import (
 )
 from picker.training.source import PatchSource
 
+G = Gaussians()
 RADIUS = np.array([6.0, 8.0])
 
 
@@ -49,7 +51,7 @@ def test_means_of_known_and_unknown_numbers():
         source("a", [10, math.nan]),
         source("b", [4, 7], shape=(40, 50, 30)),
         source("c", [2, math.nan]),
-        source("complete"),
+        replace(source("complete"), particle=np.array([0])),
     ]
     means = HiddenMeans(sources, Gaussians(), 2)
     mass, room = mass_of_one(Gaussians(), RADIUS, 2), room_for_hidden(sources[0], 2)
@@ -60,6 +62,13 @@ def test_means_of_known_and_unknown_numbers():
     found = means.where_unknown(np.array([math.nan, 12]))
     np.testing.assert_allclose(found, [math.nan, 12 * mass[1] / (2 * room)])
     assert not HiddenMeans(sources[3:], Gaussians(), 2).unknown.any()
+
+
+def test_a_class_without_labels_is_not_made_to_appear():
+    means = HiddenMeans([source("a", [10, 5]), source("b", [math.nan, 5])], G, 2)
+    assert means.of(source("a"))[0] == means.of(source("b"))[0] == 0
+    assert means.of(source("a"))[1] > 0
+    assert not means.unknown.any()
 
 
 @pytest.mark.parametrize("whole", [40, 30, 17, 16])
