@@ -29,9 +29,9 @@ try:
         rows = simulated_rows(settings, RESULTS)
     else:
         rows = tomogram_rows(settings, check_files=IS_MAIN)
+    PLAN = planned(settings, rows, RESULTS)
 except (ValueError, FileNotFoundError) as error:
     raise WorkflowError(printable(str(error)))
-PLAN = planned(settings, rows, RESULTS)
 METHOD, EVALUATED = settings.method, PLAN.evaluated
 # Any run, and the one of these settings.
 RUN, OURS = RESULTS.run("{run}"), PLAN.run

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from picker.config.base import Fraction, Positive, Settings
+from picker.config.base import Positive, Settings
 
 
 class PartialSettings(Settings):
@@ -23,14 +23,17 @@ class PartialSettings(Settings):
     loss: Literal["count", "non_negative", "empty", "none"] = "count"
     """What the network learns where no label is:
     - count: background, and so many particles as are expected besides those labeled:
-      the mean of the heatmap is compared with what they would give.
+      the mean of the heatmap is compared with what they would give. In co-training the
+      teacher says where the background is. Where nobody knows how many there are, it
+      is estimated after a third of the steps, and is as empty before.
     - non_negative: background, less what particles without a label would add to it, as
       they score like those with one (Kiryo et al. 2017).
     - empty: background; particles without a label are learned as background.
     - none: nothing."""
     weight: Annotated[float, Field(ge=0)] = 1.0
     """With count: weight of the comparison, no unit."""
-    momentum: Fraction = 0.9
-    """With count: part of the mean that earlier batches make up, in 0..1."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """With count and non_negative: part of the means that earlier batches make up, in
+    0..1, as one batch holds few particles."""
     expected_factor: Positive = 1.0
     """Multiplies every expected number, to see how much depends on it."""

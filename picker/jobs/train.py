@@ -21,7 +21,12 @@ from picker.jobs.training_data import (
     patch_source,
     usable,
 )
-from picker.jobs.validation import mean_f1, thresholds_of
+from picker.jobs.validation import (
+    hidden_numbers,
+    mean_f1,
+    thresholds_of,
+    thresholds_of_partial,
+)
 from picker.machine.device import choose_device
 from picker.machine.processes import is_first, process_group
 from picker.machine.signals import stop_request
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
     import torch
 
     from picker.config.methods import MethodName, Stage
+    from picker.finding.finder import Finder
     from picker.jobs.model_card import ModelCard
     from picker.jobs.starting_model import StartingModel
     from picker.methods import Method
@@ -117,22 +123,36 @@ def _trained(
     """Return the stage's model and what it is."""
     section = partial(read_section, settings)
     shared = section("train", TrainSettings)
+    partial_labels = section("partial", PartialSettings)
     particles = start.card.particles
     with_labels = labeled_entries(entries, stage)
-    labeled = labeled_sources(
-        with_labels, particles, section("partial", PartialSettings)
-    )
+    labeled = labeled_sources(with_labels, particles, partial_labels)
     unlabeled = [entry for split in stage.unlabeled for entry in usable(entries, split)]
     seen = [*with_labels, *(entry for entry in unlabeled if entry not in with_labels)]
     known = usable(entries, "validation") or usable(entries, "labeled")
+    partly_known = usable(entries, "partial")
+
+    def finder(model: Network) -> Finder:
+        return method.finder([model], particles, section, device)
+
     data = Data(
         particles=particles,
         section=section,
         labeled=labeled,
-        unlabeled=[patch_source(entry, particles) for entry in unlabeled],
+        unlabeled=[
+            patch_source(e, particles, partial_labels, labeled=e.split == "partial")
+            for e in unlabeled
+        ],
         voxel_size=common_voxel_size(seen),
-        calibrate=lambda model: thresholds_of(
-            method.finder([model], particles, section, device), known, particles
+        calibrate=lambda model: (
+            thresholds_of(finder(model), known, particles)
+            if known
+            else thresholds_of_partial(
+                finder(model), partly_known, particles, partial_labels
+            )
+        ),
+        hidden=lambda model: hidden_numbers(
+            finder(model), partly_known, particles, partial_labels
         ),
     )
     task = method.task(stage, data, start.network)

@@ -17,7 +17,9 @@ from picker.networks import build_model
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
     from picker.config import ModelSettings, Particle
     from picker.config.methods import MethodName, Row, Stage
@@ -44,8 +46,8 @@ class Calibrated(Protocol):
         """The score from which on a candidate counts."""
 
     @property
-    def f(self) -> float:
-        """F1 there."""
+    def f(self) -> float | None:
+        """F1 there; None where it cannot be told."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +66,11 @@ class Data:
         Of these tomograms [Å].
     calibrate
         Returns each class's best threshold for a model, on validation tomograms where
-        there are any, else on labeled ones.
+        there are any, else on labeled ones, else on partial ones.
+    hidden
+        Estimates with a model how many particles of each class have no label, in all
+        those partial tomograms where nobody knows: `(class,)`, NaN where there is
+        nothing to tell by.
     """
 
     particles: tuple[Particle, ...]
@@ -73,6 +79,7 @@ class Data:
     unlabeled: Sequence[PatchSource]
     voxel_size: float
     calibrate: Callable[[Network], Mapping[str, Calibrated]]
+    hidden: Callable[[Network], NDArray[np.float64]]
 
 
 class Method(ABC):

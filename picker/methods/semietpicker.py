@@ -14,6 +14,7 @@ import numpy as np
 from picker.config import (
     BurnInSettings,
     CoTrainSettings,
+    PartialSettings,
     PredictSettings,
     TrainSettings,
 )
@@ -46,9 +47,13 @@ class SemiETPicker(Method):
     def task(self, stage: Stage, data: Data, model: Network) -> Task | None:
         """Return burn-in, or co-training where there is anything to co-train on."""
         shared = data.section("train", TrainSettings)
+        partial = data.section("partial", PartialSettings)
         if stage.name == "burn_in":
             burn_in = data.section("burn_in", BurnInSettings)
-            return heatmap_task(stage.name, model, data.labeled, burn_in, shared)
+            return heatmap_task(
+                *(stage.name, model, data.labeled, burn_in, shared, partial),
+                hidden=data.hidden,
+            )
         co_train = data.section("co_train", CoTrainSettings)
         if not data.unlabeled or co_train.steps == 0:
             return None
@@ -71,6 +76,8 @@ class SemiETPicker(Method):
             patches,
             shared.background_weight,
             pseudo_picks(data, model, co_train, shared),
+            partial,
+            data.hidden,
         )
 
     def switched(
@@ -111,21 +118,22 @@ def pseudo_picks(
         return None
     chosen = data.calibrate(model)
     for name, value in chosen.items():
-        trusted = value.f >= co_train.min_f
         logger.info(
             "pseudo-picks of %s: %s",
             name,
             f"score {value.threshold:.2f} or more"
-            if trusted
+            if value.f is None or value.f >= co_train.min_f
             else f"none, burn-in reached F1 {value.f:.2f}",
         )
+    f = [chosen[particle.name].f for particle in data.particles]
     nms_per_radius = data.section("predict", PredictSettings).nms_per_radius
     threshold = np.array([chosen[p.name].threshold for p in data.particles])
     radius = np.array([p.radius for p in data.particles])
     return PseudoPicks(
         threshold=threshold,
         doubt=co_train.doubt * threshold,
-        trusted=np.array([chosen[p.name].f >= co_train.min_f for p in data.particles]),
+        # Where F1 cannot be told the expected number has chosen the threshold.
+        trusted=np.array([one is None or one >= co_train.min_f for one in f]),
         sigma=shared.sigma_per_radius * radius / data.voxel_size,
         kernels=[
             nms_kernel(r / data.voxel_size, nms_per_radius, model.stride)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from picker.config import (
     BurnInSettings,
     CoTrainSettings,
+    PartialSettings,
     PredictSettings,
     TrainSettings,
 )
@@ -40,7 +41,15 @@ class HeatmapMethod(Method):
             data.section("co_train", CoTrainSettings),
         )
         shared = data.section("train", TrainSettings)
-        return heatmap_task(stage.name, model, data.labeled, settings, shared)
+        return heatmap_task(
+            stage.name,
+            model,
+            data.labeled,
+            settings,
+            shared,
+            data.section("partial", PartialSettings),
+            data.hidden,
+        )
 
     def finder(
         self,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from picker.config import TomogramRow
 from picker.config.base import UNFINISHED
 from picker.config.methods import METHODS
+from picker.project.partial import refuse_partial
 from picker.project.planned_run import PlannedRun
 from picker.project.run_record import RunRecord
 from picker.project.shards import shards_from_rows
@@ -174,7 +175,14 @@ class Plan:
 
 
 def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Plan:
-    """Return what a run is to make of the tomograms."""
+    """Return what a run is to make of the tomograms.
+
+    Raises
+    ------
+    ValueError
+        If the method cannot be trained on them, see `refuse_partial`.
+    """
+    refuse_partial(config.method, rows)
     return Plan(
         config=config,
         rows=tuple(rows),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from picker.config.methods import METHODS
+from picker.project.partial import refuse_partial
 
 if TYPE_CHECKING:
     from picker.config import Split
@@ -99,7 +100,14 @@ class PlannedRun:
         return [self.model(name) for name in self.row.models]
 
     def labeled(self, stage: str) -> list[str]:
-        """Return the manifests of the tomograms whose picks a stage sees."""
+        """Return the manifests of the tomograms whose picks a stage sees.
+
+        Raises
+        ------
+        ValueError
+            If a cell's method cannot be trained on them, see `refuse_partial`.
+        """
+        refuse_partial(self.run.method, self.plan.rows)
         return self.preprocessed(*self.row.stage(stage).labeled, "validation")
 
     def unlabeled(self, stage: str) -> list[str]:

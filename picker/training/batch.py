@@ -24,12 +24,16 @@ class Batch:
     weak, strong
         `(batch, 1, z, y, x)` unlabeled patches as the teacher and as the student see
         them; with batch 0 during burn-in.
+    weak_target
+        As `target`, of the labels that unlabeled patches have, which lie in partial
+        tomograms; None: there are none.
     labeled_region, unlabeled_region
         `(batch, 1, z/R, y/R, x/R)`, 1 where targets hold and 0 where nobody looked
         for particles; None where they hold everywhere.
     open
-        As `labeled_region`: 1 in what is open, where particles may be that have no
-        label, in patches that were placed anywhere; elsewhere 0. None: nothing is.
+        As `labeled_region`: above 0 in what is open, where particles may be that have
+        no label, in patches that were placed anywhere; elsewhere 0. Weights with which
+        each voxel of a tomogram counts alike. None: nothing is open.
     hidden_mean
         `(batch, class)` mean that the target should have in what is open, for the
         particles without a label; NaN where nobody knows. None as for `open`.
@@ -39,6 +43,7 @@ class Batch:
     target: Tensor
     weak: Tensor
     strong: Tensor
+    weak_target: Tensor | None = None
     labeled_region: Tensor | None = None
     unlabeled_region: Tensor | None = None
     open: Tensor | None = None
@@ -70,6 +75,7 @@ class Batch:
             target=change(self.target),
             weak=change(self.weak),
             strong=change(self.strong),
+            weak_target=changed(self.weak_target),
             labeled_region=changed(self.labeled_region),
             unlabeled_region=changed(self.unlabeled_region),
             open=changed(self.open),

@@ -148,6 +148,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
+        task.before_step(step)
         losses = add_gradients(
             task, forward, batch.to(device), step, settings.accumulate, autocast
         )

@@ -24,6 +24,7 @@ from picker.training.augment import (
 )
 from picker.training.batch import Batch
 from picker.training.chunks import ChunkCache
+from picker.training.expected import HiddenMeans, rareness
 from picker.training.source import patch_shape
 
 if TYPE_CHECKING:
@@ -78,11 +79,7 @@ class PatchDataset(Dataset[Batch]):
         self.share = share_of(settings.batch_size, settings.accumulate)
         self.shape = patch_shape(settings.patch_zyx, [*labeled, *unlabeled])
         self.cache = ChunkCache(CACHED)
-        self.partial = {
-            source.name: self._hidden_mean(source)
-            for source in labeled
-            if source.hidden is not None
-        }
+        self.hidden = HiddenMeans(labeled, encoding, stride)
         present = np.unique(np.concatenate([s.particle for s in labeled]))
         self.centres = [
             [
@@ -110,17 +107,23 @@ class PatchDataset(Dataset[Batch]):
         return Batch(
             labeled=torch.stack([one.patch for one in labeled]),
             target=torch.stack([one.target for one in labeled]),
-            weak=torch.stack([w for w, _, _ in unlabeled]) if unlabeled else empty,
-            strong=torch.stack([s for _, s, _ in unlabeled]) if unlabeled else empty,
-            labeled_region=_stacked(self.labeled, [one.known for one in labeled]),
-            unlabeled_region=_stacked(
-                self.unlabeled, [known for *_, known in unlabeled]
+            weak=torch.stack([one.weak for one in unlabeled]) if unlabeled else empty,
+            strong=(
+                torch.stack([one.strong for one in unlabeled]) if unlabeled else empty
             ),
-            open=torch.stack([one.open for one in labeled]) if self.partial else None,
-            hidden_mean=(
-                torch.stack([one.hidden_mean for one in labeled])
-                if self.partial
-                else None
+            weak_target=_stacked(
+                [one.target for one in unlabeled], _any_partial(self.unlabeled)
+            ),
+            labeled_region=_stacked(
+                [one.known for one in labeled],
+                _any_region(self.labeled) or _any_partial(self.labeled),
+            ),
+            unlabeled_region=_stacked(
+                [one.known for one in unlabeled], _any_region(self.unlabeled)
+            ),
+            open=_stacked([one.open for one in labeled], _any_partial(self.labeled)),
+            hidden_mean=_stacked(
+                [one.hidden_mean for one in labeled], _any_partial(self.labeled)
             ),
         )
 
@@ -131,7 +134,7 @@ class PatchDataset(Dataset[Batch]):
         whole tomogram holds for patches that do not look for its particles.
         """
         at_particle = rng.random() < self.settings.centered_fraction
-        if self.partial:
+        if self.hidden.mean:
             at_particle = number % 2 == 0
         if self.centres and at_particle:
             of_class = self.centres[rng.integers(len(self.centres))]
@@ -153,6 +156,9 @@ class PatchDataset(Dataset[Batch]):
             near = source.near_labels(corner, self.shape, self.stride)
             if not at_particle:
                 unknown = known * (1 - near)
+                unknown *= rareness(
+                    corner, self.shape, source.volume.shape, self.stride
+                )
             known = known * near
         known, unknown = (apply_symmetry(a, *symmetry) for a in (known, unknown))
         return _Labeled(
@@ -160,31 +166,8 @@ class PatchDataset(Dataset[Batch]):
             target=torch.from_numpy(apply_symmetry(target, *symmetry)),
             known=torch.from_numpy(known)[None],
             open=torch.from_numpy(unknown)[None],
-            hidden_mean=torch.from_numpy(
-                self.partial.get(source.name, np.zeros(len(source.radius), np.float32))
-            ),
+            hidden_mean=torch.from_numpy(self.hidden.of(source)).float(),
         )
-
-    def _hidden_mean(self, source: PatchSource) -> NDArray[np.float32]:
-        """Return `(class,)` mean of the target where no label is, were all known."""
-        assert source.hidden is not None
-        mass = []
-        for number, radius in enumerate(source.radius):
-            edge = 2 * self.stride * int(np.ceil(4 * radius / self.stride))
-            middle = np.full((1, 3), edge / 2)
-            alone = self.encoding.target(
-                middle, np.array([number]), source.radius, (edge,) * 3, self.stride
-            )
-            mass.append(float(alone[number].sum()))
-        share = 1.0
-        if source.region is not None:
-            share = float(np.mean(np.asarray(source.region[:]) > 0))
-        taken = 4 / 3 * np.pi * (source.radius[source.particle] ** 3).sum()
-        room = (share * np.prod(source.volume.shape) - taken) / self.stride**3
-        mean: NDArray[np.float32] = (
-            source.hidden * np.array(mass) / max(room, 1.0)
-        ).astype(np.float32)
-        return mean
 
     def _target(
         self, source: PatchSource, corner: NDArray[np.int64]
@@ -198,8 +181,8 @@ class PatchDataset(Dataset[Batch]):
             self.stride,
         )
 
-    def _unlabeled(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Return one unlabeled patch as teacher and student see it, and its region."""
+    def _unlabeled(self, rng: np.random.Generator) -> _Unlabeled:
+        """Return one unlabeled patch as teacher and student see it."""
         source = self.unlabeled[int(rng.integers(len(self.unlabeled)))]
         corner = self._anywhere(source, rng)
         symmetry = self._symmetry(rng)
@@ -211,7 +194,13 @@ class PatchDataset(Dataset[Batch]):
                 strong, augment.dropblock_rate, augment.dropblock_size, rng
             )
         known = apply_symmetry(source.known(corner, self.shape, self.stride), *symmetry)
-        return weak, strong, torch.from_numpy(known)[None]
+        target = apply_symmetry(self._target(source, corner), *symmetry)
+        return _Unlabeled(
+            weak=weak,
+            strong=strong,
+            target=torch.from_numpy(target),
+            known=torch.from_numpy(known)[None],
+        )
 
     def _anywhere(
         self, source: PatchSource, rng: np.random.Generator
@@ -248,8 +237,26 @@ class _Labeled:
     hidden_mean: Tensor
 
 
-def _stacked(sources: Sequence[PatchSource], known: list[Tensor]) -> Tensor | None:
-    """Return the patches' regions as one tensor, None if no source has any."""
-    if all(source.region is None and source.hidden is None for source in sources):
-        return None
-    return torch.stack(known)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Unlabeled:
+    """One patch as teacher and student see it, with what is known, as in `Batch`."""
+
+    weak: Tensor
+    strong: Tensor
+    target: Tensor
+    known: Tensor
+
+
+def _any_region(sources: Sequence[PatchSource]) -> bool:
+    """Return whether a source has a region."""
+    return any(source.region is not None for source in sources)
+
+
+def _any_partial(sources: Sequence[PatchSource]) -> bool:
+    """Return whether a source has particles without a label beside those with one."""
+    return any(source.hidden is not None for source in sources)
+
+
+def _stacked(parts: list[Tensor], is_wanted: bool) -> Tensor | None:
+    """Return what the patches have as one tensor, None if no source has it."""
+    return torch.stack(parts) if is_wanted else None

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from picker.config import PartialSettings
 from picker.encodings.heatmap import Gaussians
-from picker.training.losses import reweighted_mse, tversky
+from picker.training.losses import tversky
+from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.task import AveragedTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor, nn
 
     from picker.config import BurnInSettings, CoTrainSettings, TrainSettings
     from picker.networks.network import Network
     from picker.training.batch import Batch
+    from picker.training.partial_loss import Hidden
     from picker.training.source import PatchSource
     from picker.training.task import Schedule
 
-    Loss = Callable[[Tensor, Batch], Tensor]
+
+class Loss(Protocol):
+    """Returns the loss of a heatmap and its batch."""
+
+    def __call__(self, heatmap: Tensor, batch: Batch, /) -> Tensor:
+        """Return it for a heatmap `(batch, class, z/R, y/R, x/R)` in [0, 1]."""
+
+
+@runtime_checkable
+class Memory(Protocol):
+    """A loss that remembers earlier batches; a checkpoint keeps what it does."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint must hold."""
+
+    def restore(self, saved: dict[str, Any], /) -> None:
+        """Take over what `state` gave."""
 
 
 class Supervised(AveragedTask):
@@ -57,11 +76,58 @@ class Supervised(AveragedTask):
         self.model, self.patches = model, patches
         self.loss, self.decay = loss, decay
 
+    def state(self) -> dict[str, Any]:
+        """Return the models' weights, and what the loss remembers."""
+        kept = super().state()
+        if isinstance(self.loss, Memory):
+            kept["loss"] = self.loss.state()
+        return kept
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take over what `state` gave."""
+        super().restore(saved)
+        if isinstance(self.loss, Memory):
+            self.loss.restore(saved["loss"])
+
     def losses(self, student: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the loss on the labels."""
         del step
         heatmap = student(batch.labeled).float().sigmoid()
         return {"labeled_loss": self.loss(heatmap, batch)}
+
+
+class OfHeatmaps(Supervised):
+    """Supervised training of heatmaps, where a part of the particles may have labels.
+
+    Parameters
+    ----------
+    name, schedule, model, patches, decay
+        As for `Supervised`.
+    loss
+        Of the heatmap.
+    hidden
+        Estimates how many particles have no label, as `picker.methods.Data` has it.
+    """
+
+    loss: PartialLoss
+
+    def __init__(
+        self,
+        name: str,
+        schedule: Schedule,
+        model: Network,
+        patches: PatchDataset,
+        loss: PartialLoss,
+        decay: float,
+        hidden: Hidden | None,
+    ) -> None:
+        super().__init__(name, schedule, model, patches, loss, decay)
+        self.hidden = hidden
+
+    def before_step(self, step: int) -> None:
+        """Estimate unknown numbers once the model finds some particles."""
+        if step == self.schedule.steps // 3:
+            self.loss.estimate(self.hidden, self.patches, self.teacher)
 
 
 def heatmap_task(
@@ -70,6 +136,8 @@ def heatmap_task(
     labeled: Sequence[PatchSource],
     settings: BurnInSettings,
     shared: TrainSettings,
+    partial: PartialSettings | None = None,
+    hidden: Hidden | None = None,
 ) -> Supervised:
     """Return supervised training of a network that predicts heatmaps.
 
@@ -85,13 +153,17 @@ def heatmap_task(
         Tomograms to cut patches from.
     settings, shared
         Of this stage, and of all stages.
+    partial
+        What is made of labels that are a part of the particles.
+    hidden
+        Estimates how many particles have no label, as `picker.methods.Data` has it.
     """
     encoding = Gaussians(
         sigma_per_radius=shared.sigma_per_radius, floor=shared.floor_targets
     )
     patches = PatchDataset(labeled, [], shared, stage, encoding, stride=model.stride)
-    loss = heatmap_loss(shared.background_weight)
-    return Supervised(stage, settings, model, patches, loss, settings.ema_decay)
+    loss = PartialLoss(shared.background_weight, partial or PartialSettings())
+    return OfHeatmaps(stage, settings, model, patches, loss, settings.ema_decay, hidden)
 
 
 def as_long_as_both(
@@ -99,17 +171,6 @@ def as_long_as_both(
 ) -> BurnInSettings:
     """Return burn-in with the steps of co-training added, as a baseline to compare."""
     return burn_in.model_copy(update={"steps": burn_in.steps + co_train.steps})
-
-
-def heatmap_loss(background_weight: float) -> Loss:
-    """Return the loss of a heatmap against its target, λ being `background_weight`."""
-
-    def loss(heatmap: Tensor, batch: Batch) -> Tensor:
-        return reweighted_mse(
-            heatmap, batch.target, background_weight, known=batch.labeled_region
-        )
-
-    return loss
 
 
 def segmentation_loss(heatmap: Tensor, batch: Batch) -> Tensor:

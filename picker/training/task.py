@@ -92,6 +92,9 @@ class Task(ABC):
             Number of steps before this one.
         """
 
+    def before_step(self, step: int) -> None:  # noqa: B027 - as below
+        """Do what comes before a step, whose number is given as to `losses`."""
+
     def after_step(self) -> None:  # noqa: B027 - most tasks have nothing to do
         """Do what follows on a step of the optimizer."""
 

@@ -45,7 +45,7 @@ class PseudoPicks:
 
 
 def target_from_teacher(
-    heatmap: Tensor, settings: PseudoPicks
+    heatmap: Tensor, settings: PseudoPicks, labels: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Return the heatmap's sure peaks, drawn as a labeled target is, and what is known.
 
@@ -58,6 +58,9 @@ def target_from_teacher(
         `(batch, class, z, y, x)` in [0, 1].
     settings
         Thresholds and widths.
+    labels
+        As the heatmap: target of labels that somebody made, which are sure. None: there
+        are none.
 
     Returns
     -------
@@ -77,6 +80,8 @@ def target_from_teacher(
             )
         )
     target = torch.from_numpy(np.stack(targets)).to(heatmap.device)
+    if labels is not None:
+        target = torch.maximum(target, labels)
     doubt = torch.from_numpy(settings.doubt).to(heatmap)[:, None, None, None]
     unsure = (heatmap >= doubt) & (target < 0.5 * heatmap)
     return target, (~unsure).float()

@@ -11,6 +11,7 @@ from picker.config import (
     BurnInSettings,
     CalibrateSettings,
     ModelSettings,
+    PartialSettings,
     Particle,
     PickSettings,
     PredictSettings,
@@ -25,9 +26,10 @@ from picker.networks import build_model
 from picker.refining.select import select_picks
 from picker.scoring.calibrate import calibrate
 from picker.training.loop import train
+from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
-from picker.training.supervised import Supervised, heatmap_loss
+from picker.training.supervised import Supervised
 from picker.volumes.phantoms.simulate import simulate_tomogram
 
 PARTICLES = (
@@ -83,7 +85,7 @@ def trained(sources, seed, steps):
     torch.manual_seed(seed)
     model = build_model(ModelSettings(preset="small"), len(PARTICLES))
     patches = PatchDataset(sources, [], shared, "burn_in", Gaussians())
-    loss = heatmap_loss(shared.background_weight)
+    loss = PartialLoss(shared.background_weight, PartialSettings())
     task = Supervised("burn_in", burn_in, model, patches, loss, burn_in.ema_decay)
     with tempfile.TemporaryDirectory() as name:
         model = train(

@@ -18,7 +18,13 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from picker.config import BurnInSettings, CoTrainSettings, ModelSettings, TrainSettings
+from picker.config import (
+    BurnInSettings,
+    CoTrainSettings,
+    ModelSettings,
+    PartialSettings,
+    TrainSettings,
+)
 from picker.encodings.heatmap import Gaussians
 from picker.formats.volumes.ome_zarr import open_volume, write_volume
 from picker.machine.device import choose_device
@@ -27,9 +33,10 @@ from picker.networks import build_model
 from picker.training.co_training import CoTraining
 from picker.training.loading import batches
 from picker.training.loop import train
+from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
-from picker.training.supervised import Supervised, heatmap_loss
+from picker.training.supervised import Supervised
 
 SHAPE = (184, 320, 320)
 NUM_PARTICLES = 6
@@ -69,7 +76,7 @@ def task_of(settings, shared, model, dataset):
     weight = shared.background_weight
     if isinstance(settings, CoTrainSettings):
         return CoTraining("co_train", settings, model, dataset, weight)
-    loss, decay = heatmap_loss(weight), settings.ema_decay
+    loss, decay = PartialLoss(weight, PartialSettings()), settings.ema_decay
     return Supervised("burn_in", settings, model, dataset, loss, decay)
 
 

@@ -11,6 +11,7 @@ from picker.config import (
     BurnInSettings,
     CoTrainSettings,
     ModelSettings,
+    PartialSettings,
     Particle,
     PredictSettings,
     TrainSettings,
@@ -27,9 +28,10 @@ from picker.networks import build_model
 from picker.networks.encoder import MaxPool
 from picker.training.co_training import CoTraining
 from picker.training.loop import train
+from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
-from picker.training.supervised import Supervised, heatmap_loss, segmentation_loss
+from picker.training.supervised import Supervised, segmentation_loss
 from tests.unit.predicted import preprocessed
 
 pytestmark = pytest.mark.gpu
@@ -188,7 +190,11 @@ def trained(folder, network, co_train, preset):
     )
     settings = kind(steps=8, warmup_steps=2)
     weight = shared.background_weight
-    loss = segmentation_loss if network == "deepfindet" else heatmap_loss(weight)
+    loss = (
+        segmentation_loss
+        if network == "deepfindet"
+        else PartialLoss(weight, PartialSettings())
+    )
     task = (
         CoTraining(name, settings, model, dataset, weight)
         if co_train

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from picker.config import Config, TomogramRow
+from picker.config.methods import METHODS
 from picker.project.layout import Results
 from picker.project.plan import planned, simulated_rows
 
@@ -63,6 +64,24 @@ def test_without_truth_and_with_nothing_left_to_label_less_is_made():
     names = [Path(path).name for path in small.failed()]
     assert names == ["report.json", "relion5.json", "warp.json"]
     assert not any("label_next/" in path for path in small.every_result())
+
+
+def test_a_method_that_takes_unlabeled_particles_for_background_is_refused():
+    rows = [LABELED, row("p", "partial", PICKS), row("q", "partial", PICKS)]
+    of = {name: CONFIG.model_copy(update={"method": name}) for name in METHODS}
+    with pytest.raises(ValueError, match=r"deepfindet takes.*2 tomograms.*\(p is the"):
+        planned(of["deepfindet"], rows, Results())
+    assert planned(of["deepfindet"], [LABELED], Results()).rows == (LABELED,)
+    # One that is not trained, and those that see partial tomograms.
+    for name in ("blobs", "semietpicker", "multi_view", "supervised_full", "fpn"):
+        planned(of[name], rows, Results())
+    cell = planned(CONFIG, rows, Results()).of("benchmark/cells/1_labeled/seed_0/vnet")
+    assert "partial" in " ".join(cell.labeled("burn_in"))
+    other = planned(CONFIG, rows, Results()).of(
+        "benchmark/cells/1_labeled/seed_0/deepfindet"
+    )
+    with pytest.raises(ValueError, match=r"method deepfindet .* Change method, or"):
+        other.labeled("burn_in")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from picker.config import (
     BurnInSettings,
     CoTrainSettings,
     ModelSettings,
+    PartialSettings,
     Particle,
     PredictSettings,
     TrainSettings,
@@ -27,9 +28,10 @@ from picker.networks import build_model
 from picker.training import loop
 from picker.training.checkpoint import load_checkpoint
 from picker.training.co_training import CoTraining, unlabeled_weight_at
+from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
-from picker.training.supervised import Supervised, heatmap_loss, segmentation_loss
+from picker.training.supervised import Supervised, segmentation_loss
 from picker.training.task import learning_rate_at
 
 SHARED = TrainSettings(
@@ -101,7 +103,8 @@ def task(settings, shared, model):
         return CoTraining("co_train", settings, model, data, weight)
     data = PatchDataset([blobs(0)], [], shared, "burn_in", gaussians)
     decay = settings.ema_decay
-    return Supervised("burn_in", settings, model, data, heatmap_loss(weight), decay)
+    loss = PartialLoss(weight, PartialSettings())
+    return Supervised("burn_in", settings, model, data, loss, decay)
 
 
 def rows(folder):
@@ -434,7 +437,7 @@ def test_every_network_learns_to_find_blobs(tmp_path, network):
     data = PatchDataset(
         [blobs(0)], [], SHARED, "burn_in", encoding, stride=model.stride
     )
-    of_heatmap = segmentation_loss if segments else heatmap_loss(4.0)
+    of_heatmap = segmentation_loss if segments else PartialLoss(4.0, PartialSettings())
     burn_in = BurnInSettings(
         steps=50, warmup_steps=5, learning_rate=1e-2, ema_decay=0.8
     )

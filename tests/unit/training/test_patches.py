@@ -133,3 +133,78 @@ def test_a_segmentation_has_spheres_at_the_networks_stride():
     batch = data[0]
     assert batch.target.shape == (2, 2, 16, 24, 24)
     assert set(batch.target.unique().tolist()) == {0.0, 1.0}
+
+
+def partial_source(**more):
+    return dataclasses.replace(source(), hidden=np.array([6.0, np.nan]), **more)
+
+
+def partial_data(sources, unlabeled=(), **settings):
+    given = {"patch_zyx": (16, 24, 24), "augment": PLAIN} | settings
+    return PatchDataset(
+        sources, list(unlabeled), TrainSettings(**given), "stage", Gaussians()
+    )
+
+
+def test_of_a_partial_tomogram_only_what_is_near_labels_is_known():
+    data = partial_data([partial_source()], batch_size=4)
+    for step in range(10):
+        batch = data[step]
+        # Any label of a class stands out from all others: they are a radius away.
+        near = (batch.target.amax(1, keepdim=True) > np.exp(-2)).float()
+        differs = (near != batch.labeled_region).float().mean()
+        assert differs < 0.01
+        for number, (known, is_open) in enumerate(
+            zip(batch.labeled_region, batch.open, strict=True)
+        ):
+            if number % 2 == 0:  # about a particle
+                assert known.any()
+                assert not is_open.any()
+            else:  # anywhere
+                assert torch.equal(is_open > 0, known == 0)
+        assert torch.isfinite(batch.hidden_mean[:, 0]).all()
+        assert torch.isnan(batch.hidden_mean[:, 1]).all()
+
+
+def test_complete_tomograms_beside_partial_ones_are_known_everywhere():
+    complete = dataclasses.replace(source(1), name="complete")
+    data = partial_data([complete, partial_source()])
+    kinds = set()
+    for step in range(20):
+        batch = data[step]
+        for known, is_open, mean in zip(
+            batch.labeled_region, batch.open, batch.hidden_mean, strict=True
+        ):
+            is_complete = bool((known == 1).all())
+            kinds.add((is_complete, bool(is_open.any())))
+            assert (mean == 0).all() == is_complete
+    assert kinds == {(True, False), (False, True), (False, False)}
+
+
+def test_what_is_outside_of_the_region_is_neither_known_nor_open():
+    inside = np.zeros((20, 36, 44), bool)
+    inside[:, :20] = True
+    data = partial_data([partial_source(region=inside, volume=inside.astype("f4"))])
+    for step in range(10):
+        batch = data[step]
+        share = torch.nn.functional.avg_pool3d(batch.labeled, 2)
+        for region in (batch.labeled_region, batch.open):
+            assert not region[share < 0.1].any()
+
+
+def test_unlabeled_patches_of_partial_tomograms_have_their_labels():
+    one = partial_source()
+    data = partial_data([one], [one, source(1, labeled=False)])
+    shown = 0
+    for step in range(30):
+        batch = data[step]
+        for weak, target in zip(batch.weak, batch.weak_target, strict=True):
+            for kind in (0, 1):
+                has = bool((weak == 100 + kind).any())
+                shown += has and target[kind].max() > 0.5
+                # Of the tomogram without labels none is drawn.
+                assert has or target[kind].max() < 0.99
+    assert shown > 10
+    assert dataset([source(1, labeled=False)])[0].weak_target is None
+    assert dataset()[0].open is None
+    assert dataset()[0].hidden_mean is None

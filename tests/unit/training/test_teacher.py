@@ -82,3 +82,25 @@ def test_sure_peaks_are_drawn_anew_and_unsure_ones_left_open():
     assert known[0, 0, 4, 5, 6] == 1
     assert known[0, 0, 0, 0, 0] == 1
     assert known[0, 1].all()
+
+
+def test_labels_are_sure_whatever_the_teacher_says():
+    sigma = np.array([2.0])
+    settings = PseudoPicks(
+        threshold=np.array([0.6]),
+        doubt=np.array([0.3]),
+        trusted=np.array([True]),
+        sigma=sigma,
+        kernels=[3],
+        stride=1,
+    )
+    shape, number = (12, 12, 12), np.array([0])
+    label = target_from_index(np.array([[3.0, 3, 3]]), number, sigma, shape, 1)
+    labels = torch.from_numpy(label)[None]
+    heatmap = 0.5 * labels  # too low for a pseudo-pick, too high for background
+    target, known = target_from_teacher(heatmap, settings)
+    assert target.max() == 0
+    assert not known[0, 0, 3, 3, 3]
+    target, known = target_from_teacher(heatmap, settings, labels)
+    assert torch.equal(target, labels)
+    assert known.all()

@@ -1,0 +1,86 @@
+import copy
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from picker.config import Config, Particle
+from picker.config.methods import METHODS
+from picker.methods import Data, load
+from picker.training import loop
+from tests.unit.training.test_loop import blobs
+
+PARTICLES = (Particle(name="blob", radius=40),)
+CONFIG = Config.model_validate(
+    {
+        "particles": [p.model_dump() for p in PARTICLES],
+        "model": {"preset": "small", "widths": [8, 8], "blocks": [1, 1]},
+        "train": {"patch_zyx": [16, 24, 24], "num_workers": 0, "precision": "float32"},
+        "burn_in": {
+            **{"steps": 80, "warmup_steps": 5, "learning_rate": 0.01},
+            "ema_decay": 0.9,
+        },
+        "co_train": {"steps": 20, "pseudo_labels": "picks"},
+        "predict": {"window_zyx": [20, 40, 44], "flips": False},
+    }
+)
+
+
+def section(name, kind):
+    found = getattr(CONFIG, name)
+    assert isinstance(found, kind)
+    return found
+
+
+def part(seed):
+    whole = blobs(seed)
+    return replace(
+        whole,
+        index_zyx=whole.index_zyx[:2],
+        particle=whole.particle[:2],
+        hidden=np.array([np.nan]),
+    )
+
+
+@pytest.mark.parametrize("name", ["semietpicker", "supervised"])
+def test_partial_labels_alone_train_it(tmp_path, name):
+    """A tiny real run: two of four particles have labels, in two tomograms."""
+    method = load(name)
+    torch.manual_seed(0)
+    model = method.network(CONFIG.model, 1)
+    asked = []
+
+    def hidden(one):
+        asked.append(one)
+        return np.array([4.0])
+
+    data = Data(
+        particles=PARTICLES,
+        section=section,
+        labeled=[part(0), part(1)],
+        unlabeled=[part(0), part(1)],
+        voxel_size=10.0,
+        # As of partial tomograms without held-out labels.
+        calibrate=lambda one: {"blob": SimpleNamespace(threshold=0.5, f=None)},
+        hidden=hidden,
+    )
+    for stage in METHODS[name].stages:
+        # As read from the file of the stage before.
+        model = copy.deepcopy(model).train().requires_grad_()
+        task = method.task(stage, data, model)
+        model = loop.train(
+            task,
+            CONFIG.train,
+            device=torch.device("cpu"),
+            checkpoint=tmp_path / f"{stage.name}.pt",
+            log=tmp_path / f"{stage.name}.tsv",
+        )
+    # Each stage asks once.
+    assert len(asked) == len(METHODS[name].stages)
+    finder = method.finder([model], PARTICLES, section, torch.device("cpu"))
+    new = blobs(7)
+    best = finder.candidates(new.volume, 10.0).position_zyx[:4] / 10
+    away = np.linalg.norm(new.index_zyx[:, None] - best[None], axis=2)
+    assert (away.min(axis=1) < 2).all()
