@@ -15,6 +15,7 @@ from picker.training.positive_unlabeled import (
     shares_of,
 )
 from picker.training.source import PatchSource
+from tests.unit.machine.test_processes import in_processes
 
 ALONE = TomoPickerSettings(momentum=0.0)
 """Each batch by itself."""
@@ -281,3 +282,38 @@ def test_what_nobody_looked_at_is_no_room():
         2 * 4 / 3 * np.pi * np.array([8, 27]) / 4000,
         rtol=1e-5,
     )
+
+
+def two_patches():
+    """A batch and its logits; the second patch has nothing but what is open."""
+    parts = [FOUR, batch(row(0, 0, 0, 0), row(0, 0, 0, 0), row(0, 1, 1, 1), 0.2)]
+    values = torch.cat([logits(*PROBABILITY), logits(0.5, 0.1, 0.2, 0.9)]).detach()
+    names = ("labeled", "target", "labeled_region", "open", "hidden_mean")
+    both = {name: torch.cat([getattr(p, name) for p in parts]) for name in names}
+    return Batch(weak=torch.zeros(0), strong=torch.zeros(0), **both), values
+
+
+def every_loss(whole, values, **part):
+    """Values and gradients of all losses, for the given part of the batch."""
+    if part:
+        whole, values = whole.part(**part), values[part["i"]][None]
+    found = []
+    for loss in (positive_negative, non_negative, expected_fraction):
+        own = values.clone().requires_grad_()
+        known, is_open = loss(risks(own, whole), SHARES, ALONE)
+        (known + is_open).sum().backward()
+        found.append(((known + is_open).item(), own.grad))
+    return found
+
+
+def in_part(rank, folder):
+    torch.save(every_loss(*two_patches(), i=rank, number=2), folder / f"{rank}.pt")
+
+
+def test_losses_and_gradients_of_processes_add_up_to_those_of_the_batch(tmp_path):
+    in_processes(in_part, tmp_path)
+    parts = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
+    for whole, first, second in zip(every_loss(*two_patches()), *parts, strict=True):
+        assert first[0] + second[0] == pytest.approx(whole[0], abs=1e-5)
+        gradient = torch.cat([first[1], second[1]])
+        torch.testing.assert_close(gradient, whole[1], rtol=1e-4, atol=1e-6)
