@@ -47,6 +47,7 @@ from picker.config.tomograms import (
     TomogramRow,
     TomogramsSettings,
 )
+from picker.config.tomopicker import TomoPickerSettings
 from picker.config.training import (
     AugmentSettings,
     BurnInSettings,
@@ -82,6 +83,7 @@ __all__ = [
     "SimulateSettings",
     "Split",
     "Target",
+    "TomoPickerSettings",
     "TomogramRow",
     "TomogramsSettings",
     "TrainSettings",
@@ -109,6 +111,9 @@ class Config(Settings):
       and takes eight times the memory: lower predict.window_zyx if memory is short.
     - deepfindet: as supervised, but segments; memory as vnet. Published patches:
       72³.
+    - tomopicker_kl, tomopicker_pu, tomopicker_pn: as deepfindet, but learn of tomograms
+      with a few labels how many particles there are (kl), that what has no label may be
+      a particle (pu), or that it is none (pn).
     - blobs: trains nothing; finds blobs of about a particle's size."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
     """The classes of particles to find, one entry each:"""
@@ -121,6 +126,7 @@ class Config(Settings):
     co_train: CoTrainSettings = CoTrainSettings()
     partial: PartialSettings = PartialSettings()
     predict: PredictSettings = PredictSettings()
+    tomopicker: TomoPickerSettings = TomoPickerSettings()
     blobs: BlobsSettings = BlobsSettings()
     calibrate: CalibrateSettings = CalibrateSettings()
     pick: PickSettings = PickSettings()

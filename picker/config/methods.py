@@ -19,9 +19,12 @@ MethodName = Literal[
     "vnet",
     "fpn",
     "deepfindet",
+    "tomopicker_pn",
+    "tomopicker_pu",
+    "tomopicker_kl",
     "blobs",
 ]
-NetworkName = Literal["unet", "fpn", "vnet", "deepfindet"]
+NetworkName = Literal["unet", "fpn", "vnet", "deepfindet", "resunet"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,6 +126,12 @@ SEGMENTING = Stage(name="burn_in", sections=("burn_in", "co_train"))
 
 _SEMIETPICKER = Row(module="semietpicker", network="unet", stages=(BURN_IN, CO_TRAIN))
 _SUPERVISED = Row(module="supervised", network="unet", stages=(ALONE,))
+_TOMOPICKER = Row(
+    module="tomopicker",
+    network="resunet",
+    stages=(replace(ALONE, sections=(*ALONE.sections, "tomopicker")),),
+    sections=("tomopicker",),
+)
 
 METHODS: dict[MethodName, Row] = {
     "semietpicker": _SEMIETPICKER,
@@ -135,6 +144,10 @@ METHODS: dict[MethodName, Row] = {
     "vnet": replace(_SUPERVISED, network="vnet"),
     "fpn": replace(_SUPERVISED, network="fpn"),
     "deepfindet": Row(module="deepfindet", network="deepfindet", stages=(SEGMENTING,)),
+    "tomopicker_pn": replace(_TOMOPICKER, options={"loss": "pn"}),
+    "tomopicker_pu": replace(_TOMOPICKER, options={"loss": "pu"}),
+    "tomopicker_kl": replace(_TOMOPICKER, options={"loss": "kl"}),
     "blobs": Row(module="blobs", sections=("blobs",)),
 }
-"""Source: Wang et al. 2025, SemiETPicker, section 3.3 and tables 1, 3 and 4."""
+"""Source: Wang et al. 2025, SemiETPicker, section 3.3 and tables 1, 3 and 4; Uddin et
+al. 2025, TomoPicker, section 3.2."""

@@ -26,7 +26,7 @@ Stages = Field(max_length=8)
 
 
 class ModelSettings(Settings):
-    """The network. vnet and deepfindet use only preset and dropout."""
+    """The network. vnet, deepfindet and tomopicker use only preset and dropout."""
 
     preset: Literal["small", "full"] = "full"
     """Size of the network. full: as published (semietpicker: widths of ResNet-34, 73
@@ -54,8 +54,9 @@ class ModelSettings(Settings):
 
     def alignment(self, network: NetworkName) -> int:
         """Return the deepest stride of a network [voxels]."""
-        if network in ("vnet", "deepfindet"):
-            return 16 if network == "vnet" else 4
+        own = {"vnet": 16, "deepfindet": 4, "resunet": 8}
+        if network in own:
+            return own[network]
         widths, _, stem_pool = self.architecture
         return int(2 ** (len(widths) + stem_pool))
 

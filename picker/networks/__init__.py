@@ -8,6 +8,7 @@ import torch
 
 from picker.networks.deepfindet import DeepFindET
 from picker.networks.fpn import FeaturePyramid
+from picker.networks.resunet import ResidualUNet
 from picker.networks.unet import AsymmetricUNet
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ def _untrained(
         return DeepFindET(
             num_particles,
             widths=(12, 16, 20) if small else (48, 64, 80),
+            dropout=settings.dropout,
+        )
+    if network == "resunet":
+        return ResidualUNet(
+            num_particles,
+            widths=(8, 16, 32, 64) if small else (32, 64, 128, 256),
             dropout=settings.dropout,
         )
     widths, blocks, stem_pool = settings.architecture

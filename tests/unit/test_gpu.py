@@ -37,7 +37,7 @@ from tests.unit.predicted import preprocessed
 pytestmark = pytest.mark.gpu
 
 PARTICLES = (Particle(name="a", radius=60), Particle(name="b", radius=90))
-NETWORKS = ["unet", "fpn", "vnet", "deepfindet"]
+NETWORKS = ["unet", "fpn", "vnet", "deepfindet", "resunet"]
 
 
 def model_with_peaks(network="unet", preset="small", **values):

@@ -75,7 +75,9 @@ def refused(path):
     return message
 
 
-@pytest.mark.parametrize("method", ["supervised", "fpn", "vnet", "deepfindet"])
+@pytest.mark.parametrize(
+    "method", ["supervised", "fpn", "vnet", "deepfindet", "tomopicker_kl"]
+)
 def test_a_model_of_each_network_is_read(tmp_path, method):
     path = tmp_path / "model.safetensors"
     made = load(method).network(MODEL, 2)

@@ -37,7 +37,7 @@ def test_an_untrained_model_expects_few_particles():
     assert heatmap.mean().item() == pytest.approx(0.02, abs=0.01)
 
 
-@pytest.mark.parametrize("network", ["fpn", "vnet", "deepfindet"])
+@pytest.mark.parametrize("network", ["fpn", "vnet", "deepfindet", "resunet"])
 @pytest.mark.parametrize("shape", [(16, 24, 32), (9, 11, 13)])
 def test_every_network_answers_at_its_stride_and_expects_few_particles(network, shape):
     torch.manual_seed(0)
@@ -53,14 +53,39 @@ def test_published_sizes_of_the_baselines():
     full = ModelSettings(preset="full")
     with torch.device("meta"):
         original = VNet(out_channels=6)
-        unet, fpn, vnet, deepfindet = (
-            build_model(full, 6, name) for name in ("unet", "fpn", "vnet", "deepfindet")
+        unet, fpn, vnet, deepfindet, resunet = (
+            build_model(full, 6, name)
+            for name in ("unet", "fpn", "vnet", "deepfindet", "resunet")
         )
     shapes = {k: v.shape for k, v in original.state_dict().items()}
     assert {k: v.shape for k, v in vnet.net.state_dict().items()} == shapes
     assert deepfindet.head.in_channels == 48
+    widths = [level.shortcut.out_channels for level in resunet.encoder]
+    assert widths == [32, 64, 128, 256]
+    assert {up.kernel_size for up in resunet.upward} == {(4, 4, 4)}
     encoder = {k for k in unet.state_dict() if k.startswith(("stem", "stages"))}
     assert encoder <= set(fpn.state_dict())
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 8), (17, 23, 35), (24, 24, 24), (1, 5, 9)])
+def test_residual_u_net_takes_any_size(shape):
+    """Those of 24 too, at which the authors' code leaves the last level out."""
+    model = build_model(ModelSettings(preset="small"), 2, "resunet").eval()
+    assert model(torch.zeros(1, 1, *shape)).shape == (1, 2, *shape)
+
+
+def test_residual_u_net_moves_with_its_input():
+    """By its deepest stride; no voxel of the answer is shifted or mirrored."""
+    torch.manual_seed(0)
+    model = build_model(ModelSettings(preset="small"), 1, "resunet").eval()
+    patch = torch.randn(1, 1, 8, 96, 96)
+    step = model.alignment
+    with torch.inference_mode():
+        one, moved = model(patch), model(patch.roll((step, step), (3, 4)))
+    inside = (..., slice(40, 56), slice(40, 56))
+    torch.testing.assert_close(
+        one[inside], moved.roll((-step, -step), (3, 4))[inside], rtol=1e-4, atol=1e-4
+    )
 
 
 def test_a_segmentation_leaves_the_rest_to_the_background():
@@ -72,7 +97,7 @@ def test_a_segmentation_leaves_the_rest_to_the_background():
     assert total.max() <= 1 + 1e-5
 
 
-@pytest.mark.parametrize("network", ["unet", "fpn", "vnet", "deepfindet"])
+@pytest.mark.parametrize("network", ["unet", "fpn", "vnet", "deepfindet", "resunet"])
 def test_folding_leaves_no_normalisation_behind_a_convolution_and_the_same_answer(
     network,
 ):

@@ -15,7 +15,7 @@ def model(seed, num_particles, network="unet", settings=TINY):
     return build_model(settings, num_particles, network).eval()
 
 
-@pytest.mark.parametrize("network", ["unet", "fpn", "deepfindet"])
+@pytest.mark.parametrize("network", ["unet", "fpn", "deepfindet", "resunet"])
 def test_a_class_that_both_have_is_found_as_before(network):
     theirs, ours = model(1, 4, network), model(2, 2, network)
     # A fresh head says nothing of any class.
