@@ -51,6 +51,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
+LOW_SCORE = 0.001
+"""Lowest score of a candidate where a part of the particles has labels: a model that
+has trained for a while is unsure of what it finds."""
+
 
 def train_stage(
     name: MethodName,
@@ -132,8 +136,15 @@ def _trained(
     known = usable(entries, "validation") or usable(entries, "labeled")
     partly_known = usable(entries, "partial")
 
-    def finder(model: Network) -> Finder:
-        return method.finder([model], particles, section, device)
+    def finder(model: Network, **changes: Any) -> Finder:
+        """Return what finds with a model, some settings of predicting changed."""
+
+        def changed(section_name: str, kind: Any) -> Any:
+            found = section(section_name, kind)
+            is_ours = section_name == "predict"
+            return found.model_copy(update=changes) if is_ours else found
+
+        return method.finder([model], particles, changed, device)
 
     data = Data(
         particles=particles,
@@ -148,11 +159,17 @@ def _trained(
             thresholds_of(finder(model), known, particles)
             if known
             else thresholds_of_partial(
-                finder(model), partly_known, particles, partial_labels
+                finder(model, min_score=LOW_SCORE),
+                partly_known,
+                particles,
+                partial_labels,
             )
         ),
         hidden=lambda model: hidden_numbers(
-            finder(model), partly_known, particles, partial_labels
+            finder(model, flips=False, min_score=LOW_SCORE),
+            partly_known,
+            particles,
+            partial_labels,
         ),
     )
     task = method.task(stage, data, start.network)
@@ -174,12 +191,6 @@ def _trained(
         task.key(),
     )
 
-    def without_flips(section_name: str, kind: Any) -> Any:
-        """Return a section; predicting with it is quick, for validation."""
-        found = section(section_name, kind)
-        quick = section_name == "predict"
-        return found.model_copy(update={"flips": False}) if quick else found
-
     with stop_request() as stop:
         model = train(
             task,
@@ -187,11 +198,8 @@ def _trained(
             device=device,
             checkpoint=checkpoint,
             log=log,
-            validate=mean_f1(
-                entries,
-                particles,
-                lambda model: method.finder([model], particles, without_flips, device),
-            ),
+            # Without flips it is quick.
+            validate=mean_f1(entries, particles, partial(finder, flips=False)),
             stop=stop,
             key=key,
         )
