@@ -164,7 +164,7 @@ def preprocess_tomogram(
     slab_z = (row.slab_z_low, row.slab_z_high)
     slab = None
     if slab_z == (None, None):
-        slab, more = slab_of(tomogram, particles, settings, picks)
+        slab, more = slab_of(tomogram, particles, settings, picks, user_mask)
         warnings += more
     region, more = allowed_region(
         tomogram.volume, tomogram.voxel_size, settings, user_mask, slab_z, slab

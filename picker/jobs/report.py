@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -29,6 +29,7 @@ from picker.report.costs import StageCost, stage_cost
 from picker.report.data import ReportData, TomogramRecord
 from picker.report.page import render_report
 from picker.report.pictures import Picture, make_picture
+from picker.report.slab import side_view
 from picker.report.tables import counts_by_tomogram, curve_columns, training_columns
 from picker.scoring.reliability import held_out
 
@@ -262,4 +263,6 @@ def _picture(entry: Picked) -> Picture:
         name=entry.tomogram, volume=volume, voxel_size=before.voxel_size
     )
     truth = read_picks(before.labels) if before.labels else None
-    return make_picture(tomogram, read_picks(entry.picks), truth)
+    picture = make_picture(tomogram, read_picks(entry.picks), truth)
+    side = side_view(tomogram, before.slab) if before.slab else None
+    return replace(picture, side=side)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.volumes.slab import are_inside, find_slab
+from picker.volumes.slab import are_inside, find_slab, inside_slab
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from picker.config import Particle, PreprocessSettings
     from picker.core.picks import Picks
     from picker.core.slab import Face, Slab
@@ -26,11 +28,12 @@ def slab_of(
     particles: tuple[Particle, ...],
     settings: PreprocessSettings,
     picks: Picks | None = None,
+    mask: NDArray[np.bool_] | None = None,
 ) -> tuple[Slab | None, list[str]]:
     """Return the faces found in a tomogram, None without any, and warnings.
 
-    Faces that leave out many of the known picks are wrong, and are not used. A slab
-    thinner than the largest particle is none.
+    Faces that leave out many of the known picks, or all of the user's mask, are wrong
+    and are not used. A slab thinner than the largest particle is none.
 
     Parameters
     ----------
@@ -42,6 +45,8 @@ def slab_of(
         Whether faces are looked for, and the margin around them [Å].
     picks
         The known picks, if any.
+    mask
+        Shaped as the volume; true where the user allows particles.
     """
     if not settings.find_slab:
         return None, []
@@ -58,6 +63,16 @@ def slab_of(
                 f" slab that preprocess.find_slab found ({_told(slab, tomogram)});"
                 f" expected {_allowed(len(picks))}, so it is not used: check the"
                 " picks, or give slab_z_low and slab_z_high in the table"
+            ]
+    if mask is not None:
+        found = inside_slab(
+            slab, tomogram.shape_zyx, tomogram.voxel_size, settings.slab_margin
+        )
+        if not (found & mask).any():
+            return None, [
+                f"{tomogram.name}: the mask has no voxel in the slab that"
+                f" preprocess.find_slab found ({_told(slab, tomogram)}); expected some,"
+                " so the slab is not used: check the mask"
             ]
     logger.info("%s: slab found, %s", tomogram.name, _told(slab, tomogram))
     return slab, []

@@ -52,6 +52,8 @@ class Picture:
     picks, truth
         Picks and known particles of the whole tomogram; truth is None where no
         particles are known.
+    side
+        Its side view, see `side_view`; None where no faces were found.
     """
 
     tomogram: str
@@ -61,6 +63,7 @@ class Picture:
     thickness: float
     picks: Picks
     truth: Picks | None = None
+    side: str | None = None
 
 
 def make_picture(
@@ -148,6 +151,7 @@ def framed(picture: Picture, particles: Sequence[Particle]) -> dict[str, Any]:
         "bar": (bar * pixels_per_nm, f"{bar:g} nm"),
         "center_nm": picture.center_z / 10,
         "thickness_nm": picture.thickness / 10,
+        "side": picture.side,
         "num_shown": sum(len(s) for s in shown),
         "num_picks": len(picture.picks),
         "num_truth": None if picture.truth is None else len(picture.truth),

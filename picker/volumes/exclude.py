@@ -75,10 +75,7 @@ def allowed_region(
             )
     if slab is not None:
         found = inside_slab(slab, volume.shape, voxel_size, settings.slab_margin)
-        if region is not None:
-            found &= region
-        # A mask that lies outside of the slab shows that the slab is wrong.
-        region = found if found.any() else region
+        region = found if region is None else found & region
     if settings.avoid_gold is None:
         return region, []
     away, num = away_from_gold(volume, voxel_size, settings, region)

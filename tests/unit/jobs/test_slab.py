@@ -30,7 +30,9 @@ def tomogram():
 
 def at(*heights):
     """Picks in the middle at heights z [Å]."""
-    return picks_from_arrays([[z, 800, 800] for z in heights], ["ribosome"] * len(heights))
+    return picks_from_arrays(
+        [[z, 800, 800] for z in heights], ["ribosome"] * len(heights)
+    )
 
 
 def test_the_log_says_where_the_faces_are(tomogram, caplog):
@@ -39,7 +41,11 @@ def test_the_log_says_where_the_faces_are(tomogram, caplog):
     assert slab.ratio > 1.5
     assert warnings == []
     (message,) = caplog.messages
-    for part in ("a: slab found, z in the middle from 3", " Å (tilted by ", "times that"):
+    for part in (
+        "a: slab found, z in the middle from 3",
+        " Å (tilted by ",
+        "times that",
+    ):
         assert part in message
 
 
@@ -98,7 +104,7 @@ def preprocessed(folder, volume, picks=None, **more):
 
 
 def test_vacuum_gets_no_picks_and_does_not_count(tomogram, tmp_path):
-    entry = preprocessed(tmp_path, tomogram.volume, at(600, 600, 700))
+    entry = preprocessed(tmp_path, tomogram.volume, at(600, 640, 700))
     region = read_mask(entry.mask, SHAPE)
     assert region[60].all()
     assert not region[:15].any()

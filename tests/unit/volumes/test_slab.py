@@ -48,8 +48,8 @@ def same(volume):
 def test_both_faces_are_found(tilt, change):
     low, high = tilted(370, tilt), tilted(830, tilt)
     slab = find_slab(change(lamella(low, high)), V)
-    assert error(slab.low, low) < LAYER
-    assert error(slab.high, high) < LAYER
+    assert error(slab.low, low) < 0.6 * LAYER
+    assert error(slab.high, high) < 0.6 * LAYER
     assert slab.low.tilt == pytest.approx(tilt, abs=3)
     assert 1.5 < slab.ratio < 2.2
 
@@ -142,7 +142,9 @@ def test_a_slab_is_thick_enough_everywhere():
 
 
 def test_region_and_positions_agree():
-    slab = Slab(low=tilted(370, 8), high=Face(offset=700, slope_y=0.1, slope_x=0), ratio=2)
+    slab = Slab(
+        low=tilted(370, 8), high=Face(offset=700, slope_y=0.1, slope_x=0), ratio=2
+    )
     for margin in (0.0, 45.0):
         region = inside_slab(slab, SHAPE, V, margin)
         index = np.random.default_rng(0).integers(0, SHAPE, (2000, 3))
@@ -155,8 +157,13 @@ def test_region_and_positions_agree():
 
 def test_a_missing_face_leaves_all_beyond():
     low = Slab(low=Face(offset=300, slope_y=0, slope_x=0), high=None, ratio=2)
-    assert inside_slab(low, (60, 4, 4), V)[:, 2, 2].tolist() == [False] * 30 + [True] * 30
-    assert are_inside(low, np.array([[299.0, 0, 0], [9e9, 0, 0]])).tolist() == [False, True]
+    assert (
+        inside_slab(low, (60, 4, 4), V)[:, 2, 2].tolist() == [False] * 30 + [True] * 30
+    )
+    assert are_inside(low, np.array([[299.0, 0, 0], [9e9, 0, 0]])).tolist() == [
+        False,
+        True,
+    ]
 
 
 def test_memory_is_a_fraction_of_the_volume():
