@@ -16,6 +16,7 @@ from picker.formats.volumes.ome_zarr import read_volume
 from picker.formats.volumes.read import read_mask
 from picker.jobs.preprocess import preprocess_tomogram
 from picker.jobs.slab import slab_of
+from picker.project.manifests import read_preprocessed, write_manifest
 from tests.unit.volumes.slabs import SHAPE, V, lamella, tilted
 
 PARTICLES = (Particle(name="ribosome", radius=120),)
@@ -159,3 +160,11 @@ def test_without_vacuum_all_is_as_without_the_search(tmp_path):
         assert (entry.mask, entry.slab) == (None, None)
         volumes.append(read_volume(entry.volume)[0])
     assert (volumes[0] == volumes[1]).all()
+
+
+def test_the_manifest_keeps_the_faces(tomogram, tmp_path):
+    entry = preprocessed(tmp_path, tomogram.volume)
+    write_manifest(tmp_path / "m.json", [entry])
+    (back,) = read_preprocessed([tmp_path / "m.json"])
+    assert back.slab == entry.slab
+    assert preprocessed(tmp_path, tomogram.volume).slab == entry.slab
