@@ -31,6 +31,13 @@ class PreprocessSettings(Settings):
     particles_are: Literal["dark", "light"] = "dark"
     """Contrast of the particles in the files: dark (usual in cryo-ET) or light; light
     ones are inverted."""
+    find_slab: bool = True
+    """Look for the lamella's faces where the voxels' spread steps down to that of
+    vacuum: voxels beyond get no picks and do not count for normalising. Tomograms
+    without such a step, and those with slab_z_low or slab_z_high in the table, are left
+    as they are."""
+    slab_margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 50.0
+    """With find_slab: distance beyond the faces up to which voxels still count [Å]."""
     avoid_gold: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Distance from the surface of a gold bead within which voxels are left out [Å]:
     they get no picks and do not count for normalising. null: no search for beads."""

@@ -13,6 +13,7 @@ from picker.formats.tables.thresholds import OtherModelError, read_thresholds
 from picker.formats.text import listed
 from picker.formats.volumes.read import read_tomogram
 from picker.jobs.failures import told_failure
+from picker.jobs.slab import slab_of
 from picker.project.claims import delete_leftovers_of_ended_jobs
 from picker.project.layout import THRESHOLDS
 from picker.refining.select import select_picks
@@ -211,7 +212,11 @@ def _prepared(
         may_be_sparse=reading.may_be_sparse,
     )
     warnings += _voxel_size_warning(tomogram, card)
-    region, more = allowed_region(tomogram.volume, tomogram.voxel_size, card.preprocess)
+    slab, more = slab_of(tomogram, card.particles, card.preprocess)
+    warnings += more
+    region, more = allowed_region(
+        tomogram.volume, tomogram.voxel_size, card.preprocess, slab=slab
+    )
     warnings += more
     volume, voxel_size, more = preprocess_volume(
         tomogram.volume, tomogram.voxel_size, card.preprocess, region

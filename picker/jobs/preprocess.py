@@ -22,6 +22,7 @@ from picker.formats.volumes.read import accepted, read_mask, read_tomogram
 from picker.jobs.failures import told_failure
 from picker.jobs.known_picks import check_expected, excluded_picks, picks_of_row
 from picker.jobs.provenance import file_stamps, finished_record, input_key
+from picker.jobs.slab import slab_of
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import picks_file, volume_file
@@ -160,12 +161,13 @@ def preprocess_tomogram(
         warnings += more
         check_expected(row, picks)
     user_mask = read_mask(row.mask, tomogram.shape_zyx) if row.mask else None
+    slab_z = (row.slab_z_low, row.slab_z_high)
+    slab = None
+    if slab_z == (None, None):
+        slab, more = slab_of(tomogram, particles, settings, picks, user_mask)
+        warnings += more
     region, more = allowed_region(
-        tomogram.volume,
-        tomogram.voxel_size,
-        settings,
-        user_mask,
-        (row.slab_z_low, row.slab_z_high),
+        tomogram.volume, tomogram.voxel_size, settings, user_mask, slab_z, slab
     )
     warnings += more
     if region is not None:
@@ -194,6 +196,7 @@ def preprocess_tomogram(
         labels=labels,
         expected=row.expected,
         mask=None if region is None else mask,
+        slab=slab,
         warnings=tuple(warnings),
         stamps=stamps,
     )

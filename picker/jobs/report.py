@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -29,6 +29,7 @@ from picker.report.costs import StageCost, stage_cost
 from picker.report.data import ReportData, TomogramRecord
 from picker.report.page import render_report
 from picker.report.pictures import Picture, make_picture
+from picker.report.slab import side_view
 from picker.report.tables import counts_by_tomogram, curve_columns, training_columns
 from picker.scoring.reliability import held_out
 
@@ -265,4 +266,7 @@ def _picture(entry: Picked) -> Picture:
     )
     truth = read_picks(before.labels) if before.labels else None
     picks = read_picks(entry.picks)
-    return make_picture(tomogram, picks, truth, is_partial=entry.split == "partial")
+    is_partial = entry.split == "partial"
+    picture = make_picture(tomogram, picks, truth, is_partial=is_partial)
+    side = side_view(tomogram, before.slab) if before.slab else None
+    return replace(picture, side=side)

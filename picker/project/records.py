@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from picker.config import Split, checked_name
+from picker.core.slab import Slab  # noqa: TC001, pydantic reads it
 
 Length = Annotated[int, Field(gt=0, le=1_000_000)]
 ShapeZYX = tuple[Length, Length, Length]
@@ -63,6 +64,8 @@ class Preprocessed(Head):
     mask: Path | None = None
     """Volume that is above 0 where picks may be: in the user's mask, in the slab and
     off gold. None: everywhere."""
+    slab: Slab | None = None
+    """The lamella's faces, if the program found them."""
 
 
 class _Later:

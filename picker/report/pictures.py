@@ -54,6 +54,8 @@ class Picture:
         particles are known.
     is_partial
         Whether the known particles are a part of all.
+    side
+        Its side view, see `side_view`; None where no faces were found.
     """
 
     tomogram: str
@@ -64,6 +66,7 @@ class Picture:
     picks: Picks
     truth: Picks | None = None
     is_partial: bool = False
+    side: str | None = None
 
 
 def make_picture(
@@ -157,6 +160,7 @@ def framed(picture: Picture, particles: Sequence[Particle]) -> dict[str, Any]:
         "bar": (bar * pixels_per_nm, f"{bar:g} nm"),
         "center_nm": picture.center_z / 10,
         "thickness_nm": picture.thickness / 10,
+        "side": picture.side,
         "num_shown": sum(len(s) for s in shown),
         "num_picks": len(picture.picks),
         "num_truth": None if picture.truth is None else len(picture.truth),

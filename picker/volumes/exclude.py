@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from picker.volumes.slab import inside_slab
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from picker.config import PreprocessSettings
+    from picker.core.slab import Slab
 
 NUM_SAMPLED = 1_000_000
 """Randomly placed voxels from which median and spread are taken."""
@@ -31,6 +34,7 @@ def allowed_region(
     settings: PreprocessSettings,
     mask: NDArray[np.bool_] | None = None,
     slab_z: tuple[float | None, float | None] = (None, None),
+    slab: Slab | None = None,
 ) -> tuple[NDArray[np.bool_] | None, list[str]]:
     """Return where particles may be, None for everywhere, and warnings.
 
@@ -46,6 +50,8 @@ def allowed_region(
         Shaped as `volume`; true where the user allows particles; left unchanged.
     slab_z
         z of the slab's lower and upper face [Å]; None: the tomogram's own.
+    slab
+        The faces that were found, if any; `settings.slab_margin` lies around them.
 
     Returns
     -------
@@ -67,6 +73,9 @@ def allowed_region(
                 f" from 0 to {(len(volume) - 1) * voxel_size:g} Å, fix slab_z_low and"
                 " slab_z_high"
             )
+    if slab is not None:
+        found = inside_slab(slab, volume.shape, voxel_size, settings.slab_margin)
+        region = found if region is None else found & region
     if settings.avoid_gold is None:
         return region, []
     away, num = away_from_gold(volume, voxel_size, settings, region)

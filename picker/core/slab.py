@@ -1,0 +1,42 @@
+"""A lamella between its two faces, which are planes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import atan, degrees, hypot
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Face:
+    """The plane z = offset + slope_y·y + slope_x·x [Å]; index 0 is at 0 Å."""
+
+    offset: float
+    slope_y: float
+    slope_x: float
+
+    def z(self, y: float, x: float) -> float:
+        """Return its height [Å] at a place [Å]."""
+        return self.offset + self.slope_y * y + self.slope_x * x
+
+    @property
+    def tilt(self) -> float:
+        """Angle between the plane and that of y and x [degrees]."""
+        return degrees(atan(hypot(self.slope_y, self.slope_x)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slab:
+    """What of a tomogram is sample.
+
+    Attributes
+    ----------
+    low, high
+        Its lower and upper face; None: the tomogram ends inside of the sample. One of
+        them is there.
+    ratio
+        Spread of the voxels inside over that outside, both near the faces.
+    """
+
+    low: Face | None
+    high: Face | None
+    ratio: float
