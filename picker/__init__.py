@@ -1,3 +1,3 @@
 """Find particles in cryo-electron tomograms, learning from very few labels."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0.dev0"

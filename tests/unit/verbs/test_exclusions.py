@@ -116,7 +116,7 @@ def test_nothing_outside_of_the_mask_is_learned_or_calibrated_on(project):
     """Nobody looked there: a particle found there would count as false."""
     entry = preprocessed(project, {"mask": "carbon.mrc"}, target_voxel_size=20.0)
     particles = (Particle(name="ribosome", radius=30),)
-    source = patch_source(entry, particles)
+    source = patch_source(entry, particles, labeled=True)
     assert len(source.particle) == 3
     data = PatchDataset(
         [source],
