@@ -161,7 +161,7 @@ def test_a_volume_lies_in_its_project(key, value):
         ("TS_1\tlabeled\nTS_1\tlabeled", "line 3: tomogram TS_1 stands in line 2 alre"),
         ("TS_2\tlabeled", r"TS_2 is labeled but has no picks; .*copick.picks.labeled"),
         ("TS_9\tunlabeled", r"line 2: .*denoised.zarr does not exist; check tomograms"),
-        ("TS_2\ttrain", "line 2: split: Input should be 'labeled', 'unlabeled'"),
+        ("TS_2\ttrain", "line 2: split: Input should be 'labeled', 'partial'"),
         ("../TS_2\tunlabeled", "line 2: tomogram: name '../TS_2' cannot be used"),
         ("", "has no rows"),
     ],
