@@ -68,6 +68,8 @@ def _by_particle(row: TomogramRow, particles: tuple[Particle, ...]) -> dict[str,
     ValueError
         If one of them is of no particle.
     """
+    if not row.expected:  # as of most rows
+        return {}
     ours = {name: p.name for p in particles for name in (p.name, p.own_name)}
     if unknown := [name for name in row.expected if name not in ours]:
         raise ValueError(
