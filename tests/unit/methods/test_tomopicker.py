@@ -46,6 +46,7 @@ def data(sources):
         unlabeled=[],
         voxel_size=VOXEL,
         calibrate=lambda model: {},
+        hidden=lambda model: pytest.fail("nothing is to be estimated"),
     )
 
 
