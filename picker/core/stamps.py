@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def file_stamp(path: Path) -> tuple[int, int]:
     folder, which is no volume and may be a whole disk, has its own size and time.
     """
     stat = path.stat()
-    if not is_zarr(path):
+    # Asked first, as most are files: a question less for each of four names.
+    if not S_ISDIR(stat.st_mode) or not is_zarr(path):
         return stat.st_size, stat.st_mtime_ns
     times = [(".", stat.st_mtime_ns)]
     folders = [str(path)]

@@ -68,7 +68,8 @@ class _Disk:
         self.names: dict[str, set[str]] = {}
         self.gone: set[str] = set()
         self.listing = Lock()
-        self.stamp = cache(file_stamp)  # manifests of several stages name one file
+        # Manifests of several stages name one file; a Path of each would cost more.
+        self.stamp = cache(lambda file: file_stamp(Path(file)))
 
     def agrees(self, manifest: Path) -> bool:
         """Return whether a manifest agrees with the disk."""
@@ -100,7 +101,7 @@ class _Disk:
         not touch.
         """
         return any(
-            self.stamp(Path(file)) != tuple(before)
+            self.stamp(file) != tuple(before)
             and Path(file).stat().st_mtime_ns <= written
             for file, before in stamps.items()
         )
