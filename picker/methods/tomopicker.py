@@ -28,7 +28,6 @@ from picker.training.positive_unlabeled import (
     Means,
     Shares,
     ball,
-    room_of,
     shares_of,
 )
 from picker.training.supervised import as_long_as_both
@@ -237,7 +236,7 @@ def check_expected(
             continue
         labeled = np.bincount(source.particle, minlength=len(names))
         balls = ball(source)
-        room = room_of(source) - (labeled * balls).sum()
+        room = source.room - (labeled * balls).sum()
         for number in learned:
             name, hidden = names[number], source.hidden[number]
             which = f"tomogram {source.name}: the number of {name}"

@@ -108,12 +108,8 @@ def room_for_hidden(source: PatchSource, stride: int) -> float:
     It lies in the region, beyond a radius of each label, [output voxels], and is at
     least 1.
     """
-    share = 1.0
-    if source.region is not None:
-        share = float(np.mean(np.asarray(source.region[:]) > 0))
     taken = 4 / 3 * np.pi * (source.radius[source.particle] ** 3).sum()
-    room = share * float(np.prod(source.volume.shape)) - float(taken)
-    return max(room / stride**3, 1.0)
+    return max((source.room - float(taken)) / stride**3, 1.0)
 
 
 def rareness(

@@ -265,7 +265,7 @@ def shares_of(sources: Sequence[PatchSource]) -> Shares:
     for source in sources:
         number = np.bincount(source.particle, minlength=len(source.radius))
         labeled = number * ball(source)
-        room = max(room_of(source), labeled.sum())
+        room = max(source.room, labeled.sum())
         is_open = source.hidden is not None
         empty = (labeled.sum() if is_open else room) - labeled
         sums += [labeled, empty, room - labeled - empty]
@@ -277,11 +277,3 @@ def ball(source: PatchSource) -> NDArray[np.float64]:
     """Return `(class,)` volumes of a particle [voxels], Rn of equation 4."""
     volume: NDArray[np.float64] = 4 / 3 * np.pi * source.radius**3
     return volume
-
-
-def room_of(source: PatchSource) -> float:
-    """Return how many voxels of a tomogram somebody looked at."""
-    share = 1.0
-    if source.region is not None:
-        share = float(np.mean(np.asarray(source.region[:]) > 0))
-    return share * float(np.prod(source.volume.shape))

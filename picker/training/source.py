@@ -46,6 +46,14 @@ class PatchSource:
     hidden: NDArray[np.float64] | None = None
     region: zarr.Array[Any] | NDArray[np.bool_] | None = None
 
+    @property
+    def room(self) -> float:
+        """Number of voxels in the region."""
+        voxels = float(np.prod(self.volume.shape))
+        if self.region is None:
+            return voxels
+        return voxels * float(np.mean(np.asarray(self.region[:]) > 0))
+
     def corner(
         self, centre_zyx: NDArray[np.float64], shape_zyx: tuple[int, int, int]
     ) -> NDArray[np.int64]:

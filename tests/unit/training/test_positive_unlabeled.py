@@ -11,7 +11,6 @@ from picker.training.positive_unlabeled import (
     expected_fraction,
     non_negative,
     positive_negative,
-    room_of,
     shares_of,
 )
 from picker.training.source import PatchSource
@@ -276,7 +275,7 @@ def test_what_nobody_looked_at_is_no_room():
     region = np.zeros((10, 10, 10), np.bool_)
     region[:5] = True
     one = source("part", (2, 2), [4.0, 5.0], region)
-    assert room_of(one) == 4000
+    assert one.room == 4000
     np.testing.assert_allclose(
         shares_of([one]).labeled,
         2 * 4 / 3 * np.pi * np.array([8, 27]) / 4000,
