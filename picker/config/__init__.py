@@ -21,6 +21,7 @@ from picker.config.base import (
     checked_name,
 )
 from picker.config.blobs import BlobsSettings
+from picker.config.loss import LossSettings
 from picker.config.methods import METHODS, MethodName
 from picker.config.names import (
     known_as,
@@ -70,6 +71,7 @@ __all__ = [
     "EvaluateSettings",
     "ExportSettings",
     "LabelNextSettings",
+    "LossSettings",
     "ModelSettings",
     "Outside",
     "PartialSettings",
@@ -160,6 +162,16 @@ class Config(Settings):
             raise ValueError(
                 f"predict.window_zyx is {list(window)}; this model's strides need at"
                 f" least {least} voxels along each axis, enlarge it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _partial_loss_fits(self) -> Self:
+        kind = self.train.loss.kind
+        if self.partial.loss == "non_negative" and kind != "reweighted_mse":
+            raise ValueError(
+                f"partial.loss is non_negative and train.loss.kind {kind}; expected"
+                " reweighted_mse, of which it takes a part away, change one of them"
             )
         return self
 

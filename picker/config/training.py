@@ -14,6 +14,7 @@ from picker.config.base import (
     ShapeZYX,
     UserPath,
 )
+from picker.config.loss import LossSettings
 
 if TYPE_CHECKING:
     from picker.config.methods import NetworkName
@@ -158,6 +159,8 @@ class TrainSettings(Settings):
     """Most minutes between checkpoints."""
     augment: AugmentSettings = AugmentSettings()
     """How patches are changed before the network sees them."""
+    loss: LossSettings = LossSettings()
+    """What training minimises where a network predicts heatmaps; for experiments."""
 
     @model_validator(mode="after")
     def _parts_are_equal(self) -> Self:
@@ -218,6 +221,12 @@ class CoTrainSettings(Settings):
     one."""
     ramp_up_steps: Annotated[int, Field(ge=0)] = 50
     """Number of steps in which that weight grows from 0."""
+    unlabeled_loss: Literal["same", "mse"] = "same"
+    """For experiments. The loss of unlabeled patches: the same as of labeled ones, or
+    mse, the plain mean of the squared error, which is a hundred times smaller."""
+    floor: Fraction = 0.0
+    """For experiments. With pseudo_labels heatmap: values of the teacher's heatmap
+    below it count as 0, as most of them are a haze between particles, in 0..1."""
     pseudo_labels: Literal["heatmap", "picks"] = "heatmap"
     """What the student learns from the teacher:
     - heatmap: the teacher's averaged heatmap, as in the paper.

@@ -23,7 +23,7 @@ from picker.finding.window_finder import heatmap_finder
 from picker.methods import Method
 from picker.training.co_training import CoTraining
 from picker.training.patches import PatchDataset
-from picker.training.supervised import heatmap_task
+from picker.training.supervised import heatmap_loss, heatmap_task
 from picker.training.teacher import PseudoPicks
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class SemiETPicker(Method):
             co_train,
             model,
             patches,
-            shared.background_weight,
+            heatmap_loss(shared, patches),
             pseudo_picks(data, model, co_train, shared),
             partial,
             data.hidden,

@@ -12,7 +12,7 @@ import torch
 
 from picker.config import PartialSettings
 from picker.networks.views import averaged_views
-from picker.training.losses import reweighted_mse
+from picker.training.losses import mean_square
 from picker.training.partial_loss import PartialLoss
 from picker.training.task import AveragedTask
 from picker.training.teacher import target_from_teacher
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from picker.config import CoTrainSettings
     from picker.networks.network import Network
     from picker.training.batch import Batch
+    from picker.training.losses import HeatmapLoss
     from picker.training.partial_loss import Hidden
     from picker.training.patches import PatchDataset
     from picker.training.teacher import PseudoPicks
@@ -41,8 +42,8 @@ class CoTraining(AveragedTask):
         Where both student and teacher start.
     patches
         Labeled and unlabeled ones.
-    background_weight
-        λ of the loss.
+    loss
+        Of a heatmap; unlabeled patches may have another.
     pseudo_picks
         How the teacher's heatmap becomes a target; None: it is one.
     partial
@@ -58,7 +59,7 @@ class CoTraining(AveragedTask):
         settings: CoTrainSettings,
         model: Network,
         patches: PatchDataset,
-        background_weight: float,
+        loss: HeatmapLoss,
         pseudo_picks: PseudoPicks | None = None,
         partial: PartialSettings | None = None,
         hidden: Hidden | None = None,
@@ -69,10 +70,10 @@ class CoTraining(AveragedTask):
         # result.
         self.decay = settings.ema_decay if settings.mean_teacher else 1.0
         self.settings = settings
-        self.background_weight = background_weight
+        self.unlabeled_loss = loss if settings.unlabeled_loss == "same" else mean_square
         self.pseudo_picks = pseudo_picks
         self.labeled_loss = PartialLoss(
-            background_weight, partial or PartialSettings(), teacher_fills=True
+            loss, partial or PartialSettings(), teacher_fills=True
         )
         self.hidden = hidden
 
@@ -96,19 +97,34 @@ class CoTraining(AveragedTask):
         super().restore(saved)
         self.labeled_loss.restore(saved["loss"])
 
+    def pseudo_labels(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Return what the teacher says of unlabeled patches, and where that holds.
+
+        Labels that somebody made there are part of it.
+
+        Returns
+        -------
+        The target `(batch, class, z/R, y/R, x/R)`, and as it, or with one class for
+        all, 1 where it is known; None: everywhere.
+        """
+        heatmap = averaged_views(self.teacher, batch.weak, self.settings.multi_view)
+        known = batch.unlabeled_region
+        if self.pseudo_picks is not None:
+            target, sure = target_from_teacher(
+                heatmap, self.pseudo_picks, batch.weak_target
+            )
+            return target, sure if known is None else known * sure
+        target = torch.where(heatmap < self.settings.floor, 0, heatmap)
+        if batch.weak_target is not None:
+            target = torch.maximum(target, batch.weak_target)
+        return target, known
+
     def losses(self, student: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the labeled loss and the weighted unlabeled loss."""
-        pseudo = averaged_views(self.teacher, batch.weak, self.settings.multi_view)
-        trusted = known = None
+        pseudo, known = self.pseudo_labels(batch)
+        trusted = None
         if self.pseudo_picks is not None:
-            pseudo, known = target_from_teacher(
-                pseudo, self.pseudo_picks, batch.weak_target
-            )
             trusted = torch.from_numpy(self.pseudo_picks.trusted).to(pseudo)
-        elif batch.weak_target is not None:
-            pseudo = torch.maximum(pseudo, batch.weak_target)
-        if batch.unlabeled_region is not None:
-            known = batch.unlabeled_region * (1 if known is None else known)
         # One pass over both, so that batch statistics cover labeled and unlabeled.
         both = student(torch.cat([batch.labeled, batch.strong])).float().sigmoid()
         labeled, unlabeled = both.split([len(batch.labeled), len(batch.strong)])
@@ -116,13 +132,7 @@ class CoTraining(AveragedTask):
         return {
             "labeled_loss": self.labeled_loss(labeled, batch),
             "unlabeled_loss": weight
-            * reweighted_mse(
-                unlabeled,
-                pseudo,
-                self.background_weight,
-                class_weight=trusted,
-                known=known,
-            ),
+            * self.unlabeled_loss(unlabeled, pseudo, class_weight=trusted, known=known),
         }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from picker.machine.processes import is_first, num_processes, total
-from picker.training.losses import EPSILON, reweighted_mse
+from picker.training.losses import EPSILON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from picker.config import PartialSettings
     from picker.networks.network import Network
     from picker.training.batch import Batch
+    from picker.training.losses import HeatmapLoss
     from picker.training.patches import PatchDataset
 
     Hidden = Callable[[Network], NDArray[np.float64]]
@@ -32,15 +33,15 @@ OVER = (2, 3, 4)
 
 
 class PartialLoss:
-    """The loss of a heatmap; where nothing is open it is `reweighted_mse`.
+    """The loss of a heatmap; where nothing is open it is the one given.
 
     Sums of earlier batches are part of it: one batch holds too few particles to be
     compared with an expected number.
 
     Parameters
     ----------
-    background_weight
-        λ, no unit.
+    loss
+        Of what is known.
     settings
         What is learned where no label is.
     teacher_fills
@@ -49,12 +50,12 @@ class PartialLoss:
 
     def __init__(
         self,
-        background_weight: float,
+        loss: HeatmapLoss,
         settings: PartialSettings,
         *,
         teacher_fills: bool = False,
     ) -> None:
-        self.background_weight = background_weight
+        self.loss = loss
         self.settings = settings
         by_loss = {"empty": True, "none": False, "non_negative": True}
         self.open_is_empty = by_loss.get(settings.loss, not teacher_fills)
@@ -74,9 +75,7 @@ class PartialLoss:
         known, is_open = batch.labeled_region, batch.open
         if known is not None and is_open is not None and self.open_is_empty:
             known = known + (is_open > 0).to(known)
-        loss = reweighted_mse(
-            heatmap, batch.target, self.background_weight, known=known
-        )
+        loss = self.loss(heatmap, batch.target, known=known)
         if is_open is None or batch.hidden_mean is None or known is None:
             return loss
         if self.settings.loss == "count":
@@ -85,7 +84,9 @@ class PartialLoss:
         if self.settings.loss == "non_negative":
             less = self._less(heatmap, batch, is_open, batch.hidden_mean)
             empty = total((known * (1 - batch.target)).sum((0, *OVER)))
-            return loss + self.background_weight * (less / (empty + EPSILON)).mean()
+            return (
+                loss + self.loss.background_weight * (less / (empty + EPSILON)).mean()
+            )
         return loss
 
     def estimate(

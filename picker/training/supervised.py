@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from picker.config import PartialSettings
 from picker.encodings.heatmap import Gaussians
-from picker.training.losses import tversky
+from picker.training.expected import mass_of_one
+from picker.training.losses import HeatmapLoss, tversky
 from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.task import AveragedTask
@@ -162,8 +163,30 @@ def heatmap_task(
         sigma_per_radius=shared.sigma_per_radius, floor=shared.floor_targets
     )
     patches = PatchDataset(labeled, [], shared, stage, encoding, stride=model.stride)
-    loss = PartialLoss(shared.background_weight, partial or PartialSettings())
+    loss = PartialLoss(heatmap_loss(shared, patches), partial or PartialSettings())
     return OfHeatmaps(stage, settings, model, patches, loss, settings.ema_decay, hidden)
+
+
+def heatmap_loss(shared: TrainSettings, patches: PatchDataset) -> HeatmapLoss:
+    """Return the loss of heatmaps that the settings choose.
+
+    Parameters
+    ----------
+    shared
+        Settings of all stages.
+    patches
+        What is trained on: how large its particles are.
+    """
+    least = None
+    if shared.loss.least_particles:
+        radius = patches.labeled[0].radius
+        mass = mass_of_one(patches.encoding, radius, patches.stride)
+        least = tuple((shared.loss.least_particles * mass).tolist())
+    return HeatmapLoss(
+        background_weight=shared.background_weight,
+        kind=shared.loss.kind,
+        least_mass=least,
+    )
 
 
 def as_long_as_both(

@@ -29,7 +29,7 @@ from picker.training.loop import train
 from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
-from picker.training.supervised import Supervised
+from picker.training.supervised import Supervised, heatmap_loss
 from picker.volumes.phantoms.simulate import simulate_tomogram
 
 PARTICLES = (
@@ -85,7 +85,7 @@ def trained(sources, seed, steps):
     torch.manual_seed(seed)
     model = build_model(ModelSettings(preset="small"), len(PARTICLES))
     patches = PatchDataset(sources, [], shared, "burn_in", Gaussians())
-    loss = PartialLoss(shared.background_weight, PartialSettings())
+    loss = PartialLoss(heatmap_loss(shared, patches), PartialSettings())
     task = Supervised("burn_in", burn_in, model, patches, loss, burn_in.ema_decay)
     with tempfile.TemporaryDirectory() as name:
         model = train(

@@ -33,6 +33,7 @@ from picker.networks import build_model
 from picker.training.co_training import CoTraining
 from picker.training.loading import batches
 from picker.training.loop import train
+from picker.training.losses import HeatmapLoss
 from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
@@ -73,10 +74,10 @@ class Resident:
 
 def task_of(settings, shared, model, dataset):
     """Return the stage that the settings belong to."""
-    weight = shared.background_weight
+    loss = HeatmapLoss(background_weight=shared.background_weight)
     if isinstance(settings, CoTrainSettings):
-        return CoTraining("co_train", settings, model, dataset, weight)
-    loss, decay = PartialLoss(weight, PartialSettings()), settings.ema_decay
+        return CoTraining("co_train", settings, model, dataset, loss)
+    loss, decay = PartialLoss(loss, PartialSettings()), settings.ema_decay
     return Supervised("burn_in", settings, model, dataset, loss, decay)
 
 

@@ -28,6 +28,7 @@ from picker.networks import build_model
 from picker.networks.encoder import MaxPool
 from picker.training.co_training import CoTraining
 from picker.training.loop import train
+from picker.training.losses import HeatmapLoss
 from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
@@ -189,16 +190,16 @@ def trained(folder, network, co_train, preset):
         stride=model.stride,
     )
     settings = kind(steps=8, warmup_steps=2)
-    weight = shared.background_weight
-    loss = (
+    loss = HeatmapLoss(background_weight=shared.background_weight)
+    alone = (
         segmentation_loss
         if network == "deepfindet"
-        else PartialLoss(weight, PartialSettings())
+        else PartialLoss(loss, PartialSettings())
     )
     task = (
-        CoTraining(name, settings, model, dataset, weight)
+        CoTraining(name, settings, model, dataset, loss)
         if co_train
-        else Supervised(name, settings, model, dataset, loss, settings.ema_decay)
+        else Supervised(name, settings, model, dataset, alone, settings.ema_decay)
     )
     result = train(
         task,

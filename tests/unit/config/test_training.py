@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from picker.config import (
     AugmentSettings,
+    Config,
     ModelSettings,
     TrainSettings,
 )
@@ -58,3 +59,14 @@ def test_dropblock_size_is_odd() -> None:
 def test_no_network_is_larger_than_any_is(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=r"less than or equal to|at most 8 items"):
         ModelSettings.model_validate(given)
+
+
+def test_a_part_is_taken_away_from_the_squared_error_alone() -> None:
+    given = {
+        "particles": [{"name": "blob", "radius": 40}],
+        "partial": {"loss": "non_negative"},
+        "train": {"loss": {"kind": "reweighted_bce"}},
+    }
+    with pytest.raises(ValidationError, match=r"train\.loss\.kind reweighted_bce; exp"):
+        Config.model_validate(given)
+    Config.model_validate({**given, "partial": {"loss": "count"}})

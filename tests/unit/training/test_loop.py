@@ -28,6 +28,7 @@ from picker.networks import build_model
 from picker.training import loop
 from picker.training.checkpoint import load_checkpoint
 from picker.training.co_training import CoTraining, unlabeled_weight_at
+from picker.training.losses import HeatmapLoss
 from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
@@ -96,15 +97,15 @@ def train(folder, settings, shared=SHARED, model=None, key="k", stop=None, **mor
 
 def task(settings, shared, model):
     gaussians = Gaussians(sigma_per_radius=shared.sigma_per_radius)
-    weight = shared.background_weight
+    loss = HeatmapLoss(background_weight=shared.background_weight)
     if isinstance(settings, CoTrainSettings):
         sources = [unlabeled(1), unlabeled(2)]
         data = PatchDataset([blobs(0)], sources, shared, "co_train", gaussians)
-        return CoTraining("co_train", settings, model, data, weight)
+        return CoTraining("co_train", settings, model, data, loss)
     data = PatchDataset([blobs(0)], [], shared, "burn_in", gaussians)
     decay = settings.ema_decay
-    loss = PartialLoss(weight, PartialSettings())
-    return Supervised("burn_in", settings, model, data, loss, decay)
+    partial = PartialLoss(loss, PartialSettings())
+    return Supervised("burn_in", settings, model, data, partial, decay)
 
 
 def rows(folder):
@@ -437,7 +438,8 @@ def test_every_network_learns_to_find_blobs(tmp_path, network):
     data = PatchDataset(
         [blobs(0)], [], SHARED, "burn_in", encoding, stride=model.stride
     )
-    of_heatmap = segmentation_loss if segments else PartialLoss(4.0, PartialSettings())
+    heatmaps = PartialLoss(HeatmapLoss(background_weight=4.0), PartialSettings())
+    of_heatmap = segmentation_loss if segments else heatmaps
     burn_in = BurnInSettings(
         steps=50, warmup_steps=5, learning_rate=1e-2, ema_decay=0.8
     )

@@ -1,9 +1,17 @@
-from functools import partial
+from typing import get_args
 
 import pytest
 import torch
 
-from picker.training.losses import reweighted_mse, tversky
+from picker.config.loss import LossKind
+from picker.training.losses import (
+    HeatmapLoss,
+    mean_square,
+    reweighted,
+    reweighted_mse,
+    square,
+    tversky,
+)
 
 
 def stack(*classes):
@@ -90,10 +98,76 @@ def test_what_nobody_looked_at_changes_neither_loss_nor_gradient():
     known = torch.ones((2, 1, 4, 4, 4))
     known[0, :, :2] = 0
     other = torch.where(known > 0, target, 1 - target)
-    for loss in (partial(reweighted_mse, background_weight=4.0), tversky):
+    kinds = [
+        HeatmapLoss(background_weight=4.0, kind=kind) for kind in get_args(LossKind)
+    ]
+    for loss in (*kinds, mean_square, tversky):
         assert loss(found, target, known=known) == loss(found, other, known=known)
         assert loss(found, target) != loss(found, other)
         given = found.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(loss(given, target, known=known), given)
         assert not gradient[0, :, :2].any()
         assert gradient[0, :, 2:].any()
+
+
+def slope(loss, logit, target, place):
+    """The loss's slope by the logit of one voxel."""
+    logits = stack(logit).requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(logits.sigmoid(), stack(target)), logits)
+    return gradient[0, 0, 0, 0, place].item()
+
+
+def test_cross_entropy_moves_a_sure_false_peak_as_much_as_an_unsure_one():
+    squared, entropy = (
+        HeatmapLoss(background_weight=4.0, kind=kind)
+        for kind in ("reweighted_mse", "reweighted_bce")
+    )
+    target = [1.0, 0.0, 0.0, 0.0]
+    for logit in (2.2, 10.0, 15.0):
+        found = slope(entropy, [5.0, logit, -5.0, -5.0], target, 1)
+        expected = 4 / 3 * torch.tensor(logit).sigmoid().item()
+        assert found == pytest.approx(expected, rel=1e-3)
+    unsure, sure = (slope(squared, [5.0, x, -5.0, -5.0], target, 1) for x in (1, 10))
+    assert sure < 0.001 * unsure
+    assert all(
+        torch.isfinite(torch.tensor(slope(entropy, [x, -x, 0.0], [0.0, 1.0, 0.5], 0)))
+        for x in (50.0, -50.0)
+    )
+
+
+@pytest.mark.parametrize("kind", get_args(LossKind))
+def test_every_loss_is_0_and_least_at_the_target(kind):
+    loss = HeatmapLoss(background_weight=4.0, kind=kind)
+    target = stack([0.5, 0.9, 0.02, 0.3])
+    heatmap = target.clone().requires_grad_()
+    value = loss(heatmap, target)
+    assert value.item() == pytest.approx(0, abs=1e-6)
+    (gradient,) = torch.autograd.grad(value, heatmap)
+    assert gradient.abs().max() < 1e-5
+    assert loss(target + 0.05, target) > 1e-4
+
+
+def test_weighted_mse_is_a_mean_over_voxels():
+    loss = HeatmapLoss(background_weight=4.0, kind="weighted_mse")
+    heatmap, target = stack([0.5, 0.0, 1.0, 0.0]), stack([1.0, 0.0, 0.0, 0.0])
+    assert loss(heatmap, target).item() == pytest.approx((1.1 * 0.25 + 0.1) / 4)
+    known = stack([1.0, 1.0, 0.0, 0.0])
+    assert loss(heatmap, target, known=known).item() == pytest.approx(1.1 * 0.25 / 2)
+    assert mean_square(heatmap, target).item() == pytest.approx(1.25 / 4)
+
+
+def test_the_rim_of_a_particle_does_not_have_the_weight_of_a_whole_one():
+    rim, nothing = stack([0.01, 0.0, 0.0, 0.0]), stack([0.0, 0.0, 0.0, 0.0])
+
+    def loss(target, least_mass):
+        plain = HeatmapLoss(background_weight=4.0, least_mass=least_mass)
+        return plain(nothing, target).item()
+
+    background = 4 * 0.99 * 0.01**2 / 3.99
+    assert loss(rim, None) == pytest.approx(0.01**2 + background, rel=1e-3)
+    assert loss(rim, (2.0,)) == pytest.approx(0.01**3 / 2 + background, rel=1e-3)
+    whole = stack([1.0, 1.0, 1.0, 0.5])
+    error = square(nothing, whole)
+    # The background is as rare here as the particle was.
+    assert loss(whole, (2.0,)) == pytest.approx(3.125 / 3.5 + 4 * 0.125 / 2, rel=1e-3)
+    assert reweighted(error, whole, 4.0).item() == loss(whole, None)

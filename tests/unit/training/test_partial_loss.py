@@ -9,7 +9,7 @@ import torch
 from picker.config import AugmentSettings, PartialSettings, TrainSettings
 from picker.encodings.heatmap import Gaussians
 from picker.training.batch import Batch
-from picker.training.losses import reweighted_mse
+from picker.training.losses import HeatmapLoss, reweighted_mse
 from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
@@ -38,7 +38,7 @@ def batch(hidden=0.1, target=(1, 0, 0, 0), near=(1, 1, 0, 0), is_open=(0, 0, 1, 
 
 def partial_loss(kind, momentum=0.0, weight=1.0, **more):
     settings = PartialSettings(loss=kind, momentum=momentum, weight=weight)
-    return PartialLoss(4.0, settings, **more)
+    return PartialLoss(HeatmapLoss(background_weight=4.0), settings, **more)
 
 
 def divergence(wanted, mean):
@@ -220,7 +220,7 @@ def save_share(rank, folder, kind):
     # The first process has all the open voxels, as it does in training.
     mine = [2 * rank, 2 * rank + 1]
     given = given.part(rank, 2)
-    loss = PartialLoss(4.0, PartialSettings())
+    loss = PartialLoss(HeatmapLoss(background_weight=4.0), PartialSettings())
     patches = SimpleNamespace(
         hidden=SimpleNamespace(
             unknown=np.array([False, True]), where_unknown=lambda hidden: hidden / 4

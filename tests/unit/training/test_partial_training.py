@@ -11,6 +11,7 @@ from picker.encodings.heatmap import Gaussians
 from picker.training import loop
 from picker.training.checkpoint import load_checkpoint
 from picker.training.co_training import CoTraining
+from picker.training.losses import HeatmapLoss
 from picker.training.patches import PatchDataset
 from picker.training.supervised import heatmap_task
 from tests.unit.training.test_loop import SHARED, KillAfter, Killed, blobs, small_model
@@ -27,6 +28,9 @@ def part(seed, hidden):
     )
 
 
+LOSS = HeatmapLoss(background_weight=4.0)
+
+
 def counted(model):
     """A number that is another with the last digit of a weight."""
     return np.array([abs(float(next(model.parameters()).double().sum())) + 1.5])
@@ -41,7 +45,7 @@ def task(settings, hidden=counted, kind="count", sources=None):
         )
     data = PatchDataset(sources, sources[:1], SHARED, "co_train", Gaussians())
     return CoTraining(
-        *("co_train", settings, small_model(), data, 4.0, None, partial, hidden)
+        *("co_train", settings, small_model(), data, LOSS, None, partial, hidden)
     )
 
 

@@ -1,0 +1,80 @@
+"""What the student learns from: the teacher's heatmap, its picks, and labels."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from picker.config import CoTrainSettings, LossSettings
+from picker.encodings.heatmap import Gaussians
+from picker.training.co_training import CoTraining
+from picker.training.expected import mass_of_one
+from picker.training.losses import HeatmapLoss, mean_square
+from picker.training.patches import PatchDataset
+from picker.training.supervised import heatmap_loss
+from tests.unit.training.test_loop import SHARED, blobs, small_model, unlabeled
+
+
+def sure_model():
+    """A network whose heatmap, though untrained, has high and low values."""
+    model = small_model()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for value in model.parameters():
+            value += 0.3 * torch.randn(value.shape, generator=generator)
+    return model
+
+
+def co_training(**settings):
+    patches = PatchDataset([blobs(0)], [unlabeled(1)], SHARED, "co_train", Gaussians())
+    task = CoTraining(
+        "co_train",
+        CoTrainSettings(steps=4, ramp_up_steps=0, **settings),
+        sure_model(),
+        patches,
+        HeatmapLoss(background_weight=4.0),
+    )
+    task.begin(torch.device("cpu"))
+    return task
+
+
+def test_low_values_of_the_teacher_count_as_none():
+    plain, floored = co_training(), co_training(floor=0.3)
+    batch = plain.patches[0]
+    heatmap, known = plain.pseudo_labels(batch)
+    cut, _ = floored.pseudo_labels(batch)
+    assert known is None
+    assert 0 < (heatmap < 0.3).sum() < heatmap.numel()
+    assert torch.equal(cut, heatmap * (heatmap >= 0.3))
+    # Labels are none of the teacher's values.
+    labels = torch.full_like(heatmap, 0.1)
+    cut, _ = floored.pseudo_labels(replace(batch, weak_target=labels))
+    assert torch.equal(cut, (heatmap * (heatmap >= 0.3)).clamp_min(0.1))
+
+
+def test_unlabeled_patches_may_have_the_plain_squared_error():
+    same, plain = co_training(), co_training(unlabeled_loss="mse")
+    batch = same.patches[0]
+    torch.manual_seed(0)
+    expected = same.losses(same.model, batch, 0)
+    found = plain.losses(plain.model, batch, 0)
+    assert torch.equal(found["labeled_loss"], expected["labeled_loss"])
+    pseudo, _ = plain.pseudo_labels(batch)
+    both = plain.model(torch.cat([batch.labeled, batch.strong])).sigmoid()
+    of_unlabeled = both[len(batch.labeled) :]
+    assert found["unlabeled_loss"].item() == pytest.approx(
+        mean_square(of_unlabeled, pseudo).item(), rel=1e-3
+    )
+    assert found["unlabeled_loss"] < 0.5 * expected["unlabeled_loss"]
+
+
+def test_the_least_mass_is_that_of_so_many_particles():
+    settings = LossSettings(kind="reweighted_bce", least_particles=0.5)
+    shared = SHARED.model_copy(update={"loss": settings})
+    patches = PatchDataset([blobs(0)], [], shared, "burn_in", Gaussians())
+    loss = heatmap_loss(shared, patches)
+    one = mass_of_one(Gaussians(), np.array([4.0]), 2)
+    assert loss.kind == "reweighted_bce"
+    assert loss.least_mass == pytest.approx(0.5 * one)
+    assert heatmap_loss(SHARED, patches).least_mass is None
