@@ -85,6 +85,10 @@ class AugmentSettings(Settings):
     """Probability of each change of intensity, in 0..1; 0: none."""
     labeled_intensity: bool = True
     """Change the intensity of labeled patches too, not only of unlabeled ones."""
+    restandardise: bool = False
+    """For experiments. Give a patch back its mean and standard deviation after changes
+    of intensity, as every tomogram is normalised; changes of scale and shift are then
+    undone, and noise lowers the contrast of the particles."""
     dropblock: bool = True
     """Hide small blocks of the student's unlabeled patches (paper, table 3)."""
     dropblock_rate: Fraction = 0.1

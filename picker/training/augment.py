@@ -20,7 +20,11 @@ NOTHING = 1e-12
 
 
 def augment_intensity(
-    patch: Tensor, probability: float, rng: np.random.Generator
+    patch: Tensor,
+    probability: float,
+    rng: np.random.Generator,
+    *,
+    restandardise: bool = False,
 ) -> Tensor:
     """Return a `(1, z, y, x)` patch with other blur, noise, scale and contrast.
 
@@ -35,7 +39,11 @@ def augment_intensity(
         Of each change; of sharpening half of it.
     rng
         Which changes, and how strong.
+    restandardise
+        Whether the patch gets back the mean and the standard deviation that it had.
+        Its own, not 0 and 1: a patch without particles has less spread than others.
     """
+    before = patch
 
     def happens(chance: float) -> bool:
         return bool(rng.random() < chance)
@@ -58,6 +66,9 @@ def augment_intensity(
         low, high = patch.min(), patch.max()
         span = (high - low).clamp_min(1e-6)
         patch = low + span * ((patch - low) / span) ** rng.uniform(0.7, 1.4)
+    if restandardise and patch is not before:
+        scale = before.std() / patch.std().clamp_min(NOTHING)
+        patch = before.mean() + scale * (patch - patch.mean())
     return patch
 
 

@@ -149,7 +149,7 @@ class PatchDataset(Dataset[Batch]):
         symmetry = self._symmetry(rng)
         patch = self._patch(source, corner, symmetry)
         if self.settings.augment.labeled_intensity:
-            patch = augment_intensity(patch, self.settings.augment.intensity, rng)
+            patch = self._other_intensity(patch, rng)
         known = source.known(corner, self.shape, self.stride)
         unknown = np.zeros_like(known)
         if source.hidden is not None:
@@ -188,7 +188,7 @@ class PatchDataset(Dataset[Batch]):
         symmetry = self._symmetry(rng)
         weak = self._patch(source, corner, symmetry)
         augment = self.settings.augment
-        strong = augment_intensity(weak, augment.intensity, rng)
+        strong = self._other_intensity(weak, rng)
         if augment.dropblock:
             strong = dropblock(
                 strong, augment.dropblock_rate, augment.dropblock_size, rng
@@ -215,6 +215,12 @@ class PatchDataset(Dataset[Batch]):
     def _symmetry(self, rng: np.random.Generator) -> tuple[NDArray[np.bool_], int]:
         square = self.shape[1] == self.shape[2]
         return random_symmetry(rng, square, self.settings.augment.rotate)
+
+    def _other_intensity(self, patch: Tensor, rng: np.random.Generator) -> Tensor:
+        augment = self.settings.augment
+        return augment_intensity(
+            patch, augment.intensity, rng, restandardise=augment.restandardise
+        )
 
     def _patch(
         self,

@@ -84,3 +84,21 @@ def test_symmetry_moves_patch_and_target_alike():
     # a quarter turn takes (y, x) to (11 - x, y); then z and x are flipped
     assert moved[0, 6, 8, 9] == 1
     assert moved.sum() == 1
+
+
+def test_a_patch_gets_back_its_own_mean_and_spread():
+    patch = 0.4 + 0.6 * torch.randn(1, 12, 20, 28)
+    for seed in range(20):
+        plain, restored = (
+            augment_intensity(
+                patch, 0.9, np.random.default_rng(seed), restandardise=restandardise
+            )
+            for restandardise in (False, True)
+        )
+        assert restored.mean().item() == pytest.approx(patch.mean().item(), abs=1e-4)
+        assert restored.std().item() == pytest.approx(patch.std().item(), rel=1e-3)
+        # It is the changed patch all the same.
+        both = torch.stack([plain.flatten(), restored.flatten()])
+        assert torch.corrcoef(both)[0, 1].item() == pytest.approx(1, abs=1e-4)
+    rng = np.random.default_rng(0)
+    assert torch.equal(augment_intensity(patch, 0.0, rng, restandardise=True), patch)
