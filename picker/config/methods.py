@@ -39,6 +39,9 @@ class Stage:
         Splits whose tomograms it sees with their picks, and without.
     sections
         Sections of settings that it reads besides those that every training reads.
+    follows
+        One of them whose `reads` names further ones, as its values need them: what a
+        setting does not use must not train again. None: there are no further ones.
     is_shared
         Methods of one file and network that have this stage train it alike, whatever
         their options: a benchmark trains it once for all of them.
@@ -48,6 +51,7 @@ class Stage:
     labeled: tuple[Split, ...] = ("labeled",)
     unlabeled: tuple[Split, ...] = ()
     sections: tuple[str, ...] = ()
+    follows: str | None = None
     is_shared: bool = False
 
     @property
@@ -115,6 +119,7 @@ CO_TRAIN = Stage(
     labeled=_KNOWN,
     unlabeled=("unlabeled", "partial"),
     sections=("co_train", "partial"),
+    follows="co_train",
 )
 # Trained for as many steps as both stages of semietpicker together.
 ALONE = Stage(

@@ -195,6 +195,10 @@ class BurnInSettings(Settings):
     """Number of steps of linear warm-up."""
     final_learning_rate: Fraction = 0.05
     """Learning rate of the last step as a fraction of the highest."""
+    cosine_steps: Count | None = None
+    """For experiments. Step at which the cosine ends; beyond `steps`, burn-in stops on
+    the way, and co-training may continue with co_train.schedule. null: the last step.
+    Methods of one stage ignore it."""
     ema_decay: Fraction = 0.99
     """Decay per step of the averaged weights, which are the result; 0: no average, the
     last weights are the result."""
@@ -205,6 +209,12 @@ class CoTrainSettings(Settings):
 
     steps: Annotated[int, Field(ge=0)] = 5000
     """Number of optimizer steps; 0 leaves the stage out."""
+    schedule: Literal["restart", "continue"] = "restart"
+    """For experiments. How the learning rate goes on after burn-in:
+    - restart: with the three settings below.
+    - continue: along burn-in's cosine, after `warmup_steps`. With burn_in.cosine_steps
+      the sum of both stages' steps that is one cosine; without, it is burn-in's last
+      rate."""
     learning_rate: Positive = 5e-4
     """Highest learning rate, no unit, reached after the warm-up; then it falls along a
     cosine."""
@@ -243,3 +253,8 @@ class CoTrainSettings(Settings):
     """With pseudo_labels picks: least F1, in 0..1, of a class after burn-in, on the
     validation tomograms or, without any, on the labeled ones. Classes below it get no
     pseudo-labels, which would make the student forget them."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Further sections that the stage reads, as these settings are."""
+        return ("burn_in",) if self.schedule == "continue" else ()

@@ -48,8 +48,8 @@ class SemiETPicker(Method):
         """Return burn-in, or co-training where there is anything to co-train on."""
         shared = data.section("train", TrainSettings)
         partial = data.section("partial", PartialSettings)
+        burn_in = data.section("burn_in", BurnInSettings)
         if stage.name == "burn_in":
-            burn_in = data.section("burn_in", BurnInSettings)
             return heatmap_task(
                 *(stage.name, model, data.labeled, burn_in, shared, partial),
                 hidden=data.hidden,
@@ -78,6 +78,7 @@ class SemiETPicker(Method):
             pseudo_picks(data, model, co_train, shared),
             partial,
             data.hidden,
+            burn_in if co_train.schedule == "continue" else None,
         )
 
     def switched(

@@ -124,10 +124,14 @@ class PlannedRun:
 
     def training_settings(self, stage: str) -> list[str]:
         """Return the settings that a stage reads; the model's are for the first."""
+        trained = self.row.stage(stage)
+        more = (
+            getattr(self.plan.config, trained.follows).reads if trained.follows else ()
+        )
         first = [] if self.before(stage) else ["particles", "model", "preprocess"]
         results, cell = self.plan.results, self.run.cell
         train = results.seed_settings(cell[1]) if cell else results.settings("train")
-        sections = [*first, *self.row.stage(stage).sections]
+        sections = [*first, *trained.sections, *more]
         return [train, *map(results.settings, sections)]
 
     def start_from(self, stage: str) -> list[str]:

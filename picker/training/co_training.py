@@ -14,13 +14,13 @@ from picker.config import PartialSettings
 from picker.networks.views import averaged_views
 from picker.training.losses import mean_square
 from picker.training.partial_loss import PartialLoss
-from picker.training.task import AveragedTask
+from picker.training.task import AveragedTask, learning_rate_at
 from picker.training.teacher import target_from_teacher
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from picker.config import CoTrainSettings
+    from picker.config import BurnInSettings, CoTrainSettings
     from picker.networks.network import Network
     from picker.training.batch import Batch
     from picker.training.losses import HeatmapLoss
@@ -51,6 +51,9 @@ class CoTraining(AveragedTask):
         teacher says what is background there, and the expected number still counts.
     hidden
         Estimates how many particles have no label, as `picker.methods.Data` has it.
+    continued
+        Settings of the stage before, whose learning rate goes on falling where that
+        stage has stopped; None: the learning rate is one of its own.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class CoTraining(AveragedTask):
         pseudo_picks: PseudoPicks | None = None,
         partial: PartialSettings | None = None,
         hidden: Hidden | None = None,
+        continued: BurnInSettings | None = None,
     ) -> None:
         self.name, self.schedule = name, settings
         self.model, self.patches = model, patches
@@ -76,12 +80,25 @@ class CoTraining(AveragedTask):
             loss, partial or PartialSettings(), teacher_fills=True
         )
         self.hidden = hidden
+        self.continued = continued
+
+    def learning_rate(self, step: int) -> float:
+        """Return that of its own schedule, or of the one that is continued.
+
+        Then too it begins with a warm-up: Adam's averages are new.
+        """
+        if self.continued is None:
+            return super().learning_rate(step)
+        before = self.continued
+        rate = learning_rate_at(before.steps + step, before, before.cosine_steps)
+        return rate * min(1.0, (step + 1) / max(1, self.settings.warmup_steps))
 
     def key(self) -> str:
-        """Return the settings, which the method may have changed, and pseudo-picks."""
+        """Return all settings, which the method may have changed, and pseudo-picks."""
         made = self.pseudo_picks
         picks = made and (made.threshold.tolist(), made.trusted.tolist(), made.kernels)
-        return str((self.settings.key(), self.patches.settings.key(), picks))
+        before = self.continued and self.continued.key()
+        return str((self.settings.key(), self.patches.settings.key(), picks, before))
 
     def before_step(self, step: int) -> None:
         """Estimate unknown numbers with the model of the stage before."""

@@ -24,7 +24,6 @@ from picker.machine.progress import Progress
 from picker.machine.signals import Interrupted, StopRequest
 from picker.training.checkpoint import load_checkpoint, save_checkpoint
 from picker.training.loading import batches
-from picker.training.task import learning_rate_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +143,7 @@ def train(
     progress = Progress(task.name, steps, "steps", step)
     validate_if_due()
     for batch in batches(task.patches, step, steps, device):
-        rate = learning_rate_at(step, task.schedule)
+        rate = task.learning_rate(step)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)

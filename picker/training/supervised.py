@@ -10,7 +10,7 @@ from picker.training.expected import mass_of_one
 from picker.training.losses import HeatmapLoss, tversky
 from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
-from picker.training.task import AveragedTask
+from picker.training.task import AveragedTask, learning_rate_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,11 +111,12 @@ class OfHeatmaps(Supervised):
     """
 
     loss: PartialLoss
+    schedule: BurnInSettings
 
     def __init__(
         self,
         name: str,
-        schedule: Schedule,
+        schedule: BurnInSettings,
         model: Network,
         patches: PatchDataset,
         loss: PartialLoss,
@@ -124,6 +125,10 @@ class OfHeatmaps(Supervised):
     ) -> None:
         super().__init__(name, schedule, model, patches, loss, decay)
         self.hidden = hidden
+
+    def learning_rate(self, step: int) -> float:
+        """Return that of a cosine that may go on in the next stage."""
+        return learning_rate_at(step, self.schedule, self.schedule.cosine_steps)
 
     def before_step(self, step: int) -> None:
         """Estimate unknown numbers once the model finds some particles."""
@@ -192,8 +197,12 @@ def heatmap_loss(shared: TrainSettings, patches: PatchDataset) -> HeatmapLoss:
 def as_long_as_both(
     burn_in: BurnInSettings, co_train: CoTrainSettings
 ) -> BurnInSettings:
-    """Return burn-in with the steps of co-training added, as a baseline to compare."""
-    return burn_in.model_copy(update={"steps": burn_in.steps + co_train.steps})
+    """Return burn-in with the steps of co-training added, as a baseline to compare.
+
+    Its learning rate follows one cosine to the end.
+    """
+    steps = burn_in.steps + co_train.steps
+    return burn_in.model_copy(update={"steps": steps, "cosine_steps": None})
 
 
 def segmentation_loss(heatmap: Tensor, batch: Batch) -> Tensor:

@@ -42,11 +42,23 @@ class Schedule(Protocol):
         """Learning rate of the last step as a fraction of the peak."""
 
 
-def learning_rate_at(step: int, schedule: Schedule) -> float:
-    """Return the learning rate of a step: linear warm-up, then half a cosine."""
+def learning_rate_at(
+    step: int, schedule: Schedule, cosine_steps: int | None = None
+) -> float:
+    """Return the learning rate of a step: linear warm-up, then half a cosine.
+
+    Parameters
+    ----------
+    step
+        Number of steps before this one.
+    schedule
+        Steps and rates.
+    cosine_steps
+        Step at which the cosine ends, which may lie beyond the schedule's; None: there.
+    """
     if step < schedule.warmup_steps:
         return schedule.learning_rate * (step + 1) / schedule.warmup_steps
-    span = max(1, schedule.steps - schedule.warmup_steps)
+    span = max(1, (cosine_steps or schedule.steps) - schedule.warmup_steps)
     progress = min(1.0, (step - schedule.warmup_steps) / span)
     low = schedule.final_learning_rate
     return schedule.learning_rate * (
@@ -91,6 +103,10 @@ class Task(ABC):
         step
             Number of steps before this one.
         """
+
+    def learning_rate(self, step: int) -> float:
+        """Return the learning rate of a step, whose number is given as to `losses`."""
+        return learning_rate_at(step, self.schedule)
 
     def before_step(self, step: int) -> None:  # noqa: B027 - as below
         """Do what comes before a step, whose number is given as to `losses`."""

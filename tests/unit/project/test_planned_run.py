@@ -92,6 +92,15 @@ def test_a_cell_trains_with_its_own_seed():
     assert ours == [f"results/settings/{name}.json" for name in names]
 
 
+def test_a_stage_reads_no_settings_that_it_does_not_use():
+    def read(**co_train):
+        ours = plan(co_train=co_train).of("semietpicker")
+        return stems(ours.training_settings("co_train"))
+
+    assert read(schedule="continue") == ["train", "co_train", "partial", "burn_in"]
+    assert read(schedule="restart") == ["train", "co_train", "partial"]
+
+
 def test_another_projects_model_begins_the_first_stage_alone():
     ours = plan(burn_in={"start_from": "other.safetensors"}).of("semietpicker")
     assert ours.start_from("burn_in") == ["other.safetensors"]

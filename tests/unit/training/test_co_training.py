@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from picker.config import CoTrainSettings, LossSettings
+from picker.config import BurnInSettings, CoTrainSettings, LossSettings
 from picker.encodings.heatmap import Gaussians
 from picker.training.co_training import CoTraining
 from picker.training.expected import mass_of_one
 from picker.training.losses import HeatmapLoss, mean_square
 from picker.training.patches import PatchDataset
-from picker.training.supervised import heatmap_loss
+from picker.training.supervised import as_long_as_both, heatmap_loss, heatmap_task
+from picker.training.task import learning_rate_at
 from tests.unit.training.test_loop import SHARED, blobs, small_model, unlabeled
 
 
@@ -26,7 +27,7 @@ def sure_model():
     return model
 
 
-def co_training(**settings):
+def co_training(continued=None, **settings):
     patches = PatchDataset([blobs(0)], [unlabeled(1)], SHARED, "co_train", Gaussians())
     task = CoTraining(
         "co_train",
@@ -34,6 +35,7 @@ def co_training(**settings):
         sure_model(),
         patches,
         HeatmapLoss(background_weight=4.0),
+        continued=continued,
     )
     task.begin(torch.device("cpu"))
     return task
@@ -78,3 +80,27 @@ def test_the_least_mass_is_that_of_so_many_particles():
     assert loss.kind == "reweighted_bce"
     assert loss.least_mass == pytest.approx(0.5 * one)
     assert heatmap_loss(SHARED, patches).least_mass is None
+
+
+def test_both_stages_can_follow_one_cosine():
+    together = BurnInSettings(steps=30, warmup_steps=5, learning_rate=0.01)
+    burn_in = together.model_copy(update={"steps": 20, "cosine_steps": 30})
+    patches = PatchDataset([blobs(0)], [], SHARED, "burn_in", Gaussians())
+    first = heatmap_task("burn_in", small_model(), patches.labeled, burn_in, SHARED)
+    second = co_training(burn_in, schedule="continue", warmup_steps=3)
+    rates = [first.learning_rate(step) for step in range(20)]
+    rates += [second.learning_rate(step) for step in range(10)]
+    expected = [learning_rate_at(step, together) for step in range(30)]
+    expected[20:22] = [expected[20] / 3, expected[21] * 2 / 3]
+    assert rates == pytest.approx(expected)
+    # Burn-in alone would have come to its last rate.
+    alone = together.model_copy(update={"steps": 20})
+    last = 0.01 * alone.final_learning_rate
+    assert co_training(alone).learning_rate(50) == pytest.approx(last)
+
+
+def test_a_method_of_one_stage_follows_one_cosine_whatever_burn_in_does():
+    burn_in = BurnInSettings(steps=20, cosine_steps=25)
+    assert as_long_as_both(burn_in, CoTrainSettings(steps=10)) == BurnInSettings(
+        steps=30
+    )
