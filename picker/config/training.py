@@ -250,9 +250,17 @@ class CoTrainSettings(Settings):
     is no pseudo-pick, higher values of the heatmap are ignored and lower ones are
     background."""
     min_f: Fraction = 0.1
-    """With pseudo_labels picks: least F1, in 0..1, of a class after burn-in, on the
-    validation tomograms or, without any, on the labeled ones. Classes below it get no
-    pseudo-labels, which would make the student forget them."""
+    """With pseudo_labels picks or trusted_only: least F1, in 0..1, of a class after
+    burn-in, on the validation tomograms or, without any, on the labeled ones. Classes
+    below it get no pseudo-labels, which would make the student forget them."""
+    trusted_only: bool = False
+    """For experiments. With pseudo_labels heatmap too: leave the classes below min_f
+    out of the unlabeled loss."""
+
+    @property
+    def uses_thresholds(self) -> bool:
+        """Whether thresholds and F1 of burn-in matter."""
+        return self.pseudo_labels == "picks" or self.trusted_only
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -27,14 +27,15 @@ from picker.training.supervised import heatmap_loss, heatmap_task
 from picker.training.teacher import PseudoPicks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import torch
+    from numpy.typing import NDArray
 
     from picker.config import Particle
     from picker.config.methods import Stage
     from picker.finding.finder import Finder
-    from picker.methods import Data, ReadSection
+    from picker.methods import Calibrated, Data, ReadSection
     from picker.networks.network import Network
     from picker.training.task import Task
 
@@ -69,15 +70,19 @@ class SemiETPicker(Method):
             encoding,
             stride=model.stride,
         )
+        chosen = data.calibrate(model) if co_train.uses_thresholds else {}
         return CoTraining(
             stage.name,
             co_train,
             model,
             patches,
             heatmap_loss(shared, patches),
-            pseudo_picks(data, model, co_train, shared),
+            pseudo_picks(chosen, data, model.stride, co_train, shared)
+            if co_train.pseudo_labels == "picks"
+            else None,
             partial,
             data.hidden,
+            trusted(chosen, data.particles, co_train) if chosen else None,
             burn_in if co_train.schedule == "continue" else None,
         )
 
@@ -108,39 +113,49 @@ class SemiETPicker(Method):
         )
 
 
-def pseudo_picks(
-    data: Data, model: Network, co_train: CoTrainSettings, shared: TrainSettings
-) -> PseudoPicks | None:
-    """Return the score from which a peak of burn-in teaches, and which classes do.
+def trusted(
+    chosen: Mapping[str, Calibrated],
+    particles: Sequence[Particle],
+    co_train: CoTrainSettings,
+) -> NDArray[np.bool_]:
+    """Return `(class,)` which classes burn-in has learned, and log it.
 
-    None if the heatmap itself is the pseudo-label.
+    Where F1 cannot be told the expected number has chosen the threshold.
     """
-    if co_train.pseudo_labels == "heatmap":
-        return None
-    chosen = data.calibrate(model)
-    for name, value in chosen.items():
+    learned = []
+    for particle in particles:
+        value = chosen[particle.name]
+        learned.append(value.f is None or value.f >= co_train.min_f)
         logger.info(
-            "pseudo-picks of %s: %s",
-            name,
-            f"score {value.threshold:.2f} or more"
-            if value.f is None or value.f >= co_train.min_f
-            else f"none, burn-in reached F1 {value.f:.2f}",
+            "%s: the teacher %s, %s",
+            particle.name,
+            "teaches it" if learned[-1] else "does not teach it",
+            "of unknown F1"
+            if value.f is None
+            else f"burn-in reached F1 {value.f:.2f} at score {value.threshold:.2f}",
         )
-    f = [chosen[particle.name].f for particle in data.particles]
+    return np.array(learned)
+
+
+def pseudo_picks(
+    chosen: Mapping[str, Calibrated],
+    data: Data,
+    stride: int,
+    co_train: CoTrainSettings,
+    shared: TrainSettings,
+) -> PseudoPicks:
+    """Return the score from which a peak of burn-in teaches."""
     nms_per_radius = data.section("predict", PredictSettings).nms_per_radius
     threshold = np.array([chosen[p.name].threshold for p in data.particles])
     radius = np.array([p.radius for p in data.particles])
     return PseudoPicks(
         threshold=threshold,
         doubt=co_train.doubt * threshold,
-        # Where F1 cannot be told the expected number has chosen the threshold.
-        trusted=np.array([one is None or one >= co_train.min_f for one in f]),
         sigma=shared.sigma_per_radius * radius / data.voxel_size,
         kernels=[
-            nms_kernel(r / data.voxel_size, nms_per_radius, model.stride)
-            for r in radius
+            nms_kernel(r / data.voxel_size, nms_per_radius, stride) for r in radius
         ],
-        stride=model.stride,
+        stride=stride,
     )
 
 

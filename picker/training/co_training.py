@@ -18,6 +18,8 @@ from picker.training.task import AveragedTask, learning_rate_at
 from picker.training.teacher import target_from_teacher
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from picker.config import BurnInSettings, CoTrainSettings
@@ -51,6 +53,9 @@ class CoTraining(AveragedTask):
         teacher says what is background there, and the expected number still counts.
     hidden
         Estimates how many particles have no label, as `picker.methods.Data` has it.
+    trusted
+        `(class,)` which classes the stage before has learned well enough to teach;
+        None: all.
     continued
         Settings of the stage before, whose learning rate goes on falling where that
         stage has stopped; None: the learning rate is one of its own.
@@ -66,6 +71,7 @@ class CoTraining(AveragedTask):
         pseudo_picks: PseudoPicks | None = None,
         partial: PartialSettings | None = None,
         hidden: Hidden | None = None,
+        trusted: NDArray[np.bool_] | None = None,
         continued: BurnInSettings | None = None,
     ) -> None:
         self.name, self.schedule = name, settings
@@ -80,6 +86,7 @@ class CoTraining(AveragedTask):
             loss, partial or PartialSettings(), teacher_fills=True
         )
         self.hidden = hidden
+        self.trusted = trusted
         self.continued = continued
 
     def learning_rate(self, step: int) -> float:
@@ -96,9 +103,11 @@ class CoTraining(AveragedTask):
     def key(self) -> str:
         """Return all settings, which the method may have changed, and pseudo-picks."""
         made = self.pseudo_picks
-        picks = made and (made.threshold.tolist(), made.trusted.tolist(), made.kernels)
+        picks = made and (made.threshold.tolist(), made.kernels)
+        trusted = None if self.trusted is None else self.trusted.tolist()
         before = self.continued and self.continued.key()
-        return str((self.settings.key(), self.patches.settings.key(), picks, before))
+        settings = self.settings.key(), self.patches.settings.key()
+        return str((*settings, picks, trusted, before))
 
     def before_step(self, step: int) -> None:
         """Estimate unknown numbers with the model of the stage before."""
@@ -140,8 +149,8 @@ class CoTraining(AveragedTask):
         """Return the labeled loss and the weighted unlabeled loss."""
         pseudo, known = self.pseudo_labels(batch)
         trusted = None
-        if self.pseudo_picks is not None:
-            trusted = torch.from_numpy(self.pseudo_picks.trusted).to(pseudo)
+        if self.trusted is not None:
+            trusted = torch.from_numpy(self.trusted).to(pseudo)
         # One pass over both, so that batch statistics cover labeled and unlabeled.
         both = student(torch.cat([batch.labeled, batch.strong])).float().sigmoid()
         labeled, unlabeled = both.split([len(batch.labeled), len(batch.strong)])

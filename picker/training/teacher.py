@@ -26,8 +26,6 @@ class PseudoPicks:
         `(class,)` lowest score of a pseudo-pick.
     doubt
         `(class,)` from this value on, a heatmap without a pseudo-pick says nothing.
-    trusted
-        `(class,)` which classes burn-in has learned well enough to teach.
     sigma
         `(class,)` widths of the targets' Gaussians [input voxels].
     kernels
@@ -38,7 +36,6 @@ class PseudoPicks:
 
     threshold: NDArray[np.float64]
     doubt: NDArray[np.float64]
-    trusted: NDArray[np.bool_]
     sigma: NDArray[np.float64]
     kernels: list[int]
     stride: int

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from picker.config import Config, Particle
+from picker.config import Config, CoTrainSettings, Particle
 from picker.config.methods import METHODS
 from picker.methods import Data, load
 from picker.training import loop
@@ -84,3 +84,50 @@ def test_partial_labels_alone_train_it(tmp_path, name):
     best = finder.candidates(new.volume, 10.0).position_zyx[:4] / 10
     away = np.linalg.norm(new.index_zyx[:, None] - best[None], axis=2)
     assert (away.min(axis=1) < 2).all()
+
+
+TWO = (Particle(name="ribosome", radius=40), Particle(name="rare", radius=40))
+
+
+@pytest.mark.parametrize(
+    ("co_train", "expected"),
+    [
+        ({}, None),
+        ({"trusted_only": True, "min_f": 0.3}, [True, False]),
+        ({"trusted_only": True, "min_f": 0.1}, [True, True]),
+        ({"pseudo_labels": "picks", "min_f": 0.3}, [True, False]),
+    ],
+)
+def test_classes_that_burn_in_cannot_find_are_left_out(co_train, expected):
+    config = CONFIG.model_copy(
+        update={"co_train": CoTrainSettings(steps=20, **co_train)}
+    )
+    asked = []
+
+    def calibrate(one):
+        asked.append(one)
+        return {
+            "ribosome": SimpleNamespace(threshold=0.5, f=0.9),
+            "rare": SimpleNamespace(threshold=0.5, f=0.2),
+        }
+
+    method = load("semietpicker")
+    data = Data(
+        particles=TWO,
+        section=lambda name, kind: getattr(config, name),
+        labeled=[two(0)],
+        unlabeled=[two(1)],
+        voxel_size=10.0,
+        calibrate=calibrate,
+        hidden=None,
+    )
+    stage = METHODS["semietpicker"].stage("co_train")
+    task = method.task(stage, data, method.network(config.model, 2))
+    assert (task.trusted is None) == (expected is None) == (not asked)
+    if expected:
+        assert task.trusted.tolist() == expected
+    assert (task.pseudo_picks is None) == ("pseudo_labels" not in co_train)
+
+
+def two(seed):
+    return replace(blobs(seed), radius=np.array([4.0, 4.0]))

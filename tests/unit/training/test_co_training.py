@@ -27,7 +27,7 @@ def sure_model():
     return model
 
 
-def co_training(continued=None, **settings):
+def co_training(continued=None, trusted=None, **settings):
     patches = PatchDataset([blobs(0)], [unlabeled(1)], SHARED, "co_train", Gaussians())
     task = CoTraining(
         "co_train",
@@ -35,6 +35,7 @@ def co_training(continued=None, **settings):
         sure_model(),
         patches,
         HeatmapLoss(background_weight=4.0),
+        trusted=trusted,
         continued=continued,
     )
     task.begin(torch.device("cpu"))
@@ -104,3 +105,14 @@ def test_a_method_of_one_stage_follows_one_cosine_whatever_burn_in_does():
     assert as_long_as_both(burn_in, CoTrainSettings(steps=10)) == BurnInSettings(
         steps=30
     )
+
+
+def test_a_class_that_is_not_trusted_has_no_unlabeled_loss():
+    batch = co_training().patches[0]
+    losses = [
+        task.losses(task.model, batch, 0)
+        for task in (co_training(), co_training(trusted=np.array([False])))
+    ]
+    assert losses[0]["unlabeled_loss"] > 0
+    assert losses[1]["unlabeled_loss"] == 0
+    assert losses[0]["labeled_loss"] == losses[1]["labeled_loss"]

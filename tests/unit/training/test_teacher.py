@@ -70,7 +70,6 @@ def test_sure_peaks_are_drawn_anew_and_unsure_ones_left_open():
     how = PseudoPicks(
         threshold=np.array([0.6, 0.6]),
         doubt=np.array([0.3, 0.3]),
-        trusted=np.array([True, True]),
         sigma=sigma,
         kernels=[3, 3],
         stride=2,
@@ -89,7 +88,6 @@ def test_labels_are_sure_whatever_the_teacher_says():
     settings = PseudoPicks(
         threshold=np.array([0.6]),
         doubt=np.array([0.3]),
-        trusted=np.array([True]),
         sigma=sigma,
         kernels=[3],
         stride=1,
