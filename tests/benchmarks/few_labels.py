@@ -78,24 +78,42 @@ def source(tomogram, truth, centres=None):
 
 def trained(sources, seed, steps):
     """Return a predictor with a network trained on these labels."""
-    shared = TrainSettings(
+    return predictor_of(burned_in(sources, seed, steps))
+
+
+def predictor_of(model):
+    """Return what finds with a network."""
+    return heatmap_finder(model, PARTICLES, PREDICT, DEVICE)
+
+
+def shared_settings(seed):
+    """Return the settings that all trainings share."""
+    return TrainSettings(
         seed=seed, patch_zyx=(48, 48, 48), num_workers=0, checkpoint_every=10**6
     )
-    burn_in = BurnInSettings(steps=steps)
+
+
+def burned_in(sources, seed, steps):
+    """Return a network trained on these labels."""
+    shared, burn_in = shared_settings(seed), BurnInSettings(steps=steps)
     torch.manual_seed(seed)
     model = build_model(ModelSettings(preset="small"), len(PARTICLES))
     patches = PatchDataset(sources, [], shared, "burn_in", Gaussians())
     loss = PartialLoss(heatmap_loss(shared, patches), PartialSettings())
     task = Supervised("burn_in", burn_in, model, patches, loss, burn_in.ema_decay)
+    return result_of(task, shared)
+
+
+def result_of(task, shared):
+    """Return the network that a task trains."""
     with tempfile.TemporaryDirectory() as name:
-        model = train(
+        return train(
             task,
             shared,
             device=DEVICE,
             checkpoint=Path(name) / "checkpoint.pt",
             log=Path(name) / "log.tsv",
         )
-    return heatmap_finder(model, PARTICLES, PREDICT, DEVICE)
 
 
 def candidates(predictor, tomograms):
