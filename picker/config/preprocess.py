@@ -25,8 +25,8 @@ class PreprocessSettings(Settings):
     """Rescale every tomogram to this voxel size [Å] by cropping in Fourier space; null
     keeps each as it is."""
     whiten: bool = False
-    """Give all frequencies the same power before clipping, as the whitening filter of
-    template matching does. It helps on one set of simulated tomograms and harms on
+    """Give all frequencies the same power, as the whitening filter of template matching
+    does; outliers are clipped before and after. It helps on one set of simulated tomograms and harms on
     another (see docs/accuracy.md): try both on your data."""
     particles_are: Literal["dark", "light"] = "dark"
     """Contrast of the particles in the files: dark (usual in cryo-ET) or light; light

@@ -45,6 +45,8 @@ def preprocess_volume(
 ) -> tuple[Volume, float, list[str]]:
     """Return a rescaled, whitened, clipped, normalised volume with dark particles.
 
+    Outliers are clipped before whitening too.
+
     Parameters
     ----------
     volume
@@ -97,12 +99,14 @@ def preprocess_volume(
     _check_finite(result)
     result = _in_safe_range(result)
     result = fourier_crop(result, ratio)
-    if settings.whiten:
-        _standardise(result, None, sign=1)  # refuses a constant volume
-        result = whitened(result)
     voxel_size = voxel_size * ratio.numerator / ratio.denominator
     if region is not None:
         region = _resampled(region, result.shape, ratio)
+    if settings.whiten:
+        # Else a few gold beads would decide what is amplified.
+        _clip(result, settings, region)
+        _standardise(result, None, sign=1)  # refuses a constant volume
+        result = whitened(result)
     _clip(result, settings, region)
     sign = -1 if settings.particles_are == "light" else 1
     _standardise(result, region, sign=sign)

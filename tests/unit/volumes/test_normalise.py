@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from picker.config import PreprocessSettings
 from picker.volumes.normalise import preprocess_volume
@@ -172,6 +173,24 @@ def test_whitening_takes_any_shape_and_a_region(shape, half):
     assert np.isfinite(result).all()
     assert float(inside.mean()) == pytest.approx(0, abs=1e-5)
     assert float(inside.std()) == pytest.approx(1, abs=1e-5)
+
+
+def test_gold_beads_do_not_set_the_whitening_filter():
+    shape = (32, 64, 64)
+    plain = ndimage.gaussian_filter(noise(shape) - 7, 0.7)
+    beads, far = plain.copy(), np.ones(shape, bool)
+    for centre_zyx in [(10, 12, 50), (20, 50, 20), (16, 30, 34)]:
+        away = np.linalg.norm(
+            np.moveaxis(np.indices(shape), 0, -1) - centre_zyx, axis=-1
+        )
+        beads[away < 3] -= 30 * plain.std()
+        far &= away > 8
+    settings = PreprocessSettings(whiten=True)
+    without, with_gold = (
+        preprocess_volume(volume, 10.0, settings)[0][far] for volume in (plain, beads)
+    )
+    # Clipped after whitening alone, .95.
+    assert np.corrcoef(without, with_gold)[0, 1] > 0.98
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 3e7])
