@@ -26,8 +26,8 @@ class PreprocessSettings(Settings):
     keeps each as it is."""
     whiten: bool = False
     """Give all frequencies the same power, as the whitening filter of template matching
-    does; outliers are clipped before and after. It helps on one set of simulated tomograms and harms on
-    another (see docs/accuracy.md): try both on your data."""
+    does; outliers are clipped before and after. It helps on one set of simulated
+    tomograms and harms on another (see docs/accuracy.md): try both on your data."""
     particles_are: Literal["dark", "light"] = "dark"
     """Contrast of the particles in the files: dark (usual in cryo-ET) or light; light
     ones are inverted."""

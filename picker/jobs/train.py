@@ -185,7 +185,10 @@ def _trained(
         start.digest,
         inputs_key(seen),
         [
-            (source.name, source.index_zyx.tolist(), str(source.hidden))
+            (
+                *(source.name, source.index_zyx.tolist(), str(source.hidden)),
+                source.outside_zyx.tolist(),
+            )
             for source in labeled
         ],
         task.key(),

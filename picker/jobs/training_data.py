@@ -17,7 +17,7 @@ from picker.core.picks import no_picks
 from picker.core.tomogram import index_from_position
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import open_volume
-from picker.jobs.allowed import where_picks_may_be
+from picker.jobs.allowed import may_be
 from picker.jobs.stored import stored_fingerprint, stored_volume
 from picker.project.records import Failed, Preprocessed
 from picker.scoring.held_out import held_out
@@ -26,8 +26,11 @@ from picker.training.source import PatchSource
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from picker.config import Particle
     from picker.config.methods import Stage
+    from picker.core.picks import Picks
 
 
 logger = logging.getLogger("picker")
@@ -100,7 +103,7 @@ def patch_source(
     """Return a tomogram to cut patches from.
 
     Nobody looked for particles outside of its mask: neither picks nor their absence
-    count there.
+    count there, nor within the radius of a pick outside.
 
     Parameters
     ----------
@@ -114,9 +117,11 @@ def patch_source(
         Whether its picks are taken.
     """
     volume, voxel_size = stored_volume(entry), entry.voxel_size
-    picks, hidden = no_picks(), None
+    picks, outside, hidden = no_picks(), no_picks(), None
     if labeled and entry.labels:
-        picks = where_picks_may_be(read_picks(entry.labels), entry)
+        known = read_picks(entry.labels)
+        inside = may_be(known, entry)
+        picks, outside = known.select(inside), known.select(~inside)
         if entry.split == "partial":
             settings = partial or PartialSettings()
             picks, _ = held_out(picks, settings.held_out)
@@ -128,15 +133,21 @@ def patch_source(
                 ]
             )
     number = {particle.name: i for i, particle in enumerate(particles)}
+
+    def numbers(some: Picks) -> NDArray[np.int64]:
+        return np.array([number[str(name)] for name in some.particle], np.int64)
+
     return PatchSource(
         name=entry.tomogram,
         volume=volume,
         index_zyx=index_from_position(picks.position_zyx, voxel_size),
-        particle=np.array([number[str(name)] for name in picks.particle], np.int64),
+        particle=numbers(picks),
         radius=np.array([p.radius for p in particles]) / voxel_size,
         # A factor may leave fewer than there are labels.
         hidden=None if hidden is None else np.maximum(hidden, 0),
         region=open_volume(entry.mask)[0] if entry.mask else None,
+        outside_zyx=index_from_position(outside.position_zyx, voxel_size),
+        outside_particle=numbers(outside),
     )
 
 

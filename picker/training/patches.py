@@ -254,8 +254,8 @@ class _Unlabeled:
 
 
 def _any_region(sources: Sequence[PatchSource]) -> bool:
-    """Return whether a source has a region."""
-    return any(source.region is not None for source in sources)
+    """Return whether a part of a source is not known."""
+    return any(not source.is_known_everywhere for source in sources)
 
 
 def _any_partial(sources: Sequence[PatchSource]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,10 @@ class PatchSource:
     region
         Above 0 where somebody looked for particles, at any resolution of the same
         field of view; lazy too. None: everywhere.
+    outside_zyx, outside_particle
+        `(m, 3)` centres [voxels] and `(m,)` class numbers of known particles outside of
+        the region or of the volume. Parts of them may lie inside, and are no
+        background.
     """
 
     name: str
@@ -45,6 +49,15 @@ class PatchSource:
     radius: NDArray[np.float64]
     hidden: NDArray[np.float64] | None = None
     region: zarr.Array[Any] | NDArray[np.bool_] | None = None
+    outside_zyx: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
+    outside_particle: NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros(0, np.int64)
+    )
+
+    @property
+    def is_known_everywhere(self) -> bool:
+        """Whether no voxel is outside the region or in a particle that is."""
+        return self.region is None and not len(self.outside_zyx)
 
     @property
     def room(self) -> float:
@@ -78,6 +91,8 @@ class PatchSource:
     ) -> NDArray[np.float32]:
         """Return where a patch lies in the region, 1 inside and 0 outside.
 
+        What lies within the radius of a known particle outside is outside too.
+
         Parameters
         ----------
         corner_zyx
@@ -91,6 +106,18 @@ class PatchSource:
         -------
         `(z/R, y/R, x/R)`.
         """
+        inside = self._in_region(corner_zyx, shape_zyx, stride)
+        if len(self.outside_zyx):
+            particles = self.outside_zyx, self.outside_particle
+            inside *= 1 - self._near(*particles, corner_zyx, shape_zyx, stride)
+        return inside
+
+    def _in_region(
+        self,
+        corner_zyx: NDArray[np.int64],
+        shape_zyx: tuple[int, int, int],
+        stride: int,
+    ) -> NDArray[np.float32]:
         size = [edge // stride for edge in shape_zyx]
         if self.region is None:
             return np.ones(size, np.float32)
@@ -129,9 +156,21 @@ class PatchSource:
         -------
         `(z/R, y/R, x/R)`.
         """
+        particles = self.index_zyx, self.particle
+        return self._near(*particles, corner_zyx, shape_zyx, stride)
+
+    def _near(
+        self,
+        index_zyx: NDArray[np.float64],
+        particles: NDArray[np.int64],
+        corner_zyx: NDArray[np.int64],
+        shape_zyx: tuple[int, int, int],
+        stride: int,
+    ) -> NDArray[np.float32]:
+        """Return where a patch is within the radius of a particle, 1 there, else 0."""
         size = [edge // stride for edge in shape_zyx]
         near = np.zeros(size, np.float32)
-        for index, particle in zip(self.index_zyx, self.particle, strict=True):
+        for index, particle in zip(index_zyx, particles, strict=True):
             centre = (index - corner_zyx - (stride - 1) / 2) / stride
             reach = self.radius[particle] / stride
             low = np.maximum(np.ceil(centre - reach), 0).astype(int)

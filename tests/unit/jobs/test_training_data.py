@@ -1,6 +1,16 @@
+import numpy as np
 import pytest
 
-from picker.jobs.training_data import common_voxel_size, labeled_where_picked
+from picker.config import Particle
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks.star import write_picks
+from picker.formats.volumes.ome_zarr import write_volume
+from picker.jobs import training_data
+from picker.jobs.training_data import (
+    common_voxel_size,
+    labeled_where_picked,
+    patch_source,
+)
 from picker.project.records import failed
 from tests.unit.predicted import preprocessed
 
@@ -46,3 +56,30 @@ def test_a_network_sees_voxels_of_one_size():
 def test_training_without_a_labeled_tomogram_says_what_to_do():
     with pytest.raises(ValueError, match="got none; give some rows of the table split"):
         common_voxel_size([])
+
+
+def test_known_picks_outside_are_kept_apart(tmp_path, monkeypatch):
+    volume = np.zeros((10, 10, 20), np.float32)
+    monkeypatch.setattr(training_data, "stored_volume", lambda entry: volume)
+    mask = np.zeros(volume.shape, np.uint8)
+    mask[..., 10:] = 1
+    write_volume(tmp_path / "mask.zarr", mask, 10.0, {})
+    positions = [(50.0, 50, 130), (50, 50, 80), (50, 50, 205)]
+    write_picks(tmp_path / "l.star", picks_from_arrays(positions, ["a", "b", "a"]))
+    given = preprocessed(
+        "t",
+        "labeled",
+        labels=tmp_path / "l.star",
+        mask=tmp_path / "mask.zarr",
+        shape_zyx=volume.shape,
+    )
+    classes = Particle(name="a", radius=40), Particle(name="b", radius=30)
+    source = patch_source(given, classes, labeled=True)
+    assert source.index_zyx.tolist() == [[5, 5, 13]]
+    assert source.particle.tolist() == [0]
+    assert source.outside_zyx.tolist() == [[5, 5, 8], [5, 5, 20.5]]
+    assert source.outside_particle.tolist() == [1, 0]
+    known = source.known(np.zeros(3, int), volume.shape, 1)
+    assert known[5, 5].tolist() == 12 * [0] + 5 * [1] + 3 * [0]
+    # Nobody's labels are looked at in an unlabeled tomogram.
+    assert not len(patch_source(given, classes).outside_zyx)
