@@ -95,7 +95,8 @@ class CalibrateSettings(Settings):
     added, that are used beside it. Particles that were trained on score too high, and
     noise compensates for that. 0: the labeled tomograms alone."""
     noise: Positive = 0.7
-    """Standard deviation of that noise, as a fraction of the tomogram's."""
+    """Standard deviation of that noise, as a fraction of the tomogram's; the copies are
+    normalised again."""
     partial: Literal["f1", "number"] = "f1"
     """With partial tomograms alone, where precision is not known, what a threshold is
     chosen for; a number of particles that is not given is estimated from the held-out

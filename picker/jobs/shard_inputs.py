@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from picker.core.fingerprint import fingerprint
 from picker.formats.picks.star import read_picks
@@ -18,6 +15,7 @@ from picker.formats.volumes.ome_zarr import read_volume
 from picker.jobs.stored import stored_fingerprint
 from picker.project.layout import picks_file
 from picker.project.records import Failed, Preprocessed
+from picker.volumes.noise import noisy_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -107,7 +105,7 @@ def read_input(request: Request, loaded: Loaded) -> Input:
     """
     entry, path = request.entry, request.path
     assert isinstance(entry, Preprocessed)
-    noise = (request.noise, request.seed) if request.noise else ""
+    noise = (request.noise, request.seed, "normalised") if request.noise else ""
     key = fingerprint(
         loaded.model_key, loaded.settings_key, stored_fingerprint(entry), noise
     )
@@ -116,12 +114,7 @@ def read_input(request: Request, loaded: Loaded) -> Input:
         return Input(key=key, candidates=read_picks(path))
     volume, _, _ = read_volume(entry.volume)
     if request.noise:
-        name = zlib.crc32(entry.tomogram.encode())
-        rng = np.random.default_rng([name, request.seed])
-        noisy = rng.standard_normal(volume.shape, np.float32)
-        noisy *= request.noise
-        noisy += volume
-        volume = noisy
+        volume = noisy_copy(volume, request.noise, entry.tomogram, request.seed)
     try:
         ready = loaded.finder.on_device(volume)
     except RuntimeError as error:

@@ -26,17 +26,17 @@ from few_labels import (
 from picker.config import CalibrateSettings, EvaluateSettings
 from picker.scoring.calibrate import calibrate
 from picker.scoring.evaluate import metrics
+from picker.volumes.noise import noisy_copy
 
 CALIBRATE = CalibrateSettings()
 
 
-def noisy(labeled, rng):
-    """Return copies with noise of so much of their own standard deviation."""
+def noisy(labeled):
+    """Return copies with noise, as calibration makes them."""
     return [
-        (replace(t, volume=t.volume + noise * t.volume.std()), picks)
+        (replace(t, volume=noisy_copy(t.volume, CALIBRATE.noise, t.name, i)), picks)
         for t, picks in labeled
-        for _ in range(CALIBRATE.noisy_copies)
-        for noise in [CALIBRATE.noise * rng.standard_normal(t.volume.shape, np.float32)]
+        for i in range(CALIBRATE.noisy_copies)
     ]
 
 
@@ -77,7 +77,7 @@ def compare(seed, steps):
     labeled, _, test = phantoms(seed)
     predictor = trained([source(*one) for one in labeled], seed, steps)
     plain = scored(predictor, labeled)
-    copies = scored(predictor, noisy(labeled, np.random.default_rng(seed)))
+    copies = scored(predictor, noisy(labeled))
     mirrors = scored(predictor, [mirrored(one, a) for one in labeled for a in (1, 2)])
     by_tomogram = [
         pair
