@@ -249,10 +249,10 @@ class CoTrainSettings(Settings):
     """With pseudo_labels picks: fraction of a class's threshold, in 0..1. Where there
     is no pseudo-pick, higher values of the heatmap are ignored and lower ones are
     background."""
-    min_f: Fraction = 0.1
-    """With pseudo_labels picks or trusted_only: least F1, in 0..1, of a class after
-    burn-in, on the validation tomograms or, without any, on the labeled ones. Classes
-    below it get no pseudo-labels, which would make the student forget them."""
+    min_f: Fraction = 0.5
+    """With pseudo_labels picks or trusted_only: least F, in 0..1, of a class after
+    burn-in, at the threshold that section calibrate would choose for it. Classes below
+    it get no pseudo-labels, of which more than half would be wrong or missing."""
     trusted_only: bool = False
     """For experiments. With pseudo_labels heatmap too: leave the classes below min_f
     out of the unlabeled loss."""
@@ -265,4 +265,6 @@ class CoTrainSettings(Settings):
     @property
     def reads(self) -> tuple[str, ...]:
         """Further sections that the stage reads, as these settings are."""
-        return ("burn_in",) if self.schedule == "continue" else ()
+        before = ("burn_in",) if self.schedule == "continue" else ()
+        thresholds = ("predict", "calibrate", "pick") if self.uses_thresholds else ()
+        return before + thresholds

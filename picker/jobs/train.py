@@ -6,7 +6,13 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from picker.config import Config, PartialSettings, TrainSettings
+from picker.config import (
+    CalibrateSettings,
+    Config,
+    PartialSettings,
+    PickSettings,
+    TrainSettings,
+)
 from picker.config.methods import METHODS
 from picker.core.fingerprint import fingerprint
 from picker.jobs.model_card import write_model
@@ -128,6 +134,8 @@ def _trained(
     section = partial(read_section, settings)
     shared = section("train", TrainSettings)
     partial_labels = section("partial", PartialSettings)
+    # Of stages that use thresholds; else they are not among the settings.
+    calibration = section("calibrate", CalibrateSettings), section("pick", PickSettings)
     particles = start.card.particles
     with_labels = labeled_entries(entries, stage)
     labeled = labeled_sources(with_labels, particles, partial_labels)
@@ -156,13 +164,14 @@ def _trained(
         ],
         voxel_size=common_voxel_size(seen),
         calibrate=lambda model: (
-            thresholds_of(finder(model), known, particles)
+            thresholds_of(finder(model), known, particles, *calibration)
             if known
             else thresholds_of_partial(
                 finder(model, min_score=LOW_SCORE),
                 partly_known,
                 particles,
                 partial_labels,
+                *calibration,
             )
         ),
         hidden=lambda model: hidden_numbers(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.config import CalibrateSettings
+from picker.config import CalibrateSettings, PickSettings
 from picker.formats.picks.star import read_picks
 from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.partial_labels import partial_labels
@@ -19,6 +19,7 @@ from picker.scoring.calibrate import calibrate
 from picker.scoring.calibrate_partial import calibrate_partial
 from picker.scoring.expected_number import estimated_number
 from picker.scoring.found_labels import found_labels, pooled
+from picker.volumes.noise import noisy_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from picker.config import PartialSettings, Particle
     from picker.core.picks import Picks
-    from picker.finding.finder import Finder
+    from picker.finding.finder import Finder, Volume
     from picker.networks.network import Network
     from picker.project.records import Failed, Preprocessed
     from picker.scoring.calibrate import Threshold
@@ -41,14 +42,41 @@ def thresholds_of(
     finder: Finder,
     entries: Sequence[Preprocessed],
     particles: tuple[Particle, ...],
+    settings: CalibrateSettings | None = None,
+    picking: PickSettings | None = None,
 ) -> dict[str, Threshold]:
-    """Return each class's best threshold and F1 on tomograms with labels."""
+    """Return each class's best threshold, and its F, on tomograms with labels.
+
+    Chosen as the stage calibrate does: where they trained the model, from noisy copies
+    too.
+
+    Parameters
+    ----------
+    finder
+        Finds with the model that is being trained.
+    entries
+        The tomograms.
+    particles
+        The classes.
+    settings, picking
+        How thresholds are chosen, and edge margin and distances that they are used
+        with; None: the defaults.
+    """
+    settings = settings or CalibrateSettings()
+    picking = picking or PickSettings()
+    margin = picking.edge_margin
     candidates, truth = {}, {}
     for entry in entries:
         assert entry.labels is not None
-        candidates[entry.tomogram] = _candidates(finder, entry)
-        truth[entry.tomogram] = where_picks_may_be(read_picks(entry.labels), entry)
-    return calibrate(candidates, truth, particles, CalibrateSettings())
+        known = where_picks_may_be(read_picks(entry.labels), entry, margin)
+        copies = settings.noisy_copies if entry.split == "labeled" else 0
+        for noise, number in [(0.0, 0), *((settings.noise, i) for i in range(copies))]:
+            name = f"{entry.tomogram} {noise} {number}"
+            candidates[name] = _candidates(finder, entry, margin, noise, number)
+            truth[name] = known
+    return calibrate(
+        candidates, truth, particles, settings, picking.min_distance_per_radius
+    )
 
 
 def thresholds_of_partial(
@@ -56,16 +84,22 @@ def thresholds_of_partial(
     entries: Sequence[Preprocessed],
     particles: tuple[Particle, ...],
     partial: PartialSettings,
+    settings: CalibrateSettings | None = None,
+    picking: PickSettings | None = None,
 ) -> dict[str, PartialThreshold]:
     """Return each class's threshold on tomograms where a part has labels.
 
-    Particles without a label are not taken for wrong: see `calibrate_partial`.
+    Particles without a label are not taken for wrong: see `calibrate_partial`. Other
+    parameters as for `thresholds_of`.
     """
+    picking = picking or PickSettings()
+    margin = picking.edge_margin
     return calibrate_partial(
-        {entry.tomogram: _candidates(finder, entry) for entry in entries},
-        {entry.tomogram: partial_labels(entry, partial) for entry in entries},
+        {e.tomogram: _candidates(finder, e, margin) for e in entries},
+        {e.tomogram: partial_labels(e, partial, margin) for e in entries},
         particles,
-        CalibrateSettings(),
+        settings or CalibrateSettings(),
+        picking.min_distance_per_radius,
     )
 
 
@@ -135,10 +169,19 @@ def hidden_numbers(
     return number
 
 
-def _candidates(finder: Finder, entry: Preprocessed) -> Picks:
-    """Return what is found in a tomogram, where picks may be."""
-    found = finder.candidates(stored_volume(entry), entry.voxel_size)
-    return where_picks_may_be(found, entry)
+def _candidates(
+    finder: Finder,
+    entry: Preprocessed,
+    edge_margin: float = 0.0,
+    noise: float = 0.0,
+    number: int = 0,
+) -> Picks:
+    """Return what is found in a tomogram or its noisy copy, where picks may be."""
+    volume: Volume = stored_volume(entry)
+    if noise:
+        volume = noisy_copy(np.asarray(volume[:]), noise, entry.tomogram, number)
+    found = finder.candidates(volume, entry.voxel_size)
+    return where_picks_may_be(found, entry, edge_margin)
 
 
 def mean_f1(

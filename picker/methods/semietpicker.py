@@ -15,6 +15,7 @@ from picker.config import (
     BurnInSettings,
     CoTrainSettings,
     PartialSettings,
+    PickSettings,
     PredictSettings,
     TrainSettings,
 )
@@ -120,7 +121,7 @@ def trusted(
 ) -> NDArray[np.bool_]:
     """Return `(class,)` which classes burn-in has learned, and log it.
 
-    Where F1 cannot be told the expected number has chosen the threshold.
+    Where F cannot be told the expected number has chosen the threshold.
     """
     learned = []
     for particle in particles:
@@ -130,9 +131,9 @@ def trusted(
             "%s: the teacher %s, %s",
             particle.name,
             "teaches it" if learned[-1] else "does not teach it",
-            "of unknown F1"
+            "of unknown F"
             if value.f is None
-            else f"burn-in reached F1 {value.f:.2f} at score {value.threshold:.2f}",
+            else f"burn-in reached F {value.f:.2f} at score {value.threshold:.2f}",
         )
     return np.array(learned)
 
@@ -146,11 +147,13 @@ def pseudo_picks(
 ) -> PseudoPicks:
     """Return the score from which a peak of burn-in teaches."""
     nms_per_radius = data.section("predict", PredictSettings).nms_per_radius
+    apart = data.section("pick", PickSettings).min_distance_per_radius
     threshold = np.array([chosen[p.name].threshold for p in data.particles])
     radius = np.array([p.radius for p in data.particles])
     return PseudoPicks(
         threshold=threshold,
         doubt=co_train.doubt * threshold,
+        distance=apart * radius / data.voxel_size,
         sigma=shared.sigma_per_radius * radius / data.voxel_size,
         kernels=[
             nms_kernel(r / data.voxel_size, nms_per_radius, stride) for r in radius

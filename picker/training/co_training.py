@@ -103,7 +103,9 @@ class CoTraining(AveragedTask):
     def key(self) -> str:
         """Return all settings, which the method may have changed, and pseudo-picks."""
         made = self.pseudo_picks
-        picks = made and (made.threshold.tolist(), made.kernels)
+        picks = made and (
+            *(made.threshold.tolist(), made.distance.tolist(), made.kernels),
+        )
         trusted = None if self.trusted is None else self.trusted.tolist()
         before = self.continued and self.continued.key()
         settings = self.settings.key(), self.patches.settings.key()

@@ -10,6 +10,7 @@ import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from picker.encodings.heatmap import peaks_from_heatmap, target_from_index
+from picker.refining.select import suppress_close
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +27,8 @@ class PseudoPicks:
         `(class,)` lowest score of a pseudo-pick.
     doubt
         `(class,)` from this value on, a heatmap without a pseudo-pick says nothing.
+    distance
+        `(class,)` least distance between pseudo-picks of a class [input voxels].
     sigma
         `(class,)` widths of the targets' Gaussians [input voxels].
     kernels
@@ -36,6 +39,7 @@ class PseudoPicks:
 
     threshold: NDArray[np.float64]
     doubt: NDArray[np.float64]
+    distance: NDArray[np.float64]
     sigma: NDArray[np.float64]
     kernels: list[int]
     stride: int
@@ -71,6 +75,9 @@ def target_from_teacher(
             one, settings.kernels, float(settings.threshold.min()), settings.stride
         )
         sure = score >= settings.threshold[number]
+        for of_class, distance in enumerate(settings.distance):
+            ours = np.flatnonzero(sure & (number == of_class))
+            sure[ours] = suppress_close(index[ours], score[ours], distance)
         targets.append(
             target_from_index(
                 index[sure], number[sure], settings.sigma, (z, y, x), settings.stride

@@ -3,11 +3,12 @@ import logging
 import numpy as np
 import pytest
 
-from picker.config import PartialSettings, Particle
+from picker.config import CalibrateSettings, PartialSettings, Particle, PickSettings
 from picker.core.picks import concatenate, picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.jobs import validation
 from picker.scoring.held_out import held_out
+from picker.volumes.noise import noisy_copy
 from tests.unit.predicted import preprocessed
 
 RIBOSOME, PROTEASOME = (
@@ -106,3 +107,46 @@ def test_labels_are_taken_apart_as_training_takes_them():
     labels = of("ribosome", GRID[:100])
     train, out = held_out(labels, PARTIAL.held_out)
     assert (len(train), len(out)) == (80, 20)
+
+
+class Heard(Found):
+    """Also keeps the volumes that it was given."""
+
+    def __init__(self, *candidates):
+        self.left, self.volumes = list(candidates), []
+
+    def candidates(self, volume, voxel_size):
+        self.volumes.append(np.asarray(volume, np.float32))
+        return self.left[len(self.volumes) - 1]
+
+
+def test_training_calibrates_as_the_pipeline_does(tmp_path, monkeypatch):
+    """Noisy copies, the user's beta and the least distance between picks count."""
+    volume = np.random.default_rng(0).normal(size=(20, 20, 20)).astype(np.float16)
+    monkeypatch.setattr(validation, "stored_volume", lambda entry: volume)
+    truth = np.array([[100.0, 100, 100], [100, 100, 180]])
+    write_picks(tmp_path / "l.star", of("ribosome", truth))
+    labeled, held_back = (
+        preprocessed(*("t", split), labels=tmp_path / "l.star", shape_zyx=volume.shape)
+        for split in ("labeled", "validation")
+    )
+    sure = of("ribosome", truth, np.array([0.9, 0.8]))
+    unsure = of("ribosome", truth, np.array([0.4, 0.3]))
+    settings = CalibrateSettings(noisy_copies=1, noise=0.5, beta=4.0)
+    apart = PickSettings(min_distance_per_radius=0.5)
+    finder = Heard(sure, unsure)
+    best = validation.thresholds_of(finder, [labeled], (RIBOSOME,), settings, apart)
+    assert best["ribosome"].threshold == pytest.approx(0.15)
+    assert best["ribosome"].f == 1
+    assert best["ribosome"].num_truth == 4
+    plain, noisy = finder.volumes
+    assert np.array_equal(plain, volume)
+    assert np.array_equal(noisy, noisy_copy(volume, 0.5, "t", 0))
+    # With the default distance, a radius, the second pick gives way to the first.
+    finder = Heard(sure, unsure)
+    best = validation.thresholds_of(finder, [labeled], (RIBOSOME,), settings)
+    assert best["ribosome"].f == pytest.approx(17 * 2 / (2 + 16 * 4))
+    # Validation tomograms trained nothing: they need no noise.
+    finder = Heard(sure)
+    validation.thresholds_of(finder, [held_back], (RIBOSOME,), settings, apart)
+    assert len(finder.volumes) == 1

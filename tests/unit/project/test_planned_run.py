@@ -99,6 +99,8 @@ def test_a_stage_reads_no_settings_that_it_does_not_use():
 
     assert read(schedule="continue") == ["train", "co_train", "partial", "burn_in"]
     assert read(schedule="restart") == ["train", "co_train", "partial"]
+    thresholds = ["train", "co_train", "partial", "predict", "calibrate", "pick"]
+    assert read(pseudo_labels="picks") == read(trusted_only=True) == thresholds
 
 
 def test_another_projects_model_begins_the_first_stage_alone():

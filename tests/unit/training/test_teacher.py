@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,7 @@ def test_sure_peaks_are_drawn_anew_and_unsure_ones_left_open():
     how = PseudoPicks(
         threshold=np.array([0.6, 0.6]),
         doubt=np.array([0.3, 0.3]),
+        distance=np.zeros(2),
         sigma=sigma,
         kernels=[3, 3],
         stride=2,
@@ -88,6 +91,7 @@ def test_labels_are_sure_whatever_the_teacher_says():
     settings = PseudoPicks(
         threshold=np.array([0.6]),
         doubt=np.array([0.3]),
+        distance=np.zeros(1),
         sigma=sigma,
         kernels=[3],
         stride=1,
@@ -102,3 +106,27 @@ def test_labels_are_sure_whatever_the_teacher_says():
     target, known = target_from_teacher(heatmap, settings, labels)
     assert torch.equal(target, labels)
     assert known.all()
+
+
+def test_two_pseudo_picks_are_as_far_apart_as_picks():
+    sigma, shape = np.array([1.0, 1.0]), (12, 12, 20)
+    centres = np.array([[6.0, 6, 5], [6, 6, 10], [6, 6, 8]])
+    drawn = target_from_index(centres, np.array([0, 0, 1]), sigma, shape, 1)
+    heatmap = torch.from_numpy(drawn)
+    heatmap[:, :, :, 8:] *= 0.9
+    settings = PseudoPicks(
+        threshold=np.array([0.6, 0.6]),
+        doubt=np.array([0.3, 0.3]),
+        distance=np.array([4.0, 4.0]),
+        sigma=sigma,
+        kernels=[3, 3],
+        stride=1,
+    )
+    both, _ = target_from_teacher(heatmap[None], settings)
+    assert both[0, 0, 6, 6, [5, 10]].tolist() == pytest.approx([1, 1], abs=0.02)
+    far = replace(settings, distance=np.array([6.0, 6.0]))
+    one, known = target_from_teacher(heatmap[None], far)
+    assert one[0, 0, 6, 6, [5, 10]].tolist() == pytest.approx([1, 0], abs=0.02)
+    # Neither a particle nor background; another class is no obstacle.
+    assert known[0, 0, 6, 6, 10] == 0
+    assert one[0, 1, 6, 6, 8] > 0.95
