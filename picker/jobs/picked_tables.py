@@ -17,7 +17,8 @@ def ranking_table(entries: Sequence[Picked]) -> str:
     """Return a TSV of the tomograms without labels or with some, the most picks first.
 
     Clear and full ones teach the most. The least sure ones, by the mean score of their
-    picks, are those to distrust; to label them did not pay (docs/accuracy.md).
+    picks, are those to distrust; to label them did not pay (docs/accuracy.md). Classes
+    differ in what a score is worth, so the order does not depend on scores.
     """
     chosen = [entry for entry in entries if entry.split in UNFINISHED]
     chosen.sort(key=lambda entry: -entry.num_picks)

@@ -189,9 +189,17 @@ def _record(
         num_truth=num_truth,
         is_partial=entry.split == "partial",
         mean_score=picked.mean_score if picked else None,
+        chance_right=_chance_right(picked) if picked else None,
         warnings=entry.warnings,
         error=entry.error if isinstance(entry, Failed) else None,
     )
+
+
+def _chance_right(picked: Picked) -> float | None:
+    """Return which fraction of picks should be right, of classes where one knows."""
+    right = sum(number for number, _ in picked.expected.values())
+    num_picks = sum(picked.counts[name] for name in picked.expected)
+    return right / num_picks if num_picks else None
 
 
 def _section(path: Path) -> Mapping[str, Any]:

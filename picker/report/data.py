@@ -31,7 +31,11 @@ class TomogramRecord:
     is_partial
         Whether the known particles are a part of all.
     mean_score
-        Of its picks; None without picks.
+        Of its picks of all classes, whose scores differ in what they are worth; None
+        without picks.
+    chance_right
+        Fraction of its picks that should be right, by the reliability of each class's
+        scores; None where validation tomograms have not measured any.
     warnings
         What is odd about it.
     error
@@ -44,6 +48,7 @@ class TomogramRecord:
     num_truth: Mapping[str, int] | None = None
     is_partial: bool = False
     mean_score: float | None = None
+    chance_right: float | None = None
     warnings: Sequence[str] = ()
     error: str | None = None
 

@@ -55,6 +55,7 @@ def render_report(data: ReportData) -> str:
         max_rows=MAX_ROWS,
         first_rows=FIRST_ROWS,
         least_sure=_least_sure(done)[:num_named],
+        chance_is_measured=_is_measured(done),
         label_next=data.label_next[:num_named],
         regions=data.regions[:NUM_NAMED],
         totals=counts.sum(axis=0).tolist(),
@@ -118,10 +119,26 @@ def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _least_sure(tomograms: Sequence[TomogramRecord]) -> list[str]:
-    """Return the tomograms without labels, those with the lowest mean score first."""
+    """Return the tomograms without labels, those of the least likely picks first.
+
+    Where it is measured, by the chance that picks are right: a score means another
+    chance in each class. Else by the mean score. Those without picks come first.
+    """
     chosen = [t for t in tomograms if t.split in ("unlabeled", "predict")]
-    chosen.sort(key=lambda t: -1.0 if t.mean_score is None else t.mean_score)
+
+    def sureness(tomogram: TomogramRecord) -> float:
+        value = (
+            tomogram.chance_right if _is_measured(tomograms) else tomogram.mean_score
+        )
+        return -1.0 if value is None else value
+
+    chosen.sort(key=sureness)
     return [tomogram.tomogram for tomogram in chosen]
+
+
+def _is_measured(tomograms: Sequence[TomogramRecord]) -> bool:
+    """Return whether it is known how likely picks are right."""
+    return any(tomogram.chance_right is not None for tomogram in tomograms)
 
 
 def _spread(counts: NDArray[np.int64]) -> dict[str, float]:

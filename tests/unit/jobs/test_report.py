@@ -64,6 +64,26 @@ def test_tomograms_with_known_particles_are_drawn_first(project):
     assert drawn(report(project, max_pictures=1)[0]) == ["TS_b"]
 
 
+def test_picks_that_are_least_likely_right_are_named(project):
+    right = {"TS_1": 2, "TS_2": 7, "TS_3": 1, "TS_4": 4, "TS_5": 5, "TS_6": 6}
+    table = ["tomogram\tsplit\tmean_score\tpicks"]
+    entries = []
+    for name, number in right.items():
+        entry = picked(project / "TS_a.star", name, "predict")
+        counts, to_expect = {"ribosome": 10}, {"ribosome": (number, 20.0)}
+        entries.append(
+            # The scores themselves say the contrary.
+            replace(
+                entry, counts=counts, expected=to_expect, mean_score=1 - number / 10
+            )
+        )
+        table.append(f"{name}\tpredict\t0.5\t10")
+    write_manifest(project / "picked.json", entries)
+    (project / "ranking.tsv").write_text("\n".join(table) + "\n")
+    page, _ = report(project, max_pictures=0, label_next=project / "ranking.tsv")
+    assert "Least sure: <b>TS_3, TS_1, TS_4, TS_5, TS_6</b>" in page
+
+
 def test_a_tomogram_that_cannot_be_read_costs_its_picture_alone(project):
     (project / "TS_a.star").write_text("no STAR")
     page, failed = report(project)

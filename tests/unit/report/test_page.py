@@ -146,6 +146,23 @@ def test_which_tomograms_to_distrust_and_which_to_label_next_is_said() -> None:
     assert "To label next:" not in few
 
 
+def test_where_a_score_is_measured_its_worth_decides_which_to_distrust() -> None:
+    """Many sure picks of a class whose scores are worth little make none sure."""
+    worth = {1: (0.9, 0.2), 2: (0.5, 0.8), 3: (0.7, 0.4), 4: (None, None)}
+    worth |= {5: (0.6, 0.5), 6: (0.4, 0.9)}
+    records = [
+        TomogramRecord(
+            tomogram=f"TS_{i}", split="predict", mean_score=score, chance_right=chance
+        )
+        for i, (score, chance) in worth.items()
+    ]
+    ranked = [f"TS_{i}" for i in worth]
+    html = render_report(full_report(tomograms=records, label_next=ranked))
+    assert "Least sure: <b>TS_4, TS_1, TS_3, TS_5, TS_2</b>" in html
+    assert "smallest fraction of right picks" in html
+    assert "lowest mean score" not in html
+
+
 def test_what_to_expect_where_nobody_looked_is_shown_with_the_curves() -> None:
     known = {"ribosome": Reliability(score=(0.1, 0.9), right=(0.0, 0.8), found=1.0)}
     row = {"split": "predict", "particle": "ribosome", "tomograms": "7"}
