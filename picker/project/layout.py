@@ -13,6 +13,7 @@ from pathlib import Path
 DONE = "done in"
 """Of the last line of a log whose result is whole."""
 MASKS = "masks"
+NOISE = "noise"
 THRESHOLDS = "thresholds.json"
 """They lie beside their model."""
 REGIONS_TABLE = "regions.tsv"
@@ -76,6 +77,11 @@ class Results:
     def masks(self) -> str:
         """Folder of what says where picks may be; see `volume_file`."""
         return f"{self.folder}/{MASKS}"
+
+    @property
+    def noise(self) -> str:
+        """Folder of the noise of tomograms that have halves; see `volume_file`."""
+        return f"{self.folder}/{NOISE}"
 
     def preprocessed(self, shard: str) -> str:
         """Return the manifest of one preprocessed shard."""
@@ -244,7 +250,7 @@ class Run:
 
 
 def volume_file(folder: Path, tomogram: str) -> Path:
-    """Return a tomogram's volume or mask in a folder of them."""
+    """Return a tomogram's volume, mask or noise in a folder of them."""
     return folder / f"{tomogram}.zarr"
 
 

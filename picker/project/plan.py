@@ -146,11 +146,7 @@ class Plan:
 
     def files(self, shard: str) -> list[str]:
         """Return every file that one shard's tomograms are read from."""
-        return [
-            str(path)
-            for row in self.shards.get(shard, [])
-            for path in (row.path, *row.picks, *([row.mask] if row.mask else []))
-        ]
+        return [str(path) for row in self.shards.get(shard, []) for path in row.files]
 
     def place(self, tomogram: str) -> int:
         """Return which of all tomograms one is, from 0."""

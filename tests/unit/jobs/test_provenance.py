@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,6 +101,7 @@ def test_a_mask_of_another_key_does_not_hold(stored):
         ({"voxel_size": 9.0}, False),
         ({"tilt_pixel_size": 1.5}, False),
         ({"picks": ()}, False),
+        ({"even": Path(__file__), "odd": Path(pytest.__file__)}, False),
     ],
 )
 def test_the_key_changes_with_what_changes_results(stored, change, same):
