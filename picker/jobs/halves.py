@@ -55,7 +55,7 @@ def read_noise(
         noise, correlation = noise_of_halves(tomogram.volume, even, odd, region)
     except ValueError as error:
         raise ValueError(f"{names}: {error}") from error
-    logger.info("%s: they correlate with the tomogram by %.2f", names, correlation)
+    logger.info("%s: their mean and it correlate by %.2f", names, correlation)
     if correlation < FILTERED:
         warnings.append(
             f"{names}: their mean and the tomogram correlate by {correlation:.2f};"
