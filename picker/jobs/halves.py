@@ -52,15 +52,16 @@ def read_noise(
     warnings += more
     names = f"{row.tomogram}, halves {row.even} and {row.odd}"
     try:
-        noise, correlation = noise_of_halves(tomogram.volume, even, odd, region)
+        noise, correlation, scale = noise_of_halves(tomogram.volume, even, odd, region)
     except ValueError as error:
         raise ValueError(f"{names}: {error}") from error
-    logger.info("%s: their mean and it correlate by %.2f", names, correlation)
+    agreement = f"correlate by {correlation:.2f} at a scale of {scale:.3g}"
+    logger.info("%s: their mean and it %s", names, agreement)
     if correlation < FILTERED:
         warnings.append(
-            f"{names}: their mean and the tomogram correlate by {correlation:.2f};"
-            f" expected {FILTERED} or more. The tomogram was filtered or denoised"
-            " otherwise than they were, so the noise in them is not that in it"
+            f"{names}: their mean and the tomogram {agreement}; expected a correlation"
+            f" of {FILTERED} or more. The tomogram was filtered or denoised otherwise"
+            " than they were, so the noise in them is not that in it"
         )
     return noise, warnings
 

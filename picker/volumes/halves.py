@@ -52,11 +52,11 @@ def half(
 
 def noise_of_halves(
     volume: Volume, even: Volume, odd: Volume, region: NDArray[np.bool_] | None = None
-) -> tuple[Volume, float]:
-    """Return (even − odd) / 2 in the units of the tomogram, and a correlation.
+) -> tuple[Volume, float, float]:
+    """Return (even − odd) / 2 in the units of the tomogram, and how well they agree.
 
     Some programs write the tomogram as the sum of its halves: their mean is brought to
-    its scale by least squares.
+    its scale by least squares. That scale is too low if the tomogram was denoised.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def noise_of_halves(
 
     Returns
     -------
-    Noise; correlation of the tomogram with the mean of its halves.
+    Noise; correlation of the tomogram with the mean of its halves; the scale.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def noise_of_halves(
             " their contrast is inverted; fix the columns even and odd"
         )
     even *= np.float32(scale / 2)
-    return even, correlation
+    return even, correlation, scale
 
 
 def preprocess_noise(
