@@ -47,6 +47,10 @@ class TomogramRow(Settings):
     in place of export.tilt_series_pixel_size."""
     mask: UserPath | None = None
     """Volume of the same shape; picks are kept only where it is above 0."""
+    even: UserPath | None = None
+    """Reconstruction of the even frames, of the same shape and voxel size."""
+    odd: UserPath | None = None
+    """Reconstruction of the odd frames."""
     slab_z_low: Finite | None = None
     """z of the lower face of the lamella or the ice [Å]; picks below it are dropped."""
     slab_z_high: Finite | None = None
@@ -64,6 +68,20 @@ class TomogramRow(Settings):
 
     _name = field_validator("tomogram")(checked_name)
     _called = field_validator("called")(checked_called)
+
+    @property
+    def halves(self) -> tuple[Path, ...]:
+        """The even and the odd half, or nothing."""
+        return (self.even, self.odd) if self.even and self.odd else ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that the tomogram is read from."""
+        return (
+            *(self.path, *self.picks),
+            *([self.mask] if self.mask else []),
+            *self.halves,
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -85,8 +103,25 @@ class TomogramRow(Settings):
         return self
 
     @model_validator(mode="after")
+    def _both_halves(self) -> Self:
+        if (self.even is None) != (self.odd is None):
+            there, missing = ("even", "odd") if self.even else ("odd", "even")
+            raise ValueError(
+                f"tomogram {self.tomogram} has an {there} half and no {missing} one;"
+                f" expected both or neither, name the {missing} half's volume or leave"
+                f" {there} empty"
+            )
+        if self.halves and len({self.path, *self.halves}) < 3:
+            raise ValueError(
+                f"tomogram {self.tomogram} has path {self.path}, even {self.even} and"
+                f" odd {self.odd}; expected three files, the whole reconstruction and"
+                " its halves, fix the one that is twice there"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _no_braces(self) -> Self:
-        for path in (self.path, *self.picks, *([self.mask] if self.mask else [])):
+        for path in self.files:
             if {"{", "}"} & set(str(path)):
                 raise ValueError(
                     f"{path} has a brace in its name, which the workflow takes for a"
@@ -141,6 +176,10 @@ class CopickSettings(Settings):
     volume."""
     tomogram_type: str = "denoised"
     """<type> of reconstruction."""
+    even_type: str | None = None
+    """<type> of reconstruction of the even frames; null: there is none."""
+    odd_type: str | None = None
+    """<type> of reconstruction of the odd frames; null: there is none."""
     splits: UserPath = Path("splits.tsv")
     """TSV with the columns tomogram and split, and expected, which may be left out."""
     picks: dict[Split, UserPath] = Field(default_factory=dict)
@@ -155,6 +194,20 @@ class CopickSettings(Settings):
     """Session whose files are read, quoted; null: as for user_id."""
 
     _names = field_validator("voxel_spacing", "tomogram_type")(checked_name)
+
+    @field_validator("even_type", "odd_type")
+    @classmethod
+    def _checked(cls, value: str | None) -> str | None:
+        return None if value is None else checked_name(value)
+
+    @model_validator(mode="after")
+    def _both_halves(self) -> Self:
+        if (self.even_type is None) != (self.odd_type is None):
+            raise ValueError(
+                f"even_type is {self.even_type} and odd_type {self.odd_type}; expected"
+                " both or neither, set the one that is null"
+            )
+        return self
 
 
 class TomogramsSettings(Settings):
@@ -172,6 +225,7 @@ class TomogramsSettings(Settings):
     - voxel_size: as below, for this tomogram alone [Å].
     - tilt_pixel_size: of the unbinned tilt series [Å]; to read picks of RELION 4.
     - mask: a volume; picks are kept where it is > 0, for instance off the carbon.
+    - even, odd: reconstructions of the even and of the odd frames (docs/halves.md).
     - slab_z_low, slab_z_high: z of the lamella's faces [Å]; picks between them are
       kept.
     - called: the tomogram's name in the files of other programs, read and written. A

@@ -23,6 +23,8 @@ NOT_IN_KEY = {
     *("split", "expected", "tilt_pixel_size", "missing_chunks", "stacks_are_volumes"),
 }
 """Columns of a row that change no result, or only make one where there was none."""
+STAMPED = ("even", "odd")
+"""Columns whose files' stamps have their paths: without halves keys say nothing."""
 PICKS_ONLY = ("tilt_pixel_size", "outside", "contours", "called")
 """Columns of a row that matter to its picks alone."""
 
@@ -55,17 +57,17 @@ def input_key(
     )
     return fingerprint(
         __version__,
-        row.model_dump_json(exclude={*NOT_IN_KEY, *PICKS_ONLY}),
+        row.model_dump_json(exclude={*NOT_IN_KEY, *STAMPED, *PICKS_ONLY}),
         settings.key(),
         for_picks if row.picks else "",
-        *(_content_stamp(file) for file in _input_files(row)),
+        *(_content_stamp(file) for file in row.files),
     )
 
 
 def file_stamps(row: TomogramRow) -> dict[str, tuple[int, int]]:
     """Return the size and time of each existing file that a tomogram is read from."""
     stamps = {}
-    for file in _input_files(row):
+    for file in row.files:
         # The file may be missing, or its folder closed to us.
         with contextlib.suppress(OSError):
             stamps[str(file)] = file_stamp(file)
@@ -73,7 +75,7 @@ def file_stamps(row: TomogramRow) -> dict[str, tuple[int, int]]:
 
 
 def finished_record(
-    volume: Path, labels: Path | None, mask: Path, key: str
+    volume: Path, labels: Path | None, mask: Path, noise: Path, key: str
 ) -> Preprocessed | None:
     """Return what an earlier run recorded, None unless its files still hold.
 
@@ -83,8 +85,8 @@ def finished_record(
         The stored volume, which has the record among its attributes.
     labels
         The stored picks; None if the tomogram has none.
-    mask
-        The stored mask; looked at only if the record names one.
+    mask, noise
+        The stored mask and noise; looked at only if the record names them.
     key
         The `input_key` that they must be made from.
     """
@@ -97,7 +99,8 @@ def finished_record(
     if labels is not None and not labels.exists():
         return None
     # A job may be killed between the two files, and settings change and change back.
-    if record.mask is not None and not _is_made_from(mask, key):
+    named = ((record.mask, mask), (record.noise, noise))
+    if not all(_is_made_from(file, key) for name, file in named if name is not None):
         return None
     return record
 
@@ -113,16 +116,12 @@ def _is_made_from(volume: Path, key: str) -> bool:
     return True
 
 
-def _input_files(row: TomogramRow) -> list[Path]:
-    return [row.path, *row.picks, *([row.mask] if row.mask else [])]
-
-
 def _content_stamp(path: Path) -> str:
     """Return what changes when a file, or any file of a Zarr folder, is replaced."""
     if not path.exists():
         raise FileNotFoundError(
-            f"{path} does not exist; expected the volume, picks or mask that the table"
-            " names: copy it again, or fix its path"
+            f"{path} does not exist; expected the volume, picks, mask or half that the"
+            " table names: copy it again, or fix its path"
         )
     files = sorted(path.rglob("*")) if is_zarr(path) else [path]
     stats = [(str(file), file.stat()) for file in files]

@@ -70,6 +70,7 @@ class SemiETPicker(Method):
             stage.name,
             encoding,
             stride=model.stride,
+            halves=co_train.halves,
         )
         chosen = data.calibrate(model) if co_train.uses_thresholds else {}
         return CoTraining(

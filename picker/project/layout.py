@@ -13,6 +13,7 @@ from pathlib import Path
 DONE = "done in"
 """Of the last line of a log whose result is whole."""
 MASKS = "masks"
+NOISE = "noise"
 THRESHOLDS = "thresholds.json"
 """They lie beside their model."""
 REGIONS_TABLE = "regions.tsv"
@@ -62,6 +63,11 @@ class Results:
         """Return the known particles of a phantom."""
         return f"{self.folder}/simulated/{tomogram}.star"
 
+    def simulated_halves(self, tomogram: str) -> tuple[str, str]:
+        """Return the volumes of a phantom's halves, even and odd."""
+        folder = f"{self.folder}/simulated"
+        return f"{folder}/even/{tomogram}.mrc", f"{folder}/odd/{tomogram}.mrc"
+
     @property
     def volumes(self) -> str:
         """Folder of preprocessed volumes; see `volume_file`."""
@@ -76,6 +82,11 @@ class Results:
     def masks(self) -> str:
         """Folder of what says where picks may be; see `volume_file`."""
         return f"{self.folder}/{MASKS}"
+
+    @property
+    def noise(self) -> str:
+        """Folder of the noise of tomograms that have halves; see `volume_file`."""
+        return f"{self.folder}/{NOISE}"
 
     def preprocessed(self, shard: str) -> str:
         """Return the manifest of one preprocessed shard."""
@@ -244,7 +255,7 @@ class Run:
 
 
 def volume_file(folder: Path, tomogram: str) -> Path:
-    """Return a tomogram's volume or mask in a folder of them."""
+    """Return a tomogram's volume, mask or noise in a folder of them."""
     return folder / f"{tomogram}.zarr"
 
 

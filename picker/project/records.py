@@ -66,6 +66,11 @@ class Preprocessed(Head):
     off gold. None: everywhere."""
     slab: Slab | None = None
     """The lamella's faces, if the program found them."""
+    noise: Path | None = None
+    """Volume of (even − odd) / 2 in the units of `volume`, if there are halves; see
+    `picker.volumes.halves`."""
+    noise_spread: float | None = None
+    """Standard deviation of that noise where picks may be."""
 
 
 class _Later:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,21 @@ if TYPE_CHECKING:
 
     import zarr
     from numpy.typing import NDArray
+
+
+class Noise(NamedTuple):
+    """The noise by which a tomogram's halves differ from it, see `volumes.halves`.
+
+    Attributes
+    ----------
+    volume
+        `(z, y, x)` as the tomogram's, in its units; lazy too.
+    spread
+        Standard deviation of it.
+    """
+
+    volume: zarr.Array[Any] | NDArray[np.float32]
+    spread: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +55,8 @@ class PatchSource:
         `(m, 3)` centres [voxels] and `(m,)` class numbers of known particles outside of
         the region or of the volume. Parts of them may lie inside, and are no
         background.
+    noise
+        Of its halves; None: it has none.
     """
 
     name: str
@@ -53,6 +70,7 @@ class PatchSource:
     outside_particle: NDArray[np.int64] = field(
         default_factory=lambda: np.zeros(0, np.int64)
     )
+    noise: Noise | None = None
 
     @property
     def is_known_everywhere(self) -> bool:

@@ -67,12 +67,15 @@ def find_tomograms(
             if user:
                 example = f"{user} ({name}/Picks/{file.name})"
                 users.setdefault(split, {}).setdefault(user, example)
-        volume = _volume(settings, name)
+        halves = settings.even_type, settings.odd_type
+        even, odd = (_volume(settings, name, kind) for kind in halves)
         try:
             row = TomogramRow.model_validate(
                 {
                     "tomogram": name,
-                    "path": volume,
+                    "path": _volume(settings, name, settings.tomogram_type),
+                    "even": even,
+                    "odd": odd,
                     "split": split,
                     "picks": picks,
                     "expected": values.get("expected", ""),
@@ -83,11 +86,13 @@ def find_tomograms(
             problems.append(f"line {line}: {text}")
             continue
         problems += repeated_name(lines, line, name, row.tomogram)
-        if not row.path.is_dir():
-            problems.append(
-                f"line {line}: {row.path} does not exist; check tomograms.copick.root,"
-                " voxel_spacing and tomogram_type"
-            )
+        kinds = ("tomogram_type", "even_type", "odd_type")
+        problems += [
+            f"line {line}: {path} does not exist; check tomograms.copick.root,"
+            f" voxel_spacing and {kind}"
+            for kind, path in zip(kinds, (row.path, *row.halves), strict=False)
+            if not path.is_dir()
+        ]
         rows.append(row)
     problems += [
         f"the picks of split {split} are of several users: {listed(examples.values())};"
@@ -100,11 +105,13 @@ def find_tomograms(
     return tuple(rows)
 
 
-def _volume(settings: CopickSettings, name: str) -> Path:
-    """Return where a tomogram's volume lies."""
+def _volume(settings: CopickSettings, name: str, kind: str | None) -> Path | None:
+    """Return where a tomogram's volume of a type lies; None without a type."""
+    if kind is None:
+        return None
     spacing = f"VoxelSpacing{settings.voxel_spacing}"
     folder = settings.root / "ExperimentRuns" / name / spacing
-    return folder / f"{settings.tomogram_type}.zarr"
+    return folder / f"{kind}.zarr"
 
 
 def _files(settings: CopickSettings, name: str, split: str) -> list[Path]:

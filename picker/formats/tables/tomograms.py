@@ -22,6 +22,8 @@ OPTIONAL = (
     "voxel_size",
     "tilt_pixel_size",
     "mask",
+    "even",
+    "odd",
     "slab_z_low",
     "slab_z_high",
     "called",
@@ -85,7 +87,7 @@ def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ..
 
     Columns: tomogram, path, split; optional picks (several separated by ';'),
     expected (particle:number), voxel_size [Å], tilt_pixel_size [Å], mask,
-    slab_z_low [Å], slab_z_high [Å], called.
+    even, odd, slab_z_low [Å], slab_z_high [Å], called.
 
     Raises
     ------
@@ -127,9 +129,10 @@ def _row(values: dict[str, str]) -> TomogramRow:
 
 
 def _files(row: TomogramRow) -> Iterator[tuple[str, Path]]:
-    """Yield the column and path of each file of a row: volume, picks and mask."""
+    """Yield the column and path of each file of a row."""
     yield "path", row.path
     for file in row.picks:
         yield "picks", file
     if row.mask:
         yield "mask", row.mask
+    yield from zip(("even", "odd"), row.halves, strict=False)

@@ -35,11 +35,32 @@ def test_other_tomograms_need_no_picks(split: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("halves", "message"),
+    [
+        ({"odd": "o.mrc"}, "a has an odd half and no even one; .* leave odd empty"),
+        ({"even": "e.mrc", "odd": "e.mrc"}, "expected three files, the whole"),
+        ({"even": "a.mrc", "odd": "o.mrc"}, "fix the one that is twice there"),
+    ],
+)
+def test_halves_are_two_other_files(halves, message):
+    with pytest.raises(ValidationError, match=message):
+        TomogramRow(tomogram="a", split="predict", path="a.mrc", **halves)
+
+
+def test_copick_has_both_types_of_halves_or_neither():
+    both = {"even_type": "even", "odd_type": "odd"}
+    assert config_of(tomograms={"copick": both}).tomograms.copick.odd_type == "odd"
+    with pytest.raises(ValidationError, match="expected both or neither, set the one"):
+        config_of(tomograms={"copick": {"even_type": "even"}})
+
+
+@pytest.mark.parametrize(
     "values",
     [
         {"path": "raw/x{y}.mrc"},
         {"path": "a.mrc", "picks": ["p{1.star"]},
         {"path": "a.mrc", "mask": "m}.mrc"},
+        {"path": "a.mrc", "even": "e.mrc", "odd": "o{.mrc"},
     ],
 )
 def test_a_brace_in_a_file_name_is_refused_before_snakemake_trips_over_it(values):

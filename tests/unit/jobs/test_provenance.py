@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ class Stored:
             "volume": folder / "volumes" / "a.zarr",
             "labels": folder / "labels" / "a.star",
             "mask": folder / "masks" / "a.zarr",
+            "noise": folder / "noise" / "a.zarr",
         }
         self.record = self.preprocess()
         self.key = self.record.fingerprint
@@ -100,6 +102,7 @@ def test_a_mask_of_another_key_does_not_hold(stored):
         ({"voxel_size": 9.0}, False),
         ({"tilt_pixel_size": 1.5}, False),
         ({"picks": ()}, False),
+        ({"even": Path(__file__), "odd": Path(pytest.__file__)}, False),
     ],
 )
 def test_the_key_changes_with_what_changes_results(stored, change, same):

@@ -129,6 +129,14 @@ def test_a_splits_digest_changes_with_its_list_alone():
     assert plan().names_digest("unlabeled") == "00000000"
 
 
+def test_a_shard_is_read_from_halves_too():
+    halves = {"even": Path("even.mrc"), "odd": Path("odd.mrc")}
+    found = plan(row("a", "labeled", PICKS, mask=Path("m.mrc"), **halves))
+    assert found.files("labeled-0001of0001") == [
+        *("a.mrc", "picks.star", "m.mrc", "even.mrc", "odd.mrc")
+    ]
+
+
 def test_phantoms_are_still_to_be_made_and_their_truth_is_known():
     counts = {"labeled": 2, "validation": 1, "unlabeled": 1, "test": 1}
     given = CONFIG.model_dump(mode="json") | {"simulate": counts}
@@ -142,6 +150,11 @@ def test_phantoms_are_still_to_be_made_and_their_truth_is_known():
     ]
     assert rows[3].path == Path("results/simulated/sim_003.mrc")
     assert rows[3].picks == (Path("results/simulated/sim_003.star"),)
+    assert rows[3].halves == ()
+    given["simulate"]["halves"] = True
+    rows = simulated_rows(Config.model_validate(given), Results())
+    assert rows[3].even == Path("results/simulated/even/sim_003.mrc")
+    assert rows[3].odd == Path("results/simulated/odd/sim_003.mrc")
     assert rows[3].voxel_size is None
     assert plan(*rows).place("sim_003") == 3
 

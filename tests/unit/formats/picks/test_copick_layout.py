@@ -50,6 +50,19 @@ def test_tomograms_are_found_with_the_picks_of_their_split(project):
     assert rows[0].voxel_size is None
 
 
+def test_halves_lie_beside_the_tomogram(project):
+    with_halves = project.model_copy(update={"even_type": "even", "odd_type": "odd"})
+    with pytest.raises(ValueError, match=r"does not exist; .* and even_type"):
+        find_tomograms(with_halves)
+    for denoised in project.root.rglob("denoised.zarr"):
+        for kind in ("even", "odd"):
+            denoised.with_name(f"{kind}.zarr").mkdir()
+    rows = find_tomograms(with_halves)
+    assert [file.name for file in rows[2].halves] == ["even.zarr", "odd.zarr"]
+    assert rows[2].odd.parent == rows[2].path.parent
+    assert find_tomograms(project)[2].halves == ()
+
+
 def test_only_files_of_known_particles_are_taken(project):
     rows = find_tomograms(project, ["ribosome", "beta_amylase"])
     assert [p.stem for p in rows[0].picks] == ["me_0_beta-amylase", "ribosome"]

@@ -49,6 +49,8 @@ def test_rows(folder):
         "voxel_size": 13.48,
         "tilt_pixel_size": 1.5,
         "mask": Path("mask.mrc"),
+        "even": None,
+        "odd": None,
         "slab_z_low": None,
         "slab_z_high": None,
         "outside": "drop_few",
@@ -60,6 +62,20 @@ def test_rows(folder):
     }
     assert second.path == folder / "b.mrc"
     assert (second.picks, second.voxel_size, second.mask) == ((), None, None)
+
+
+def test_halves_are_columns_too(folder):
+    header = "tomogram\tpath\tsplit\teven\todd\n"
+    for name in ("e.mrc", "o.mrc"):
+        (folder / name).touch()
+    (row,) = read_table(write(folder, "a\ta.mrc\ttest\te.mrc\to.mrc\n", header))
+    assert row.halves == (Path("e.mrc"), Path("o.mrc"))
+    assert row.files == (Path("a.mrc"), *row.halves)
+    (folder / "o.mrc").unlink()
+    with pytest.raises(ValueError, match=r"line 2: odd o\.mrc does not exist; fix the"):
+        read_table(write(folder, "a\ta.mrc\ttest\te.mrc\to.mrc\n", header))
+    with pytest.raises(ValueError, match="tomogram a has an even half and no odd one"):
+        read_table(write(folder, "a\ta.mrc\ttest\te.mrc\n", header))
 
 
 def test_strange_names_become_safe_and_are_remembered(folder):
