@@ -191,6 +191,8 @@ def main():
         except ValueError as error:
             parser.error(str(error))
         return 0
+    if arguments.minutes <= 0:
+        parser.error(f"--minutes is {arguments.minutes:g}; expected more than 0")
     if not arguments.child:
         where = machine()
         if not where["GPUs"] and not arguments.toy:

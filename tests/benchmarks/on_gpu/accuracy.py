@@ -9,8 +9,6 @@ network leaves most of a GPU idle.
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,42 +16,13 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from picker.config import (
-    CalibrateSettings,
-    EvaluateSettings,
-    ModelSettings,
-    Particle,
-    PickSettings,
-    PreprocessSettings,
-    SimulateSettings,
-)
-from picker.config.methods import METHODS
-from picker.formats.picks.star import read_picks
-from picker.jobs.loaded import read_loaded
-from picker.jobs.predict_shard import predict_shard
-from picker.jobs.preprocess import preprocess_shard
-from picker.jobs.simulate import simulate
-from picker.jobs.train import train_stage
-from picker.project.manifests import read_preprocessed
-from picker.refining.select import select_picks
-from picker.scoring.calibrate import calibrate
-from picker.scoring.evaluate import metrics
+from on_gpu.pipeline import Cell, make_phantom, pilot, trained
+
+from picker.config import SimulateSettings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from on_gpu.section import Section
 
-PARTICLES = (
-    Particle(name="two-lobes", radius=130),
-    Particle(name="hollow-sphere", radius=65),
-    Particle(name="barrel", radius=60),
-    Particle(name="rod", radius=90),
-    Particle(name="beads", radius=75),
-    Particle(name="capsid", radius=150),
-)
-"""Their places choose their shapes, see `picker.volumes.phantoms.bodies.body`."""
-PREPROCESS = PreprocessSettings(find_slab=False)  # a phantom fills its box
 COMPARED = ("supervised", "semietpicker", "supervised_full")
 
 
@@ -89,28 +58,12 @@ TOY = Size(
     pilot=2,
     networks=(("small", (4, 8)), ("medium", (8, 8))),
 )
+MOST = 16
+"""Processes that make phantoms."""
 FOR_SCORES = 45.0
 """Seconds to keep for prediction and evaluation."""
 SLACK = 1.3
 """How many times as long as in the pilot a step may take."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
-    """One method and network."""
-
-    folder: Path
-    """With the phantoms' manifests."""
-    method: str
-    network: str
-    widths: tuple[int, ...]
-    patch: tuple[int, int, int]
-    workers: int
-
-    def manifests(self, *splits: str) -> list[Path]:
-        """Return the manifests of these splits' phantoms."""
-        found = [self.folder.glob(f"{split}_*.json") for split in splits]
-        return sorted(path for paths in found for path in paths)
 
 
 def run(section: Section) -> None:
@@ -129,11 +82,10 @@ def run(section: Section) -> None:
         for network, widths in size.networks
         for method in COMPARED
     ]
-    spawn = get_context("spawn")
-    with ProcessPoolExecutor(min(cores, 16), mp_context=spawn) as pool:
-        section.measure("data", "phantoms", lambda: phantoms(section, size, pool))
     # On a CPU trainings side by side would only disturb each other.
-    with ProcessPoolExecutor(len(cells) if section.on_gpu else 1, spawn) as pool:
+    number = max(len(cells), min(cores, MOST)) if section.on_gpu else 1
+    with ProcessPoolExecutor(number, mp_context=get_context("spawn")) as pool:
+        section.measure("data", "phantoms", lambda: phantoms(section, size, pool))
         begin = time.monotonic()
         paces = list(pool.map(pilot, cells, [size.pilot] * len(cells)))
         slowest = max(sum(p.values()) / len(p) for p in paces)
@@ -171,26 +123,6 @@ def phantoms(section: Section, size: Size, pool: ProcessPoolExecutor) -> dict:
     """Write phantoms, their truth and manifests; return how many there are."""
     begin = time.monotonic()
     splits = [split for split, number in size.splits for _ in range(number)]
-    number = sum(
-        pool.map(
-            make_phantom,
-            *zip(
-                *((section.folder, size, i, split) for i, split in enumerate(splits)),
-                strict=True,
-            ),
-        )
-    )
-    return {
-        "tomograms": len(splits),
-        "particles": number,
-        "time [s]": time.monotonic() - begin,
-    }
-
-
-def make_phantom(folder: Path, size: Size, index: int, split: str) -> int:
-    """Write one phantom, preprocessed; return its number of particles."""
-    name = f"{split}_{index:02d}"
-    path, truth = folder / "raw" / f"{name}.mrc", folder / "truth" / f"{name}.star"
     settings = SimulateSettings(
         shape_zyx=size.shape,
         particles_per_class=size.per_class,
@@ -199,126 +131,16 @@ def make_phantom(folder: Path, size: Size, index: int, split: str) -> int:
         membranes=2,
         seed=17,
     )
-    simulate(name, index, PARTICLES, settings, output=path, truth=truth)
-    table = folder / "raw" / f"{name}.tsv"
-    row = "\t".join(map(str, (name, path, split, truth)))
-    table.write_text(f"tomogram\tpath\tsplit\tpicks\n{row}\n")
-    preprocess_shard(
-        table,
-        PARTICLES,
-        PREPROCESS,
-        volumes=folder / "volumes",
-        labels=folder / "labels",
-        masks=folder / "masks",
-        manifest=folder / f"{name}.json",
-    )
-    path.unlink()
-    return len(read_picks(truth))
-
-
-def pilot(cell: Cell, steps: int) -> dict[str, float]:
-    """Return the seconds a step of each stage, in a short training."""
-    place = cell.folder / "pilots" / f"{cell.network}_{cell.method}"
-    stages = METHODS[cell.method].stages
-    train(cell, place, steps * len(stages))
-    pace = {}
-    for stage in stages:
-        with (place / f"{stage.name}.tsv").open(newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-        pace[stage.name] = 1 / float(rows[-1]["steps_per_second"])
-    return pace
-
-
-def trained(cell: Cell, steps: int) -> dict[str, dict[str, dict]]:
-    """Return stage: way: F1 of a training in so many steps."""
-    place = cell.folder / "trained" / f"{cell.network}_{cell.method}"
-    begin = time.monotonic()
-    models = train(cell, place, steps)
-    seconds = time.monotonic() - begin
-    found = {"last": scores(cell, models[-1])}
-    for way in found["last"].values():
-        way |= {"steps": steps, "training [s]": seconds}
-    for model in models[:-1]:
-        found[model.stem] = scores(cell, model)
-        for way in found[model.stem].values():
-            way |= {"steps": steps // 2}
-    return found
-
-
-def train(cell: Cell, place: Path, steps: int) -> list[Path]:
-    """Train a method's stages in so many steps together; return their models."""
-    sections = {
-        "particles": [p.model_dump(mode="json") for p in PARTICLES],
-        "model": ModelSettings(
-            preset="small", widths=cell.widths, blocks=[2] * len(cell.widths)
-        ).model_dump(mode="json"),
-        "preprocess": PREPROCESS.model_dump(mode="json"),
-        "train": {
-            "patch_zyx": cell.patch,
-            "num_workers": cell.workers,
-            "checkpoint_every": 10**6,
-        },
-        "burn_in": {"steps": steps // 2},
-        "co_train": {"steps": steps - steps // 2},
-    }
-    place.mkdir(parents=True)
-    settings = [place / f"{name}.json" for name in sections]
-    for path in settings:
-        path.write_text(json.dumps(sections[path.stem]))
-    models: list[Path] = []
-    for stage in METHODS[cell.method].stages:
-        model = place / f"{stage.name}.safetensors"
-        train_stage(
-            cell.method,
-            stage.name,
-            cell.manifests(*{*stage.labeled, *stage.unlabeled}),
-            settings,
-            before=models[-1] if models else None,
-            output=model,
-            log=place / f"{stage.name}.tsv",
-            checkpoint=place / f"{stage.name}.pt",
+    number = sum(
+        pool.map(
+            make_phantom,
+            *([one] * len(splits) for one in (section.folder, settings)),
+            range(len(splits)),
+            splits,
         )
-        models.append(model)
-    return models
-
-
-def scores(cell: Cell, model: Path) -> dict[str, dict[str, float | None]]:
-    """Return way: F1 of each class on the test phantoms, and their mean."""
-    loaded = read_loaded([model], None, [])
-    labeled = read_preprocessed(cell.manifests("labeled"))
-    test = read_preprocessed(cell.manifests("test"))
-    place = model.with_suffix("")
-    copies = CalibrateSettings()
-    known = [
-        *predict_shard(labeled, place / "labeled", loaded).tomograms,
-        *predict_shard(labeled, place / "noisy", loaded, copies).tomograms,
-    ]
-    tested = predict_shard(test, place / "test", loaded).tomograms
-    found = {e.tomogram: read_picks(e.candidates) for e in tested}
-    truth = {e.tomogram: read_picks(e.labels) for e in test}
-
-    def f1(candidates: dict, labels: dict) -> dict[str, float | None]:
-        """Return F1 on test at the thresholds that are best on these tomograms."""
-        best = calibrate(candidates, labels, PARTICLES, CalibrateSettings())
-        cut = {name: value.threshold for name, value in best.items()}
-        picks = {
-            entry.tomogram: select_picks(
-                found[entry.tomogram],
-                PARTICLES,
-                cut,
-                PickSettings(),
-                entry.voxel_size,
-                entry.shape_zyx,
-            )
-            for entry in test
-        }
-        return dict(metrics(picks, truth, PARTICLES, EvaluateSettings(), cut)["f1@0.5"])
-
-    # By file: the noisy copies of a tomogram share its name and its labels.
+    )
     return {
-        "calibrated": f1(
-            {str(e.candidates): read_picks(e.candidates) for e in known},
-            {str(e.candidates): read_picks(e.preprocessed.labels) for e in known},
-        ),
-        "best thresholds on test": f1(found, truth),
+        "tomograms": len(splits),
+        "particles": number,
+        "time [s]": time.monotonic() - begin,
     }

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from on_gpu.results import Status, Value
 
 GIB = 2**30
+Found = tuple[bool, "dict[str, Value]"]
+"""Whether a check holds, and what was found."""
 
 
 class SkippedError(Exception):
@@ -114,7 +116,7 @@ class Section:
         self,
         table: str,
         name: str,
-        function: Callable[[], tuple[bool, dict[str, Value]]],
+        function: Callable[[], Found],
         *,
         seconds: float = 10,
     ) -> None:

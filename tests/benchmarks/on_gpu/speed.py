@@ -1,46 +1,35 @@
-"""Speed of the full-size network: shards of tomograms, training, MONAI's window.
+"""Speed of the full-size network: a shard of tomograms, one tomogram, training.
 
 Each ratio is of two things that were measured in turns in one run.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-import psutil
 import torch
-from on_gpu.section import GIB, SkippedError, begin_peak, peak, synchronise
+from on_gpu.section import SkippedError, begin_peak, peak, synchronise
+from on_gpu.shard import Size, shard
+from on_gpu.speed_of_training import training
 from predict import PARTICLES, VOXEL, Ways, trained_looking
-from train import Resident, rate, source
 
 from picker.config import (
-    BurnInSettings,
-    CoTrainSettings,
     ModelSettings,
     PickSettings,
     PredictSettings,
     PreprocessSettings,
-    TrainSettings,
 )
-from picker.encodings.heatmap import Gaussians
 from picker.finding.window_finder import heatmap_finder
-from picker.formats.volumes.mrc import write_volume
 from picker.formats.volumes.ome_zarr import read_volume
 from picker.jobs.loaded import read_loaded
 from picker.jobs.model_card import ModelCard, write_model
 from picker.jobs.predict_files import Reading, predict_files
 from picker.jobs.predict_shard import predict_shard
-from picker.jobs.preprocess import preprocess_shard
 from picker.networks import build_model
 from picker.project.manifests import read_preprocessed
-from picker.training.patches import PatchDataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,41 +42,10 @@ if TYPE_CHECKING:
     from picker.jobs.loaded import Loaded
     from picker.project.records import Preprocessed
 
-MEMORY_A_PROCESS = 3e9
-"""Of preprocessing one tomogram [bytes]."""
 VIEWS = {"one view": False, "four views": True}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Size:
-    """How large everything is."""
-
-    preset: str = "full"
-    shape: tuple[int, int, int] = (184, 630, 630)
-    shard: int = 32
-    files: int = 8
-    """Different ones on disk; the shard has each several times, by hard links."""
-    alone: int = 4
-    """Files that are predicted without the pipeline."""
-    rounds: int = 2
-    patch: tuple[int, int, int] = (90, 90, 90)
-    batches: tuple[int, ...] = (2, 4, 8)
-    steps: int = 75
-    workers: int | None = None
-
-
-TOY = Size(
-    preset="small",
-    shape=(48, 96, 96),
-    shard=2,
-    files=1,
-    alone=1,
-    rounds=1,
-    patch=(32, 32, 32),
-    batches=(1,),
-    steps=26,
-    workers=0,
-)
+TOY = Size(preset="small", shape=(48, 96, 96), shard=2, files=1, alone=1, rounds=1)
 
 
 def run(section: Section) -> None:
@@ -95,11 +53,11 @@ def run(section: Section) -> None:
     size = TOY if section.toy else Size()
     loaded = full_model(section, size)
     manifests: list[Path] = []
-    section.measure(
+    if section.measure(
         "data", "raw MRC files to volumes", lambda: shard(section, size, manifests)
-    )
-    prediction(section, size, loaded, manifests)
-    training(section, size)
+    ):
+        prediction(section, size, loaded, manifests)
+    training(section)
 
 
 def full_model(section: Section, size: Size) -> Loaded:
@@ -132,61 +90,6 @@ def finding(loaded: Loaded, *, flips: bool) -> Loaded:
         loaded.finder.device,
     )
     return replace(loaded, finder=finder)
-
-
-def write_raw(path: Path, shape: tuple[int, int, int], seed: int) -> None:
-    """Write noise as a program for reconstruction writes a tomogram."""
-    rng = np.random.default_rng(seed)
-    write_volume(path, rng.standard_normal(shape, np.float32), VOXEL)
-
-
-def prepare(folder: Path, table: Path) -> float:
-    """Preprocess the tomograms of a table; return the seconds that it took."""
-    begin = time.monotonic()
-    preprocess_shard(
-        table,
-        PARTICLES,
-        PreprocessSettings(),
-        volumes=folder / "volumes",
-        labels=folder / "labels",
-        masks=folder / "masks",
-        manifest=table.with_suffix(".json"),
-    )
-    return time.monotonic() - begin
-
-
-def shard(section: Section, size: Size, manifests: list[Path]) -> dict:
-    """Write the shard's raw files and preprocess them, on all cores."""
-    raw = section.folder / "raw"
-    raw.mkdir()
-    first = [raw / f"TS_{i}.mrc" for i in range(size.files)]
-    fits = psutil.virtual_memory().available // MEMORY_A_PROCESS
-    number = int(max(1, min(len(os.sched_getaffinity(0)), size.shard, fits)))
-    with ProcessPoolExecutor(number, get_context("spawn")) as pool:
-        list(pool.map(write_raw, first, [size.shape] * size.files, range(size.files)))
-        rows = []
-        for i in range(size.shard):
-            path = raw / f"TS_{i}.mrc"
-            if i >= size.files:
-                path.hardlink_to(first[i % size.files])
-            rows.append(f"TS_{i}\t{path}\tpredict")
-        tables = []
-        for part in range(number):
-            tables.append(raw / f"{part}.tsv")
-            lines = ["tomogram\tpath\tsplit", *rows[part::number]]
-            tables[-1].write_text("\n".join(lines) + "\n")
-        begin = time.monotonic()
-        each = sum(pool.map(prepare, [section.folder] * number, tables))
-        wall = time.monotonic() - begin
-    manifests += [table.with_suffix(".json") for table in tables]
-    return {
-        "tomograms": size.shard,
-        "different files": size.files,
-        "file [GiB]": first[0].stat().st_size / GIB,
-        "processes": number,
-        "wall a tomogram [s]": wall / size.shard,
-        "core a tomogram [s]": each / size.shard,
-    }
 
 
 def prediction(
@@ -335,51 +238,3 @@ def against_monai(
         "to disk, MONAI / ours": ratio("MONAI [s]", "ours [s]"),
         "ours, heatmap / model alone": ratio("ours, heatmap [s]", "model alone [s]"),
     }
-
-
-def training(section: Section, size: Size) -> None:
-    """Compare training with the same steps on batches that lie on the GPU."""
-    shape = None if not section.toy else (48, 64, 64)
-    folder = section.folder / "patches"
-    folder.mkdir()
-    labeled = [source(folder, i, labeled=True, shape=shape) for i in range(2)]
-    unlabeled = [source(folder, i, labeled=False, shape=shape) for i in range(2, 6)]
-    stages = {
-        "burn_in": (BurnInSettings(steps=size.steps), []),
-        "co_train": (CoTrainSettings(steps=size.steps), unlabeled),
-    }
-
-    def compared(stage: str, batch: int) -> dict:
-        settings, without = stages[stage]
-        shared = TrainSettings(
-            patch_zyx=size.patch,
-            batch_size=batch,
-            num_workers=size.workers,
-            checkpoint_every=10**6,
-        )
-        real = PatchDataset(labeled, without, shared, stage, Gaussians())
-        ways = {"real": real, "resident": Resident(real, section.device)}
-        found: dict[str, list[float]] = {way: [] for way in ways}
-        begin_peak(section.device)
-        for _ in range(size.rounds):
-            for way, dataset in ways.items():
-                given = (settings, shared, size.preset, dataset, section.device)
-                found[way].append(rate(*given))
-        pairs = zip(found["real"], found["resident"], strict=True)
-        ratios = [real / resident for real, resident in pairs]
-        return {
-            "real [steps/s]": statistics.median(found["real"]),
-            "resident [steps/s]": statistics.median(found["resident"]),
-            "real / resident": statistics.median(ratios),
-            "each round": " ".join(f"{ratio:.3f}" for ratio in ratios),
-            "peak GPU memory [GiB]": peak(section.device),
-        }
-
-    for batch in size.batches:
-        for stage in stages:
-            section.measure(
-                f"training, patches of {'×'.join(map(str, size.patch))}",
-                f"{stage}, {batch} labeled patches",
-                lambda stage=stage, batch=batch: compared(stage, batch),
-                seconds=25,
-            )
