@@ -11,9 +11,9 @@ down. With --toy everything is tiny: that tests the script, also on a CPU.
 """
 
 import argparse
+import contextlib
 import hashlib
 import importlib
-import importlib.util
 import json
 import os
 import shlex
@@ -92,37 +92,34 @@ def run_section(name, seconds, arguments, add):
     words = [sys.executable, __file__, "--output", arguments.output, "--child", name]
     words += ["--seconds", str(seconds), "--folder", folder]
     words += ["--toy"] if arguments.toy else []
-    process = subprocess.Popen(
+    late = threading.Event()
+    with subprocess.Popen(
         list(map(str, words)),
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,  # its own processes end with it
-    )
-    late = threading.Event()
+    ) as process:
 
-    def end():
-        late.set()
-        os.killpg(process.pid, signal.SIGKILL)
-
-    timer = threading.Timer(seconds + AT_END, end)
-    timer.start()
-    try:
-        for line in process.stdout:
-            try:
-                result = Result(**json.loads(line))
-            except (ValueError, TypeError):  # a library's own words
-                sys.stderr.write(line)
-                continue
-            add(result)
-        status = process.wait()
-    finally:
-        timer.cancel()
-        try:
+        def end():
+            late.set()
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+
+        timer = threading.Timer(seconds + AT_END, end)
+        timer.start()
+        try:
+            for line in process.stdout:
+                try:
+                    result = Result(**json.loads(line))
+                except (ValueError, TypeError):  # a library's own words
+                    sys.stderr.write(line)
+                    continue
+                add(result)
+            status = process.wait()
+        finally:
+            timer.cancel()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            shutil.rmtree(folder, ignore_errors=True)
     if status:
         why = f"its {seconds:.0f} s were up" if late.is_set() else "see what it printed"
         reason = f"it ended with status {status}: {why}"

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -170,3 +171,29 @@ def test_a_failed_check_is_told_apart_in_the_table(script):
         "| a | passed | 3 |  |",
         "| b | failed | 3 | x \\| y |",
     ]
+
+
+def lost():
+    raise RuntimeError("the GPU fell off the bus")
+
+
+@pytest.mark.parametrize(
+    ("function", "seconds", "status", "reason"),
+    [
+        (lambda: (True, {"n": np.float32(1)}), 100, "passed", ""),
+        (lambda: (False, {"n": float("nan")}), 100, "failed", ""),
+        (lost, 100, "failed", "RuntimeError: the GPU fell off the bus"),
+        (lambda: (True, {}), 5, "skipped", "5 s were left; raise --minutes"),
+    ],
+)
+def test_a_check_on_a_gpu_says_what_it_found(
+    script, monkeypatch, tmp_path, capsys, function, seconds, status, reason
+):
+    del script  # it has put the sections on the path
+    from on_gpu.section import Section
+
+    monkeypatch.setattr(Section, "on_gpu", True)
+    section = Section(name="checks", folder=tmp_path, seconds=seconds, toy=False)
+    section.check("t", "one", function, seconds=10)
+    result = json.loads(capsys.readouterr().out)
+    assert (result["status"], result["reason"]) == (status, reason)

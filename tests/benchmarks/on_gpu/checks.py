@@ -49,6 +49,8 @@ def unit_tests(section: Section) -> Found:
         raise SkippedError("needs a GPU")
     words = [sys.executable, "-m", "pytest", "-q", "tests/unit/test_gpu.py"]
     words += ["-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
+    # A plugin of the settings may be missing.
+    words += ["-W", "ignore::pytest.PytestConfigWarning"]
     try:
         done = subprocess.run(
             words,
@@ -61,6 +63,8 @@ def unit_tests(section: Section) -> Found:
         raise SkippedError("they take longer than was left") from error
     if "No module named pytest" in done.stderr:
         raise SkippedError("pytest is not installed")
+    if done.returncode not in (0, 1):
+        raise RuntimeError((done.stdout + done.stderr)[-400:])
     counts = re.findall(r"(\d+) (passed|failed|error)", done.stdout)
     failed = re.findall(r"(?m)^FAILED (\S+)", done.stdout)
     return done.returncode == 0, {

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 VOXEL = 10.0
-MIN_SCORE = 0.1
+MIN_SCORE = 0.3
 """Of candidates that are compared: below there are many, which little moves."""
 GIVEN = 0.4
 """Fraction of the memory that prediction takes, where it is to do with less."""

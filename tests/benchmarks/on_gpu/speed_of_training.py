@@ -23,19 +23,23 @@ class Size:
 
     preset: str = "full"
     shape: tuple[int, int, int] = SHAPE
-    rounds: int = 2
+    rounds: int = 1
     patch: tuple[int, int, int] = (90, 90, 90)
-    batches: tuple[int, ...] = (2, 4, 8)
-    steps: int = 75
+    batches: tuple[tuple[int, str], ...] = (
+        *((2, "burn_in"), (2, "co_train"), (4, "burn_in"), (4, "co_train")),
+        (8, "burn_in"),
+    )
+    """Labeled patches of a step, and the stage; co-training adds as many others."""
+    steps: int = 125
+    """More than the loading processes have ready when the first step begins."""
     workers: int | None = None
 
 
 TOY = Size(
     preset="small",
     shape=(48, 64, 64),
-    rounds=1,
     patch=(32, 32, 32),
-    batches=(1,),
+    batches=((1, "burn_in"), (1, "co_train")),
     steps=26,
     workers=0,
 )
@@ -81,11 +85,10 @@ def training(section: Section) -> None:
             "peak GPU memory [GiB]": peak(section.device),
         }
 
-    for batch in size.batches:
-        for stage in stages:
-            section.measure(
-                f"training, patches of {'×'.join(map(str, size.patch))}",
-                f"{stage}, {batch} labeled patches",
-                lambda stage=stage, batch=batch: compared(stage, batch),
-                seconds=25,
-            )
+    for batch, stage in size.batches:
+        section.measure(
+            f"training, patches of {'×'.join(map(str, size.patch))}",
+            f"{stage}, {batch} labeled patches",
+            lambda stage=stage, batch=batch: compared(stage, batch),
+            seconds=25,
+        )
