@@ -34,6 +34,7 @@ from on_gpu.results import Report, Result, markdown, read_report, write_report
 
 from picker import __version__
 from picker.machine.memory import keep_freed_memory
+from picker.machine.signals import Interrupted, interrupted_by_signals
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = {"checks": 2.0, "speed": 3.0, "accuracy": 5.0}
@@ -194,7 +195,12 @@ def main():
         where = machine()
         if not where["GPUs"] and not arguments.toy:
             parser.error("torch finds no GPU; expected one, or --toy")
-        return run(arguments, where)
+        try:
+            with interrupted_by_signals():  # its sections end with it
+                return run(arguments, where)
+        except Interrupted as stopped:
+            print(stopped, file=sys.stderr)
+            return stopped.exit_status
     keep_freed_memory()  # as the verbs do
     from on_gpu.section import Section
 
