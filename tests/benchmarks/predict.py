@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from monai.inferers import sliding_window_inference
 from scipy import ndimage
 
 from picker.config import ModelSettings, Particle, PredictSettings
@@ -64,6 +63,10 @@ class Ways:
     """One method a way to do it; each returns the number of picks."""
 
     def __init__(self, folder, model, settings, device):
+        # Imported here: the rest of this file does without MONAI.
+        from monai.inferers import sliding_window_inference
+
+        self.sliding_window_inference = sliding_window_inference
         self.folder, self.model, self.settings = folder, model, settings
         self.device = device
         self.volume = open_volume(folder / "volume.zarr")[0]
@@ -92,20 +95,21 @@ class Ways:
         return len(picks)
 
     @torch.inference_mode()
-    def _sliding(self, precision):
+    def sliding(self, precision="auto"):
+        """Return the heatmap of MONAI's window."""
         volume = torch.from_numpy(np.asarray(self.volume[:], np.float32))[None, None]
 
         def heatmap(patch):
             return self.model(patch).sigmoid().float()
 
         with self._autocast(precision):
-            found = sliding_window_inference(
+            found = self.sliding_window_inference(
                 volume.to(self.device), (96,) * 3, 4, heatmap, 0.25, mode="gaussian"
             )
         return found[0].cpu().numpy()
 
     def monai(self, precision="auto"):
-        found = self._sliding(precision)
+        found = self.sliding(precision)
         parts = []
         for number, (values, kernel) in enumerate(
             zip(found, self.kernels, strict=True)
@@ -119,7 +123,7 @@ class Ways:
         return self.monai("float32")
 
     def components(self):
-        found = self._sliding("auto")
+        found = self.sliding("auto")
         parts = []
         for number, values in enumerate(found):
             labels, count = ndimage.label(values >= 0.3)

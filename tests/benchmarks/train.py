@@ -45,17 +45,17 @@ RESIDENT = 8
 """Batches that lie in memory."""
 
 
-def source(folder, number, *, labeled):
+def source(folder, number, *, labeled, shape=None):
     """Return a tomogram on disk; its voxels are noise, which costs as much."""
     rng = np.random.default_rng(number)
-    path = folder / f"TS_{number}.zarr"
-    data = rng.standard_normal(SHAPE, np.float32).astype(np.float16)
+    path, shape = folder / f"TS_{number}.zarr", shape or SHAPE
+    data = rng.standard_normal(shape, np.float32).astype(np.float16)
     write_volume(path, data, 10.0, {})
     num = 100 if labeled else 0
     return PatchSource(
         name=path.stem,
         volume=open_volume(path)[0],
-        index_zyx=rng.random((num, 3)) * SHAPE,
+        index_zyx=rng.random((num, 3)) * shape,
         particle=np.arange(num) % NUM_PARTICLES,
         radius=np.linspace(6, 15, NUM_PARTICLES),
     )
@@ -89,7 +89,10 @@ def rate(settings, shared, preset, dataset, device):
         log = Path(name) / "log.tsv"
         checkpoint = Path(name) / "checkpoint.pt"
         where = getattr(dataset, "iterate", batches)
-        with patch("picker.training.loop.batches", where):
+        with (
+            patch("picker.training.loop.batches", where),
+            patch("picker.training.loop.save_checkpoint"),  # the disk is not asked
+        ):
             task = task_of(settings, shared, model, dataset)
             train(task, shared, device=device, checkpoint=checkpoint, log=log)
         with log.open(newline="") as file:
