@@ -39,6 +39,7 @@ from picker.config.picking import (
     PickSettings,
     PredictSettings,
     ReportSettings,
+    ReproducibilitySettings,
 )
 from picker.config.preprocess import PreprocessSettings
 from picker.config.simulate import SimulateSettings
@@ -78,6 +79,7 @@ __all__ = [
     "PredictSettings",
     "PreprocessSettings",
     "ReportSettings",
+    "ReproducibilitySettings",
     "Settings",
     "ShapeZYX",
     "SimulateSettings",
@@ -132,6 +134,7 @@ class Config(Settings):
     pick: PickSettings = PickSettings()
     label_next: LabelNextSettings = LabelNextSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    reproducibility: ReproducibilitySettings = ReproducibilitySettings()
     export: ExportSettings = ExportSettings()
     report: ReportSettings = ReportSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
