@@ -37,5 +37,8 @@ class SimulateSettings(Settings):
     them."""
     missing_wedge: Annotated[float, Field(ge=0, lt=90)] = 30.0
     """Half-angle of the missing wedge about y [degrees]: 30 is a tilt range of ±60."""
+    halves: bool = False
+    """Whether the halves of each tomogram are simulated too, with noise of their own;
+    the tomogram, which is their mean, stays the same."""
     seed: int = 1
     """Seed of all random numbers; the same seed makes the same tomograms."""

@@ -20,6 +20,7 @@ from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.formats.volumes.read import accepted, read_mask, read_tomogram
 from picker.jobs.failures import told_failure
+from picker.jobs.halves import read_noise
 from picker.jobs.known_picks import check_expected, excluded_picks, picks_of_row
 from picker.jobs.provenance import file_stamps, finished_record, input_key
 from picker.jobs.slab import slab_of
@@ -29,7 +30,8 @@ from picker.project.layout import picks_file, volume_file
 from picker.project.manifests import write_manifest
 from picker.project.records import PREPROCESSED, Failed, Preprocessed
 from picker.volumes.exclude import allowed_region
-from picker.volumes.normalise import preprocess_volume
+from picker.volumes.halves import preprocess_noise
+from picker.volumes.normalise import prepared_volume
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,9 +56,10 @@ def preprocess_shard(
     volumes: Path,
     labels: Path,
     masks: Path,
+    noise: Path,
     manifest: Path,
 ) -> None:
-    """Store the volume, known picks and mask of each tomogram, and write the manifest.
+    """Store each tomogram's volume, known picks, mask and noise; write the manifest.
 
     Parameters
     ----------
@@ -66,9 +69,10 @@ def preprocess_shard(
         Names and radii [Å].
     settings
         How volumes are made.
-    volumes, labels, masks
+    volumes, labels, masks, noise
         Folders to fill with `<tomogram>.zarr`, `<tomogram>.star` and, where a mask,
-        slab or gold limits picks, `<tomogram>.zarr` of where they may be.
+        slab or gold limits picks, `<tomogram>.zarr` of where they may be; where there
+        are halves, `<tomogram>.zarr` of their noise.
     manifest
         File to write. Jobs that fill the same folders know of each other if their
         manifests lie in one folder.
@@ -80,7 +84,7 @@ def preprocess_shard(
     OSError
         If the disk takes nothing, which is no tomogram's fault.
     """
-    with claimed(manifest, volumes, labels, masks):
+    with claimed(manifest, volumes, labels, masks, noise):
         rows = _read_rows(table)
         records: list[Preprocessed | Failed] = []
         progress = tracked(rows, "preprocess", len(rows), "tomograms")
@@ -95,6 +99,7 @@ def preprocess_shard(
                     volume=volume,
                     labels=picks_file(labels, row.tomogram) if row.picks else None,
                     mask=volume_file(masks, row.tomogram),
+                    noise=volume_file(noise, row.tomogram),
                 )
             except Exception as error:
                 # Recorded, not hidden: `finish` ends the run with this text.
@@ -114,8 +119,9 @@ def preprocess_tomogram(
     volume: Path,
     labels: Path | None,
     mask: Path,
+    noise: Path,
 ) -> Preprocessed:
-    """Write one tomogram's volume, picks and mask unless they are there and valid.
+    """Write one tomogram's volume, picks, mask and noise unless they are valid.
 
     Parameters
     ----------
@@ -125,7 +131,7 @@ def preprocess_tomogram(
         Names and radii [Å].
     settings
         How volumes are made.
-    volume, labels, mask
+    volume, labels, mask, noise
         Files to write; `labels` is None if the tomogram has no known picks.
 
     Raises
@@ -137,7 +143,7 @@ def preprocess_tomogram(
     """
     stamps = file_stamps(row)
     key = input_key(row, particles, settings)
-    finished = finished_record(volume, labels, mask, key)
+    finished = finished_record(volume, labels, mask, noise, key)
     if finished is not None:
         if finished.labels:
             check_expected(row, read_picks(finished.labels))
@@ -174,11 +180,17 @@ def preprocess_tomogram(
         _write_mask(mask, region, tomogram, key)
         if picks is not None:
             warnings += excluded_picks(picks, tomogram, region)
+    noise_volume, more = read_noise(row, tomogram, region)
+    warnings += more
     # What lies outside of the region must not set the scale of what lies inside.
-    normalised, voxel_size, more = preprocess_volume(
+    normalised, voxel_size, more, linear = prepared_volume(
         tomogram.volume, tomogram.voxel_size, settings, region
     )
     warnings += more
+    noise_spread = None
+    if noise_volume is not None:
+        noise_volume, noise_spread = preprocess_noise(noise_volume, linear, region)
+        _write(noise, noise_volume, round(voxel_size, DIGITS), {"fingerprint": key})
     if picks is not None and labels is not None:
         write_picks(labels, picks)
     z, y, x = normalised.shape
@@ -197,6 +209,8 @@ def preprocess_tomogram(
         expected=row.expected,
         mask=None if region is None else mask,
         slab=slab,
+        noise=None if noise_volume is None else noise,
+        noise_spread=noise_spread,
         warnings=tuple(warnings),
         stamps=stamps,
     )
@@ -205,8 +219,18 @@ def preprocess_tomogram(
         "fingerprint": key,
         "entry": PREPROCESSED.dump_python(record, mode="json"),
     }
-    write_volume(volume, normalised.astype(np.float16), record.voxel_size, attributes)
+    _write(volume, normalised, record.voxel_size, attributes)
     return record
+
+
+def _write(
+    path: Path,
+    volume: NDArray[np.float32],
+    voxel_size: float,
+    attributes: dict[str, object],
+) -> None:
+    """Write a volume as training and prediction read it."""
+    write_volume(path, volume.astype(np.float16), voxel_size, attributes)
 
 
 def _failed(row: TomogramRow, volume: Path, error: Exception) -> Failed:

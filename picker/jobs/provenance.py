@@ -75,7 +75,7 @@ def file_stamps(row: TomogramRow) -> dict[str, tuple[int, int]]:
 
 
 def finished_record(
-    volume: Path, labels: Path | None, mask: Path, key: str
+    volume: Path, labels: Path | None, mask: Path, noise: Path, key: str
 ) -> Preprocessed | None:
     """Return what an earlier run recorded, None unless its files still hold.
 
@@ -85,8 +85,8 @@ def finished_record(
         The stored volume, which has the record among its attributes.
     labels
         The stored picks; None if the tomogram has none.
-    mask
-        The stored mask; looked at only if the record names one.
+    mask, noise
+        The stored mask and noise; looked at only if the record names them.
     key
         The `input_key` that they must be made from.
     """
@@ -99,7 +99,8 @@ def finished_record(
     if labels is not None and not labels.exists():
         return None
     # A job may be killed between the two files, and settings change and change back.
-    if record.mask is not None and not _is_made_from(mask, key):
+    named = ((record.mask, mask), (record.noise, noise))
+    if not all(_is_made_from(file, key) for name, file in named if name is not None):
         return None
     return record
 

@@ -9,9 +9,10 @@ from picker.formats.picks.star import write_picks
 from picker.formats.volumes.mrc import write_volume
 from picker.formats.volumes.read import read_tomogram
 from picker.project.claims import delete_leftovers_of_ended_jobs
-from picker.volumes.phantoms.simulate import simulate_tomogram
+from picker.volumes.phantoms.simulate import simulate_phantom
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from picker.config import Particle, SimulateSettings
@@ -27,8 +28,9 @@ def simulate(
     *,
     output: Path,
     truth: Path,
+    halves: Sequence[Path] = (),
 ) -> None:
-    """Write a phantom tomogram and the particles that it shows.
+    """Write a phantom tomogram, its halves and the particles that it shows.
 
     Parameters
     ----------
@@ -40,18 +42,30 @@ def simulate(
         Size, number of particles, noise.
     output, truth
         MRC file and STAR file to write.
+    halves
+        MRC files of the even and the odd half to write, where `settings.halves`.
 
     Raises
     ------
     ValueError
-        If a density cannot be read.
+        If a density cannot be read, or there are not as many halves as asked for.
     """
+    if len(halves) != 2 * settings.halves:
+        raise ValueError(
+            f"simulate.halves is {str(settings.halves).lower()} and {len(halves)} files"
+            f" of halves are named; expected {2 * settings.halves}, change one"
+        )
     delete_leftovers_of_ended_jobs(output.parent)
     logger.info("simulates %s", name)
     densities = {
         p.name: read_tomogram(p.density, p.name)[0] for p in particles if p.density
     }
-    tomogram, picks = simulate_tomogram(name, index, particles, settings, densities)
+    tomogram, picks, noise = simulate_phantom(
+        name, index, particles, settings, densities
+    )
     write_volume(output, tomogram.volume, tomogram.voxel_size)
+    if noise is not None:
+        for path, part in zip(halves, (noise, -noise), strict=True):
+            write_volume(path, tomogram.volume + part, tomogram.voxel_size)
     write_picks(truth, picks)
     logger.info("simulated %s with %d particles", name, len(picks))

@@ -63,6 +63,11 @@ class Results:
         """Return the known particles of a phantom."""
         return f"{self.folder}/simulated/{tomogram}.star"
 
+    def simulated_halves(self, tomogram: str) -> tuple[str, str]:
+        """Return the volumes of a phantom's halves, even and odd."""
+        folder = f"{self.folder}/simulated"
+        return f"{folder}/even/{tomogram}.mrc", f"{folder}/odd/{tomogram}.mrc"
+
     @property
     def volumes(self) -> str:
         """Folder of preprocessed volumes; see `volume_file`."""

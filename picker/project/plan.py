@@ -32,6 +32,11 @@ def simulated_rows(config: Config, results: Results) -> tuple[TomogramRow, ...]:
     Their truth is known; methods that learn without it do not read it.
     """
     counts = config.simulate.model_dump()
+
+    def half(name: str, which: int) -> Path | None:
+        is_there = config.simulate.halves
+        return Path(results.simulated_halves(name)[which]) if is_there else None
+
     splits = [split for split in SIMULATED for _ in range(counts[split])]
     return tuple(
         TomogramRow(
@@ -39,6 +44,8 @@ def simulated_rows(config: Config, results: Results) -> tuple[TomogramRow, ...]:
             path=Path(results.simulated(name)),
             split=split,
             picks=(Path(results.simulated_truth(name)),),
+            even=half(name, 0),
+            odd=half(name, 1),
         )
         for name, split in ((f"sim_{i:03d}", split) for i, split in enumerate(splits))
     )

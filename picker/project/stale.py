@@ -125,8 +125,8 @@ def _files(entry: Mapping[str, Any]) -> list[str]:
     if entry["state"] == "failed":
         return []
     before = entry.get("preprocessed", entry)
-    named = (entry[MADE[entry["state"]]], before["labels"], before["mask"])
-    return [path for path in named if path]
+    kept = (before["labels"], before["mask"], before.get("noise"))
+    return [path for path in (entry[MADE[entry["state"]]], *kept) if path]
 
 
 def _stamps(entry: Mapping[str, Any]) -> dict[str, list[int]]:

@@ -2,9 +2,10 @@
 
 For every tomogram of a table or shard it writes <tomogram>.zarr (OME-Zarr 0.5) and,
 where picks are known, <tomogram>.star (positions in Å); and where a slab or gold beads
-limit picks, a mask of what is left, which later stages use in place of the user's. A
-tomogram that cannot be used is recorded in the manifest with the reason, and the others
-continue. Tomograms whose input and settings have not changed are left alone.
+limit picks, a mask of what is left, which later stages use in place of the user's; and
+where there are halves, their noise. A tomogram that cannot be used is recorded in the
+manifest with the reason, and the others continue. Tomograms whose input and settings
+have not changed are left alone.
 Jobs that fill the same folders know of each other if their manifests lie in one folder.
 """
 
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from picker.config import PreprocessSettings
 from picker.jobs.preprocess import preprocess_shard
 from picker.jobs.settings import read_particles, read_section
-from picker.project.layout import MASKS
+from picker.project.layout import MASKS, NOISE
 from picker.verbs.common import add_settings
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masks", type=Path, help="folder to fill; default: masks, beside --volumes"
     )
+    parser.add_argument(
+        "--noise", type=Path, help="folder to fill; default: noise, beside --volumes"
+    )
     parser.add_argument("--output", type=Path, required=True, help="manifest to write")
 
 
@@ -46,5 +50,6 @@ def run(arguments: argparse.Namespace) -> None:
         volumes=arguments.volumes,
         labels=arguments.labels,
         masks=arguments.masks or arguments.volumes.with_name(MASKS),
+        noise=arguments.noise or arguments.volumes.with_name(NOISE),
         manifest=arguments.output,
     )

@@ -1,7 +1,8 @@
 """Make phantom tomograms with known particles.
 
-Each becomes an MRC file and, beside it, a STAR file of its true picks. They serve the
-demo and tests; they are not data.
+Each becomes an MRC file and, beside it, a STAR file of its true picks; with
+simulate.halves two more are its halves. They serve the demo and tests; they are not
+data.
 """
 
 from __future__ import annotations
@@ -27,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="MRC file to write")
     parser.add_argument("--truth", type=Path, required=True, help="STAR file to write")
+    parser.add_argument(
+        "--halves",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="MRC files of the even and the odd half to write",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -38,4 +46,5 @@ def run(arguments: argparse.Namespace) -> None:
         read_section(arguments.settings, "simulate", SimulateSettings),
         output=arguments.output,
         truth=arguments.truth,
+        halves=arguments.halves,
     )

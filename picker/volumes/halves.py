@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from picker.volumes.normalise import check_stored, mean_and_spread, resampled
+from picker.volumes.spectrum import filtered, fourier_crop
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from picker.volumes.normalise import Linear
+
     Volume = NDArray[np.float32]
+
+NOT_HALVES = 0.5
+"""Correlation of a tomogram with the mean of its halves, below which they are not."""
+FILTERED = 0.95
+"""The same, below which the tomogram was filtered otherwise than they were."""
 
 
 def half(
@@ -38,3 +48,111 @@ def half(
     spread = math.hypot(1, sign * noise_spread)
     mixed = volume + np.float32(sign) * noise
     return np.asarray(mixed * np.float32(1 / spread), np.float32)
+
+
+def noise_of_halves(
+    volume: Volume, even: Volume, odd: Volume, region: NDArray[np.bool_] | None = None
+) -> tuple[Volume, float]:
+    """Return (even − odd) / 2 in the units of the tomogram, and a correlation.
+
+    Some programs write the tomogram as the sum of its halves: their mean is brought to
+    its scale by least squares.
+
+    Parameters
+    ----------
+    volume, even, odd
+        `(z, y, x)` of the tomogram and its halves, as files hold them. Even is
+        overwritten with the result.
+    region
+        Shaped as they are; true for the voxels that count. None: all.
+
+    Returns
+    -------
+    Noise; correlation of the tomogram with the mean of its halves.
+
+    Raises
+    ------
+    ValueError
+        If the halves do not differ, or their mean is something else than the tomogram.
+    """
+    correlation, scale = _agreement(volume, even, odd, region)
+    even -= odd
+    mean, spread = mean_and_spread(even, region)
+    if spread <= 1e-6 * abs(mean):
+        raise ValueError(
+            "the halves do not differ, their noise is 0; expected reconstructions of"
+            " the even and of the odd frames, fix the columns even and odd"
+        )
+    if not correlation >= NOT_HALVES:
+        raise ValueError(
+            f"the tomogram and the mean of its halves correlate by {correlation:.2f};"
+            f" expected at least {NOT_HALVES}. They are another tomogram's halves or"
+            " their contrast is inverted; fix the columns even and odd"
+        )
+    even *= np.float32(scale / 2)
+    return even, correlation
+
+
+def preprocess_noise(
+    noise: Volume, linear: Linear, region: NDArray[np.bool_] | None = None
+) -> tuple[Volume, float]:
+    """Return noise as it is in the preprocessed volume, and its spread.
+
+    All that is linear is done to it: it is rescaled, filtered and inverted, and not
+    clipped. What its mean is not 0 by is no noise, and is subtracted.
+
+    Parameters
+    ----------
+    noise
+        `(z, y, x)` in the units of the file; may be overwritten.
+    linear
+        What was done to the volume.
+    region
+        Shaped as `noise`, true for the voxels whose mean and spread count. None: all.
+
+    Returns
+    -------
+    `(z, y, x)` in the units of the preprocessed volume; its standard deviation.
+
+    Raises
+    ------
+    ValueError
+        If a value is too large to be stored.
+    """
+    result = np.ldexp(noise, linear.exponent) if linear.exponent else noise
+    result = fourier_crop(result, linear.ratio)
+    if linear.whitening:
+        result = filtered(result, linear.whitening)
+    result *= np.float32(linear.gain)
+    if region is not None:
+        region = resampled(region, result.shape, linear.ratio)
+    mean, spread = mean_and_spread(result, region)
+    result -= np.float32(mean)
+    check_stored(result, "the halves' differences")
+    return result, spread
+
+
+def _agreement(
+    volume: Volume, even: Volume, odd: Volume, region: NDArray[np.bool_] | None
+) -> tuple[float, float]:
+    """Return how a volume correlates with its halves' mean, and its scale over that.
+
+    Slice by slice, as more copies of a tomogram would take too much memory.
+    """
+    number, sums, squares = 0, np.zeros(2), np.zeros((2, 2))
+    for moment in (1, 2):
+        for z, whole in enumerate(volume):
+            inside = slice(None) if region is None else region[z]
+            pair = np.stack([whole, np.float64(0.5) * even[z] + 0.5 * odd[z]])
+            pair = pair[:, inside].reshape(2, -1)
+            if moment == 1:
+                number += pair.shape[1]
+                sums += pair.sum(axis=1)
+            else:
+                pair -= sums[:, None] / number
+                squares += pair @ pair.T
+    (of_volume, both), (_, of_mean) = squares
+    if of_volume == 0 or of_mean == 0:
+        return 0.0, 1.0
+    # Roots apart: the product of tiny numbers would be 0.
+    return both / math.sqrt(of_volume) / math.sqrt(of_mean), both / of_mean

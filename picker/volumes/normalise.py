@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from picker.config import PreprocessSettings
+    from picker.volumes.spectrum import Whitening
 
     Volume = NDArray[np.float32]
 
@@ -35,6 +36,27 @@ MAX_STORED = float(np.finfo(np.float16).max)
 """Largest normalised value, which is stored as float16 [standard deviations]."""
 SAFE_RANGE = (1e-15, 1e15)
 """If a volume's largest value is in this range, float32 holds its squares and sums."""
+
+
+class Linear(NamedTuple):
+    """What preprocessing did to a volume, but for subtracting and clipping.
+
+    Attributes
+    ----------
+    exponent
+        Of the power of two that the volume was multiplied by first.
+    ratio
+        New voxel size over the old.
+    whitening
+        Filter; None: it was not filtered.
+    gain
+        What it was multiplied by at last; below 0 where contrast was inverted.
+    """
+
+    exponent: int
+    ratio: Fraction
+    whitening: Whitening | None
+    gain: float
 
 
 def preprocess_volume(
@@ -75,6 +97,22 @@ def preprocess_volume(
     Source: clip at 3 standard deviations, then normalise again: M. R. Uddin et al.,
     TomoPicker: Annotation-Efficient Particle Picking in cryo-electron Tomograms.
     """
+    result, voxel_size, warnings, _ = prepared_volume(
+        volume, voxel_size, settings, region
+    )
+    return result, voxel_size, warnings
+
+
+def prepared_volume(
+    volume: ArrayLike,
+    voxel_size: float,
+    settings: PreprocessSettings,
+    region: NDArray[np.bool_] | None = None,
+) -> tuple[Volume, float, list[str], Linear]:
+    """Return what `preprocess_volume` does, and what of it was linear.
+
+    Arguments and errors as for that.
+    """
     if not (math.isfinite(voxel_size) and voxel_size > 0):
         raise ValueError(
             f"voxel size is {voxel_size} Å, expected more than 0; set the voxel size"
@@ -95,25 +133,37 @@ def preprocess_volume(
             " give a single volume, not a stack or an image"
         )
     _check_finite(result)
-    result = _in_safe_range(result)
+    result, exponent = _in_safe_range(result)
     result = fourier_crop(result, ratio)
+    gain, whitening = 1.0, None
     if settings.whiten:
-        _standardise(result, None, sign=1)  # refuses a constant volume
-        result = whitened(result)
+        gain = _standardise(result, None, sign=1)  # refuses a constant volume
+        result, whitening = whitened(result)
     voxel_size = voxel_size * ratio.numerator / ratio.denominator
     if region is not None:
-        region = _resampled(region, result.shape, ratio)
+        region = resampled(region, result.shape, ratio)
     _clip(result, settings, region)
     sign = -1 if settings.particles_are == "light" else 1
-    _standardise(result, region, sign=sign)
-    largest = max(float(result.max()), -float(result.min()))
+    gain *= _standardise(result, region, sign=sign)
+    check_stored(result, "normalised values", "set preprocess.clip: sigma, or ")
+    return result, voxel_size, warnings, Linear(exponent, ratio, whitening, gain)
+
+
+def check_stored(volume: Volume, what: str, advice: str = "") -> None:
+    """Refuse values that are too large to be stored.
+
+    Raises
+    ------
+    ValueError
+        If float16 does not hold one of them.
+    """
+    largest = max(float(volume.max()), -float(volume.min()))
     if not largest <= MAX_STORED:
         raise ValueError(
-            f"normalised values reach {largest:.3g} standard deviations, expected at"
-            f" most {MAX_STORED:g}, which the stored numbers hold; set preprocess.clip:"
-            " sigma, or fix what is so far from the rest of the volume"
+            f"{what} reach {largest:.3g} standard deviations, expected at most"
+            f" {MAX_STORED:g}, which the stored numbers hold; {advice}fix what is so"
+            " far from the rest of the volume"
         )
-    return result, voxel_size, warnings
 
 
 def _check_extent(shape: tuple[int, ...], voxel_size: float, target: float) -> None:
@@ -160,18 +210,20 @@ def _check_finite(volume: Volume) -> None:
         )
 
 
-def _in_safe_range(volume: Volume) -> Volume:
+def _in_safe_range(volume: Volume) -> tuple[Volume, int]:
     """Return the volume, or a multiple of it whose squares and sums float32 holds.
 
-    A volume of values near 1e-38 would become NaN. A power of two loses no digit.
+    A volume of values near 1e-38 would become NaN. The factor is a power of two, which
+    loses no digit; its exponent comes second.
     """
     largest = max(abs(float(volume.max())), abs(float(volume.min())))
     if largest == 0 or SAFE_RANGE[0] <= largest <= SAFE_RANGE[1]:
-        return volume
-    return np.ldexp(volume, -math.frexp(largest)[1])
+        return volume, 0
+    exponent = -math.frexp(largest)[1]
+    return np.ldexp(volume, exponent), exponent
 
 
-def _resampled(
+def resampled(
     region: NDArray[np.bool_], shape: tuple[int, ...], ratio: Fraction
 ) -> NDArray[np.bool_]:
     """Return the region on a grid of voxels `ratio` times as large."""
@@ -190,7 +242,7 @@ def _slices(volume: Volume, region: NDArray[np.bool_] | None) -> Iterator[Volume
         yield from (part[inside] for part, inside in zip(volume, region, strict=True))
 
 
-def _mean_and_spread(
+def mean_and_spread(
     volume: Volume, region: NDArray[np.bool_] | None
 ) -> tuple[float, float]:
     """Return mean and standard deviation."""
@@ -211,7 +263,7 @@ def _clip(
 ) -> None:
     """Cut outliers in place."""
     if settings.clip == "sigma":
-        mean, spread = _mean_and_spread(volume, region)
+        mean, spread = mean_and_spread(volume, region)
         reach = settings.clip_sigma * spread
         np.clip(volume, mean - reach, mean + reach, out=volume)
     elif settings.clip == "percentile":
@@ -233,9 +285,12 @@ def _sample(volume: Volume) -> Volume:
 
 def _standardise(
     volume: Volume, region: NDArray[np.bool_] | None, *, sign: int
-) -> None:
-    """Bring mean to 0 and standard deviation to 1 in place; sign -1 inverts."""
-    mean, spread = _mean_and_spread(volume, region)
+) -> float:
+    """Bring mean to 0 and standard deviation to 1 in place; sign -1 inverts.
+
+    Returns what the volume was multiplied by.
+    """
+    mean, spread = mean_and_spread(volume, region)
     if spread <= 1e-6 * abs(mean) or spread == 0:
         raise ValueError(
             f"volume is constant: standard deviation {spread:g} at a mean of"
@@ -243,3 +298,4 @@ def _standardise(
         )
     volume -= np.float32(mean)
     volume *= np.float32(sign / spread)
+    return sign / spread

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import fft
@@ -20,6 +20,21 @@ SHELL = 1 / 96
 MIN_POWER = 1e-3
 """Shells with less than this fraction of the mean power are not raised further: their
 power may come from rounding of the stored numbers."""
+
+
+class Whitening(NamedTuple):
+    """A filter that gives the frequencies of a volume the same power.
+
+    Attributes
+    ----------
+    frequency
+        `(n,)` rising [cycles per voxel].
+    root
+        `(n,)` logarithm of the amplitude there, which is divided by.
+    """
+
+    frequency: NDArray[np.floating]
+    root: NDArray[np.floating]
 
 
 def fourier_crop(volume: Volume, ratio: Fraction) -> Volume:
@@ -88,8 +103,8 @@ def _crop_axis(volume: Volume, axis: int, numerator: int, denominator: int) -> V
     return result
 
 
-def whitened(volume: Volume) -> Volume:
-    """Return a volume with the same power at all frequencies.
+def whitened(volume: Volume) -> tuple[Volume, Whitening]:
+    """Return a volume with the same power at all frequencies, and the filter.
 
     Every Fourier coefficient is divided by the root of the mean power in its shell, so
     that tomograms of different defocus, dose or denoising look alike, and frequencies
@@ -121,13 +136,38 @@ def whitened(volume: Volume) -> Volume:
         num += np.bincount(shell, minlength=len(power))
     mean = power.sum() / num.sum()
     if mean == 0:
-        return np.zeros_like(volume)
+        return np.zeros_like(volume), Whitening(np.zeros(1), np.zeros(1))
     seen = num > 0
     middle = (np.flatnonzero(seen) + 0.5) * SHELL
     # Interpolated, because a step between shells would ring.
     root = np.log(power[seen] / num[seen] / mean + MIN_POWER) / 2
-    for plane, along_z in zip(spectrum, squares, strict=True):
+    whitening = Whitening(middle, np.asarray(root, np.float64))
+    return _filtered(spectrum, volume.shape, whitening), whitening
+
+
+def filtered(volume: Volume, whitening: Whitening) -> Volume:
+    """Return a volume under the filter of another of its shape, of mean 0.
+
+    Parameters
+    ----------
+    volume
+        `(z, y, x)`; left unchanged.
+    whitening
+        As `whitened` gives it.
+    """
+    spectrum = fft.rfftn(volume, workers=1)
+    spectrum[0, 0, 0] = 0
+    return _filtered(spectrum, volume.shape, whitening)
+
+
+def _filtered(
+    spectrum: NDArray[np.complex64], shape: tuple[int, ...], whitening: Whitening
+) -> Volume:
+    """Return the volume of a spectrum, which is overwritten, under a filter."""
+    z, y, x = shape
+    flat = fft.fftfreq(y)[:, None] ** 2 + fft.rfftfreq(x) ** 2
+    for plane, along_z in zip(spectrum, fft.fftfreq(z) ** 2, strict=True):
         frequency = np.sqrt(along_z + flat)
-        plane *= np.exp(-np.interp(frequency, middle, root)).astype(np.float32)
-    result: Volume = fft.irfftn(spectrum, s=volume.shape, workers=1, overwrite_x=True)
+        plane *= np.exp(-np.interp(frequency, *whitening)).astype(np.float32)
+    result: Volume = fft.irfftn(spectrum, s=shape, workers=1, overwrite_x=True)
     return result

@@ -20,10 +20,11 @@ rule preprocess:
         volumes=RESULTS.volumes,
         labels=RESULTS.labels,
         masks=RESULTS.masks,
+        noise=RESULTS.noise,
     shell:
         r"""
         python -m picker preprocess --tomograms {input.tomograms} \
             --settings {input.settings} --volumes {params.volumes} \
             --labels {params.labels} --masks {params.masks} \
-            --output {output} 2>&1 | tee -i {log}
+            --noise {params.noise} --output {output} 2>&1 | tee -i {log}
         """

@@ -6,6 +6,9 @@ rule simulate:
     output:
         volume=RESULTS.simulated("{tomogram}"),
         truth=RESULTS.simulated_truth("{tomogram}"),
+        halves=(
+            RESULTS.simulated_halves("{tomogram}") if settings.simulate.halves else []
+        ),
     log:
         RESULTS.log("simulate", "{tomogram}"),
     conda:
@@ -17,5 +20,5 @@ rule simulate:
         r"""
         python -m picker simulate --name {wildcards.tomogram:q} --index {params.index} \
             --settings {input.settings} --output {output.volume} \
-            --truth {output.truth} >{log} 2>&1
+            --truth {output.truth} --halves {output.halves} >{log} 2>&1
         """

@@ -43,9 +43,12 @@ def check_memory(path: Path, shape: Sequence[int], bytes_each: int) -> None:
 
 
 def check_shape(
-    path: Path, shape: Sequence[int], expected: tuple[int, int, int]
+    path: Path,
+    shape: Sequence[int],
+    expected: tuple[int, int, int],
+    what: str = "mask",
 ) -> None:
-    """Refuse a mask of another shape than its tomogram's, before any of it is read.
+    """Refuse a mask, or what else it is, of another shape than its tomogram's.
 
     Raises
     ------
@@ -54,8 +57,8 @@ def check_shape(
     """
     if tuple(shape) != tuple(expected):
         raise ValueError(
-            f"mask {path} has shape {tuple(shape)} (z, y, x); expected the tomogram's,"
-            f" {tuple(expected)}"
+            f"{what} {path} has shape {tuple(shape)} (z, y, x); expected the"
+            f" tomogram's, {tuple(expected)}"
         )
 
 

@@ -18,7 +18,9 @@ WAVELENGTH = 0.0197
 """Wavelength of electrons at 300 kV [Å]."""
 
 
-def imaged(rng: np.random.Generator, signal: Grid, settings: SimulateSettings) -> Grid:
+def imaged(
+    rng: np.random.Generator, signal: Grid, settings: SimulateSettings
+) -> tuple[Grid, Grid | None]:
     """Return a density as its reconstruction would show it, particles dark.
 
     Parameters
@@ -28,11 +30,13 @@ def imaged(rng: np.random.Generator, signal: Grid, settings: SimulateSettings) -
     signal
         `(z, y, x)` clean density, particles near 1.
     settings
-        Voxel size [Å], signal-to-noise ratio and missing wedge [degrees].
+        Voxel size [Å], signal-to-noise ratio, missing wedge [degrees], and whether
+        there are halves.
 
     Returns
     -------
-    `(z, y, x)` float32 of mean 0 and standard deviation 1.
+    `(z, y, x)` float32 of mean 0 and standard deviation 1; the noise that is added in
+    its even half and subtracted in its odd one, None if there are none.
     """
     shape = settings.shape_zyx
     kz, ky, kx = (
@@ -53,12 +57,14 @@ def imaged(rng: np.random.Generator, signal: Grid, settings: SimulateSettings) -
     cutoff = rng.uniform(0.16, 0.26) / settings.voxel_size
     envelope = wedge * np.exp(-((square / cutoff**2) ** 2))
     noise = _filtered(noise, envelope)
+    between = _between_halves(rng, shape, envelope) if settings.halves else None
     particles = _filtered(signal, envelope * _transfer(rng, square))
 
     snr = rng.uniform(*settings.snr)
     inside = signal > 0.3
     level = float(particles[inside & (signal < 1.5)].std()) / float(noise.std())
-    volume: Grid = -particles - noise * np.float32(level / np.sqrt(snr))
+    strength = np.float32(level / np.sqrt(snr))
+    volume: Grid = -particles - noise * strength
     spread = volume.std()
     for axis, size in enumerate(shape):  # ice is not equally thick everywhere
         place = np.linspace(-1, 1, size, dtype=np.float32)
@@ -67,8 +73,22 @@ def imaged(rng: np.random.Generator, signal: Grid, settings: SimulateSettings) -
         ice = np.float32(spread) * ice
         volume += ice.reshape([-1 if a == axis else 1 for a in range(3)])
     volume -= volume.mean(dtype=np.float64)
-    volume /= volume.std(dtype=np.float64)
-    return volume
+    scale = volume.std(dtype=np.float64)
+    volume /= scale
+    if between is not None:
+        between *= np.float32(strength / scale)
+    return volume, between
+
+
+def _between_halves(
+    rng: np.random.Generator, shape: tuple[int, int, int], envelope: Grid
+) -> Grid:
+    """Return half of what two halves differ by, as strong as the noise of their mean.
+
+    A child's numbers leave those of the generator as they are.
+    """
+    (child,) = rng.spawn(1)
+    return _filtered(child.standard_normal(shape, dtype=np.float32), envelope)
 
 
 def _filtered(volume: Grid, filter_zyx: Grid) -> Grid:

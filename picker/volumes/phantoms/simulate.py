@@ -6,12 +6,12 @@ Scores on phantoms say nothing about real tomograms.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from picker.core.picks import picks_from_arrays
+from picker.core.picks import Picks, picks_from_arrays
 from picker.core.tomogram import Tomogram, position_from_index
 from picker.volumes.phantoms.bodies import (
     Body,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from picker.config import Particle, SimulateSettings
-    from picker.core.picks import Picks
 
     Grid = NDArray[np.float32]
 
@@ -42,6 +41,23 @@ BILAYER = 40.0
 """Distance of a membrane's leaflets [Å]."""
 VESICLE_RADIUS = (250.0, 600.0)
 """Smallest and largest radius of a vesicle [Å]."""
+
+
+class Phantom(NamedTuple):
+    """A phantom tomogram, its true picks, and its halves' noise.
+
+    Attributes
+    ----------
+    tomogram, picks
+        As `simulate_tomogram` returns them.
+    noise
+        `(z, y, x)` as the volume, which added to it gives the even half and subtracted
+        the odd one; None without halves.
+    """
+
+    tomogram: Tomogram
+    picks: Picks
+    noise: Grid | None
 
 
 def simulate_tomogram(
@@ -81,6 +97,21 @@ def simulate_tomogram(
     ValueError
         If a particle's radius is below one voxel, or none was placed at all.
     """
+    phantom = simulate_phantom(name, index, particles, settings, maps)
+    return phantom.tomogram, phantom.picks
+
+
+def simulate_phantom(
+    name: str,
+    index: int,
+    particles: tuple[Particle, ...],
+    settings: SimulateSettings,
+    maps: Mapping[str, Tomogram] | None = None,
+) -> Phantom:
+    """Return a phantom with the noise of its halves, if the settings ask for halves.
+
+    Arguments and errors as for `simulate_tomogram`; the tomogram is the same too.
+    """
     for particle in particles:
         if particle.radius < settings.voxel_size:
             raise ValueError(
@@ -103,12 +134,13 @@ def simulate_tomogram(
             f" {settings.voxel_size} Å, {settings.particles_per_class} particles a"
             " class; raise simulate.shape_zyx or simulate.particles_per_class"
         )
-    volume = imaged(rng, signal, settings)
+    volume, noise = imaged(rng, signal, settings)
     picks = picks_from_arrays(
         position_from_index(centre_zyx, settings.voxel_size),
         [particles[place].name for place in classes],
     )
-    return Tomogram(name=name, volume=volume, voxel_size=settings.voxel_size), picks
+    tomogram = Tomogram(name=name, volume=volume, voxel_size=settings.voxel_size)
+    return Phantom(tomogram, picks, noise)
 
 
 def _place_everything(

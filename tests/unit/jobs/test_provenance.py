@@ -38,6 +38,7 @@ class Stored:
             "volume": folder / "volumes" / "a.zarr",
             "labels": folder / "labels" / "a.star",
             "mask": folder / "masks" / "a.zarr",
+            "noise": folder / "noise" / "a.zarr",
         }
         self.record = self.preprocess()
         self.key = self.record.fingerprint

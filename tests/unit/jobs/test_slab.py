@@ -101,6 +101,7 @@ def preprocessed(folder, volume, picks=None, **more):
         volume=folder / "v" / "a.zarr",
         labels=folder / "l" / "a.star" if picks else None,
         mask=folder / "m" / "a.zarr",
+        noise=folder / "n" / "a.zarr",
     )
 
 

@@ -22,6 +22,7 @@ RUN = Results().run("semietpicker")
         (Results().volumes, "tomograms"),
         (Results().labels, "labels"),
         (Results().masks, "masks"),
+        (Results().noise, "noise"),
         (Results().preprocessed("s"), "manifests/preprocess/s.json"),
         (Results().log("preprocess", "s"), "logs/preprocess/s.log"),
         (Results().cost("preprocess", "s"), "benchmarks/preprocess/s.tsv"),

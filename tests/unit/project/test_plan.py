@@ -142,6 +142,11 @@ def test_phantoms_are_still_to_be_made_and_their_truth_is_known():
     ]
     assert rows[3].path == Path("results/simulated/sim_003.mrc")
     assert rows[3].picks == (Path("results/simulated/sim_003.star"),)
+    assert rows[3].halves == ()
+    given["simulate"]["halves"] = True
+    rows = simulated_rows(Config.model_validate(given), Results())
+    assert rows[3].even == Path("results/simulated/even/sim_003.mrc")
+    assert rows[3].odd == Path("results/simulated/odd/sim_003.mrc")
     assert rows[3].voxel_size is None
     assert plan(*rows).place("sim_003") == 3
 

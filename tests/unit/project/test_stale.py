@@ -43,13 +43,15 @@ def bad(**values):
 
 
 def test_a_manifest_whose_files_are_there_is_kept(folder):
-    assert is_kept(folder, labels=folder / "here", mask=folder / "here")
+    files = dict.fromkeys(("labels", "mask", "noise"), folder / "here")
+    assert is_kept(folder, **files)
 
 
 def test_the_manifest_of_a_missing_file_is_forgotten(folder):
     assert not is_kept(folder, volume=folder / "gone")
     assert not is_kept(folder, labels=folder / "gone")
     assert not is_kept(folder, mask=folder / "gone")
+    assert not is_kept(folder, noise=folder / "gone")
 
 
 def test_a_whole_folder_that_is_gone_is_no_reason_to_compute_it_again(folder):

@@ -75,6 +75,7 @@ class Folder:
                 volumes=self.path / "tomograms",
                 labels=self.path / "labels",
                 masks=None,
+                noise=None,
                 output=self.path / "manifest.json",
             )
         )

@@ -40,3 +40,21 @@ def test_the_verb_reads_density_maps(tmp_path, monkeypatch, capsys):
     (tmp_path / "p0.mrc").write_bytes(b"not an MRC file")
     assert simulated("p0.mrc")[0] == 1
     assert "error: p0.mrc is not an MRC file" in capsys.readouterr().err
+
+
+def test_halves_are_written_where_they_are_asked_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "particles.json").write_text('[{"name": "p0", "radius": 90}]')
+    words = "simulate --name t --index 0 --output t.mrc --truth t.star --settings"
+    words = [*words.split(), "particles.json", "simulate.json"]
+    halves = SMALL.model_copy(update={"halves": True})
+    (tmp_path / "simulate.json").write_text(halves.model_dump_json())
+    assert main(words) == 1
+    assert "0 files of halves are named; expected 2" in capsys.readouterr().err
+    assert main([*words, "--halves", "even.mrc", "odd.mrc"]) == 0
+    volume, even, odd = (
+        read_tomogram(tmp_path / f"{name}.mrc", "t")[0].volume
+        for name in ("t", "even", "odd")
+    )
+    np.testing.assert_allclose((even + odd) / 2, volume, atol=1e-6)
+    assert (even - odd).std() > 0.5

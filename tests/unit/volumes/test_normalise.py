@@ -179,7 +179,7 @@ def test_a_constant_volume_is_refused_before_whitening(value):
     settings = PreprocessSettings(whiten=True)
     with pytest.raises(ValueError, match="volume is constant"):
         preprocess_volume(np.full(SHAPE, value), 10.0, settings)
-    assert not whitened(np.zeros(SHAPE, np.float32)).any()
+    assert not whitened(np.zeros(SHAPE, np.float32))[0].any()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from picker.volumes.phantoms.simulate import simulate_tomogram
+from picker.volumes.phantoms.simulate import simulate_phantom, simulate_tomogram
 from tests.unit.volumes.phantoms.test_simulate import PARTICLES, SMALL
 
 
@@ -50,3 +50,25 @@ def test_missing_wedge_is_about_y(axis, is_missing):
     inside = band & (along > 3 * across) & (np.abs(ky if is_missing else kz) < 0.05)
     ratio = power[inside].mean() / power[band].mean()
     assert (ratio < 0.05) == is_missing
+
+
+def test_halves_have_noise_of_their_own_and_leave_the_tomogram_as_it_is():
+    settings = SMALL.model_copy(update={"halves": True, "snr": (0.05, 0.05)})
+    plain = settings.model_copy(update={"halves": False})
+    phantom = simulate_phantom("t", 0, PARTICLES, settings)
+    before = simulate_phantom("t", 0, PARTICLES, plain)
+    np.testing.assert_array_equal(phantom.tomogram.volume, before.tomogram.volume)
+    assert before.noise is None
+    volume, noise = phantom.tomogram.volume, phantom.noise
+    clean = simulate_phantom(
+        "t", 0, PARTICLES, plain.model_copy(update={"snr": (1e9, 1e9)})
+    ).tomogram.volume
+    # What neither ice nor particles explain: the noise of each half.
+    design = np.column_stack([clean.ravel(), np.ones(clean.size)])
+    even, odd = (
+        half.ravel() - design @ np.linalg.lstsq(design, half.ravel(), rcond=None)[0]
+        for half in (volume + noise, volume - noise)
+    )
+    assert abs(np.corrcoef(even, odd)[0, 1]) < 0.1
+    assert even.std() == pytest.approx(odd.std(), rel=0.05)
+    assert noise.std() == pytest.approx(((even + odd) / 2).std(), rel=0.1)
