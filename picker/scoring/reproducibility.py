@@ -86,7 +86,7 @@ def found_again(
         Greatest distance of the two finds, as a fraction of the particle's radius.
     """
     distance = distance_per_radius * particle.radius
-    score, again, by_chance, whole = ([np.empty(0)] for _ in range(4))
+    score, again, by_chance, whole = ([np.empty(0, np.float32)] for _ in range(4))
     for tomogram in tomograms:
         whole.append(tomogram.whole.of(particle.name).score)
         even, odd = (half.of(particle.name) for half in (tomogram.even, tomogram.odd))
@@ -95,7 +95,7 @@ def found_again(
             turned = _turned(other.position_zyx, tomogram.extent_zyx)
             for found, where in ((again, other.position_zyx), (by_chance, turned)):
                 index = match_picks(one.position_zyx, one.score, where, distance)
-                found.append(np.append(other.score, 0.0)[index])
+                found.append(np.append(other.score, np.float32(0))[index])
     return FoundAgain(
         score=_joined(score),
         again=_joined(again),
@@ -104,7 +104,7 @@ def found_again(
     )
 
 
-def _joined(parts: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
+def _joined(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
     return np.concatenate(parts).astype(np.float64)
 
 

@@ -1,7 +1,8 @@
 """Choose each particle's threshold from tomograms whose particles are known.
 
 Validation tomograms where there are any, else the labeled ones and copies of them
-(with noise, or their halves), else the partial ones, by labels that trained nothing; never test tomograms.
+(with noise, or their halves), else the partial ones, by labels that trained nothing;
+never test tomograms.
 """
 
 from __future__ import annotations
