@@ -85,10 +85,10 @@ def status_lines(folder: Path) -> Iterator[str]:
     tallies = {stage: _tally(jobs, begun, over=over) for stage, jobs in stages.items()}
     num_shards = len(record.shards)
     yield f"{record.tomograms} tomograms in {num_shards} shards, method {run.name}"
-    yield f"{'stage':14}{'done':>14}{'running':>9}{'failed':>8}"
+    yield f"{'stage':16}{'done':>14}{'running':>9}{'failed':>8}"
     for stage, tally in tallies.items():
         done = f"{tally.done} of {len(stages[stage])}"
-        yield f"{stage:14}{done:>14}{len(tally.running):>9}{len(tally.failed):>8}"
+        yield f"{stage:16}{done:>14}{len(tally.running):>9}{len(tally.failed):>8}"
     for stage, tally in tallies.items():
         for line in tally.running[:SHOWN]:
             yield f"running  {stage} {line}"
