@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Width = Annotated[int, Field(ge=1, le=4096)]
 Blocks = Annotated[int, Field(ge=1, le=100)]
 Stages = Field(max_length=8)
+Halves = Literal["none", "opposite", "mixed"]
 
 
 class ModelSettings(Settings):
@@ -90,6 +91,14 @@ class AugmentSettings(Settings):
     """Mean fraction of voxels that are hidden, in 0..1."""
     dropblock_size: Annotated[int, Field(ge=1)] = 3
     """Edge of a hidden block [voxels], odd; smaller than a particle."""
+
+    real_noise: Fraction = 0.0
+    """Probability, in 0..1, that a labeled patch, or the student's view of an unlabeled
+    one, gets noise on top: a part of the noise of any tomogram with halves that the
+    stage trains on (docs/halves.md). Not yet measured."""
+    real_noise_factor: Positive = 1.5
+    """With real_noise: the noise is multiplied by a random number from 0 to this; 1 is
+    the noise by which a half differs from its tomogram."""
 
     @field_validator("dropblock_size")
     @classmethod
@@ -218,6 +227,13 @@ class CoTrainSettings(Settings):
     one."""
     ramp_up_steps: Annotated[int, Field(ge=0)] = 50
     """Number of steps in which that weight grows from 0."""
+    halves: Halves = "none"
+    """What teacher and student see of unlabeled tomograms with halves
+    (docs/halves.md); not yet measured:
+    - none: both see the tomogram.
+    - opposite: the teacher sees one half, the student the other.
+    - mixed: the teacher sees a random mixture of both halves, the student the opposite
+      one."""
     pseudo_labels: Literal["heatmap", "picks"] = "heatmap"
     """What the student learns from the teacher:
     - heatmap: the teacher's averaged heatmap, as in the paper.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from picker.formats.volumes.ome_zarr import open_volume, read_attributes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import zarr
 
     from picker.project.records import Preprocessed
@@ -20,11 +22,7 @@ def stored_fingerprint(entry: Preprocessed) -> str:
     ValueError
         If it is not the one of the manifest, whose voxel size would not be its own.
     """
-    if read_attributes(entry.volume).get("fingerprint") != entry.fingerprint:
-        raise ValueError(
-            f"{entry.volume} is not the volume that its manifest describes: it was made"
-            " again since; run again"
-        )
+    _check_made_from(entry.volume, entry.fingerprint)
     return entry.fingerprint
 
 
@@ -38,3 +36,26 @@ def stored_volume(entry: Preprocessed) -> zarr.Array[Any]:
     """
     stored_fingerprint(entry)
     return open_volume(entry.volume)[0]
+
+
+def stored_noise(entry: Preprocessed) -> zarr.Array[Any] | None:
+    """Return the lazy `(z, y, x)` noise of a tomogram's halves, None without any.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read or is not what the manifest says.
+    """
+    if entry.noise is None:
+        return None
+    _check_made_from(entry.noise, entry.fingerprint)
+    return open_volume(entry.noise)[0]
+
+
+def _check_made_from(path: Path, fingerprint: str) -> None:
+    """Refuse a volume that was made of something else than its manifest says."""
+    if read_attributes(path).get("fingerprint") != fingerprint:
+        raise ValueError(
+            f"{path} is not the volume that its manifest describes: it was made again"
+            " since; run again"
+        )

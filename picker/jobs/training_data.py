@@ -18,10 +18,10 @@ from picker.core.tomogram import index_from_position
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import open_volume
 from picker.jobs.allowed import where_picks_may_be
-from picker.jobs.stored import stored_fingerprint, stored_volume
+from picker.jobs.stored import stored_fingerprint, stored_noise, stored_volume
 from picker.project.records import Failed, Preprocessed
 from picker.scoring.held_out import held_out
-from picker.training.source import PatchSource
+from picker.training.source import Noise, PatchSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,6 +127,7 @@ def patch_source(
                     for p in particles
                 ]
             )
+    noise = stored_noise(entry)
     number = {particle.name: i for i, particle in enumerate(particles)}
     return PatchSource(
         name=entry.tomogram,
@@ -137,6 +138,7 @@ def patch_source(
         # A factor may leave fewer than there are labels.
         hidden=None if hidden is None else np.maximum(hidden, 0),
         region=open_volume(entry.mask)[0] if entry.mask else None,
+        noise=None if noise is None else Noise(noise, entry.noise_spread or 0.0),
     )
 
 

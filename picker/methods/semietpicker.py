@@ -68,6 +68,7 @@ class SemiETPicker(Method):
             stage.name,
             encoding,
             stride=model.stride,
+            halves=co_train.halves,
         )
         return CoTraining(
             stage.name,

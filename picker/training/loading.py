@@ -10,7 +10,8 @@ import torch
 from torch.utils.data import DataLoader, get_worker_info
 
 from picker.machine.signals import SIGNALS
-from picker.training.patches import CACHED, PatchDataset
+from picker.training.boxes import CACHED
+from picker.training.patches import PatchDataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +63,6 @@ def _serve(worker: int) -> None:
     here = get_worker_info()
     assert here is not None
     assert isinstance(here.dataset, PatchDataset)
-    here.dataset.cache.size = CACHED // here.num_workers
+    here.dataset.boxes.cache.size = CACHED // here.num_workers
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -16,15 +16,11 @@ import torch
 from torch.utils.data import Dataset
 
 from picker.machine.processes import share_of
-from picker.training.augment import (
-    apply_symmetry,
-    augment_intensity,
-    dropblock,
-    random_symmetry,
-)
+from picker.training.augment import apply_symmetry, augment_intensity, dropblock
 from picker.training.batch import Batch
-from picker.training.chunks import ChunkCache
+from picker.training.boxes import Boxes
 from picker.training.expected import HiddenMeans, rareness
+from picker.training.halves import NoiseOfHalves
 from picker.training.source import patch_shape
 
 if TYPE_CHECKING:
@@ -34,13 +30,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from picker.config import TrainSettings
+    from picker.config.training import Halves
     from picker.encodings.encoding import Encoding
     from picker.training.source import PatchSource
-
-CACHED = 512 * 2**20
-"""Size of the chunks that all loading processes together keep in memory [bytes]."""
-MAX_DRAWS = 20
-"""Number of tries to place a patch that has a voxel in the region."""
 
 
 class PatchDataset(Dataset[Batch]):
@@ -58,6 +50,13 @@ class PatchDataset(Dataset[Batch]):
         How particles become targets.
     stride
         Input voxels per voxel of the targets.
+    halves
+        What teacher and student see of unlabeled tomograms that have halves.
+
+    Raises
+    ------
+    ValueError
+        If the settings ask for halves and no tomogram has any.
     """
 
     def __init__(
@@ -69,6 +68,7 @@ class PatchDataset(Dataset[Batch]):
         encoding: Encoding,
         *,
         stride: int = 2,
+        halves: Halves = "none",
     ) -> None:
         self.labeled = labeled
         self.unlabeled = unlabeled
@@ -78,7 +78,9 @@ class PatchDataset(Dataset[Batch]):
         self.stride = stride
         self.share = share_of(settings.batch_size, settings.accumulate)
         self.shape = patch_shape(settings.patch_zyx, [*labeled, *unlabeled])
-        self.cache = ChunkCache(CACHED)
+        augment = settings.augment
+        self.boxes = Boxes(self.shape, stride, rotate=augment.rotate)
+        self.noise = NoiseOfHalves(labeled, unlabeled, augment, halves, self.boxes)
         self.hidden = HiddenMeans(labeled, encoding, stride)
         present = np.unique(np.concatenate([s.particle for s in labeled]))
         self.centres = [
@@ -144,10 +146,11 @@ class PatchDataset(Dataset[Batch]):
             corner = source.corner(centre + 0.5 * shift, self.shape)
         else:
             source = self.labeled[int(rng.integers(len(self.labeled)))]
-            corner = self._anywhere(source, rng)
+            corner = self.boxes.anywhere(source, rng)
         target = self._target(source, corner)
-        symmetry = self._symmetry(rng)
-        patch = self._patch(source, corner, symmetry)
+        symmetry = self.boxes.symmetry(rng)
+        voxels = self.boxes.cut(source.volume, corner, symmetry)
+        patch = _tensor(self.noise.noisier(voxels, rng))
         if self.settings.augment.labeled_intensity:
             patch = augment_intensity(patch, self.settings.augment.intensity, rng)
         known = source.known(corner, self.shape, self.stride)
@@ -184,11 +187,12 @@ class PatchDataset(Dataset[Batch]):
     def _unlabeled(self, rng: np.random.Generator) -> _Unlabeled:
         """Return one unlabeled patch as teacher and student see it."""
         source = self.unlabeled[int(rng.integers(len(self.unlabeled)))]
-        corner = self._anywhere(source, rng)
-        symmetry = self._symmetry(rng)
-        weak = self._patch(source, corner, symmetry)
+        corner = self.boxes.anywhere(source, rng)
+        symmetry = self.boxes.symmetry(rng)
+        weak, view = self.noise.views(source, corner, symmetry, rng)
+        strong = _tensor(self.noise.noisier(view, rng))
         augment = self.settings.augment
-        strong = augment_intensity(weak, augment.intensity, rng)
+        strong = augment_intensity(strong, augment.intensity, rng)
         if augment.dropblock:
             strong = dropblock(
                 strong, augment.dropblock_rate, augment.dropblock_size, rng
@@ -196,34 +200,11 @@ class PatchDataset(Dataset[Batch]):
         known = apply_symmetry(source.known(corner, self.shape, self.stride), *symmetry)
         target = apply_symmetry(self._target(source, corner), *symmetry)
         return _Unlabeled(
-            weak=weak,
+            weak=_tensor(weak),
             strong=strong,
             target=torch.from_numpy(target),
             known=torch.from_numpy(known)[None],
         )
-
-    def _anywhere(
-        self, source: PatchSource, rng: np.random.Generator
-    ) -> NDArray[np.int64]:
-        """Return the first voxel of a patch anywhere, not all outside the region."""
-        for _ in range(MAX_DRAWS):
-            corner = source.corner(rng.random(3) * source.volume.shape, self.shape)
-            if source.known(corner, self.shape, self.stride).any():
-                break
-        return corner
-
-    def _symmetry(self, rng: np.random.Generator) -> tuple[NDArray[np.bool_], int]:
-        square = self.shape[1] == self.shape[2]
-        return random_symmetry(rng, square, self.settings.augment.rotate)
-
-    def _patch(
-        self,
-        source: PatchSource,
-        corner: NDArray[np.int64],
-        symmetry: tuple[NDArray[np.bool_], int],
-    ) -> Tensor:
-        patch = self.cache.box(source.volume, corner, self.shape)
-        return torch.from_numpy(apply_symmetry(patch, *symmetry))[None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -245,6 +226,11 @@ class _Unlabeled:
     strong: Tensor
     target: Tensor
     known: Tensor
+
+
+def _tensor(patch: NDArray[np.float32]) -> Tensor:
+    """Return a `(z, y, x)` patch as `(1, z, y, x)`."""
+    return torch.from_numpy(patch)[None]
 
 
 def _any_region(sources: Sequence[PatchSource]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,21 @@ if TYPE_CHECKING:
 
     import zarr
     from numpy.typing import NDArray
+
+
+class Noise(NamedTuple):
+    """The noise by which a tomogram's halves differ from it, see `volumes.halves`.
+
+    Attributes
+    ----------
+    volume
+        `(z, y, x)` as the tomogram's, in its units; lazy too.
+    spread
+        Standard deviation of it.
+    """
+
+    volume: zarr.Array[Any] | NDArray[np.float32]
+    spread: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +51,8 @@ class PatchSource:
     region
         Above 0 where somebody looked for particles, at any resolution of the same
         field of view; lazy too. None: everywhere.
+    noise
+        Of its halves; None: it has none.
     """
 
     name: str
@@ -45,6 +62,7 @@ class PatchSource:
     radius: NDArray[np.float64]
     hidden: NDArray[np.float64] | None = None
     region: zarr.Array[Any] | NDArray[np.bool_] | None = None
+    noise: Noise | None = None
 
     @property
     def room(self) -> float:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from picker.config import Particle, PreprocessSettings, TomogramRow
 from picker.formats.volumes.mrc import write_volume
 from picker.formats.volumes.ome_zarr import read_volume
+from picker.formats.volumes.ome_zarr import write_volume as write_zarr
 from picker.jobs.preprocess import preprocess_tomogram
+from picker.jobs.training_data import patch_source
 from picker.volumes.normalise import preprocess_volume
 from picker.volumes.spectrum import filtered, whitened
 
@@ -131,6 +135,22 @@ def test_a_tomogram_without_halves_has_no_noise(project):
     entry = project.preprocess(even=None, odd=None)
     assert (entry.noise, entry.noise_spread) == (None, None)
     assert not (project.folder / "noise").exists()
+
+
+def test_training_cuts_the_noise_beside_the_volume(project):
+    entry = project.preprocess()
+    source = patch_source(entry, PARTICLES)
+    assert source.noise.spread == entry.noise_spread
+    np.testing.assert_array_equal(source.noise.volume[:], read_volume(entry.noise)[0])
+    assert patch_source(replace(entry, noise=None), PARTICLES).noise is None
+
+
+def test_noise_that_was_made_again_since_is_refused(project):
+    entry = project.preprocess()
+    attributes = {"fingerprint": "other"}
+    write_zarr(entry.noise, np.zeros(SHAPE, np.float16), 10.0, attributes)
+    with pytest.raises(ValueError, match=r"noise/a\.zarr is not the volume that its"):
+        patch_source(entry, PARTICLES)
 
 
 def test_halves_of_another_grid_are_refused(project):

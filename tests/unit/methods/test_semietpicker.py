@@ -8,8 +8,11 @@ import torch
 
 from picker.config import Config, Particle
 from picker.config.methods import METHODS
+from picker.encodings.heatmap import Gaussians
 from picker.methods import Data, load
 from picker.training import loop
+from picker.training.patches import PatchDataset
+from picker.training.source import Noise
 from tests.unit.training.test_loop import blobs
 
 PARTICLES = (Particle(name="blob", radius=40),)
@@ -32,6 +35,34 @@ def section(name, kind):
     found = getattr(CONFIG, name)
     assert isinstance(found, kind)
     return found
+
+
+def test_co_training_shows_halves_where_the_settings_say_so():
+    noise = Noise(np.ones((20, 40, 44), np.float32), 1.0)
+    data = Data(
+        particles=PARTICLES,
+        section=lambda name, kind: (
+            CONFIG.co_train.model_copy(
+                update={"halves": "opposite", "pseudo_labels": "heatmap"}
+            )
+            if name == "co_train"
+            else section(name, kind)
+        ),
+        labeled=[blobs(0)],
+        unlabeled=[replace(blobs(1), noise=noise)],
+        voxel_size=10.0,
+        calibrate=lambda one: {},
+        hidden=lambda one: np.array([np.nan]),
+    )
+    method = load("semietpicker")
+    stage = METHODS["semietpicker"].stage("co_train")
+    patches = method.task(stage, data, method.network(CONFIG.model, 1)).patches
+    weak = patches[0].weak
+    whole = replace(data.unlabeled[0], noise=None)
+    plain = PatchDataset([blobs(0)], [whole], CONFIG.train, "co_train", Gaussians())
+    # Noise that is 1 everywhere moves all voxels alike.
+    moved = 2**0.5 * weak - plain[0].weak
+    torch.testing.assert_close(moved.abs(), torch.ones_like(moved), rtol=0, atol=1e-5)
 
 
 def part(seed):
