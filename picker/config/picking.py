@@ -131,8 +131,8 @@ class ReproducibilitySettings(Settings):
 
     tomograms: Annotated[int, Field(ge=0)] = 50
     """Number of tomograms whose halves are predicted, which takes twice the time of the
-    tomogram: the first ones in the table that have halves and whose picks train
-    nothing. 0: none."""
+    tomogram: those of the first shards that have halves and whose picks train nothing.
+    0: none."""
 
 
 class ExportSettings(Settings):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from picker.config.methods import METHODS
@@ -14,40 +13,39 @@ if TYPE_CHECKING:
 
 
 def halved_shards(
-    config: Config,
-    rows: Sequence[TomogramRow],
-    shards: Mapping[str, Sequence[TomogramRow]],
+    config: Config, shards: Mapping[str, Sequence[TomogramRow]]
 ) -> dict[str, int]:
     """Return of how many of each shard's tomograms the halves tell how good picks are.
 
-    These are the first ones in the table that have halves and whose picks no stage of
-    the method is trained on, for others score too high. Of a shard they are the first
-    ones that have halves too.
+    Whole shards are taken one after the other, for as few jobs as can be: of a large
+    table a shard's tomograms are a random sample anyway. Tomograms whose picks a stage
+    of the method is trained on are left out, for others score lower.
 
     Parameters
     ----------
     config
         The method, and how many tomograms.
-    rows
-        The table.
     shards
-        Shard: its rows, in the order of the table.
+        Shard: its rows, all of one split.
 
     Returns
     -------
-    Shard: number of tomograms; shards without any are left out.
+    Shard: number of tomograms, which are the first ones in it that have halves; shards
+    without any are left out.
     """
     stages = METHODS[config.method].stages
     trained = {"labeled"}.union(*(stage.labeled for stage in stages))
-    of_use = (row.tomogram for row in rows if row.halves and row.split not in trained)
-    chosen = set(islice(of_use, config.reproducibility.tomograms))
-    if not chosen:
-        return {}
-    numbers = {
-        shard: sum(row.tomogram in chosen for row in members)
-        for shard, members in shards.items()
-    }
-    return {shard: number for shard, number in numbers.items() if number}
+    left = config.reproducibility.tomograms
+    numbers: dict[str, int] = {}
+    for shard, rows in shards.items():
+        if left == 0:
+            break
+        if rows[0].split in trained:
+            continue
+        if number := min(left, sum(bool(row.halves) for row in rows)):
+            numbers[shard] = number
+            left -= number
+    return numbers
 
 
 def refuse_without_halves(rows: Sequence[TomogramRow]) -> None:

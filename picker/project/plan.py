@@ -210,7 +210,7 @@ def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Pl
         rows=tuple(rows),
         shards=shards,
         results=results,
-        halved=halved_shards(config, rows, shards),
+        halved=halved_shards(config, shards),
     )
     if plan.copies == "halves":
         refuse_without_halves(rows)
