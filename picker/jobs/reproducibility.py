@@ -73,9 +73,12 @@ def write_reproducibility(
     names = [particle.name for particle in particles]
     saved = read_thresholds(thresholds, predictions.model, names)
     lowest = saved.lowest | picking.thresholds
-    failures = [
-        entry for entry in read_predicted(halves).tomograms if isinstance(entry, Failed)
-    ]
+    # Once a tomogram, of which both halves may have failed.
+    failures = {
+        entry.tomogram: entry
+        for entry in read_predicted(halves).tomograms
+        if isinstance(entry, Failed)
+    }
     parts: dict[str, dict[str | None, Predicted]] = {}
     for entry in predictions.tomograms:
         if isinstance(entry, Predicted):
@@ -86,7 +89,8 @@ def write_reproducibility(
         try:
             tomograms.append(_halves(part, particles, picking))
         except Exception as error:
-            failures.append(cannot_be_used(part[None], part[None].candidates, error))
+            bad = part[None]
+            failures[bad.tomogram] = cannot_be_used(bad, bad.candidates, error)
     rows: list[dict[str, str | float | None]] = []
     for particle in particles:
         found = found_again(tomograms, particle, settings.distances_per_radius[0])
@@ -106,7 +110,7 @@ def write_reproducibility(
                 )
     write_text(output, text_of_rows(rows, COLUMNS, digits=4))
     if failed:
-        write_manifest(failed, failures)
+        write_manifest(failed, failures.values())
 
 
 def _halves(

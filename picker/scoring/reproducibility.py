@@ -65,10 +65,10 @@ class FoundAgain:
         `(m,)` scores of the candidates of the whole tomograms.
     """
 
-    score: NDArray[np.float64]
-    again: NDArray[np.float64]
-    by_chance: NDArray[np.float64]
-    whole: NDArray[np.float64]
+    score: NDArray[np.float32]
+    again: NDArray[np.float32]
+    by_chance: NDArray[np.float32]
+    whole: NDArray[np.float32]
 
 
 def found_again(
@@ -97,15 +97,11 @@ def found_again(
                 index = match_picks(one.position_zyx, one.score, where, distance)
                 found.append(np.append(other.score, np.float32(0))[index])
     return FoundAgain(
-        score=_joined(score),
-        again=_joined(again),
-        by_chance=_joined(by_chance),
-        whole=_joined(whole),
+        score=np.concatenate(score),
+        again=np.concatenate(again),
+        by_chance=np.concatenate(by_chance),
+        whole=np.concatenate(whole),
     )
-
-
-def _joined(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-    return np.concatenate(parts).astype(np.float64)
 
 
 def _turned(
@@ -215,7 +211,7 @@ def reproducibility_curve(
     -------
     Falling thresholds, as far as a half or a whole tomogram has picks.
     """
-    top = max(found.score.max(initial=0.0), found.whole.max(initial=0.0))
+    top = max(found.score.max(initial=0), found.whole.max(initial=0))
     grid = np.arange(1, NUM_THRESHOLDS) / NUM_THRESHOLDS
     more = [] if threshold is None else [threshold]
     scores = sorted({*(float(s) for s in grid if s <= top), *more}, reverse=True)

@@ -107,7 +107,7 @@ def test_one_that_failed_or_cannot_be_read_is_recorded_and_others_are_used(folde
     (folder / "TS_2_odd.star").write_text("damaged")
     bad = failed(predicted(folder / "x.star", "TS_3").preprocessed, folder, "no disk")
     write_predicted(folder / "whole.json", [e for e in made if e.half is None])
-    write_predicted(folder / "halves.json", [*(e for e in made if e.half), bad])
+    write_predicted(folder / "halves.json", [*(e for e in made if e.half), bad, bad])
     assert at_threshold(written(folder))["tomograms"] == "1"
     told = read_manifest(folder / "failed.json").tomograms
     assert [one.tomogram for one in told] == ["TS_3", "TS_2"]
