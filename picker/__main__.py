@@ -28,6 +28,7 @@ VERBS = {
     "pick": "turn candidates into picks",
     "label-next": "choose the regions to label next",
     "evaluate": "compare picks with known particles",
+    "reproducibility": "tell from halves how good picks are where nobody looked",
     "export": "write picks for RELION, Warp, copick and other programs",
     "convert": "convert files of picks from one kind to another",
     "report": "show settings, training, counts and pictures on one page",

@@ -37,6 +37,7 @@ METHOD, EVALUATED = settings.method, PLAN.evaluated
 RUN, OURS = RESULTS.run("{run}"), PLAN.run
 # Of each shard.
 PREPROCESSED, PREDICTED = RESULTS.preprocessed("{shard}"), RUN.predicted("{shard}")
+HALVES = RUN.halves("{shard}")
 # Manifests that a run which is no dry run would delete.
 STALE = set()
 deployed = workflow.deployment_settings.deployment_method

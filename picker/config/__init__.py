@@ -40,6 +40,7 @@ from picker.config.picking import (
     PickSettings,
     PredictSettings,
     ReportSettings,
+    ReproducibilitySettings,
 )
 from picker.config.preprocess import PreprocessSettings
 from picker.config.simulate import SimulateSettings
@@ -80,6 +81,7 @@ __all__ = [
     "PredictSettings",
     "PreprocessSettings",
     "ReportSettings",
+    "ReproducibilitySettings",
     "Settings",
     "ShapeZYX",
     "SimulateSettings",
@@ -134,6 +136,7 @@ class Config(Settings):
     pick: PickSettings = PickSettings()
     label_next: LabelNextSettings = LabelNextSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    reproducibility: ReproducibilitySettings = ReproducibilitySettings()
     export: ExportSettings = ExportSettings()
     report: ReportSettings = ReportSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()

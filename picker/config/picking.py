@@ -90,10 +90,14 @@ class CalibrateSettings(Settings):
     distance_per_radius: Positive = 0.5
     """Greatest distance of a right pick from a known particle, as a fraction of the
     particle's radius."""
+    copies: Literal["noise", "halves"] = "noise"
+    """Without validation tomograms: what is used beside each labeled one. Particles
+    that were trained on score too high, and more noise compensates for that:
+    - noise: copies with noise added.
+    - halves: its even and its odd half, which every labeled tomogram must have."""
     noisy_copies: Annotated[int, Field(ge=0)] = 3
-    """Without validation tomograms: number of copies of each labeled one, with noise
-    added, that are used beside it. Particles that were trained on score too high, and
-    noise compensates for that. 0: the labeled tomograms alone."""
+    """Number of copies with noise of each labeled tomogram. 0: the labeled tomograms
+    alone."""
     noise: Positive = 0.7
     """Standard deviation of that noise, as a fraction of the tomogram's; the copies are
     normalised again."""
@@ -117,6 +121,19 @@ class EvaluateSettings(Settings):
     distance_voxels: Positive | None = None
     """One more match distance, in voxels of the tomogram's file, for F1 alone; 10 in
     the paper of TomoPicker. null: none."""
+
+
+class ReproducibilitySettings(Settings):
+    """Precision and recall to expect where nobody picked, from even and odd halves.
+
+    docs/reproducibility.md says how, and what halves cannot see. Nothing of it runs
+    where no tomogram has halves.
+    """
+
+    tomograms: Annotated[int, Field(ge=0)] = 50
+    """Number of tomograms whose halves are predicted, which takes twice the time of the
+    tomogram: those of the first shards that have halves and whose picks train nothing.
+    0: none."""
 
 
 class ExportSettings(Settings):

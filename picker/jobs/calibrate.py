@@ -50,7 +50,8 @@ def calibrate_thresholds(
     Parameters
     ----------
     manifests
-        Predicted shards of tomograms with labels, and of their noisy copies.
+        Predicted shards of tomograms with labels, and of their copies: noisy ones or
+        halves.
     output
         JSON to write, see `picker.formats.tables.thresholds`.
     particles
@@ -66,18 +67,21 @@ def calibrate_thresholds(
     ------
     ValueError
         If a tomogram failed or is a test tomogram, none has labels, some are partial
-        and others are not, or several models predicted.
+        and others are not, several models predicted, or halves are to be used and one
+        has none.
     """
     predictions = read_predicted(manifests)
     labeled = _labeled(predictions.tomograms)
     split = labeled[0][0].split
+    if split == "labeled" and settings.copies == "halves":
+        _check_halves([entry for entry, _ in labeled])
     logger.info("calibrate: %d tomograms with labels", len(labeled))
 
     def counted(path: Path, entry: Predicted) -> Picks:
         picks = read_picks(path)
         return where_picks_may_be(picks, entry.preprocessed, picking.edge_margin)
 
-    # By file: the noisy copies of a tomogram share its name and its labels.
+    # By file: the copies of a tomogram share its name and its labels.
     candidates = {str(e.candidates): counted(e.candidates, e) for e, _ in labeled}
     apart = picking.min_distance_per_radius
     found: dict[str, Calibrated]
@@ -151,6 +155,20 @@ def _of_part(name: str, chosen: PartialThreshold) -> Calibrated:
             recall=chosen.recall,
         ),
     )
+
+
+def _check_halves(entries: Iterable[Predicted]) -> None:
+    """Refuse labeled tomograms without candidates of their halves."""
+    found: dict[str, set[str | None]] = {}
+    for entry in entries:
+        found.setdefault(entry.tomogram, set()).add(entry.half)
+    if without := [name for name, of in found.items() if len(of) < 3]:
+        raise ValueError(
+            f"calibrate.copies is halves, and there are no candidates of the halves of"
+            f" {listed(without)}; expected them of each labeled tomogram, name its"
+            " halves in the columns even and odd of the table and predict with"
+            " --halves, or set calibrate.copies to noise"
+        )
 
 
 def _labeled(entries: Iterable[Predicted | Failed]) -> list[tuple[Predicted, Path]]:

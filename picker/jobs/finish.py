@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.core.files import write_text
+from picker.formats.tables.tsv import read_rows
 from picker.project.json_files import read_json
 from picker.project.manifests import read_manifest, read_picked
 from picker.project.records import Failed, Picked
@@ -23,6 +25,7 @@ def finish(
     metrics: Path | None,
     report: Path,
     output: Path,
+    reproducibility: Path | None = None,
 ) -> None:
     """Write and log a summary of a run.
 
@@ -38,6 +41,8 @@ def finish(
         The page that the summary names.
     output
         Text file to write.
+    reproducibility
+        Table of what both halves have, which is told if there are no metrics.
 
     Raises
     ------
@@ -60,8 +65,12 @@ def finish(
             f" are done ({num_picks} picks in {folder}, report {report})."
             f" Fix these or take them out of the table, then run again:{reasons}"
         )
-    mean = f"{_mean_of(metrics)}; " if metrics else ""
-    line = f"{mean}{num_picks} picks of {len(entries)} tomograms in {folder};"
+    if metrics:
+        mean = _mean_of(metrics)
+    else:
+        mean = _expected(reproducibility) if reproducibility else ""
+    line = f"{mean}; " if mean else ""
+    line += f"{num_picks} picks of {len(entries)} tomograms in {folder};"
     line += f" report: {report}"
     logger.info(line)
     write_text(output, line + "\n")
@@ -78,6 +87,20 @@ def _failures(
         for found in read_manifest(path).tomograms:
             if isinstance(found, Failed):
                 yield f" ({path.stem})", found
+
+
+def _expected(path: Path) -> str:
+    """Return the mean precision to expect of picks, as text; empty if not known."""
+    rows = [row for row in read_rows(path) if row["is_threshold"] == "1"]
+    known = [row for row in rows if row["expected_precision"]]
+    if not known:
+        return ""
+    mean = statistics.fmean(float(row["expected_precision"]) for row in known)
+    number = int(known[0]["tomograms"])
+    return (
+        f"mean precision of at most {mean:.2f} to expect, from halves of {number}"
+        f" tomogram{'' if number == 1 else 's'}"
+    )
 
 
 def _mean_of(path: Path) -> str:

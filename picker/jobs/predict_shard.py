@@ -62,6 +62,7 @@ def write_shard(
     output: Path,
     loaded: Loaded,
     calibration: CalibrateSettings | None = None,
+    halves: int | None = None,
 ) -> None:
     """Write a shard's candidates, see `predict_shard`, and its manifest.
 
@@ -77,10 +78,13 @@ def write_shard(
         What finds particles.
     calibration
         If given, noisy copies of the tomograms are predicted in their place.
+    halves
+        If given, the halves of the first so many tomograms that have halves are
+        predicted, and nothing else.
     """
     with claimed(output, folder):
         entries = read_preprocessed(manifests)
-        manifest = predict_shard(entries, folder, loaded, calibration)
+        manifest = predict_shard(entries, folder, loaded, calibration, halves)
         write_manifest(
             output,
             manifest.tomograms,
@@ -94,6 +98,7 @@ def predict_shard(
     folder: Path,
     loaded: Loaded,
     calibration: CalibrateSettings | None = None,
+    halves: int | None = None,
 ) -> Manifest:
     """Write the candidates of every usable tomogram of a shard and return its manifest.
 
@@ -111,6 +116,9 @@ def predict_shard(
         What finds particles.
     calibration
         If given, noisy copies of the tomograms are predicted in their place.
+    halves
+        If given, the halves of the first so many tomograms that have halves are
+        predicted, and nothing else.
 
     Raises
     ------
@@ -120,11 +128,12 @@ def predict_shard(
         If the disk takes nothing.
     """
     finder = loaded.finder
-    requests = requests_of(entries, folder, calibration)
+    requests = requests_of(entries, folder, calibration, halves)
     done: list[Predicted | Failed] = []
     totals = {p.name: score_histogram(np.zeros(0)) for p in finder.particles}
-    # Noisy copies take four times the memory, and are few.
-    ahead = 1 if calibration else AHEAD[finder.device.type]
+    # Copies in float32 take four times the memory, and are few.
+    whole = calibration is None and halves is None
+    ahead = AHEAD[finder.device.type] if whole else 1
     inputs = read_ahead(requests, partial(read_input, loaded=loaded), ahead)
     with ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
@@ -154,7 +163,12 @@ def predict_shard(
             for name, total in totals.items():
                 total += score_histogram(found.candidates.of(name).score)
             done.append(
-                Predicted(preprocessed=entry, candidates=path, fingerprint=found.key)
+                Predicted(
+                    preprocessed=entry,
+                    candidates=path,
+                    fingerprint=found.key,
+                    half=request.half,
+                )
             )
         if writing:
             writing.result()

@@ -30,7 +30,12 @@ from picker.report.data import ReportData, TomogramRecord
 from picker.report.page import render_report
 from picker.report.pictures import Picture, make_picture
 from picker.report.slab import side_view
-from picker.report.tables import counts_by_tomogram, curve_columns, training_columns
+from picker.report.tables import (
+    counts_by_tomogram,
+    curve_columns,
+    reproducibility_columns,
+    training_columns,
+)
 from picker.scoring.reliability import held_out
 
 if TYPE_CHECKING:
@@ -42,7 +47,10 @@ if TYPE_CHECKING:
     from picker.config import Particle
 
 BEFORE = ("preprocess",)
-AFTER = ("predict", "predict_noisy", "calibrate", "pick", "evaluate")
+AFTER = (
+    *("predict", "predict_noisy", "predict_halves", "calibrate", "pick", "evaluate"),
+    "reproducibility",
+)
 """Stages whose costs are shown, before and after training, in the order they run."""
 
 
@@ -65,6 +73,8 @@ class ReportFiles:
         without labels.
     regions
         Table of regions to label next.
+    reproducibility
+        Table of what is found again in the other half.
     costs
         Folder of Snakemake's benchmark files.
     settings
@@ -79,6 +89,7 @@ class ReportFiles:
     estimate: Path | None = None
     label_next: Path | None = None
     regions: Path | None = None
+    reproducibility: Path | None = None
     costs: Path | None = None
     settings: Sequence[Path] = ()
 
@@ -152,6 +163,7 @@ def write_report(
         by_tomogram=counts_by_tomogram(_rows(evaluation.get("by_tomogram"))),
         reliability=held_out(thresholds.model_dump()["particles"]),
         estimate=_rows(files.estimate),
+        reproducibility=reproducibility_columns(_rows(files.reproducibility)),
         label_next=[row["tomogram"] for row in label_next],
         regions=_rows(files.regions),
         costs=_costs(files, method),
@@ -223,7 +235,7 @@ def _costs(files: ReportFiles, method: str) -> dict[str, StageCost]:
     shards = [path.stem for path in files.predicted]
     stages = (*BEFORE, *(path.stem for path in files.training), *AFTER)
     paths = {stage: [cost_file(files.costs, method, stage)] for stage in stages}
-    for job in (("preprocess",), (method, "predict")):
+    for job in (("preprocess",), (method, "predict"), (method, "predict_halves")):
         paths[job[-1]] = [cost_file(files.costs, *job, shard) for shard in shards]
     costs = {
         stage: stage_cost(

@@ -15,6 +15,7 @@ from picker.formats.volumes.ome_zarr import read_volume
 from picker.jobs.stored import stored_fingerprint
 from picker.project.layout import picks_file
 from picker.project.records import Failed, Preprocessed
+from picker.volumes.halves import half
 from picker.volumes.noise import noisy_copy
 
 if TYPE_CHECKING:
@@ -25,8 +26,13 @@ if TYPE_CHECKING:
     from picker.core.picks import Picks
     from picker.finding.finder import Volume
     from picker.jobs.loaded import Loaded
+    from picker.project.records import Half
 
 logger = logging.getLogger("picker")
+
+
+HALVES: dict[Half, int] = {"even": 1, "odd": -1}
+"""For each half the sign of the noise that makes it of the whole."""
 
 
 class DeviceError(RuntimeError):
@@ -35,7 +41,7 @@ class DeviceError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """A tomogram, where its candidates go, and the noise to add to it.
+    """A tomogram, where its candidates go, and what to predict in its place.
 
     Attributes
     ----------
@@ -47,12 +53,15 @@ class Request:
         Standard deviation of the noise; the tomogram's own is 1.
     seed
         Number of the noisy copy.
+    half
+        The half of it that is predicted; None: the whole.
     """
 
     entry: Preprocessed | Failed
     path: Path
     noise: float = 0.0
     seed: int = 0
+    half: Half | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,9 +87,29 @@ class Input:
 def requests_of(
     entries: Sequence[Preprocessed | Failed],
     folder: Path,
-    calibration: CalibrateSettings | None,
+    calibration: CalibrateSettings | None = None,
+    halves: int | None = None,
 ) -> list[Request]:
-    """Return what a shard is to predict: each tomogram, or noisy copies of it."""
+    """Return what a shard is to predict: each tomogram, or copies of it.
+
+    Parameters
+    ----------
+    entries
+        The shard's tomograms.
+    folder
+        Where the candidates go.
+    calibration
+        If given, noisy copies stand for each tomogram.
+    halves
+        If given, its even and odd half stand for each of the first so many tomograms
+        that have halves; the others are left out, as are those that failed before.
+    """
+    if halves is not None:
+        return [
+            Request(entry=entry, path=picks_file(folder, entry.tomogram, one), half=one)
+            for entry in _with_halves(entries)[:halves]
+            for one in HALVES
+        ]
     if calibration is None:
         return [Request(entry=e, path=picks_file(folder, e.tomogram)) for e in entries]
     return [
@@ -95,6 +124,11 @@ def requests_of(
     ]
 
 
+def _with_halves(entries: Sequence[Preprocessed | Failed]) -> list[Preprocessed]:
+    """Return the tomograms that have halves."""
+    return [e for e in entries if isinstance(e, Preprocessed) and e.noise]
+
+
 def read_input(request: Request, loaded: Loaded) -> Input:
     """Return what to predict on, unless the candidates are there and valid.
 
@@ -105,15 +139,24 @@ def read_input(request: Request, loaded: Loaded) -> Input:
     """
     entry, path = request.entry, request.path
     assert isinstance(entry, Preprocessed)
-    noise = (request.noise, request.seed, "normalised") if request.noise else ""
+    changed: object = ""
+    if request.half:
+        changed = request.half
+    elif request.noise:
+        changed = (request.noise, request.seed, "normalised")
     key = fingerprint(
-        loaded.model_key, loaded.settings_key, stored_fingerprint(entry), noise
+        loaded.model_key, loaded.settings_key, stored_fingerprint(entry), changed
     )
     if path.exists() and read_comments(path).get("fingerprint") == key:
         logger.info("%s is up to date", path.stem)
         return Input(key=key, candidates=read_picks(path))
     volume, _, _ = read_volume(entry.volume)
-    if request.noise:
+    if request.half:
+        assert entry.noise is not None
+        assert entry.noise_spread is not None
+        noise, _, _ = read_volume(entry.noise)
+        volume = half(volume, noise, entry.noise_spread, HALVES[request.half])
+    elif request.noise:
         volume = noisy_copy(volume, request.noise, entry.tomogram, request.seed)
     try:
         ready = loaded.finder.on_device(volume)

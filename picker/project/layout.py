@@ -122,7 +122,8 @@ class Results:
         """Return the folders that jobs leave their claims in, with `*` for any name."""
         claimed = [self.preprocessed("*")]
         for run in (self.run("*"), self.cell("*", "*", "*")):
-            claimed += [run.predicted("*"), run.picked, run.checkpoint("*")]
+            claimed += [run.predicted("*"), run.halves("*"), run.picked]
+            claimed += [run.checkpoint("*")]
             claimed += [run.export("*"), run.regions]
         return [path.rpartition("/")[0] for path in claimed]
 
@@ -179,6 +180,11 @@ class Run:
         return f"{self.folder}/noisy"
 
     @property
+    def half_candidates(self) -> str:
+        """Folder of the peaks of even and odd halves; see `picks_file`."""
+        return f"{self.folder}/halves"
+
+    @property
     def picks(self) -> str:
         """Folder of picks; see `picks_file`."""
         return f"{self.folder}/picks"
@@ -186,6 +192,10 @@ class Run:
     def predicted(self, shard: str) -> str:
         """Return the manifest of one predicted shard."""
         return f"{self.folder}/manifests/predict/{shard}.json"
+
+    def halves(self, shard: str) -> str:
+        """Return the manifest of the predicted halves of one shard."""
+        return f"{self.folder}/manifests/halves/{shard}.json"
 
     @property
     def noisy(self) -> str:
@@ -210,6 +220,11 @@ class Run:
     def estimate(self) -> str:
         """What to expect of picks in tomograms that nobody picked."""
         return f"{self.folder}/estimate.tsv"
+
+    @property
+    def reproducibility(self) -> str:
+        """Which picks are found again in the other half, and what to expect of that."""
+        return f"{self.folder}/reproducibility.tsv"
 
     @property
     def regions(self) -> str:
@@ -259,8 +274,8 @@ def volume_file(folder: Path, tomogram: str) -> Path:
     return folder / f"{tomogram}.zarr"
 
 
-def picks_file(folder: Path, tomogram: str, copy: int | None = None) -> Path:
-    """Return the picks, known or found, of a tomogram or of a noisy copy of it."""
+def picks_file(folder: Path, tomogram: str, copy: int | str | None = None) -> Path:
+    """Return the picks, known or found, of a tomogram, a noisy copy or a half of it."""
     return folder / f"{tomogram}{'' if copy is None else f'_{copy}'}.star"
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from picker.config import TomogramRow
 from picker.config.base import UNFINISHED
 from picker.config.methods import METHODS
+from picker.project.halves import halved_shards, refuse_without_halves
 from picker.project.partial import refuse_partial
 from picker.project.planned_run import PlannedRun
 from picker.project.run_record import RunRecord
@@ -59,6 +60,9 @@ class Plan:
     shards: dict[str, list[TomogramRow]]
     """Shard: its rows."""
     results: Results
+    halved: dict[str, int]
+    """Shard: of how many of its tomograms the halves are predicted to measure
+    reproducibility; shards without any are left out."""
 
     @property
     def run(self) -> Run:
@@ -74,6 +78,11 @@ class Plan:
         splits = {row.split for row in self.rows}
         order: tuple[Split, ...] = ("validation", "labeled", "partial")
         return next((split for split in order if split in splits), "labeled")
+
+    @property
+    def copies(self) -> Literal["noise", "halves"] | None:
+        """What is predicted to calibrate on beside labeled tomograms, if these do."""
+        return self.config.calibrate.copies if self.feedback == "labeled" else None
 
     @property
     def evaluated(self) -> Split:
@@ -116,6 +125,7 @@ class Plan:
         stages = ["report", *(f"export/{name}" for name in self.config.export.targets)]
         stages += ["evaluate"] if self.truth_is_known else []
         stages += ["label_next"] if self.regions_are_left else []
+        stages += ["reproducibility"] if self.halved else []
         return [self.run.failed(stage) for stage in stages]
 
     def every_manifest(self) -> list[str]:
@@ -138,6 +148,10 @@ class Plan:
         """Return the folder that says what to label next, if anything is left."""
         return [self.run.regions] if self.regions_are_left else []
 
+    def reproducibility(self) -> list[str]:
+        """Return the table of what is found again in the other half, if there are."""
+        return [self.run.reproducibility] if self.halved else []
+
     def every_result(self) -> list[str]:
         """Return what is promised besides, so that each is missed if deleted alone.
 
@@ -149,6 +163,7 @@ class Plan:
             *(run.export(target) for target in self.config.export.targets),
             *self.evaluation(),
             *self.regions(),
+            *self.reproducibility(),
         ]
 
     def files(self, shard: str) -> list[str]:
@@ -170,7 +185,9 @@ class Plan:
             method=self.run.name,
             stages=tuple(stage.name for stage in METHODS[self.config.method].stages),
             tomograms=len(self.rows),
-            noisy=self.feedback == "labeled",
+            noisy=self.copies == "noise",
+            halves=tuple(self.of(self.run.name).halved()),
+            reproducibility=bool(self.halved),
             evaluated=self.truth_is_known,
             targets=self.config.export.targets,
             shards={shard: len(rows) for shard, rows in self.shards.items()},
@@ -183,12 +200,18 @@ def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Pl
     Raises
     ------
     ValueError
-        If the method cannot be trained on them, see `refuse_partial`.
+        If the method cannot be trained on them, see `refuse_partial`, or thresholds
+        cannot be chosen, see `refuse_without_halves`.
     """
     refuse_partial(config.method, rows)
-    return Plan(
+    shards = shards_from_rows(rows, config.tomograms.shard_size)
+    plan = Plan(
         config=config,
         rows=tuple(rows),
-        shards=shards_from_rows(rows, config.tomograms.shard_size),
+        shards=shards,
         results=results,
+        halved=halved_shards(config, shards),
     )
+    if plan.copies == "halves":
+        refuse_without_halves(rows)
+    return plan

@@ -70,11 +70,33 @@ class PlannedRun:
 
     def calibrated_on(self) -> list[str]:
         """Return the manifests of the candidates that thresholds are chosen from."""
-        return self.predicted(self.plan.feedback) + self.noisy()
+        return self.predicted(self.plan.feedback) + self.copies()
 
-    def noisy(self) -> list[str]:
-        """Return the manifest of noisy copies, where labeled tomograms calibrate."""
-        return [self.run.noisy] if self.plan.feedback == "labeled" else []
+    def copies(self) -> list[str]:
+        """Return the manifests of copies, where labeled tomograms calibrate."""
+        if self.plan.copies == "halves":
+            return [self.run.halves(shard) for shard in self.shards("labeled")]
+        return [self.run.noisy] if self.plan.copies == "noise" else []
+
+    def halved(self) -> list[str]:
+        """Return the shards whose halves are predicted, for whatever reason."""
+        labeled = self.shards("labeled") if self.plan.copies == "halves" else []
+        return [*labeled, *([] if self.run.cell else self.plan.halved)]
+
+    def halves(self) -> list[str]:
+        """Return the manifests of the halves that reproducibility is measured on."""
+        return [self.run.halves(shard) for shard in self.plan.halved]
+
+    def whole(self) -> list[str]:
+        """Return the manifests of candidates in the shards of those halves."""
+        return [self.run.predicted(shard) for shard in self.plan.halved]
+
+    def num_halved(self, shard: str) -> int:
+        """Return of how many of a shard's tomograms the halves are predicted."""
+        if shard in self.plan.halved:
+            return self.plan.halved[shard]
+        # To calibrate on: all of them.
+        return self._number("labeled") or len(self.plan.shards[shard])
 
     def model(self, stage: str) -> str:
         """Return the model that a stage makes, or that a shared one makes for it."""
@@ -152,7 +174,8 @@ class PlannedRun:
 
     def manifests(self) -> list[str]:
         """Return the manifests of its candidates and picks."""
-        found = [*self.candidates(), *self.noisy(), self.run.picked]
+        halves = [self.run.halves(shard) for shard in self.halved()]
+        found = [*self.candidates(), *self.copies(), *halves, self.run.picked]
         return list(dict.fromkeys([*found, *self.calibrated_on()]))
 
 

@@ -20,6 +20,7 @@ VoxelSize = Annotated[float, Field(gt=0)]
 Name = Annotated[str, AfterValidator(checked_name)]
 """Name of a tomogram; its files are called after it."""
 Stamp = tuple[int, int]
+Half = Literal["even", "odd"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +99,7 @@ class _Later:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Predicted(_Later):
-    """A tomogram, or a noisy copy of one, with its candidates."""
+    """A tomogram, a noisy copy of one or a half of one, with its candidates."""
 
     state: Literal["predicted"] = "predicted"
     preprocessed: Preprocessed
@@ -106,6 +107,8 @@ class Predicted(_Later):
     fingerprint: str
     """Of what the candidates were made from. With it the manifest changes when they do:
     Snakemake takes a small file of the same content for unchanged."""
+    half: Half | None = None
+    """Which half was predicted; None: the whole tomogram."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

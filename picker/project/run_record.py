@@ -30,6 +30,10 @@ class RunRecord:
     """Number of tomograms in each shard."""
     noisy: bool
     """Whether noisy copies are predicted for calibration."""
+    halves: tuple[str, ...] = ()
+    """Shards whose even and odd halves are predicted."""
+    reproducibility: bool = False
+    """Whether these tell how good picks are."""
     evaluated: bool = False
     """Whether picks are compared with the truth."""
     targets: tuple[str, ...] = ()

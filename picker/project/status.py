@@ -29,6 +29,8 @@ BEGINS = 600
 """Time [s] that a job may take to load its libraries, with an empty log."""
 QUIET = 30
 """Time [s] without a new line in its log after which a job without a claim is dead."""
+FAILED_LATER = ("evaluate", "label_next", "reproducibility")
+"""Stages behind the picks that write a manifest of what they could not use."""
 SHOWN = 20
 """Jobs of one stage and state that are shown; the others are counted."""
 
@@ -83,10 +85,10 @@ def status_lines(folder: Path) -> Iterator[str]:
     tallies = {stage: _tally(jobs, begun, over=over) for stage, jobs in stages.items()}
     num_shards = len(record.shards)
     yield f"{record.tomograms} tomograms in {num_shards} shards, method {run.name}"
-    yield f"{'stage':14}{'done':>14}{'running':>9}{'failed':>8}"
+    yield f"{'stage':16}{'done':>14}{'running':>9}{'failed':>8}"
     for stage, tally in tallies.items():
         done = f"{tally.done} of {len(stages[stage])}"
-        yield f"{stage:14}{done:>14}{len(tally.running):>9}{len(tally.failed):>8}"
+        yield f"{stage:16}{done:>14}{len(tally.running):>9}{len(tally.failed):>8}"
     for stage, tally in tallies.items():
         for line in tally.running[:SHOWN]:
             yield f"running  {stage} {line}"
@@ -135,9 +137,22 @@ def planned_jobs(results: Results, run: Run, record: RunRecord) -> dict[str, lis
             for shard in record.shards
         ],
         "predict_noisy": single(run.noisy, "predict_noisy") if record.noisy else [],
+        "predict_halves": [
+            Job(
+                name=shard,
+                result=Path(run.halves(shard)),
+                log=Path(run.log("predict_halves", shard)),
+            )
+            for shard in record.halves
+        ],
         "calibrate": single(run.thresholds, "calibrate"),
         "pick": single(run.picked, "pick"),
         "evaluate": single(run.metrics, "evaluate") if record.evaluated else [],
+        "reproducibility": (
+            single(run.reproducibility, "reproducibility")
+            if record.reproducibility
+            else []
+        ),
         "export": [
             Job(
                 name=target,
@@ -168,7 +183,7 @@ def _unusable(stages: dict[str, list[Job]], run: Run) -> Iterator[str]:
     paths = {
         **{s: [job.result for job in stages[s]] for s in ("preprocess", "predict")},
         "pick": [Path(run.picked)],
-        **{s: [Path(run.failed(s))] for s in ("evaluate", "label_next")},
+        **{stage: [Path(run.failed(stage))] for stage in FAILED_LATER},
         "export": sorted(exports.parent.glob(exports.name)),
         "report": [Path(run.failed("report"))],
     }

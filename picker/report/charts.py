@@ -148,21 +148,9 @@ def draw_curves(
     figure, axes = _figure(title, 5.2, 3.4)
     for particle in shown:
         curve = curves[particle.name]
-        axes.plot(
-            *(curve[across], curve[up]),
-            color=particle.color,
-            lw=1.5,
-            label=particle.name,
-        )
         kept = curve["threshold"] >= thresholds.get(particle.name, np.inf)
-        if kept.any():
-            last = np.flatnonzero(kept)[-1]
-            axes.plot(
-                *(curve[across][last], curve[up][last]),
-                "o",
-                color=particle.color,
-                markeredgecolor=CURRENT,
-            )
+        line = np.stack([curve[across], curve[up]])
+        _line(axes, particle, line, line[:, np.flatnonzero(kept)[-1:]])
     axes.set(ylim=(0, 1.04), xlabel=across, ylabel=up)
     if is_partial:
         axes.set_xlim(left=0)
@@ -198,22 +186,49 @@ def draw_reliability(
     figure, axes = _figure("What a score is worth", 5.2, 3.4)
     for particle in shown:
         curve = known[particle.name]
-        axes.plot(
-            curve.score, curve.right, color=particle.color, lw=1.5, label=particle.name
-        )
         threshold = np.array([thresholds.get(particle.name, np.nan)])
-        axes.plot(
-            threshold,
-            curve.chance(threshold),
-            "o",
-            color=particle.color,
-            markeredgecolor=CURRENT,
-        )
+        dot = (threshold, curve.chance(threshold))
+        _line(axes, particle, (curve.score, curve.right), dot)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="score", ylabel="fraction right")
     axes.legend(
         frameon=False, labelcolor=CURRENT, loc="upper left", bbox_to_anchor=(1, 1)
     )
     return _svg(figure)
+
+
+def draw_reproducibility(
+    columns: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    particles: Sequence[Particle],
+) -> list[Markup]:
+    """Return two charts against the threshold, with a dot at that of the picks.
+
+    One is the fraction of a half's picks that the other half has too, one the precision
+    to expect of whole tomograms.
+
+    Parameters
+    ----------
+    columns
+        Class: as `reproducibility_columns` gives them.
+    particles
+        The classes.
+    """
+    shown = [p for p in particles if p.name in columns]
+    charts: list[Markup] = []
+    for name, title in (
+        ("found_again", "Found again in the other half"),
+        ("expected_precision", "Expected precision"),
+    ):
+        if not any(np.isfinite(columns[p.name][name]).any() for p in shown):
+            continue
+        figure, axes = _figure(title, 3.6, 2.8)
+        for particle in shown:
+            curve = columns[particle.name]
+            chosen = curve["is_threshold"] == 1
+            line = np.stack([curve["threshold"], curve[name]])
+            _line(axes, particle, line, line[:, chosen])
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="threshold", ylabel="fraction")
+        charts.append(_svg(figure))
+    return charts
 
 
 def _figure(title: str, width: float, height: float) -> tuple[Figure, Axes]:
@@ -223,6 +238,17 @@ def _figure(title: str, width: float, height: float) -> tuple[Figure, Axes]:
         axes = figure.add_subplot()
         axes.set_title(title, loc="left")
     return figure, axes
+
+
+def _line(
+    axes: Axes,
+    particle: Particle,
+    line: NDArray[np.float64] | tuple[Sequence[float], Sequence[float]],
+    dot: NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> None:
+    """Draw one class's line, x and y, with a dot at its threshold if it has one."""
+    axes.plot(*line, color=particle.color, lw=1.5, label=particle.name)
+    axes.plot(*dot, "o", color=particle.color, markeredgecolor=CURRENT)
 
 
 def _log_scale(axes: Axes, labeled: tuple[int, ...]) -> None:

@@ -88,6 +88,8 @@ class ReportData:
         tomograms tell.
     estimate
         Rows of picking's table of the precision and recall to expect.
+    reproducibility
+        Class: what halves tell at each threshold, see `reproducibility_columns`.
     label_next
         Tomograms without labels or with some, those that teach the most first.
     regions
@@ -122,6 +124,9 @@ class ReportData:
     )
     reliability: Mapping[str, Reliability] = field(default_factory=dict)
     estimate: Sequence[Mapping[str, str]] = ()
+    reproducibility: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(
+        default_factory=dict
+    )
     label_next: Sequence[str] = ()
     regions: Sequence[Mapping[str, str]] = ()
     costs: Mapping[str, StageCost] = field(default_factory=dict)

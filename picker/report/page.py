@@ -15,6 +15,7 @@ from picker.report.charts import (
     draw_curves,
     draw_histogram,
     draw_reliability,
+    draw_reproducibility,
     draw_training,
 )
 from picker.report.pictures import framed
@@ -77,6 +78,13 @@ def render_report(data: ReportData) -> str:
         ],
         curves=draw_curves(data.curves, data.particles, data.thresholds),
         reliability=draw_reliability(data.reliability, data.particles, data.thresholds),
+        halves=draw_reproducibility(data.reproducibility, data.particles),
+        halved={
+            name: {
+                key: values[curve["is_threshold"] == 1] for key, values in curve.items()
+            }
+            for name, curve in data.reproducibility.items()
+        },
         pictures=(
             framed(p, data.particles) for p in islice(data.pictures, data.max_pictures)
         ),

@@ -26,6 +26,21 @@ def training_columns(
     return {name: np.array(values) for name, values in columns.items()}
 
 
+def reproducibility_columns(
+    rows: Iterable[Mapping[str, str]],
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Return the rows of the table of reproducibility, read as text, by class.
+
+    The columns of a class are those of the table (threshold falling); an empty cell is
+    NaN.
+    """
+    by_class: dict[str, list[Mapping[str, str]]] = {}
+    for row in rows:
+        values = {name: value for name, value in row.items() if name != "particle"}
+        by_class.setdefault(row["particle"], []).append(values)
+    return {name: training_columns(members) for name, members in by_class.items()}
+
+
 def curve_columns(
     rows: Iterable[Mapping[str, str]],
 ) -> dict[str, dict[str, NDArray[np.float64]]]:

@@ -1,7 +1,8 @@
 """Choose each particle's threshold from tomograms whose particles are known.
 
-Validation tomograms where there are any, else the labeled ones and noisy copies of
-them, else the partial ones, by labels that trained nothing; never test tomograms.
+Validation tomograms where there are any, else the labeled ones and copies of them
+(with noise, or their halves), else the partial ones, by labels that trained nothing;
+never test tomograms.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         required=True,
-        help="predicted shards of tomograms with labels, and of their noisy copies",
+        help="predicted shards of tomograms with labels, and of their copies",
     )
     add_settings(parser, "particles, calibrate, pick, partial")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")

@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics", type=Path, help="metrics.json, if there are test tomograms"
     )
+    parser.add_argument(
+        "--reproducibility", type=Path, help="TSV of what both halves have"
+    )
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True, help="text to write")
 
@@ -44,4 +47,5 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.metrics,
         arguments.report,
         arguments.output,
+        arguments.reproducibility,
     )

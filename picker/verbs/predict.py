@@ -50,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --manifests: predict noisy copies, to calibrate on",
     )
+    parser.add_argument(
+        "--halves",
+        type=int,
+        metavar="N",
+        help="with --manifests: predict even and odd halves, of the first N tomograms"
+        " that have halves",
+    )
     add_settings(parser, "predict, pick, calibrate")
 
 
@@ -62,6 +69,12 @@ def run(arguments: argparse.Namespace) -> None:
         )
     if arguments.manifests and not arguments.candidates:
         raise ValueError("--manifests needs --candidates, the folder to fill")
+    if arguments.halves is not None and (
+        arguments.noisy or not arguments.manifests or arguments.halves < 1
+    ):
+        raise ValueError(
+            "--halves needs --manifests and a number above 0, and no --noisy"
+        )
     loaded = read_loaded(arguments.model, arguments.method, settings)
     name = ", ".join(map(str, arguments.model)) or arguments.method
     logger.info("%s computes on %s", name, loaded.finder)
@@ -72,7 +85,12 @@ def run(arguments: argparse.Namespace) -> None:
             else None
         )
         write_shard(
-            arguments.manifests, arguments.candidates, arguments.output, loaded, noise
+            arguments.manifests,
+            arguments.candidates,
+            arguments.output,
+            loaded,
+            noise,
+            arguments.halves,
         )
         return
     picking = read_section(settings, "pick", PickSettings)

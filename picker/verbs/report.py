@@ -51,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--regions", type=Path, help="TSV of regions to label next")
     parser.add_argument(
+        "--reproducibility", type=Path, help="TSV of what both halves have"
+    )
+    parser.add_argument(
         "--benchmarks",
         type=Path,
         help="folder of Snakemake's benchmark files, for times and memory",
@@ -79,6 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
             estimate=arguments.estimate,
             label_next=arguments.label_next,
             regions=arguments.regions,
+            reproducibility=arguments.reproducibility,
             costs=arguments.benchmarks,
             settings=arguments.settings,
         ),

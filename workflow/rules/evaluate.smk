@@ -1,3 +1,31 @@
+# Which picks of a half are found again in the other one, and what that tells of picks
+# where nobody looked.
+rule reproducibility:
+    input:
+        halves=lambda wildcards: run_of(wildcards).halves(),
+        candidates=lambda wildcards: run_of(wildcards).whole(),
+        thresholds=RUN.thresholds,
+        settings=settings_files("particles", "evaluate", "pick"),
+    output:
+        table=RUN.reproducibility,
+        failed=RUN.failed("reproducibility"),
+    log:
+        RUN.log("reproducibility"),
+    benchmark:
+        RUN.cost("reproducibility")
+    conda:
+        "../../envs/picker-cpu.yaml"
+    params:
+        version=version_of(RUN.failed("reproducibility")),
+    shell:
+        r"""
+        python -m picker reproducibility --halves {input.halves} \
+            --candidates {input.candidates} --thresholds {input.thresholds} \
+            --settings {input.settings} --output {output.table} \
+            --failed {output.failed} >{log} 2>&1
+        """
+
+
 # F1, precision, recall and Kaggle's score on the test tomograms; without them recall of
 # labels on the partial ones.
 rule evaluate:

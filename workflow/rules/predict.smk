@@ -57,3 +57,34 @@ rule predict_noisy:
             --settings {input.settings} {input.calibrate} \
             --candidates {params.candidates} --output {output} 2>&1 | tee -i {log}
         """
+
+
+# The even and odd halves of one shard's first tomograms that have them: to calibrate
+# on, or to see what is found again.
+rule predict_halves:
+    input:
+        models=lambda wildcards: run_of(wildcards).models(),
+        manifest=PREPROCESSED,
+        settings=lambda wildcards: run_of(wildcards).finding_settings(),
+    output:
+        HALVES,
+    log:
+        RUN.log("predict_halves", "{shard}"),
+    benchmark:
+        RUN.cost("predict_halves", "{shard}")
+    conda:
+        "../../envs/picker-cuda.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+    params:
+        version=version_of(HALVES),
+        candidates=RUN.half_candidates,
+        finds=lambda wildcards: run_of(wildcards).finds(),
+        number=lambda wildcards: run_of(wildcards).num_halved(wildcards.shard),
+    shell:
+        r"""
+        python -m picker predict --halves {params.number} {params.finds} \
+            --manifests {input.manifest} --settings {input.settings} \
+            --candidates {params.candidates} --output {output} 2>&1 | tee -i {log}
+        """

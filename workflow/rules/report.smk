@@ -13,6 +13,7 @@ rule report:
         label_next=OURS.ranking,
         estimate=OURS.estimate,
         regions=PLAN.regions(),
+        reproducibility=PLAN.reproducibility(),
         settings=settings_files(*settings.model_dump()),
     output:
         page=RESULTS.report,
@@ -28,13 +29,18 @@ rule report:
         regions=lambda wildcards, input: (
             f"--regions {OURS.regions_table}" if input.regions else ""
         ),
+        reproducibility=lambda wildcards, input: (
+            f"--reproducibility {input.reproducibility}"
+            if input.reproducibility
+            else ""
+        ),
     shell:
         r"""
         python -m picker report --method {params.method} --picks {input.picks} \
             --candidates {input.candidates} --thresholds {input.thresholds} \
             --tables {input.tables} --evaluation {input.evaluation} \
             --label-next {input.label_next} --estimate {input.estimate} \
-            {params.regions} \
+            {params.regions} {params.reproducibility} \
             --benchmarks {params.costs} --settings {input.settings} \
             --output {output.page} --failed {output.failed} >{log} 2>&1
         """
@@ -46,6 +52,7 @@ rule finish:
         report=RESULTS.report,
         picks=OURS.picked,
         metrics=PLAN.evaluation()[:1],
+        reproducibility=PLAN.reproducibility(),
         exports=[OURS.export(target) for target in settings.export.targets],
         failed=PLAN.failed(),
     output:
@@ -58,10 +65,15 @@ rule finish:
         metrics=lambda wildcards, input: (
             f"--metrics {input.metrics}" if input.metrics else ""
         ),
+        reproducibility=lambda wildcards, input: (
+            f"--reproducibility {input.reproducibility}"
+            if input.reproducibility
+            else ""
+        ),
         version=__version__,
     shell:
         r"""
         python -m picker finish --picks {input.picks} {params.metrics} \
-            --failed {input.failed} --report {input.report} \
+            {params.reproducibility} --failed {input.failed} --report {input.report} \
             --output {output} 2>&1 | tee -i {log}
         """

@@ -1,6 +1,7 @@
 """Calibration: which tomograms thresholds are chosen on."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,13 +39,13 @@ def entry(candidates, split, *, name="TS_1", labels="known.star"):
     return predicted(candidates, name, split, labels=labels)
 
 
-def chosen(folder, entries, partial=None, **picking):
+def chosen(folder, entries, partial=None, copies="noise", **picking):
     write_predicted(folder / "shard.json", entries)
     calibrate_thresholds(
         [folder / "shard.json"],
         folder / "t.json",
         PARTICLES,
-        CalibrateSettings(),
+        CalibrateSettings(copies=copies),
         PickSettings(**picking),
         PartialSettings(**(partial or {})),
     )
@@ -159,3 +160,21 @@ def test_partial_tomograms_and_complete_ones_are_not_mixed(candidates, tmp_path)
     both = [entry(candidates, "labeled"), entry(candidates, "partial", name="TS_2")]
     with pytest.raises(ValueError, match="TS_2 are partial and the others are not"):
         chosen(tmp_path, both)
+
+
+def test_thresholds_rest_on_halves_where_the_settings_say_so(candidates, tmp_path):
+    whole = entry(candidates, "labeled")
+    halves = []
+    for half, score in (("even", 0.6), ("odd", 0.5)):
+        path = tmp_path / f"{half}.star"
+        write_picks(path, picks_from_arrays([[50, 20, 20]], ["ribosome"], [score]))
+        halves.append(replace(entry(path, "labeled"), half=half))
+    alone = chosen(tmp_path, [whole])
+    found = chosen(tmp_path, [whole, *halves], copies="halves")
+    assert found["num_truth"] == 3 * alone["num_truth"]
+    assert found["threshold"] < 0.5 < alone["threshold"]
+    two = replace(whole, preprocessed=replace(whole.preprocessed, tomogram="TS_2"))
+    with pytest.raises(ValueError, match=r"no candidates of the halves of TS_2; exp"):
+        chosen(tmp_path, [whole, *halves, two], copies="halves")
+    # Validation tomograms need no copies.
+    chosen(tmp_path, [entry(candidates, "validation")], copies="halves")

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from picker.config import (
 )
 from picker.finding.window_finder import WindowFinder
 from picker.formats.picks.star import read_picks
-from picker.formats.volumes.ome_zarr import write_volume
+from picker.formats.volumes.ome_zarr import read_volume, write_volume
 from picker.jobs import predict_shard as module
 from picker.jobs import shard_inputs
 from picker.jobs.loaded import read_loaded
@@ -52,14 +53,14 @@ def shard(tmp_path):
         entries.append(preprocessed(f"TS_{i}", volume=volume, fingerprint=str(i)))
     (tmp_path / "TS_1.zarr" / "zarr.json").write_text("{")
 
-    def predict(calibration=None, settings=SETTINGS, color="#000000"):
+    def predict(calibration=None, settings=SETTINGS, color="#000000", halves=None):
         colored = tuple(p.model_copy(update={"color": color}) for p in PARTICLES)
         write_model(path, model, card.model_copy(update={"particles": colored}))
         folder = tmp_path / "candidates"
         files = tmp_path / "predict.json"
         files.write_text(settings.model_dump_json())
         loaded = read_loaded([path], None, [files])
-        return predict_shard(entries, folder, loaded, calibration)
+        return predict_shard(entries, folder, loaded, calibration, halves)
 
     predict.folder, predict.entries = tmp_path, entries
     return predict
@@ -184,3 +185,55 @@ def test_noisy_copies_differ_and_are_the_same_again(shard):
     assert scores() == first
     plain = shard().tomograms[0]
     assert read_picks(plain.candidates).score.tolist() not in first
+
+
+def with_halves(shard):
+    """Give the first and the last tomogram halves; the second one stays damaged."""
+    for i in (0, 2):
+        noise = np.random.default_rng(9 + i).standard_normal((16, 16, 16))
+        path = shard.folder / f"noise_{i}.zarr"
+        write_volume(path, noise.astype(np.float16), 10.0, {})
+        more = {"noise": path, "noise_spread": float(noise.std())}
+        shard.entries[i] = replace(shard.entries[i], **more)
+
+
+def test_halves_are_predicted_where_there_are_any_and_no_more_than_asked_for(shard):
+    with_halves(shard)
+    some = shard(halves=5).tomograms
+    assert [(e.tomogram, e.half) for e in some] == [
+        ("TS_0", "even"),
+        ("TS_0", "odd"),
+        ("TS_2", "even"),
+        ("TS_2", "odd"),
+    ]
+    assert [e.candidates.name for e in some[:2]] == ["TS_0_even.star", "TS_0_odd.star"]
+    assert shard(halves=1).tomograms == some[:2]
+    keys = {e.fingerprint for e in (*some, *done(shard()))}
+    assert len(keys) == 6
+
+
+def test_a_half_is_the_volume_with_or_without_its_noise(shard, monkeypatch):
+    with_halves(shard)
+    seen = []
+
+    def kept(self, volume, voxel_size):
+        seen.append(np.array(volume, np.float32))
+        return read_picks(first.candidates)
+
+    first = shard().tomograms[0]
+    monkeypatch.setattr(WindowFinder, "candidates", kept)
+    shard(halves=1)
+    entry = shard.entries[0]
+    volume = np.array(read_volume(entry.volume)[0], np.float32)
+    noise = np.array(read_volume(entry.noise)[0], np.float32)
+    spread = (1 + entry.noise_spread**2) ** 0.5
+    for half, sign in zip(seen, (1, -1), strict=True):
+        assert half == pytest.approx((volume + sign * noise) / spread, abs=2e-3)
+
+
+def test_a_half_whose_noise_is_gone_is_recorded(shard):
+    with_halves(shard)
+    rmtree(shard.entries[0].noise)
+    tomograms = shard(halves=2).tomograms
+    assert [e.state for e in tomograms] == ["failed"] * 2 + ["predicted"] * 2
+    assert "noise_0.zarr" in tomograms[0].error

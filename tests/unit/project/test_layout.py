@@ -42,6 +42,9 @@ RUN = Results().run("semietpicker")
         (RUN.noisy_candidates, "semietpicker/noisy"),
         (RUN.picks, "semietpicker/picks"),
         (RUN.predicted("s"), "semietpicker/manifests/predict/s.json"),
+        (RUN.half_candidates, "semietpicker/halves"),
+        (RUN.halves("s"), "semietpicker/manifests/halves/s.json"),
+        (RUN.reproducibility, "semietpicker/reproducibility.tsv"),
         (RUN.noisy, "semietpicker/manifests/noisy.json"),
         (RUN.picked, "semietpicker/manifests/pick.json"),
         (RUN.failed("export/warp"), "semietpicker/manifests/export/warp.json"),
@@ -88,6 +91,7 @@ def test_files_of_a_tomogram():
     assert volume_file(folder, "TS_1.2") == Path("somewhere/TS_1.2.zarr")
     assert picks_file(folder, "TS_1.2") == Path("somewhere/TS_1.2.star")
     assert picks_file(folder, "TS_1", 0) == Path("somewhere/TS_1_0.star")
+    assert picks_file(folder, "TS_1", "odd") == Path("somewhere/TS_1_odd.star")
     assert cost_file(folder, "vnet", "pick") == Path("somewhere/vnet/pick.tsv")
 
 
@@ -97,6 +101,7 @@ def test_files_of_a_tomogram():
         Results().preprocessed("s"),
         RUN.predicted("s"),
         RUN.noisy,
+        RUN.halves("s"),
         RUN.picked,
         RUN.checkpoint("burn_in"),
         RUN.regions,

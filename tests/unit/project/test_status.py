@@ -191,3 +191,18 @@ def test_a_damaged_manifest_hides_nothing_else(results):
     assert "damaged  preprocess: " in text
     assert "labeled-1.json is damaged" in text
     assert "unusable TS_2 (preprocess): TS_2.mrc is cut" in text
+
+
+def test_halves_and_what_they_tell_are_stages_where_they_are_planned(results):
+    assert "halves" not in status(results)
+    record = json.loads((results / "run.json").read_text())
+    more = {"halves": ["test-1"], "reproducibility": True, "noisy": False}
+    put(results / "run.json", json.dumps(record | more))
+    bad = failed(preprocessed("TS_3"), results, "TS_3_odd.star is cut")
+    write_manifest(results / "m/manifests/reproducibility.json", [bad])
+    write_manifest(results / "m/manifests/halves/test-1.json", [])
+    text = status(results)
+    assert row(text, "predict_halves") == ["1", "of", "1", "0", "0"]
+    assert row(text, "reproducibility") == ["0", "of", "1", "0", "0"]
+    assert "predict_noisy" not in text
+    assert "unusable TS_3 (reproducibility): TS_3_odd.star is cut" in text

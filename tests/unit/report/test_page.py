@@ -11,7 +11,11 @@ from picker.core.picks import no_picks, picks_from_arrays, score_histogram
 from picker.report.costs import StageCost
 from picker.report.data import ReportData, TomogramRecord
 from picker.report.page import render_report
-from picker.report.tables import counts_by_tomogram, curve_columns
+from picker.report.tables import (
+    counts_by_tomogram,
+    curve_columns,
+    reproducibility_columns,
+)
 from picker.scoring.curves import curve_rows, curves
 from picker.scoring.evaluate import metrics, tomogram_rows
 from picker.scoring.reliability import Reliability
@@ -323,3 +327,29 @@ def test_pictures_are_read_one_by_one_and_no_further() -> None:
     assert read_so_far == [0, 1, 2]
     assert html.count("<figure>") == 3
     assert "<figure>" not in render_report(full_report(max_pictures=0))
+
+
+def test_what_is_found_again_is_drawn_and_told_at_the_threshold() -> None:
+    table = "threshold is_threshold tomograms picks half_picks found_again".split()
+    table += ["expected_precision", "expected_recall"]
+    lines = {
+        "ribosome": ("0.9 0 8 10 7 0.5 0.97 0.6", "0.41 1 8 1300 11 0.4 0.83 0.7"),
+        "apo-ferritin": ("0.52 1 8 3 1 0.2  ",),
+    }
+    rows = [
+        {"particle": name} | dict(zip(table, line.split(" "), strict=True))
+        for name, some in lines.items()
+        for line in some
+    ]
+    html = render_report(full_report(reproducibility=reproducibility_columns(rows)))
+    page = " ".join(read(html).text)
+    assert "What is found again in the other half?" in page
+    part = html[html.index('id="reproducibility"') :]
+    part = part[: part.index("</section>")]
+    assert part.count("<svg") == 2
+    cells = [re.sub(r"<[^>]+>", "", c) for c in re.findall(r"<td.*?</td>", part)]
+    assert [cell.strip() for cell in cells] == [
+        *("ribosome", "0.41", "8", "1,300", "0.40", "0.83", "0.70"),
+        *("apo-ferritin", "0.52", "8", "3", "0.20", "–", "–"),
+    ]
+    assert 'id="reproducibility"' not in render_report(full_report())
