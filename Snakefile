@@ -1,10 +1,14 @@
 # From tomograms and a few labels to picks: what runs, in which order.
+import gc
 import os
 import sys
 
 from snakemake.utils import min_version
 
 min_version("9.0")
+# Planning makes millions of objects that stay. To look through all of them for unused ones,
+# again and again, would take a quarter of its time.
+gc.disable()
 # A user's own json.py in the project's folder, which Snakemake puts first, must not stand
 # for Python's: neither here nor in the jobs nor in the Snakemake that a cluster starts
 # for each of them.
@@ -38,6 +42,8 @@ include: "workflow/rules/benchmark.smk"
 
 
 onstart:
+    gc.freeze()
+    gc.enable()
     WORKPLACE.record(PLAN.record())
 
 

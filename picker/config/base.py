@@ -120,6 +120,9 @@ def checked_path(path: Path) -> None:
         has more than 4,095 bytes, or if it has control characters.
     """
     text = str(path)
+    # As nearly all are: tables have thousands of them, twice.
+    if text.isascii() and text.isprintable() and 1 < len(text) <= 255:
+        return
     if path == Path("/"):
         raise ValueError("a path is /, the root folder; expected a file, fix it")
     longest = max((len(part.encode()) for part in path.parts), default=0)
@@ -161,6 +164,8 @@ class Settings(BaseModel):
 
         YAML reads yes, no, on and off as true and false.
         """
+        if isinstance(value, str):  # as every cell of a table
+            return value
         assert info.field_name is not None
         takes = cls.model_fields[info.field_name].annotation
         is_section = isinstance(takes, type) and issubclass(takes, BaseModel)
@@ -177,6 +182,8 @@ class Settings(BaseModel):
     @classmethod
     def _is_usable(cls, value: Any) -> Any:
         """Check paths, and that integers fit into 64 bits."""
+        if isinstance(value, str):
+            return value
         for one in _each(value):
             if isinstance(one, Path):
                 checked_path(one)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic_core import from_json
 
 from picker.core.files import checked_file, written_whole
-from picker.project.json_files import read_record
+from picker.project.json_files import damaged, read_record
 from picker.project.records import Entry, Failed, Picked, Predicted, Preprocessed
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 FORMAT: Literal[2] = 2
 """Format of manifests; those of version 0.1 do not name one."""
+FIRST, LAST = b',"tomograms":[\n', b"]}\n"
+"""End of a manifest's first line, and its last one; each between is a tomogram's."""
+EXPECTED = "the manifest of a stage"
 Done = TypeVar("Done", Preprocessed, Predicted, Picked)
+OneEntry = Annotated[Entry, Field(discriminator="state")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +31,7 @@ class Manifest:
     """The tomograms of one job of a stage, written after all of its files."""
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
-    tomograms: tuple[Annotated[Entry, Field(discriminator="state")], ...]
+    tomograms: tuple[OneEntry, ...]
     histograms: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """For predicted tomograms, the number of each particle's scores in each bin."""
     model: str | None = None
@@ -52,6 +57,8 @@ class Predictions:
 
 
 SAVED = TypeAdapter(_Saved)
+ENTRY: TypeAdapter[Entry] = TypeAdapter(OneEntry)
+FAILED = TypeAdapter(list[Failed])
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -63,7 +70,7 @@ def read_manifest(path: Path) -> Manifest:
         If it is damaged, no manifest, or one of version 0.1.
     """
     try:
-        return read_record(path, SAVED, "the manifest of a stage")
+        return read_record(path, SAVED, EXPECTED)
     except ValueError as error:
         if _is_old(path):
             raise ValueError(
@@ -71,6 +78,50 @@ def read_manifest(path: Path) -> Manifest:
                 " version. Run again, and it is made again"
             ) from error
         raise
+
+
+def plain_entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a manifest of any stage as its JSON has them, unchecked.
+
+    They are read one by one: neither their time nor their memory is spent where files'
+    names are all that is asked of thousands.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or of another format, which may show after some entries.
+    """
+    with checked_file(path, EXPECTED).open("rb") as file:
+        try:
+            line = file.readline()
+            by_line = line.endswith(FIRST)
+            # On other lines, as version 0.2 wrote it, it is read at once.
+            content = from_json(line[:-1] + b"]}" if by_line else line + file.read())
+            if content["format"] != FORMAT:
+                raise ValueError(f"format {content['format']}")
+            yield from content["tomograms"]
+            while by_line and (line := file.readline()) != LAST:
+                yield from_json(line.removesuffix(b"\n").removesuffix(b","))
+            if file.read(1):
+                raise ValueError("more after its end")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise damaged(path, EXPECTED, error) from error
+
+
+def read_failed(path: Path) -> list[Failed]:
+    """Return the tomograms that failed; the records of others are not checked.
+
+    Raises
+    ------
+    ValueError
+        As `read_manifest`.
+    """
+    try:
+        entries = plain_entries(path)
+        return FAILED.validate_python([e for e in entries if e["state"] == "failed"])
+    except (ValueError, KeyError, TypeError):
+        # It says what is wrong.
+        return [e for e in read_manifest(path).tomograms if isinstance(e, Failed)]
 
 
 def read_preprocessed(paths: Iterable[Path]) -> list[Preprocessed | Failed]:
@@ -141,15 +192,14 @@ def write_manifest(
     histograms: Mapping[str, tuple[int, ...]] | None = None,
     model: str | None = None,
 ) -> None:
-    """Write a manifest, atomically."""
+    """Write a manifest, atomically; each tomogram on a line, for `plain_entries`."""
     manifest = _Saved(
-        format=FORMAT,
-        tomograms=tuple(entries),
-        histograms=dict(histograms or {}),
-        model=model,
+        format=FORMAT, tomograms=(), histograms=dict(histograms or {}), model=model
     )
+    head = SAVED.dump_json(manifest, exclude={"tomograms"}).removesuffix(b"}")
+    lines = b",\n".join(map(ENTRY.dump_json, entries))
     with written_whole(path) as temporary:
-        temporary.write_bytes(SAVED.dump_json(manifest, indent=1))
+        temporary.write_bytes(head + FIRST + lines + (b"\n" if lines else b"") + LAST)
 
 
 def _entries_of(

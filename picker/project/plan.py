@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISLNK
 from typing import TYPE_CHECKING, Literal
+
+from pydantic import TypeAdapter
 
 from picker.config import TomogramRow
 from picker.config.base import UNFINISHED
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 
 SIMULATED: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test")
 """Splits of phantoms, in the order in which they are made."""
+ROWS = TypeAdapter(list[TomogramRow])
 
 
 def simulated_rows(config: Config, results: Results) -> tuple[TomogramRow, ...]:
@@ -170,6 +176,29 @@ class Plan:
         """Return every file that one shard's tomograms are read from."""
         return [str(path) for row in self.shards.get(shard, []) for path in row.files]
 
+    def newer_files(self, shard: str) -> list[str]:
+        """Return those of a shard's files that its manifest may be older than.
+
+        Of a file that is older than the shard's rows on the disk the workflow need not
+        know: what its job makes is newer than the rows, from which it is made. As
+        inputs, 50,000 files take Snakemake 3 s and 90 MB. Phantoms are made by jobs, so
+        they are all named. Rows that are about to be written again will be newer than
+        all files; with some of these the next run would see other inputs, and run the
+        shard once more.
+        """
+        files = self.files(shard)
+        if not files or self.config.tomograms.source == "simulate":
+            return files
+        rows = Path(self.results.rows(shard))
+        if not rows.is_file() or rows.read_text() != self.rows_text(shard) + "\n":
+            return []
+        written = rows.stat().st_mtime_ns
+        return [file for file in files if _changed(file) > written]
+
+    def rows_text(self, shard: str) -> str:
+        """Return one shard's rows as JSON, without what is left at its default."""
+        return ROWS.dump_json(self.shards[shard], exclude_defaults=True).decode()
+
     def place(self, tomogram: str) -> int:
         """Return which of all tomograms one is, from 0."""
         return [row.tomogram for row in self.rows].index(tomogram)
@@ -192,6 +221,16 @@ class Plan:
             targets=self.config.export.targets,
             shards={shard: len(rows) for shard, rows in self.shards.items()},
         )
+
+
+def _changed(file: str) -> float:
+    """Return when a file was written, or a link to it made [ns]; inf: it is missing."""
+    try:
+        stat = os.lstat(file)  # a third of the time that a Path of each would take
+        target = Path(file).stat() if S_ISLNK(stat.st_mode) else stat
+    except OSError:
+        return math.inf
+    return max(stat.st_mtime_ns, target.st_mtime_ns)
 
 
 def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Plan:

@@ -10,11 +10,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json
-
-from picker.core.files import checked_file
 from picker.core.stamps import file_stamp
-from picker.project.manifests import FORMAT
+from picker.project.manifests import plain_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,17 +72,12 @@ class _Disk:
         """Return whether a manifest agrees with the disk."""
         try:
             written = manifest.stat().st_mtime_ns
-            # Of 50,000 tomograms it takes a fifth less time than json, and 60 MB less.
-            content = from_json(checked_file(manifest, "a manifest").read_bytes())
             # Validating thousands of entries would take longer than all else here.
-            entries = content["tomograms"]
-            return (
-                content["format"] == FORMAT
-                and not any(
-                    entry.get("retry") or self.replaced(_stamps(entry), written)
-                    for entry in entries
-                )
-                and all(self.has(file) for entry in entries for file in _files(entry))
+            return not any(
+                entry.get("retry")
+                or self.replaced(_stamps(entry), written)
+                or not all(map(self.has, _files(entry)))
+                for entry in plain_entries(manifest)
             )
         except (
             *(OSError, ValueError, KeyError, TypeError, AttributeError),
@@ -109,15 +101,21 @@ class _Disk:
     def has(self, path: str) -> bool:
         """Return whether a file exists; its folder is listed once."""
         folder, name = os.path.split(path)  # six times as fast as Path
-        with self.listing:
-            if folder not in self.names:
-                there = Path(folder)
-                self.names[folder] = set()
-                if there.is_dir():
-                    self.names[folder] = {file.name for file in there.iterdir()}
-                else:
-                    self.gone.add(folder)
+        if folder not in self.names:
+            with self.listing:
+                self._list(folder)
         return name in self.names[folder]
+
+    def _list(self, folder: str) -> None:
+        """Ask for the names in a folder, unless another thread just did."""
+        if folder in self.names:
+            return
+        there = Path(folder)
+        if there.is_dir():
+            self.names[folder] = {file.name for file in there.iterdir()}
+        else:
+            self.gone.add(folder)
+            self.names[folder] = set()
 
 
 def _files(entry: Mapping[str, Any]) -> list[str]:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from picker.project.claims import claim_path, owner_of
 from picker.project.layout import DONE, Results
-from picker.project.manifests import read_manifest
-from picker.project.records import Failed
+from picker.project.manifests import read_failed
 from picker.project.run_record import read_run_record
 
 if TYPE_CHECKING:
@@ -192,12 +191,12 @@ def _unusable(stages: dict[str, list[Job]], run: Run) -> Iterator[str]:
             if not path.exists():
                 continue
             try:
-                entries = read_manifest(path).tomograms
+                entries = read_failed(path)
             except ValueError as error:
                 yield f"damaged  {stage}: {str(error).splitlines()[0]}"
                 continue
             for entry in entries:
-                if isinstance(entry, Failed) and entry.tomogram not in seen:
+                if entry.tomogram not in seen:
                     seen.add(entry.tomogram)
                     again = "; tried again by the next run" if entry.retry else ""
                     yield f"unusable {entry.tomogram} ({stage}): {entry.error}{again}"

@@ -1,7 +1,7 @@
-"""Planning a finished project: time and memory against the number of tomograms.
+"""Planning: CPU-seconds and memory against the number of tomograms.
 
 Makes projects of small placeholder files, lets Snakemake mark them as finished, and
-measures a dry run that finds nothing to do.
+measures a dry run that finds nothing to do, and one of a fresh project.
 
     python tests/benchmarks/scale.py 500 5000 50000
 """
@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import yaml
@@ -22,8 +21,8 @@ from picker.core.stamps import file_stamp
 from picker.formats.tables.tomograms import read_table
 from picker.project.layout import Results, picks_file, volume_file
 from picker.project.manifests import write_manifest
+from picker.project.plan import planned
 from picker.project.records import Picked, Predicted, Preprocessed
-from picker.project.shards import shards_from_rows
 
 ROOT = Path(__file__).parents[2]
 CONFIG = {
@@ -34,28 +33,33 @@ CONFIG = {
 
 
 def snakemake(folder, *arguments):
-    """Return seconds, peak memory [MB] and output of one command."""
-    command = [
-        *("/usr/bin/env", "python", "-m", "snakemake", "--cores", "1"),
+    """Return CPU-seconds, peak memory [MB] and output of Snakemake."""
+    return measured(
+        *("snakemake", "--cores", "1"),
         *("--snakefile", ROOT / "Snakefile", "--directory", folder),
-        *("--rerun-triggers", "mtime", "params", "input", "--", *arguments),
-    ]
-    command.remove("--")
-    before = time.monotonic()
+        *("--rerun-triggers", "mtime", "params", "input", *arguments),
+    )
+
+
+def measured(*command):
+    """Return CPU-seconds, peak memory [MB] and output of a module of Python."""
     watched = [
         sys.executable,
         "-c",
         "import resource, subprocess, sys;"
         "done = subprocess.run(sys.argv[1:]);"
-        "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss;"
-        "print('peak', peak // 1024); sys.exit(done.returncode)",
-        *map(str, command),
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN);"
+        "print('used', used.ru_utime + used.ru_stime, used.ru_maxrss // 1024);"
+        "sys.exit(done.returncode)",
+        *(sys.executable, "-m", *map(str, command)),
     ]
-    done = subprocess.run(watched, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        watched, capture_output=True, text=True, check=False, cwd=ROOT
+    )
     text = done.stdout + done.stderr
     assert done.returncode == 0, text[-3000:]
-    (peak,) = [line.split()[1] for line in text.splitlines() if line[:5] == "peak "]
-    return time.monotonic() - before, int(peak), text
+    (used,) = [line.split()[1:] for line in text.splitlines() if line[:5] == "used "]
+    return float(used[0]), int(used[1]), text
 
 
 def make_finished(folder, number):
@@ -73,8 +77,8 @@ def make_finished(folder, number):
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     settings = Config.model_validate(CONFIG)
     rows = read_table(folder / "tomograms.tsv", check_files=False)
-    shards = shards_from_rows(rows, settings.tomograms.shard_size)
     layout = Results(str(folder / "results"))
+    plan = planned(settings, rows, layout)
     run = layout.run(settings.method)
 
     def put(path, text=""):
@@ -115,9 +119,9 @@ def make_finished(folder, number):
         )
     for section in settings.model_dump():
         put(layout.settings(section))
-    for shard, members in shards.items():
+    for shard, members in plan.shards.items():
         names = [row.tomogram for row in members]
-        put(layout.rows(shard))
+        put(layout.rows(shard), plan.rows_text(shard) + "\n")
         entries = [preprocessed[name] for name in names]
         write_manifest(Path(layout.preprocessed(shard)), entries)
         entries = [predicted[name] for name in names]
@@ -134,11 +138,12 @@ def make_finished(folder, number):
         put(path)
     for path in (run.regions, run.export("relion5")):
         Path(path).mkdir(parents=True)
-    return len(shards)
+    return len(plan.shards)
 
 
 def main(numbers):
-    print("tomograms  shards  jobs  plan again [s]  no-op [s]  no-op [MB]  status [s]")
+    print("                         plan all      nothing to do  status")
+    print("tomograms  shards  jobs  [s]    [MB]     [s]    [MB]     [s]")
     for number in numbers:
         folder = Path(tempfile.mkdtemp(prefix="scale-"))
         try:
@@ -150,27 +155,18 @@ def main(numbers):
             names = [p.stem for p in folder.glob("results/settings/tomograms/*.json")]
             plan = {"method": "semietpicker", "tomograms": number, "noisy": True}
             put.write_text(json.dumps(plan | {"shards": dict.fromkeys(names, 32)}))
-            begin = time.monotonic()
-            subprocess.run(
-                [
-                    *(sys.executable, "-m", "picker", "status"),
-                    *("--results", folder / "results"),
-                ],
-                check=True,
-                capture_output=True,
-                cwd=ROOT,
-            )
-            status = time.monotonic() - begin
-            shutil.rmtree(folder / "results")
+            results = folder / "results"
+            status, _, _ = measured("picker", "status", "--results", results)
+            shutil.rmtree(results)
             shutil.rmtree(folder / ".snakemake")
-            again, _, text = snakemake(folder, "--dry-run", "--quiet", "rules")
+            again, fresh, text = snakemake(folder, "--dry-run", "--quiet", "rules")
             # The table of jobs is in the output twice; local ones cost no queue.
             counts = dict(re.findall(r"(?m)^([a-z_]+) +(\d+)$", text))
             local = ("total", "all", "finish", "peak", "write_settings", "write_shard")
             jobs = sum(int(n) for rule, n in counts.items() if rule not in local)
             print(
-                f"{number:9}{shards:8}{jobs:6}{again:15.1f}{seconds:11.1f}{peak:12}"
-                f"{status:12.1f}",
+                f"{number:9}{shards:8}{jobs:6}{again:6.1f}{fresh:8}"
+                f"{seconds:8.1f}{peak:8}{status:8.1f}",
                 flush=True,
             )
         finally:

@@ -367,6 +367,35 @@ def test_one_bad_tomogram_behind_the_picks_never_takes_the_others_down(copy):
     assert any(copy.path("semietpicker", "export", "warp").glob("sim_003*"))
 
 
+def test_a_newer_file_runs_its_shard_and_no_run_after_it_does(tmp_path):
+    folder = tmp_path / "mine"
+    shards = {"source": "table", "shard_size": 1}
+    mine = Project(folder, SMALL | {"tomograms": shards})
+    lines = ["tomogram\tpath\tsplit"]
+
+    def add(name):
+        volume = np.random.default_rng(0).standard_normal((24, 48, 56), np.float32)
+        write_volume(folder / f"{name}.mrc", volume, 10.0)
+        lines.append(f"{name}\t{name}.mrc\tpredict")
+        (folder / "tomograms.tsv").write_text("\n".join(lines) + "\n")
+
+    def preprocessed(*arguments):
+        """Return the shards of a run; one after it has none."""
+        said = mine.succeed("--until", "preprocess", *arguments)
+        return set(re.findall(r"shard=(\S+)", said))
+
+    add("a")
+    add("d")
+    first, second = sorted(preprocessed())
+    assert preprocessed() == set()
+    (folder / "d.mrc").touch()
+    assert preprocessed("--dry-run") == preprocessed() == {first}
+    assert preprocessed() == set()
+    add("b")  # newer than its shard's rows, which are written again
+    assert preprocessed() == {second}
+    assert preprocessed() == set()
+
+
 def test_a_chunk_changed_in_a_zarr_input_preprocesses_that_tomogram_alone(tmp_path):
     folder = tmp_path / "mine"
     mine = Project(folder, SMALL | {"tomograms": {"source": "table"}})

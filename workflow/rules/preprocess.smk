@@ -4,7 +4,7 @@ rule preprocess:
     input:
         tomograms=RESULTS.rows("{shard}"),
         settings=settings_files("particles", "preprocess"),
-        files=lambda wildcards: PLAN.files(wildcards.shard),
+        files=lambda wildcards: PLAN.newer_files(wildcards.shard),
     output:
         PREPROCESSED,
     log:

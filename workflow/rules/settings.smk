@@ -30,9 +30,7 @@ rule write_shard:
     conda:
         "../../envs/picker-cpu.yaml"
     params:
-        content=lambda wildcards: json.dumps(
-            [row.model_dump(mode="json") for row in PLAN.shards[wildcards.shard]]
-        ),
+        content=lambda wildcards: PLAN.rows_text(wildcards.shard),
     shell:
         r"""
         printf '%s\n' {params.content:q} >{output} 2>{log}

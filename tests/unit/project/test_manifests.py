@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from picker.project.manifests import (
+    plain_entries,
+    read_failed,
     read_manifest,
     read_picked,
     read_predicted,
@@ -125,3 +127,44 @@ def test_what_is_not_known_is_none_and_never_zero(tmp_path):
     }
     with pytest.raises(TypeError, match="voxel_size"):
         type(BEFORE)(tomogram="TS", split="test", volume=Path("v"), fingerprint="f")
+
+
+@pytest.mark.parametrize("entries", [[], [BEFORE], [BEFORE, PREDICTED, PICKED]])
+def test_plain_entries_say_the_same_a_line_each(tmp_path, entries):
+    path = tmp_path / "m.json"
+    write_manifest(path, entries, histograms={"ribosome": (1, 2)}, model="m")
+    whole = json.loads(path.read_text())
+    assert list(plain_entries(path)) == whole["tomograms"]
+    assert (whole["format"], whole["model"]) == (2, "m")
+    assert len(path.read_text().splitlines()) == len(entries) + 2
+    path.write_text(json.dumps(whole, indent=1))  # as 0.2.0 wrote it
+    assert list(plain_entries(path)) == whole["tomograms"]
+
+
+@pytest.mark.parametrize("entries", [[], [BEFORE], [BEFORE, PICKED]])
+def test_a_manifest_cut_anywhere_is_damaged(tmp_path, entries):
+    path = tmp_path / "m.json"
+    write_manifest(path, entries)
+    content = path.read_bytes()
+    for length in range(len(content)):
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match=r"m\.json is damaged; expected the mani"):
+            list(plain_entries(path))
+    path.write_bytes(content + b" {}")
+    with pytest.raises(ValueError, match="is damaged"):
+        list(plain_entries(path))
+
+
+def test_failed_tomograms_are_read_and_others_not_looked_at(tmp_path):
+    bad = failed(PREDICTED, Path("none.star"), "it is cut")
+    path = tmp_path / "m.json"
+    write_manifest(path, [BEFORE, bad, PICKED])
+    assert read_failed(path) == [bad]
+    path.write_text(path.read_text().replace("Position 1", "Position 2"))
+    assert read_failed(path)[0].preprocessed.called == "Position 2"
+    path.write_text(path.read_text().replace('"it is cut"', "7"))
+    with pytest.raises(ValueError, match=r"m\.json is damaged; .*\n.*error"):
+        read_failed(path)
+    path.write_text(json.dumps({"tomograms": []}))
+    with pytest.raises(ValueError, match=r"was written by version 0\.1"):
+        read_failed(path)

@@ -1,6 +1,8 @@
+import os
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from picker.config import Config, TomogramRow
 from picker.config.methods import METHODS
@@ -117,6 +119,65 @@ def test_a_shard_depends_on_every_file_of_its_rows():
     files = plan(LABELED, masked).files("labeled-0001of0001")
     assert files == ["a.mrc", "picks.star", "m.mrc", "p1", "p2", "mask.mrc"]
     assert plan(LABELED).files("of another table") == []
+
+
+@pytest.fixture
+def on_disk(tmp_path, monkeypatch):
+    """Two tomograms of one shard, whose rows were written ten seconds after them."""
+    monkeypatch.chdir(tmp_path)
+    whole = plan(row("a", "predict"), row("b", "predict"))
+    rows = tmp_path / whole.results.rows(PREDICT)
+    rows.parent.mkdir(parents=True)
+    rows.write_text(whole.rows_text(PREDICT) + "\n")
+    for path, seconds in ((Path("a.mrc"), 90), (Path("b.mrc"), 90), (rows, 100)):
+        path.touch()
+        os.utime(path, (seconds, seconds))
+    return whole
+
+
+PREDICT = "predict-0001of0001"
+
+
+def test_a_file_is_an_input_once_it_is_newer_than_its_shards_rows(on_disk):
+    assert on_disk.newer_files(PREDICT) == []
+    os.utime("b.mrc", (101, 101))
+    assert on_disk.newer_files(PREDICT) == ["b.mrc"]
+    assert on_disk.newer_files("of-another-table") == []
+
+
+def test_a_new_link_to_an_old_file_and_a_missing_file_are_inputs(on_disk):
+    Path("a.mrc").unlink()
+    assert on_disk.newer_files(PREDICT) == ["a.mrc"]
+    Path("a.mrc").symlink_to("b.mrc")
+    assert on_disk.newer_files(PREDICT) == ["a.mrc"]
+
+
+def test_rows_that_are_written_again_answer_for_all_files(on_disk):
+    """Else the run after it would see fewer inputs, and run the shard once more."""
+    os.utime("b.mrc", (101, 101))
+    other = plan(row("a", "predict"), row("b", "predict", voxel_size=10.0))
+    assert other.newer_files(PREDICT) == []
+    Path(on_disk.results.rows(PREDICT)).unlink()
+    assert on_disk.newer_files(PREDICT) == []
+
+
+def test_phantoms_are_inputs_for_other_jobs_make_them():
+    counts = dict.fromkeys(("labeled", "validation", "unlabeled"), 0) | {"test": 1}
+    given = CONFIG.model_dump(mode="json") | {"simulate": counts}
+    given["tomograms"]["source"] = "simulate"
+    config = Config.model_validate(given)
+    whole = planned(config, simulated_rows(config, Results()), Results())
+    files = ["results/simulated/sim_000.mrc", "results/simulated/sim_000.star"]
+    assert whole.newer_files("test-0001of0001") == files
+
+
+def test_rows_are_written_without_defaults_and_read_with_them():
+    whole = plan(row("a", "predict", voxel_size=10.0))
+    text = whole.rows_text(PREDICT)
+    said = '[{"tomogram":"a","path":"a.mrc","split":"predict","voxel_size":10.0}]'
+    assert text == said
+    (read,) = TypeAdapter(list[TomogramRow]).validate_json(text)
+    assert read == whole.rows[0]
 
 
 def test_a_splits_digest_changes_with_its_list_alone():
