@@ -60,7 +60,7 @@ def readers(path):
 
 
 def refused(path):
-    """Return the one message that all readers give, within a second or two of computing."""
+    """Return the one message that all readers give, after a second or two."""
     started = time.process_time()
     said = set()
     for read in readers(path):
