@@ -12,23 +12,25 @@ from picker.config.base import Positive, Settings
 class PartialSettings(Settings):
     """Tomograms of the split partial: some of their particles have labels.
 
-    What has no label is unknown there, neither particle nor background. Nothing else
-    reads this section.
+    No pick without a label is wrong there: not for thresholds, not in the evaluation.
+    Nothing else reads this section.
     """
 
     held_out: Annotated[float, Field(ge=0, le=0.5)] = 0.2
     """Fraction of each particle's labels that trains nothing and chooses its threshold
     instead, of 10 labels or more, in 0..0.5; 0: every label trains, and thresholds give
     as many picks as are expected."""
-    loss: Literal["count", "non_negative", "empty", "none"] = "count"
+    loss: Literal["empty", "count", "non_negative", "none"] = "empty"
     """What the network learns where no label is:
+    - empty: background. The loss forgives it: particles and background have weights of
+      their own, and few voxels of the background are particles without a label. The
+      best on phantoms (docs/accuracy.md).
     - count: background, and so many particles as are expected besides those labeled:
       the mean of the heatmap is compared with what they would give. In co-training the
       teacher says where the background is. Where nobody knows how many there are, it
-      is estimated after a third of the steps, and is as empty before.
+      is estimated after a third of the steps, and is as background before.
     - non_negative: background, less what particles without a label would add to it, as
       they score like those with one (Kiryo et al. 2017).
-    - empty: background; particles without a label are learned as background.
     - none: nothing."""
     weight: Annotated[float, Field(ge=0)] = 1.0
     """With count: weight of the comparison, no unit."""

@@ -118,11 +118,15 @@ def _of_part(name: str, chosen: PartialThreshold) -> Calibrated:
     """Return a threshold of partial tomograms as the file has it, and log it."""
     if chosen.rule == "none":
         logger.warning(
-            "warning: %s: threshold %.3f, which rests on nothing: no held-out label of"
-            " it is found and no number of particles is expected. Give its number in"
-            " the table's column expected, or its threshold in pick.thresholds",
+            "warning: %s: threshold %.3f, which rests on nothing: %s, or its threshold"
+            " in pick.thresholds",
             name,
             chosen.threshold,
+            "no held-out label of it is found and no number of particles is expected."
+            " Give its number in the table's column expected"
+            if chosen.number is None
+            else f"{chosen.number:.0f} more particles are expected, and no candidate is"
+            " found besides the labels that train. Label more of it",
         )
     else:
         number = NUMBER_IS[chosen.number_is].format(f"{chosen.number:.0f}")

@@ -23,6 +23,7 @@ from picker.encodings.heatmap import Gaussians, nms_kernel
 from picker.finding.window_finder import heatmap_finder
 from picker.methods import Method
 from picker.training.co_training import CoTraining
+from picker.training.partial_loss import as_learned
 from picker.training.patches import PatchDataset
 from picker.training.supervised import heatmap_loss, heatmap_task
 from picker.training.teacher import PseudoPicks
@@ -64,7 +65,7 @@ class SemiETPicker(Method):
             sigma_per_radius=shared.sigma_per_radius, floor=shared.floor_targets
         )
         patches = PatchDataset(
-            data.labeled,
+            as_learned(data.labeled, partial),
             data.unlabeled,
             shared,
             stage.name,

@@ -6,6 +6,7 @@ be particles that nobody labeled: of these only the number is known, or estimate
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from picker.machine.processes import is_first, num_processes, total
 from picker.training.losses import EPSILON
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -25,11 +26,32 @@ if TYPE_CHECKING:
     from picker.training.batch import Batch
     from picker.training.losses import HeatmapLoss
     from picker.training.patches import PatchDataset
+    from picker.training.source import PatchSource
 
     Hidden = Callable[[Network], NDArray[np.float64]]
 
 OVER = (2, 3, 4)
 """The axes of a patch."""
+
+
+def as_learned(
+    labeled: Sequence[PatchSource], settings: PartialSettings
+) -> list[PatchSource]:
+    """Return labeled tomograms as heatmaps are learned from them.
+
+    With `empty` a partial one is as any other: patches lie around its labels as often,
+    and teach in all of their voxels.
+
+    Parameters
+    ----------
+    labeled
+        Tomograms to cut patches from.
+    settings
+        What is learned where no label is.
+    """
+    if settings.loss != "empty":
+        return list(labeled)
+    return [replace(source, hidden=None) for source in labeled]
 
 
 class PartialLoss:

@@ -8,7 +8,7 @@ from picker.config import PartialSettings
 from picker.encodings.heatmap import Gaussians
 from picker.training.expected import mass_of_one
 from picker.training.losses import HeatmapLoss, tversky
-from picker.training.partial_loss import PartialLoss
+from picker.training.partial_loss import PartialLoss, as_learned
 from picker.training.patches import PatchDataset
 from picker.training.task import AveragedTask, learning_rate_at
 
@@ -167,8 +167,10 @@ def heatmap_task(
     encoding = Gaussians(
         sigma_per_radius=shared.sigma_per_radius, floor=shared.floor_targets
     )
+    partial = partial or PartialSettings()
+    labeled = as_learned(labeled, partial)
     patches = PatchDataset(labeled, [], shared, stage, encoding, stride=model.stride)
-    loss = PartialLoss(heatmap_loss(shared, patches), partial or PartialSettings())
+    loss = PartialLoss(heatmap_loss(shared, patches), partial)
     return OfHeatmaps(stage, settings, model, patches, loss, settings.ema_decay, hidden)
 
 

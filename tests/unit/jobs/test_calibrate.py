@@ -13,7 +13,7 @@ from picker.config import (
     PickSettings,
 )
 from picker.core.picks import picks_from_arrays
-from picker.formats.picks.star import write_picks
+from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.thresholds import read_thresholds
 from picker.jobs.calibrate import calibrate_thresholds
 from picker.project.records import failed
@@ -139,6 +139,18 @@ def test_without_an_expected_number_it_is_estimated_and_said(part, tmp_path, cap
     found = chosen(tmp_path, [of_part(part)])
     assert found["partial"]["number_is"] == "estimated"
     assert "an estimated " in caplog.text
+
+
+def test_expected_particles_of_which_none_is_found_are_told(part, tmp_path, caplog):
+    labels = part.with_name("known.star")
+    found = read_picks(part).of("ribosome")
+    at_labels = [float(x) for x in read_picks(labels).position_zyx[:, 2]]
+    there = [float(x) in at_labels for x in found.position_zyx[:, 2]]
+    write_picks(part, found.select(np.array(there)))
+    entry = of_part(part, expected={"ribosome": 30})
+    chosen_one = chosen(tmp_path, [entry], partial={"held_out": 0})
+    assert chosen_one["threshold"] == 0.5
+    assert "10 more particles are expected, and no candidate is found" in caplog.text
 
 
 def test_without_anything_to_go_by_the_log_says_what_to_do(part, tmp_path, caplog):

@@ -220,7 +220,7 @@ def save_share(rank, folder, kind):
     # The first process has all the open voxels, as it does in training.
     mine = [2 * rank, 2 * rank + 1]
     given = given.part(rank, 2)
-    loss = PartialLoss(HeatmapLoss(background_weight=4.0), PartialSettings())
+    loss = PartialLoss(HeatmapLoss(background_weight=4.0), PartialSettings(loss=kind))
     patches = SimpleNamespace(
         hidden=SimpleNamespace(
             unknown=np.array([False, True]), where_unknown=lambda hidden: hidden / 4

@@ -163,9 +163,9 @@ def test_the_number_makes_more_of_what_has_no_label():
     """The running mean comes near the expected one, which background alone forbids."""
     means = {}
     burn_in = BurnInSettings(steps=60, warmup_steps=5, learning_rate=5e-3)
-    for kind in ("empty", "count"):
-        one = task(burn_in, kind=kind, sources=[part(0, 12.0)])
-        one.loss.settings = one.loss.settings.model_copy(update={"weight": 10.0})
+    for weight in (0.0, 10.0):
+        one = task(burn_in, sources=[part(0, 12.0)])
+        one.loss.settings = one.loss.settings.model_copy(update={"weight": weight})
         one.begin(torch.device("cpu"))
         optimizer = torch.optim.Adam(one.model.parameters(), lr=5e-3)
         for step in range(60):
@@ -178,6 +178,21 @@ def test_the_number_makes_more_of_what_has_no_label():
             with torch.no_grad():
                 heatmap = one.model(batch.labeled).sigmoid()
             found += (batch.open * (heatmap - batch.target)).sum() / batch.open.sum()
-        means[kind] = found / 10 / one.patches[0].hidden_mean.max()
-    assert means["empty"] < 0.5
-    assert means["count"] == pytest.approx(1, abs=0.4)
+        means[weight] = found / 10 / one.patches[0].hidden_mean.max()
+    assert means[0.0] < 0.5
+    assert means[10.0] == pytest.approx(1, abs=0.4)
+
+
+def test_where_the_rest_is_empty_a_partial_tomogram_is_as_any_other():
+    """Patches lie around labels as often, and no voxel of them is left out."""
+    whole = replace(part(0, 12.0), hidden=None)
+    ours = task(BurnInSettings(steps=3), kind="empty", sources=[part(0, 12.0)])
+    other = task(BurnInSettings(steps=3), kind="empty", sources=[whole])
+    for index in range(10):
+        one, same = ours.patches[index], other.patches[index]
+        assert torch.equal(one.labeled, same.labeled)
+        assert torch.equal(one.target, same.target)
+        assert one.open is None
+        assert one.labeled_region is None
+    counted_in = task(BurnInSettings(steps=3), sources=[part(0, 12.0)]).patches
+    assert counted_in[0].open is not None
