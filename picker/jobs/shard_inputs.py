@@ -12,10 +12,9 @@ from picker.core.fingerprint import fingerprint
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.star_table import read_comments
 from picker.formats.volumes.ome_zarr import read_volume
-from picker.jobs.stored import stored_fingerprint
+from picker.jobs.stored import HALVES, stored_fingerprint, stored_half
 from picker.project.layout import picks_file
 from picker.project.records import Failed, Preprocessed
-from picker.volumes.halves import half
 from picker.volumes.noise import noisy_copy
 
 if TYPE_CHECKING:
@@ -29,10 +28,6 @@ if TYPE_CHECKING:
     from picker.project.records import Half
 
 logger = logging.getLogger("picker")
-
-
-HALVES: dict[Half, int] = {"even": 1, "odd": -1}
-"""For each half the sign of the noise that makes it of the whole."""
 
 
 class DeviceError(RuntimeError):
@@ -152,10 +147,7 @@ def read_input(request: Request, loaded: Loaded) -> Input:
         return Input(key=key, candidates=read_picks(path))
     volume, _, _ = read_volume(entry.volume)
     if request.half:
-        assert entry.noise is not None
-        assert entry.noise_spread is not None
-        noise, _, _ = read_volume(entry.noise)
-        volume = half(volume, noise, entry.noise_spread, HALVES[request.half])
+        volume = stored_half(entry, request.half, volume)
     elif request.noise:
         volume = noisy_copy(volume, request.noise, entry.tomogram, request.seed)
     try:

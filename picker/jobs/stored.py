@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from picker.formats.volumes.ome_zarr import open_volume, read_attributes
+from picker.volumes.halves import half
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     import zarr
+    from numpy.typing import NDArray
 
-    from picker.project.records import Preprocessed
+    from picker.project.records import Half, Preprocessed
+
+HALVES: dict[Half, int] = {"even": 1, "odd": -1}
+"""For each half the sign of the noise that makes it of the whole."""
 
 
 def stored_fingerprint(entry: Preprocessed) -> str:
@@ -50,6 +56,25 @@ def stored_noise(entry: Preprocessed) -> zarr.Array[Any] | None:
         return None
     _check_made_from(entry.noise, entry.fingerprint)
     return open_volume(entry.noise)[0]
+
+
+def stored_half(
+    entry: Preprocessed, which: Half, volume: NDArray[Any]
+) -> NDArray[np.float32]:
+    """Return the `(z, y, x)` voxels of a half, made of those of the whole volume.
+
+    Raises
+    ------
+    ValueError
+        If the tomogram has no halves, or their noise is not what the manifest says.
+    """
+    noise = stored_noise(entry)
+    if noise is None or entry.noise_spread is None:
+        raise ValueError(
+            f"{entry.tomogram} has no {which} half; expected both, name its halves in"
+            " the columns even and odd of the table"
+        )
+    return half(volume, noise[:], entry.noise_spread, HALVES[which])
 
 
 def _check_made_from(path: Path, fingerprint: str) -> None:

@@ -12,7 +12,7 @@ from picker.config import CalibrateSettings, PickSettings
 from picker.formats.picks.star import read_picks
 from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.partial_labels import partial_labels
-from picker.jobs.stored import stored_volume
+from picker.jobs.stored import HALVES, stored_half, stored_volume
 from picker.jobs.training_data import usable
 from picker.refining.select import picks_apart
 from picker.scoring.calibrate import calibrate
@@ -22,7 +22,7 @@ from picker.scoring.found_labels import found_labels, pooled
 from picker.volumes.noise import noisy_copy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,7 +48,7 @@ def thresholds_of(
     """Return each class's best threshold, and its F, on tomograms with labels.
 
     Chosen as the stage calibrate does: where they trained the model, from noisy copies
-    too.
+    or halves too.
 
     Parameters
     ----------
@@ -69,10 +69,9 @@ def thresholds_of(
     for entry in entries:
         assert entry.labels is not None
         known = where_picks_may_be(read_picks(entry.labels), entry, margin)
-        copies = settings.noisy_copies if entry.split == "labeled" else 0
-        for noise, number in [(0.0, 0), *((settings.noise, i) for i in range(copies))]:
-            name = f"{entry.tomogram} {noise} {number}"
-            candidates[name] = _candidates(finder, entry, margin, noise, number)
+        for number, volume in enumerate(_with_copies(entry, settings)):
+            name = f"{entry.tomogram} {number}"
+            candidates[name] = _candidates(finder, entry, margin, volume)
             truth[name] = known
     return calibrate(
         candidates, truth, particles, settings, picking.min_distance_per_radius
@@ -169,17 +168,36 @@ def hidden_numbers(
     return number
 
 
+def _with_copies(entry: Preprocessed, settings: CalibrateSettings) -> Iterator[Volume]:
+    """Yield a tomogram's volume and, if it trained the model, copies with more noise.
+
+    Raises
+    ------
+    ValueError
+        If these are to be its halves and it has none.
+    """
+    volume = stored_volume(entry)
+    yield volume
+    if entry.split != "labeled":
+        return
+    if settings.copies == "halves":
+        for which in HALVES:
+            yield stored_half(entry, which, np.asarray(volume[:]))
+        return
+    for number in range(settings.noisy_copies):
+        whole = np.asarray(volume[:])
+        yield noisy_copy(whole, settings.noise, entry.tomogram, number)
+
+
 def _candidates(
     finder: Finder,
     entry: Preprocessed,
     edge_margin: float = 0.0,
-    noise: float = 0.0,
-    number: int = 0,
+    volume: Volume | None = None,
 ) -> Picks:
-    """Return what is found in a tomogram or its noisy copy, where picks may be."""
-    volume: Volume = stored_volume(entry)
-    if noise:
-        volume = noisy_copy(np.asarray(volume[:]), noise, entry.tomogram, number)
+    """Return what is found in a tomogram, or a copy of it, where picks may be."""
+    if volume is None:
+        volume = stored_volume(entry)
     found = finder.candidates(volume, entry.voxel_size)
     return where_picks_may_be(found, entry, edge_margin)
 

@@ -179,12 +179,11 @@ class Plan:
     def newer_files(self, shard: str) -> list[str]:
         """Return those of a shard's files that its manifest may be older than.
 
-        Of a file that is older than the shard's rows on the disk the workflow need not
-        know: what its job makes is newer than the rows, from which it is made. As
-        inputs, 50,000 files take Snakemake 3 s and 90 MB. Phantoms are made by jobs, so
-        they are all named. Rows that are about to be written again will be newer than
-        all files; with some of these the next run would see other inputs, and run the
-        shard once more.
+        Of a file that is older than the shard's rows and its manifest the workflow need
+        not know. As inputs, 50,000 files take Snakemake 3 s and 90 MB. Phantoms are
+        made by jobs, so they are all named. Rows that are about to be written again
+        will be newer than all files; with some of these the next run would see other
+        inputs, and run the shard once more.
         """
         files = self.files(shard)
         if not files or self.config.tomograms.source == "simulate":
@@ -193,6 +192,11 @@ class Plan:
         if not rows.is_file() or rows.read_text() != self.rows_text(shard) + "\n":
             return []
         written = rows.stat().st_mtime_ns
+        manifest = Path(self.results.preprocessed(shard))
+        if manifest.is_file():
+            # Rows of the same content may have been written after it, to Snakemake
+            # unchanged: by a run that was stopped before it came to the manifest.
+            written = min(written, manifest.stat().st_mtime_ns)
         return [file for file in files if _changed(file) > written]
 
     def rows_text(self, shard: str) -> str:

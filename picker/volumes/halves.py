@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from picker.volumes.normalise import check_stored, mean_and_spread, resampled
+from picker.volumes.normalise import check_stored
+from picker.volumes.region import mean_and_spread, resampled
 from picker.volumes.spectrum import filtered, fourier_crop
 
 if TYPE_CHECKING:

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from picker.volumes.region import mean_and_spread, resampled
 from picker.volumes.spectrum import fourier_crop, whitened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import ArrayLike, NDArray
 
     from picker.config import PreprocessSettings
@@ -225,41 +224,6 @@ def _in_safe_range(volume: Volume) -> tuple[Volume, int]:
         return volume, 0
     exponent = -math.frexp(largest)[1]
     return np.ldexp(volume, exponent), exponent
-
-
-def resampled(
-    region: NDArray[np.bool_], shape: tuple[int, ...], ratio: Fraction
-) -> NDArray[np.bool_]:
-    """Return the region on a grid of voxels `ratio` times as large."""
-    z, y, x = (
-        np.minimum(np.round(np.arange(new) * float(ratio)).astype(int), old - 1)
-        for new, old in zip(shape, region.shape, strict=True)
-    )
-    return region[np.ix_(z, y, x)]
-
-
-def _slices(volume: Volume, region: NDArray[np.bool_] | None) -> Iterator[Volume]:
-    """Yield the voxels that count, slice by slice to save memory."""
-    if region is None:
-        yield from volume
-    else:
-        yield from (part[inside] for part, inside in zip(volume, region, strict=True))
-
-
-def mean_and_spread(
-    volume: Volume, region: NDArray[np.bool_] | None
-) -> tuple[float, float]:
-    """Return mean and standard deviation."""
-    num = volume.size if region is None else int(region.sum())
-    if num == 0:
-        raise ValueError("region has no voxel; expected some above 0, check the mask")
-    total = sum(float(p.sum(dtype=np.float64)) for p in _slices(volume, region))
-    mean = total / num
-    square = sum(
-        float(((part.astype(np.float64) - mean) ** 2).sum())
-        for part in _slices(volume, region)
-    )
-    return mean, math.sqrt(square / num)
 
 
 def _clip(

@@ -192,7 +192,8 @@ def with_halves(shard):
     for i in (0, 2):
         noise = np.random.default_rng(9 + i).standard_normal((16, 16, 16))
         path = shard.folder / f"noise_{i}.zarr"
-        write_volume(path, noise.astype(np.float16), 10.0, {})
+        of_it = {"fingerprint": shard.entries[i].fingerprint}
+        write_volume(path, noise.astype(np.float16), 10.0, of_it)
         more = {"noise": path, "noise_spread": float(noise.std())}
         shard.entries[i] = replace(shard.entries[i], **more)
 
@@ -237,3 +238,12 @@ def test_a_half_whose_noise_is_gone_is_recorded(shard):
     tomograms = shard(halves=2).tomograms
     assert [e.state for e in tomograms] == ["failed"] * 2 + ["predicted"] * 2
     assert "noise_0.zarr" in tomograms[0].error
+
+
+def test_a_half_whose_noise_was_made_again_since_is_recorded(shard):
+    with_halves(shard)
+    noise = read_volume(shard.entries[0].noise)[0][:]
+    write_volume(shard.entries[0].noise, noise, 10.0, {"fingerprint": "another"})
+    tomograms = shard(halves=2).tomograms
+    assert [e.state for e in tomograms] == ["failed"] * 2 + ["predicted"] * 2
+    assert "made again since; run again" in tomograms[0].error

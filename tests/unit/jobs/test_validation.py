@@ -6,8 +6,9 @@ import pytest
 from picker.config import CalibrateSettings, PartialSettings, Particle, PickSettings
 from picker.core.picks import concatenate, picks_from_arrays
 from picker.formats.picks.star import write_picks
-from picker.jobs import validation
+from picker.jobs import stored, validation
 from picker.scoring.held_out import held_out
+from picker.volumes.halves import half
 from picker.volumes.noise import noisy_copy
 from tests.unit.predicted import preprocessed
 
@@ -150,3 +151,25 @@ def test_training_calibrates_as_the_pipeline_does(tmp_path, monkeypatch):
     finder = Heard(sure)
     validation.thresholds_of(finder, [held_back], (RIBOSOME,), settings, apart)
     assert len(finder.volumes) == 1
+
+
+def test_training_calibrates_on_halves_where_the_pipeline_does(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    volume, noise = rng.normal(size=(2, 20, 20, 20)).astype(np.float16)
+    monkeypatch.setattr(validation, "stored_volume", lambda entry: volume)
+    monkeypatch.setattr(stored, "stored_noise", lambda entry: entry.noise and noise)
+    truth = of("ribosome", np.array([[100.0, 100, 100]]), np.array([0.9]))
+    write_picks(tmp_path / "l.star", truth)
+    made = {"labels": tmp_path / "l.star", "shape_zyx": volume.shape}
+    entry = preprocessed("t", "labeled", **made, noise=tmp_path, noise_spread=0.5)
+    settings = CalibrateSettings(copies="halves")
+    finder = Heard(truth, truth, truth)
+    best = validation.thresholds_of(finder, [entry], (RIBOSOME,), settings)
+    assert best["ribosome"].num_truth == 3
+    plain, even, odd = finder.volumes
+    assert np.array_equal(plain, volume)
+    assert np.array_equal(even, half(volume, noise, 0.5, 1))
+    assert np.array_equal(odd, half(volume, noise, 0.5, -1))
+    without = preprocessed("t", "labeled", **made)
+    with pytest.raises(ValueError, match="t has no even half; expected both"):
+        validation.thresholds_of(Found(truth), [without], (RIBOSOME,), settings)

@@ -161,6 +161,17 @@ def test_rows_that_are_written_again_answer_for_all_files(on_disk):
     assert on_disk.newer_files(PREDICT) == []
 
 
+def test_a_file_is_an_input_if_rows_alone_were_written_after_it(on_disk):
+    """Rows written again with the same content are unchanged to the workflow."""
+    manifest = Path(on_disk.results.preprocessed(PREDICT))
+    manifest.parent.mkdir(parents=True)
+    manifest.touch()
+    os.utime(manifest, (90, 90))
+    os.utime("a.mrc", (80, 80))
+    os.utime("b.mrc", (95, 95))
+    assert on_disk.newer_files(PREDICT) == ["b.mrc"]
+
+
 def test_phantoms_are_inputs_for_other_jobs_make_them():
     counts = dict.fromkeys(("labeled", "validation", "unlabeled"), 0) | {"test": 1}
     given = CONFIG.model_dump(mode="json") | {"simulate": counts}
