@@ -75,7 +75,7 @@ def test_clip_percentile_cuts_both_tails():
 
 
 def test_percentiles_of_large_volumes_come_from_all_columns(monkeypatch):
-    monkeypatch.setattr("picker.volumes.normalise.MAX_QUANTILE_VOXELS", 300)
+    monkeypatch.setattr("picker.volumes.statistics.MAX_QUANTILE_VOXELS", 300)
     volume = noise((12, 20, 28))
     volume += np.arange(28, dtype=np.float32) * 10
     settings = PreprocessSettings(clip="percentile", clip_percentiles=(0.2, 0.8))
@@ -234,7 +234,7 @@ def test_errors_on_wrong_input():
     ],
 )
 def test_little_memory_is_used_beside_the_input(settings, most, monkeypatch):
-    monkeypatch.setattr("picker.volumes.normalise.MAX_QUANTILE_VOXELS", 10_000)
+    monkeypatch.setattr("picker.volumes.statistics.MAX_QUANTILE_VOXELS", 10_000)
     volume = noise((60, 90, 120))
     tracemalloc.start()
     try:
