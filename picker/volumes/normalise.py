@@ -14,7 +14,13 @@ import numpy as np
 
 from picker.volumes.rescale import resampled, rescaling
 from picker.volumes.spectrum import fourier_crop, whitened
-from picker.volumes.statistics import Limits, extremes, mean_and_spread, quantiles
+from picker.volumes.statistics import (
+    BLOCK,
+    Limits,
+    extremes,
+    mean_and_spread,
+    quantiles,
+)
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -98,8 +104,11 @@ class Normalised:
         """Return some slices, `(z, y, x)` of another type."""
         source = self.source[z]
         result = np.empty(source.shape, dtype)
-        for part, into in zip(source, result, strict=True):
-            into[:] = self.of(part)
+        _, num, columns = source.shape
+        rows = max(1, BLOCK // columns)
+        for plane, into in zip(source, result, strict=True):
+            for y in range(0, num, rows):
+                into[y : y + rows] = self.of(plane[y : y + rows])
         return result
 
     def of(self, values: ArrayLike) -> Volume:

@@ -177,7 +177,7 @@ def write_chunks(
     volume: Sliceable,
     compress: Callable[[NDArray[Any]], bytes] | None = None,
 ) -> None:
-    """Write all chunks of a new array, in a quarter of zarr's time.
+    """Write all chunks of a new array, without zarr's many small steps.
 
     Parameters
     ----------
