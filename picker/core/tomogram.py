@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,13 +20,14 @@ class Tomogram:
     name
         Identifies the tomogram in tables, files and reports.
     volume
-        `(z, y, x)` density; an array in memory or a lazy Zarr array.
+        `(z, y, x)` density, in memory or mapped; may be read-only. Its type is one
+        whose numbers float32 holds.
     voxel_size
         Edge of one voxel [Å], isotropic.
     """
 
     name: str
-    volume: NDArray[np.float32]
+    volume: NDArray[Any]
     voxel_size: float
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from picker.formats.volumes.files import check_shape
 from picker.formats.volumes.read import accepted, read_tomogram
 from picker.volumes.halves import FILTERED, noise_of_halves
-from picker.volumes.normalise import SAME_VOXEL_SIZE
+from picker.volumes.rescale import SAME_VOXEL_SIZE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,24 +6,23 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.thresholds import OtherModelError, read_thresholds
 from picker.formats.text import listed
-from picker.formats.volumes.read import read_tomogram
+from picker.formats.volumes.read import map_tomogram
 from picker.jobs.failures import told_failure
 from picker.jobs.slab import slab_of
 from picker.project.claims import delete_leftovers_of_ended_jobs
 from picker.project.layout import THRESHOLDS
 from picker.refining.select import select_picks
 from picker.volumes.exclude import allowed_region
-from picker.volumes.normalise import preprocess_volume
+from picker.volumes.normalise import prepared_volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from picker.config import PickSettings
@@ -44,7 +43,7 @@ class Reading:
     voxel_size
         Overrides the files' own [Å].
     may_be_stack, may_be_sparse
-        Doubtful volumes that are read all the same, see `read_tomogram`.
+        Doubtful volumes that are read all the same, see `map_tomogram`.
     """
 
     voxel_size: float | None = None
@@ -201,10 +200,9 @@ def _prepared(
 ) -> tuple[NDArray[np.float16], float, NDArray[np.bool_] | None]:
     """Return a volume as the model was trained on, its voxel size [Å], what counts.
 
-    In float16, as the pipeline stores it. The volume as it came is gone on return, so
-    that only one is in memory.
+    In float16, as the pipeline stores it; only that is in memory on return.
     """
-    tomogram, warnings = read_tomogram(
+    tomogram, warnings = map_tomogram(
         path,
         path.stem,
         reading.voxel_size,
@@ -218,12 +216,12 @@ def _prepared(
         tomogram.volume, tomogram.voxel_size, card.preprocess, slab=slab
     )
     warnings += more
-    volume, voxel_size, more = preprocess_volume(
+    volume, voxel_size, more, _ = prepared_volume(
         tomogram.volume, tomogram.voxel_size, card.preprocess, region
     )
     for warning in [*warnings, *more]:
         logger.warning("warning: %s", warning)
-    return volume.astype(np.float16), voxel_size, region
+    return volume[:], voxel_size, region
 
 
 def _voxel_size_warning(tomogram: Tomogram, card: ModelCard) -> list[str]:

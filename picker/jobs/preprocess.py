@@ -18,7 +18,7 @@ from picker.core.files import checked_file
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes.ome_zarr import write_volume
-from picker.formats.volumes.read import accepted, read_mask, read_tomogram
+from picker.formats.volumes.read import accepted, map_tomogram, read_mask
 from picker.jobs.failures import told_failure
 from picker.jobs.halves import read_noise
 from picker.jobs.known_picks import check_expected, excluded_picks, picks_of_row
@@ -156,7 +156,7 @@ def preprocess_tomogram(
             stamps=stamps,
             fingerprint=key,
         )
-    tomogram, warnings = read_tomogram(
+    tomogram, warnings = map_tomogram(
         row.path, row.tomogram, row.voxel_size, **accepted(row)
     )
     if row.called:
@@ -190,17 +190,17 @@ def preprocess_tomogram(
     noise_spread = None
     if noise_volume is not None:
         noise_volume, noise_spread = preprocess_noise(noise_volume, linear, region)
-        _write(noise, noise_volume, round(voxel_size, DIGITS), {"fingerprint": key})
+        stored = noise_volume.astype(np.float16)
+        write_volume(noise, stored, round(voxel_size, DIGITS), {"fingerprint": key})
     if picks is not None and labels is not None:
         write_picks(labels, picks)
-    z, y, x = normalised.shape
     record = Preprocessed(
         tomogram=row.tomogram,
         split=row.split,
         volume=volume,
         fingerprint=key,
         voxel_size=round(voxel_size, DIGITS),
-        shape_zyx=(z, y, x),
+        shape_zyx=normalised.shape,
         source_voxel_size=tomogram.voxel_size,
         source_shape_zyx=tomogram.shape_zyx,
         tilt_pixel_size=row.tilt_pixel_size,
@@ -219,18 +219,8 @@ def preprocess_tomogram(
         "fingerprint": key,
         "entry": PREPROCESSED.dump_python(record, mode="json"),
     }
-    _write(volume, normalised, record.voxel_size, attributes)
+    write_volume(volume, normalised, record.voxel_size, attributes)
     return record
-
-
-def _write(
-    path: Path,
-    volume: NDArray[np.float32],
-    voxel_size: float,
-    attributes: dict[str, object],
-) -> None:
-    """Write a volume as training and prediction read it."""
-    write_volume(path, volume.astype(np.float16), voxel_size, attributes)
 
 
 def _failed(row: TomogramRow, volume: Path, error: Exception) -> Failed:

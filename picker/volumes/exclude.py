@@ -7,7 +7,7 @@ mask. Nothing here touches a file or changes its input.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
@@ -29,7 +29,7 @@ MAX_SHARE = 0.2
 
 
 def allowed_region(
-    volume: NDArray[np.float32],
+    volume: NDArray[Any],
     voxel_size: float,
     settings: PreprocessSettings,
     mask: NDArray[np.bool_] | None = None,
@@ -97,7 +97,7 @@ def allowed_region(
 
 
 def away_from_gold(
-    volume: NDArray[np.float32],
+    volume: NDArray[Any],
     voxel_size: float,
     settings: PreprocessSettings,
     region: NDArray[np.bool_] | None = None,
@@ -172,7 +172,7 @@ def _inside_slab(
 
 
 def _robust(
-    volume: NDArray[np.float32], region: NDArray[np.bool_] | None
+    volume: NDArray[Any], region: NDArray[np.bool_] | None
 ) -> tuple[float, float]:
     """Return median and a robust standard deviation of the voxels that count."""
     rng = np.random.default_rng(0)
@@ -181,7 +181,7 @@ def _robust(
         inside = np.take(region, places)
         # A thin slab or a small mask has few enough voxels to take all.
         places = places[inside] if inside.mean() > 0.01 else np.flatnonzero(region)
-    values = np.take(volume, places)
+    values = np.take(volume, places).astype(np.float32)
     middle = float(np.median(values))
     spread = SPREAD_PER_MAD * float(np.median(np.abs(values - middle)))
     if spread == 0:

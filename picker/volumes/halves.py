@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from picker.volumes.normalise import check_stored
-from picker.volumes.region import mean_and_spread, resampled
+from picker.volumes.rescale import resampled
 from picker.volumes.spectrum import filtered, fourier_crop
+from picker.volumes.statistics import mean_and_spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

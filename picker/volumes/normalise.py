@@ -7,32 +7,36 @@ here touches a file or changes its input.
 from __future__ import annotations
 
 import math
-from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from picker.volumes.region import mean_and_spread, resampled
+from picker.volumes.rescale import resampled, rescaling
 from picker.volumes.spectrum import fourier_crop, whitened
+from picker.volumes.statistics import (
+    BLOCK,
+    Limits,
+    extremes,
+    mean_and_spread,
+    quantiles,
+)
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from fractions import Fraction
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from picker.config import PreprocessSettings
     from picker.volumes.spectrum import Whitening
 
     Volume = NDArray[np.float32]
+    Region = NDArray[np.bool_] | None
 
-SAME_VOXEL_SIZE = 1e-3
-"""Voxel sizes this close, relative, are the same."""
-TARGET_TOLERANCE = 3e-3
-"""How near a rescaled voxel size comes to its target, relative."""
-NEARLY_SAME_VOXEL_SIZE = 1e-2
-"""Voxel sizes this close, relative, are not worth rescaling."""
-MAX_QUANTILE_VOXELS = 4_000_000
-"""Percentiles of larger volumes are taken from this many voxels, evenly spread."""
-MAX_STORED = float(np.finfo(np.float16).max)
-"""Largest normalised value, which is stored as float16 [standard deviations]."""
+STORED = np.dtype(np.float16)
+"""Type in which normalised volumes are stored."""
+MAX_STORED = float(np.finfo(STORED).max)
+"""Largest normalised value that is stored [standard deviations]."""
 SAFE_RANGE = (1e-15, 1e15)
 """If a volume's largest value is in this range, float32 holds its squares and sums."""
 
@@ -58,6 +62,65 @@ class Linear(NamedTuple):
     gain: float
 
 
+@dataclass(frozen=True)
+class Normalised:
+    """A volume that is clipped and normalised when its slices are asked for.
+
+    So nothing of its size is made on the way from a file to a file.
+
+    Attributes
+    ----------
+    source
+        `(z, y, x)` real numbers, in memory or mapped; they must not change.
+    limits
+        Where they are clipped; None: they are not.
+    mean
+        What is subtracted then.
+    gain
+        What they are multiplied by at last.
+    """
+
+    source: NDArray[Any]
+    limits: Limits | None
+    mean: float
+    gain: float
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along z, y and x."""
+        z, y, x = self.source.shape
+        return (z, y, x)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of its slices, which is stored."""
+        return STORED
+
+    def __getitem__(self, z: slice, /) -> NDArray[Any]:
+        """Return some slices, `(z, y, x)`."""
+        return self.slices(z, STORED)
+
+    def slices(self, z: slice, dtype: DTypeLike) -> NDArray[Any]:
+        """Return some slices, `(z, y, x)` of another type."""
+        source = self.source[z]
+        result = np.empty(source.shape, dtype)
+        _, num, columns = source.shape
+        rows = max(1, BLOCK // columns)
+        for plane, into in zip(source, result, strict=True):
+            for y in range(0, num, rows):
+                into[y : y + rows] = self.of(plane[y : y + rows])
+        return result
+
+    def of(self, values: ArrayLike) -> Volume:
+        """Return values of the source as they are when normalised."""
+        result = np.array(values, np.float32)
+        if self.limits:
+            np.clip(result, *self.limits, out=result)
+        result -= self.mean
+        result *= self.gain
+        return result
+
+
 def preprocess_volume(
     volume: ArrayLike,
     voxel_size: float,
@@ -72,8 +135,6 @@ def preprocess_volume(
     ----------
     volume
         `(z, y, x)` density of any number type, in memory or lazy; left unchanged.
-        One float32 copy is made of it, and nothing else of its size unless the
-        volume is rescaled or whitened.
     voxel_size
         Edge of one voxel [Å].
     settings
@@ -101,7 +162,7 @@ def preprocess_volume(
     result, voxel_size, warnings, _ = prepared_volume(
         volume, voxel_size, settings, region
     )
-    return result, voxel_size, warnings
+    return result.slices(slice(None), np.float32), voxel_size, warnings
 
 
 def prepared_volume(
@@ -109,47 +170,47 @@ def prepared_volume(
     voxel_size: float,
     settings: PreprocessSettings,
     region: NDArray[np.bool_] | None = None,
-) -> tuple[Volume, float, list[str], Linear]:
-    """Return what `preprocess_volume` does, and what of it was linear.
+) -> tuple[Normalised, float, list[str], Linear]:
+    """Return what `preprocess_volume` does, not computed yet, and what of it is linear.
 
-    Arguments and errors as for that.
+    Arguments and errors as for that. No copy is made of a volume whose numbers float32
+    holds, unless it is rescaled or whitened.
     """
     if not (math.isfinite(voxel_size) and voxel_size > 0):
         raise ValueError(
             f"voxel size is {voxel_size} Å, expected more than 0; set the voxel size"
             " in the tomogram table or tomograms.voxel_size"
         )
-    ratio = Fraction(1)
-    warnings: list[str] = []
-    if settings.target_voxel_size is not None:
-        _check_extent(np.shape(volume), voxel_size, settings.target_voxel_size)
-        ratio, warnings = _scale(voxel_size, settings.target_voxel_size)
-    # Rescaling makes a new volume; all else works in place and needs a copy.
-    result: Volume = (
-        np.array(volume, np.float32) if ratio == 1 else np.asarray(volume, np.float32)
+    ratio, warnings = rescaling(
+        np.shape(volume), voxel_size, settings.target_voxel_size
     )
-    if result.ndim != 3 or result.size == 0:
-        raise ValueError(
-            f"volume has shape {result.shape}, expected three axes z, y, x;"
-            " give a single volume, not a stack or an image"
-        )
-    _check_finite(result)
-    result, exponent = _in_safe_range(result)
-    result = fourier_crop(result, ratio)
-    voxel_size = voxel_size * ratio.numerator / ratio.denominator
+    given = source = _real(volume)
+    ends = _finite_extremes(source)
+    exponent = _to_safe_range(ends)
+    if exponent:
+        source = np.ldexp(np.asarray(source, np.float32), exponent)
+    if ratio != 1:
+        source = fourier_crop(np.asarray(source, np.float32), ratio)
+        voxel_size = voxel_size * ratio.numerator / ratio.denominator
     if region is not None:
-        region = resampled(region, result.shape, ratio)
+        region = resampled(region, source.shape, ratio)
     gain, whitening = 1.0, None
     if settings.whiten:
         # Else a few gold beads would decide what is amplified.
-        _clip(result, settings, region)
-        gain = _standardise(result, None, sign=1)  # refuses a constant volume
-        result, whitening = whitened(result)
-    _clip(result, settings, region)
+        limits = _limits(source, settings, region)
+        even = _standardised(source, limits, None, sign=1)  # refuses a constant volume
+        gain = even.gain
+        source, whitening = whitened(even.slices(slice(None), np.float32))
     sign = -1 if settings.particles_are == "light" else 1
-    gain *= _standardise(result, region, sign=sign)
-    check_stored(result, "normalised values", "set preprocess.clip: sigma, or ")
-    return result, voxel_size, warnings, Linear(exponent, ratio, whitening, gain)
+    limits = _limits(source, settings, region)
+    result = _standardised(source, limits, region, sign=sign)
+    if source is not given:
+        ends = extremes(source)
+    check_stored(
+        result.of(ends), "normalised values", "set preprocess.clip: sigma, or "
+    )
+    linear = Linear(exponent, ratio, whitening, gain * result.gain)
+    return result, voxel_size, warnings, linear
 
 
 def check_stored(volume: Volume, what: str, advice: str = "") -> None:
@@ -169,101 +230,63 @@ def check_stored(volume: Volume, what: str, advice: str = "") -> None:
         )
 
 
-def _check_extent(shape: tuple[int, ...], voxel_size: float, target: float) -> None:
-    """Refuse voxels that are larger than the volume."""
-    shortest = min(shape, default=0) * voxel_size
-    if target > shortest:
+def _real(volume: ArrayLike) -> NDArray[Any]:
+    """Return a volume in its own type if float32 holds its numbers, else in float32."""
+    array = np.asarray(volume)
+    if array.ndim != 3 or array.size == 0:
         raise ValueError(
-            f"preprocess.target_voxel_size is {target:g} Å, and the volume's shortest"
-            f" axis {shortest:g} Å; expected many voxels along each axis, lower it"
+            f"volume has shape {array.shape}, expected three axes z, y, x;"
+            " give a single volume, not a stack or an image"
         )
+    return array if np.can_cast(array.dtype, np.float32) else array.astype(np.float32)
 
 
-def _scale(voxel_size: float, target: float) -> tuple[Fraction, list[str]]:
-    """Return new voxel size over old, as a fraction of small numbers, and warnings."""
-    ratio = target / voxel_size
-    if abs(ratio - 1) <= SAME_VOXEL_SIZE:
-        return Fraction(1), []
-    if abs(ratio - 1) <= NEARLY_SAME_VOXEL_SIZE:
-        return Fraction(1), [
-            f"voxel size {voxel_size:g} Å is within"
-            f" {NEARLY_SAME_VOXEL_SIZE:.0%} of preprocess.target_voxel_size"
-            f" {target:g} Å and was kept"
-        ]
-    if ratio < 1:
-        raise ValueError(
-            f"voxel size is {voxel_size:g} Å, expected at most"
-            f" preprocess.target_voxel_size, {target:g} Å: smaller voxels would hold"
-            " no more detail; raise preprocess.target_voxel_size"
-        )
-    # The smallest numbers that come near enough need the least padding. The size that
-    # results is passed on, so it need not be exactly the target.
-    denominator = 1
-    while abs(round(denominator * ratio) / denominator / ratio - 1) > TARGET_TOLERANCE:
-        denominator += 1
-    return Fraction(round(denominator * ratio), denominator), []
-
-
-def _check_finite(volume: Volume) -> None:
-    bad = sum(int(part.size - np.isfinite(part).sum()) for part in volume)
-    if bad:
+def _finite_extremes(volume: NDArray[Any]) -> tuple[float, float]:
+    """Return the least and greatest value; refuse voxels that are not finite."""
+    ends = extremes(volume)
+    if not np.isfinite(ends).all():
+        bad = sum(int(part.size - np.isfinite(part).sum()) for part in volume)
         raise ValueError(
             f"volume has {bad} of {volume.size} voxels that are not finite numbers,"
             " expected none; reconstruct it again or replace them by the mean"
         )
+    return ends
 
 
-def _in_safe_range(volume: Volume) -> tuple[Volume, int]:
-    """Return the volume, or a multiple of it whose squares and sums float32 holds.
+def _to_safe_range(ends: tuple[float, float]) -> int:
+    """Return 0, or the exponent of a factor by which float32 holds squares and sums.
 
     A volume of values near 1e-38 would become NaN. The factor is a power of two, which
-    loses no digit; its exponent comes second.
+    loses no digit.
     """
-    largest = max(abs(float(volume.max())), abs(float(volume.min())))
+    largest = max(map(abs, ends))
     if largest == 0 or SAFE_RANGE[0] <= largest <= SAFE_RANGE[1]:
-        return volume, 0
-    exponent = -math.frexp(largest)[1]
-    return np.ldexp(volume, exponent), exponent
+        return 0
+    return -math.frexp(largest)[1]
 
 
-def _clip(
-    volume: Volume, settings: PreprocessSettings, region: NDArray[np.bool_] | None
-) -> None:
-    """Cut outliers in place."""
+def _limits(
+    source: NDArray[Any], settings: PreprocessSettings, region: Region
+) -> Limits | None:
+    """Return where outliers are cut."""
     if settings.clip == "sigma":
-        mean, spread = mean_and_spread(volume, region)
+        mean, spread = mean_and_spread(source, region)
         reach = settings.clip_sigma * spread
-        np.clip(volume, mean - reach, mean + reach, out=volume)
-    elif settings.clip == "percentile":
-        low, high = settings.clip_percentiles
-        inside = volume if region is None else volume[region]
-        cut = np.quantile(_sample(inside), (low, high)).astype(np.float32)
-        np.clip(volume, cut[0], cut[1], out=volume)
+        return Limits(np.float32(mean - reach), np.float32(mean + reach))
+    if settings.clip == "percentile":
+        cut = quantiles(source, region, settings.clip_percentiles).astype(np.float32)
+        return Limits(*cut)
+    return None
 
 
-def _sample(volume: Volume) -> Volume:
-    """Return enough voxels, evenly spread, to take percentiles from."""
-    step = math.ceil(volume.size / MAX_QUANTILE_VOXELS)
-    # A step that shares a factor with a row's length would see some columns only.
-    while math.gcd(step, math.prod(volume.shape[1:])) > 1:
-        step += 1
-    flat: Volume = volume.reshape(-1)[::step]
-    return flat
-
-
-def _standardise(
-    volume: Volume, region: NDArray[np.bool_] | None, *, sign: int
-) -> float:
-    """Bring mean to 0 and standard deviation to 1 in place; sign -1 inverts.
-
-    Returns what the volume was multiplied by.
-    """
-    mean, spread = mean_and_spread(volume, region)
+def _standardised(
+    source: NDArray[Any], limits: Limits | None, region: Region, *, sign: int
+) -> Normalised:
+    """Return a volume of mean 0 and standard deviation 1; sign -1 inverts it."""
+    mean, spread = mean_and_spread(source, region, limits)
     if spread <= 1e-6 * abs(mean) or spread == 0:
         raise ValueError(
             f"volume is constant: standard deviation {spread:g} at a mean of"
             f" {mean:g}; expected a reconstructed tomogram, check the file"
         )
-    volume -= np.float32(mean)
-    volume *= np.float32(sign / spread)
-    return sign / spread
+    return Normalised(source, limits, mean, sign / spread)

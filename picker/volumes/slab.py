@@ -97,8 +97,14 @@ def inside_slab(
     low = _height(slab.low, y, x) - margin if slab.low else np.array(-np.inf)
     high = _height(slab.high, y, x) + margin if slab.high else np.array(np.inf)
     inside = np.empty(shape_zyx, np.bool_)
+    ends = low.min(), low.max(), high.min(), high.max()
     for part, height in zip(inside, places[0], strict=True):
-        part[:] = (low <= height) & (high >= height)
+        if ends[1] <= height <= ends[2]:
+            part[:] = True
+        elif height < ends[0] or height > ends[3]:
+            part[:] = False
+        else:
+            part[:] = (low <= height) & (high >= height)
     return inside
 
 

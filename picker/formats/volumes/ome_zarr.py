@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 import zarr
+from numcodecs import Zstd
 from zarr.codecs import ZstdCodec
 
 from picker.core.files import written_whole
@@ -24,7 +25,7 @@ from picker.formats.volumes.ome_metadata import (
     multiscale_of,
     voxel_sizes,
 )
-from picker.formats.volumes.zarr_chunks import check_chunks, read_chunks
+from picker.formats.volumes.zarr_chunks import check_chunks, read_chunks, write_chunks
 from picker.formats.volumes.zarr_store import (
     WholeStore,
     array_folder,
@@ -38,10 +39,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from picker.formats.volumes.zarr_chunks import Sliceable
     from picker.formats.volumes.zarr_codecs.metadata import Codecs
 
 CHUNK = 64
 """Edge of a chunk [voxels]: a patch touches few chunks, and reads little beside it."""
+ZSTD_LEVEL = 1
+"""How hard Zstandard tries: 1 is fastest, and nearly as small as more."""
 
 
 def open_volume(
@@ -115,7 +119,7 @@ def read_volume(
 
 def write_volume(
     path: Path,
-    volume: NDArray[Any],
+    volume: Sliceable,
     voxel_size: float,
     attributes: Mapping[str, Any],
     compressor: Literal["none", "zstd"] = "none",
@@ -127,7 +131,7 @@ def write_volume(
     path
         Folder to write or replace.
     volume
-        `(z, y, x)` of the type to store.
+        `(z, y, x)` of the type to store; taken 64 slices at a time.
     voxel_size
         Edge of a voxel [Å].
     attributes
@@ -154,14 +158,13 @@ def write_volume(
         array = group.create_array(
             "0",
             shape=volume.shape,
-            dtype=volume.dtype,
+            dtype=volume.dtype.newbyteorder("<"),
             chunks=tuple(min(CHUNK, length) for length in volume.shape),
-            compressors=ZstdCodec(level=1) if compressor == "zstd" else None,
+            compressors=ZstdCodec(level=ZSTD_LEVEL) if compressor == "zstd" else None,
             dimension_names=("z", "y", "x"),
-            # Without it a chunk of zeros would look like a missing one.
-            config={"write_empty_chunks": True},
         )
-        array[...] = volume
+        compress = Zstd(level=ZSTD_LEVEL).encode if compressor == "zstd" else None
+        write_chunks(array, temporary / "0", volume, compress)
 
 
 def read_attributes(path: Path) -> dict[str, Any]:

@@ -50,6 +50,26 @@ def read_tomogram(
 ) -> tuple[Tomogram, list[str]]:
     """Return the tomogram in memory, as float32, and warnings.
 
+    Arguments and errors as for `map_tomogram`.
+    """
+    stored, size, warnings = _read_image(
+        path, voxel_size, may_be_stack=may_be_stack, may_be_sparse=may_be_sparse
+    )
+    volume = _in_memory(path, stored)
+    _check_values(path, volume)
+    return Tomogram(name=name, volume=volume, voxel_size=size), warnings
+
+
+def map_tomogram(
+    path: Path,
+    name: str,
+    voxel_size: float | None = None,
+    *,
+    may_be_stack: bool = False,
+    may_be_sparse: bool = False,
+) -> tuple[Tomogram, list[str]]:
+    """Return the tomogram without making a copy of what can be mapped, and warnings.
+
     Parameters
     ----------
     path
@@ -63,6 +83,11 @@ def read_tomogram(
     may_be_sparse
         Whether missing chunks are the fill value, else they are damage.
 
+    Returns
+    -------
+    Tomogram whose volume may be read-only; of the file's own type if float32 holds all
+    its numbers, else float32. Warnings.
+
     Raises
     ------
     ValueError
@@ -72,39 +97,15 @@ def read_tomogram(
     MemoryError
         If it does not fit into the memory.
     """
-    stored, size, warnings = _read(
+    stored, size, warnings = _read_image(
         path, voxel_size, may_be_stack=may_be_stack, may_be_sparse=may_be_sparse
     )
-    if stored.dtype.kind not in "iuf":
-        raise ValueError(f"{path} holds {stored.dtype}; expected real numbers")
-    if stored.ndim != 3 or min(stored.shape) < SHORTEST_AXIS:
-        raise ValueError(
-            f"{path} has shape {stored.shape} (z, y, x); expected a volume with at"
-            f" least {SHORTEST_AXIS} voxels along each axis"
-        )
-    z, y, x = stored.shape
-    if z > min(y, x):
-        warnings.append(
-            f"{path}: z is not the thinnest axis (x {x}, y {y}, z {z}); if the"
-            " reconstruction was not rotated, rotate it about x"
-        )
-    check_memory(path, stored.shape, 4)
-    try:
-        volume = np.array(stored, dtype=np.float32, order="C")
-    except MemoryError as error:
-        raise MemoryError(too_large(path, stored.shape)) from error
-    # Slice by slice, because a mask of the whole would take a quarter more memory.
-    bad = sum(s.size - np.count_nonzero(np.isfinite(s)) for s in volume)
-    if bad:
-        raise ValueError(
-            f"{path} has {bad} of {volume.size} voxels that are not finite (NaN or"
-            " infinite); expected numbers, reconstruct it again"
-        )
-    if volume.min() == volume.max():
-        raise ValueError(
-            f"{path} is constant: every voxel is {volume.flat[0]:g}; expected an image,"
-            " copy or reconstruct it again"
-        )
+    # A plain view: each slice of a `memmap` would be made into one, which takes longer.
+    volume = np.asarray(stored)
+    fits = np.can_cast(volume.dtype, np.float32) and volume.dtype.isnative
+    if not (fits and volume.flags.c_contiguous):
+        volume = _in_memory(path, volume)
+    _check_values(path, volume)
     return Tomogram(name=name, volume=volume, voxel_size=size), warnings
 
 
@@ -178,6 +179,56 @@ def read_mask(
             " wanted"
         )
     return mask
+
+
+def _read_image(
+    path: Path, voxel_size: float | None, *, may_be_stack: bool, may_be_sparse: bool
+) -> tuple[NDArray[Any], float, list[str]]:
+    """Return what `_read` does if it can be a tomogram by its type and shape."""
+    stored, size, warnings = _read(
+        path, voxel_size, may_be_stack=may_be_stack, may_be_sparse=may_be_sparse
+    )
+    if stored.dtype.kind not in "iuf":
+        raise ValueError(f"{path} holds {stored.dtype}; expected real numbers")
+    if stored.ndim != 3 or min(stored.shape) < SHORTEST_AXIS:
+        raise ValueError(
+            f"{path} has shape {stored.shape} (z, y, x); expected a volume with at"
+            f" least {SHORTEST_AXIS} voxels along each axis"
+        )
+    z, y, x = stored.shape
+    if z > min(y, x):
+        warnings.append(
+            f"{path}: z is not the thinnest axis (x {x}, y {y}, z {z}); if the"
+            " reconstruction was not rotated, rotate it about x"
+        )
+    check_memory(path, stored.shape, 4)
+    return stored, size, warnings
+
+
+def _in_memory(path: Path, volume: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a copy as float32."""
+    try:
+        return np.array(volume, dtype=np.float32, order="C")
+    except MemoryError as error:
+        raise MemoryError(too_large(path, volume.shape)) from error
+
+
+def _check_values(path: Path, volume: NDArray[Any]) -> None:
+    """Refuse voxels that are not finite, and a volume without an image."""
+    # A voxel that is not finite makes one of its slice's extremes so.
+    with np.errstate(invalid="ignore"):
+        ends = np.array([(float(s.min()), float(s.max())) for s in volume])
+    if not np.isfinite(ends).all():
+        bad = sum(s.size - np.count_nonzero(np.isfinite(s)) for s in volume)
+        raise ValueError(
+            f"{path} has {bad} of {volume.size} voxels that are not finite (NaN or"
+            " infinite); expected numbers, reconstruct it again"
+        )
+    if ends.min() == ends.max():
+        raise ValueError(
+            f"{path} is constant: every voxel is {ends[0, 0]:g}; expected an image,"
+            " copy or reconstruct it again"
+        )
 
 
 def _read(

@@ -11,7 +11,7 @@ import errno
 import itertools
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from picker.formats.volumes.zarr_codecs.metadata import codecs_of
 from picker.formats.volumes.zarr_store import DAMAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import zarr
@@ -35,6 +35,21 @@ MAX_SPARSE_CHUNKS = 1_000_000
 """Most chunks of an array that may be sparse, whose missing chunks are all counted."""
 NUM_THREADS = 4
 """Chunks that are decoded at the same time."""
+
+
+class Sliceable(Protocol):
+    """A volume in memory, or one whose slices are computed when they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of voxels along z, y and x."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of its voxels."""
+
+    def __getitem__(self, z: slice, /) -> NDArray[Any]:
+        """Return some slices, `(z, y, x)`."""
 
 
 def check_chunks(
@@ -154,6 +169,43 @@ def read_chunks(array: zarr.Array[Any], folder: Path, codecs: Codecs) -> NDArray
             for _ in pool.map(read, indices):
                 pass
     return volume
+
+
+def write_chunks(
+    array: zarr.Array[Any],
+    folder: Path,
+    volume: Sliceable,
+    compress: Callable[[NDArray[Any]], bytes] | None = None,
+) -> None:
+    """Write all chunks of a new array, without zarr's many small steps.
+
+    Parameters
+    ----------
+    array
+        Open, with three axes and without shards; its numbers are little-endian.
+    folder
+        The array's.
+    volume
+        Shaped and typed as the array; one row of chunks of it is taken at a time.
+    compress
+        As the array's metadata say; None: chunks are plain numbers.
+    """
+    lengths = array.chunks
+    deep, high, broad = _counts(array)
+    for z in range(deep):
+        layer = volume[z * lengths[0] : (z + 1) * lengths[0]]
+        for y, x in itertools.product(range(high), range(broad)):
+            part = layer[
+                :,
+                y * lengths[1] : (y + 1) * lengths[1],
+                x * lengths[2] : (x + 1) * lengths[2],
+            ]
+            # Those at the end are as large as the others, and 0 beyond the volume.
+            chunk = np.zeros(lengths, array.dtype)
+            chunk[tuple(slice(size) for size in part.shape)] = part
+            file = folder / array.metadata.encode_chunk_key((z, y, x))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(compress(chunk) if compress else chunk.data)
 
 
 def _check_announced(array: zarr.Array[Any], folder: Path) -> None:

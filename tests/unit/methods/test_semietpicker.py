@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from picker.config import Config, CoTrainSettings, Particle
+from picker.config import Config, CoTrainSettings, PartialSettings, Particle
 from picker.config.methods import METHODS
 from picker.encodings.heatmap import Gaussians
 from picker.methods import Data, load
@@ -75,10 +75,12 @@ def part(seed):
     )
 
 
+@pytest.mark.parametrize("kind", ["empty", "count"])
 @pytest.mark.parametrize("name", ["semietpicker", "supervised"])
-def test_partial_labels_alone_train_it(tmp_path, name):
+def test_partial_labels_alone_train_it(tmp_path, name, kind):
     """A tiny real run: two of four particles have labels, in two tomograms."""
     method = load(name)
+    partial = PartialSettings(loss=kind)
     torch.manual_seed(0)
     model = method.network(CONFIG.model, 1)
     asked = []
@@ -89,7 +91,9 @@ def test_partial_labels_alone_train_it(tmp_path, name):
 
     data = Data(
         particles=PARTICLES,
-        section=section,
+        section=lambda name, kind: (
+            partial if kind is PartialSettings else section(name, kind)
+        ),
         labeled=[part(0), part(1)],
         unlabeled=[part(0), part(1)],
         voxel_size=10.0,
@@ -108,8 +112,8 @@ def test_partial_labels_alone_train_it(tmp_path, name):
             checkpoint=tmp_path / f"{stage.name}.pt",
             log=tmp_path / f"{stage.name}.tsv",
         )
-    # Each stage asks once.
-    assert len(asked) == len(METHODS[name].stages)
+    # Each stage asks once, where the number is of use.
+    assert len(asked) == (len(METHODS[name].stages) if kind == "count" else 0)
     finder = method.finder([model], PARTICLES, section, torch.device("cpu"))
     new = blobs(7)
     best = finder.candidates(new.volume, 10.0).position_zyx[:4] / 10

@@ -188,7 +188,7 @@ def test_a_volume_larger_than_the_memory_fails_alone(manifest, tmp_path, monkeyp
             raise MemoryError("a.mrc is too large")
         return read_tomogram(path, "b")
 
-    monkeypatch.setattr("picker.jobs.preprocess.read_tomogram", read)
+    monkeypatch.setattr("picker.jobs.preprocess.map_tomogram", read)
     words = "--tomograms tomograms.tsv --settings particles.json --volumes w --labels m"
     assert main(["preprocess", *words.split(), "--output", "again.json"]) == 0
     one, other = read_manifest(tmp_path / "again.json").tomograms
@@ -205,7 +205,7 @@ def test_any_error_of_a_tomogram_is_its_own(manifest, tmp_path, monkeypatch, cap
             raise ZeroDivisionError("division by zero")
         return read_tomogram(path, "b")
 
-    monkeypatch.setattr("picker.jobs.preprocess.read_tomogram", read)
+    monkeypatch.setattr("picker.jobs.preprocess.map_tomogram", read)
     words = "--labels m --output again.json"
     assert main([*WORDS.replace("volumes v", "volumes w").split(), *words.split()]) == 0
     one, other = read_manifest(tmp_path / "again.json").tomograms
@@ -221,7 +221,7 @@ def test_a_request_to_stop_is_no_error_of_a_tomogram(manifest, tmp_path, monkeyp
     def read(*_, **__):
         raise Interrupted("stopped by SIGTERM", 15)
 
-    monkeypatch.setattr("picker.jobs.preprocess.read_tomogram", read)
+    monkeypatch.setattr("picker.jobs.preprocess.map_tomogram", read)
     words = "--labels m --output again.json"
     assert (
         main([*WORDS.replace("volumes v", "volumes w").split(), *words.split()]) == 143

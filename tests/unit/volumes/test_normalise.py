@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from picker.config import PreprocessSettings
-from picker.volumes.normalise import preprocess_volume
+from picker.volumes.normalise import prepared_volume, preprocess_volume
 from picker.volumes.spectrum import fourier_crop, whitened
 
 SHAPE = (12, 20, 28)
@@ -75,7 +75,7 @@ def test_clip_percentile_cuts_both_tails():
 
 
 def test_percentiles_of_large_volumes_come_from_all_columns(monkeypatch):
-    monkeypatch.setattr("picker.volumes.normalise.MAX_QUANTILE_VOXELS", 300)
+    monkeypatch.setattr("picker.volumes.statistics.MAX_QUANTILE_VOXELS", 300)
     volume = noise((12, 20, 28))
     volume += np.arange(28, dtype=np.float32) * 10
     settings = PreprocessSettings(clip="percentile", clip_percentiles=(0.2, 0.8))
@@ -234,7 +234,7 @@ def test_errors_on_wrong_input():
     ],
 )
 def test_little_memory_is_used_beside_the_input(settings, most, monkeypatch):
-    monkeypatch.setattr("picker.volumes.normalise.MAX_QUANTILE_VOXELS", 10_000)
+    monkeypatch.setattr("picker.volumes.statistics.MAX_QUANTILE_VOXELS", 10_000)
     volume = noise((60, 90, 120))
     tracemalloc.start()
     try:
@@ -302,3 +302,28 @@ def test_what_float16_does_not_hold_is_an_error():
         preprocess_volume(volume, 10.0, PreprocessSettings(clip="none"), region)
     found, _, _ = preprocess_volume(volume, 10.0, PreprocessSettings(), region)
     assert np.isfinite(found.astype(np.float16)).all()
+
+
+@pytest.mark.parametrize("clip", ["sigma", "percentile", "none"])
+@pytest.mark.parametrize("dtype", ["int8", "int16", "float16", "float32"])
+def test_slices_of_the_file_s_own_numbers_are_those_of_the_whole(clip, dtype):
+    volume = np.round(noise()).astype(dtype)
+    settings = PreprocessSettings(clip=clip, particles_are="light")
+    whole, *_ = preprocess_volume(volume.astype(np.float32), 10.0, settings)
+    result, *_ = prepared_volume(volume, 10.0, settings)
+    assert (result.shape, result.dtype) == (SHAPE, np.float16)
+    for z in (slice(0, 5), slice(5, 64)):
+        np.testing.assert_array_equal(result[z], whole[z].astype(np.float16))
+
+
+def test_nothing_of_the_volume_s_size_is_made_before_its_slices(monkeypatch):
+    monkeypatch.setattr("picker.volumes.statistics.MAX_QUANTILE_VOXELS", 10_000)
+    volume = noise((60, 90, 120))
+    tracemalloc.start()
+    try:
+        for clip in ("sigma", "percentile", "none"):
+            prepared_volume(volume, 10.0, PreprocessSettings(clip=clip))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.3 * volume.nbytes

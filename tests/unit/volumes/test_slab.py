@@ -176,3 +176,21 @@ def test_memory_is_a_fraction_of_the_volume():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 0.5 * volume.nbytes
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        (Face(offset=100, slope_y=0.2, slope_x=-0.1), tilted(500, 10)),
+        (Face(offset=3 * V, slope_y=0, slope_x=0), tilted(7 * V, 0)),
+        (None, tilted(200, 5)),
+        (tilted(200, 5), None),
+    ],
+)
+def test_each_voxel_is_inside_that_lies_between_the_faces(low, high):
+    slab = Slab(low=low, high=high, ratio=2.0)
+    shape = (40, 13, 17)
+    positions = np.moveaxis(np.indices(shape), 0, -1).reshape(-1, 3) * V
+    expected = are_inside(slab, positions, 7.0).reshape(shape)
+    assert 0 < expected.mean() < 1
+    np.testing.assert_array_equal(inside_slab(slab, shape, V, 7.0), expected)

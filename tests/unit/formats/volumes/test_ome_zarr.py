@@ -41,6 +41,24 @@ def test_round_trip_and_replacement(tmp_path, compressor, dtype):
     assert [p.name for p in tmp_path.iterdir()] == ["TS_01.zarr"]
 
 
+@pytest.mark.parametrize("compressor", ["none", "zstd"])
+@pytest.mark.parametrize("dtype", ["uint8", "float16", ">f4"])
+def test_chunks_are_the_bytes_that_zarr_itself_writes(tmp_path, compressor, dtype):
+    volume = np.random.default_rng(0).normal(9, 2, (65, 70, 130)).astype(dtype)
+    volume[:, :, 64:128] = 0  # chunks of zeros are written too
+    write_volume(tmp_path / "a.zarr", volume, 8.0, {}, compressor)
+    shutil.copytree(tmp_path / "a.zarr", tmp_path / "b.zarr")
+    shutil.rmtree(tmp_path / "b.zarr" / "0" / "c")
+    array = zarr.open(tmp_path / "b.zarr")["0"]
+    array.with_config({"write_empty_chunks": True})[...] = volume
+    ours, zarrs = (
+        {p.relative_to(top): p.read_bytes() for p in top.rglob("*") if p.is_file()}
+        for top in (tmp_path / "a.zarr", tmp_path / "b.zarr")
+    )
+    assert len(ours) == 2 + 2 * 2 * 3
+    assert ours == zarrs
+
+
 def test_what_is_written_is_ome_zarr_0_5(tmp_path):
     write_volume(tmp_path / "a.zarr", marked(), 10.012, {})
     attributes = json.loads((tmp_path / "a.zarr" / "zarr.json").read_text())

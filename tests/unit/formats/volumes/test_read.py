@@ -5,7 +5,12 @@ import pytest
 import zarr
 
 from picker.formats.volumes import mrc, ome_zarr
-from picker.formats.volumes.read import read_geometry, read_mask, read_tomogram
+from picker.formats.volumes.read import (
+    map_tomogram,
+    read_geometry,
+    read_mask,
+    read_tomogram,
+)
 from tests.unit.formats.memory import little_memory
 
 SHAPE = (18, 20, 28)
@@ -127,6 +132,41 @@ def test_a_mask_must_fit_and_keep_something(tmp_path):
     mrc.write_volume(path, np.zeros(SHAPE, np.float32), 10.0)
     with pytest.raises(ValueError, match=r"mask\.mrc is 0 everywhere"):
         read_mask(path)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "uint16"])
+def test_a_tomogram_is_mapped_if_float32_holds_its_numbers(tmp_path, dtype):
+    path = tmp_path / "a.mrc"
+    mrc.write_volume(path, (marked() % 100).astype(dtype), 10.0)
+    tomogram, warnings = map_tomogram(path, "a")
+    in_memory, expected = read_tomogram(path, "a")
+    assert tomogram.volume.dtype == dtype
+    assert not tomogram.volume.flags.writeable  # the file itself
+    assert in_memory.volume.dtype == np.float32
+    np.testing.assert_array_equal(tomogram.volume, in_memory.volume)
+    assert warnings == expected
+
+
+@pytest.mark.parametrize("dtype", ["i4", "f8"])
+def test_other_numbers_become_float32(tmp_path, dtype):
+    array = zarr.create_array(tmp_path / "a.zarr", shape=SHAPE, dtype=dtype)
+    array[...] = marked().astype(dtype)
+    volume = map_tomogram(tmp_path / "a.zarr", "a", 10.0)[0].volume
+    assert volume.dtype == np.float32
+    np.testing.assert_array_equal(volume, marked())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_mapped_is_checked(tmp_path, value):
+    mrc.write_volume(tmp_path / "a.mrc", marked(), 10.0)
+    with (tmp_path / "a.mrc").open("r+b") as file:
+        file.seek(-40, os.SEEK_END)
+        file.write(np.array(value, "<f4").tobytes())
+    mrc.write_volume(tmp_path / "b.mrc", np.full(SHAPE, 3, np.float32), 10.0)
+    with pytest.raises(ValueError, match=r"a\.mrc has 1 of \d+ voxels that are"):
+        map_tomogram(tmp_path / "a.mrc", "a")
+    with pytest.raises(ValueError, match=r"b\.mrc is constant: every voxel is 3;"):
+        map_tomogram(tmp_path / "b.mrc", "b")
 
 
 def sparse_mrc(path, shape):
