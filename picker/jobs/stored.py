@@ -74,7 +74,7 @@ def stored_half(
             f"{entry.tomogram} has no {which} half; expected both, name its halves in"
             " the columns even and odd of the table"
         )
-    return half(volume, noise[:], entry.noise_spread, HALVES[which])
+    return half(volume, np.asarray(noise[:]), entry.noise_spread, HALVES[which])
 
 
 def _check_made_from(path: Path, fingerprint: str) -> None:
