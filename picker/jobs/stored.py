@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from picker.formats.volumes.ome_zarr import open_volume, read_attributes
 from picker.volumes.halves import half
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
     import zarr
     from numpy.typing import NDArray
 
