@@ -18,8 +18,8 @@ class PartialSettings(Settings):
 
     held_out: Annotated[float, Field(ge=0, le=0.5)] = 0.2
     """Fraction of each particle's labels that trains nothing and chooses its threshold
-    instead, of 10 labels or more, in 0..0.5; 0: every label trains, and thresholds give
-    as many picks as are expected."""
+    instead, of 10 labels or more, in 0..0.5; 0: every label trains, and the expected
+    number and the labels' own scores choose it."""
     loss: Literal["empty", "count", "non_negative", "none"] = "empty"
     """What the network learns where no label is:
     - empty: background. The loss forgives it: particles and background have weights of

@@ -106,7 +106,9 @@ class CalibrateSettings(Settings):
     chosen for; a number of particles that is not given is estimated from the held-out
     labels:
     - f1: the highest F-beta that follows from that number and from the fraction of
-      held-out labels that is found. Without held-out labels it is as number.
+      held-out labels that is found. Without held-out labels, as with fewer than ten of
+      a particle, midway between number and 0.7 of the labels' median score, so that a
+      number that is off by half costs little.
     - number: as many picks as there are particles."""
 
 

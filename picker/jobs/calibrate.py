@@ -16,7 +16,7 @@ from picker.jobs.partial_labels import partial_labels
 from picker.project.manifests import read_predicted
 from picker.project.records import Failed
 from picker.scoring.calibrate import calibrate
-from picker.scoring.calibrate_partial import calibrate_partial
+from picker.scoring.calibrate_partial import NEW_TO_TRAINED, calibrate_partial
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -130,18 +130,21 @@ def _of_part(name: str, chosen: PartialThreshold) -> Calibrated:
         )
     else:
         number = NUMBER_IS[chosen.number_is].format(f"{chosen.number:.0f}")
-        rule = (
-            f"the highest F, {chosen.f:.2f}, for {number}"
-            if chosen.rule == "f1" and chosen.f is not None
-            else f"as many picks as {number}"
-        )
+        rule = f"gives as many picks as {number}"
+        if chosen.rule == "f1" and chosen.f is not None:
+            rule = f"gives the highest F, {chosen.f:.2f}, for {number}"
+        elif chosen.rule == "labels":
+            rule = (
+                f"lies midway between {NEW_TO_TRAINED} of the labels' median score and"
+                f" as many picks as {number}"
+            )
         recall = (
             "no label was held out"
             if chosen.recall is None
             else f"finds {chosen.recall:.2f} of {chosen.num_held_out} held-out labels"
         )
         logger.info(
-            "%s: threshold %.3f gives %s without a label that trained; %s",
+            "%s: threshold %.3f %s without a label that trained; %s",
             name,
             chosen.threshold,
             rule,

@@ -30,8 +30,12 @@ if TYPE_CHECKING:
     from picker.core.picks import Picks
     from picker.scoring.found_labels import FoundLabels, PartialLabels
 
-Rule = Literal["f1", "number", "none"]
+Rule = Literal["f1", "labels", "number", "none"]
 NumberIs = Literal["expected", "lowered", "estimated", "unknown"]
+
+NEW_TO_TRAINED = 0.7
+"""About what a particle that did not train scores, as a part of the score of those that
+did. Only their order of size counts: with 0.6 and 0.8 thresholds were as good."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +48,8 @@ class PartialThreshold:
         Lowest score of a pick.
     rule
         f1: of the highest F-beta. number: gives as many picks as there are particles.
-        none: neither could be told, it is the fallback.
+        labels: midway between that and what new particles score, by those that trained.
+        none: none of it could be told, it is the fallback.
     number
         Particles that did not train, held-out labels among them; None: unknown.
     number_is
@@ -111,7 +116,9 @@ def _chosen(
     settings: CalibrateSettings,
 ) -> PartialThreshold:
     """Return one class's threshold by the rule of the settings, or the next best."""
-    held_out = pooled(found.values()).held_out
+    everywhere = pooled(found.values())
+    held_out = everywhere.held_out
+    trained = everywhere.trained[np.isfinite(everywhere.trained)]
     scores, number, number_is = _counted(found, hidden, held_out)
     rule: Rule = "none"
     threshold = FALLBACK
@@ -127,6 +134,9 @@ def _chosen(
             if rule == "f1"
             else threshold_of_number(scores, number)
         )
+        if rule == "number" and settings.partial == "f1" and len(trained):
+            rule = "labels"
+            threshold = (threshold + NEW_TO_TRAINED * float(np.median(trained))) / 2
     recall = float(np.mean(held_out >= threshold)) if len(held_out) else None
     f = None
     if number and recall is not None:

@@ -46,7 +46,7 @@ class OfPart(_Strict):
     The fields of `calibrate_partial.PartialThreshold`, which says what they mean.
     """
 
-    rule: Literal["f1", "number", "none"]
+    rule: Literal["f1", "labels", "number", "none"]
     number: Annotated[float, Field(ge=0)] | None
     number_is: Literal["expected", "lowered", "estimated", "unknown"]
     recall: Fraction | None

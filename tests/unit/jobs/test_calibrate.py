@@ -127,7 +127,7 @@ def test_thresholds_of_partial_tomograms_say_what_they_rest_on(part, tmp_path, c
         [of_part(part, expected={"ribosome": 30})],
         partial={"expected_factor": 2, "held_out": 0},
     )
-    assert (double["partial"]["rule"], double["partial"]["number"]) == ("number", 40)
+    assert (double["partial"]["rule"], double["partial"]["number"]) == ("labels", 40)
     assert "f" not in double or double["f"] is None
     # The table that picking reads takes them as they are.
     saved = read_thresholds(tmp_path / "t.json", MODEL, ["ribosome"])

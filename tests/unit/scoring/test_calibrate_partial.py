@@ -114,18 +114,32 @@ def test_as_many_picks_as_are_expected():
     assert (estimated.rule, estimated.number_is) == ("number", "estimated")
 
 
-def test_without_held_out_labels_it_is_the_number():
+def test_without_held_out_labels_it_is_midway_between_number_and_labels():
     found, known = tomogram(0, held_out=0, ribosome=90)
     value = chosen((found, known))
-    assert (value.rule, value.num_held_out) == ("number", 0)
+    assert (value.rule, value.num_held_out) == ("labels", 0)
     assert (value.recall, value.f) == (None, None)
-    assert (found.score[20:] >= value.threshold).sum() == 70
+    number = chosen((found, known), partial="number")
+    assert (found.score[20:] >= number.threshold).sum() == 70
+    assert value.threshold == pytest.approx((number.threshold + 0.7 * 0.99) / 2)
+    # Where no label is found its score says nothing.
+    unseen = on_line(300.0 * np.arange(20, 1000), found.score[20:])
+    alone = chosen((unseen, known))
+    assert (alone.rule, alone.threshold) == ("number", number.threshold)
+
+
+def test_half_of_the_number_costs_less_than_by_the_number_alone():
+    half = tomogram(0, held_out=0, apart=1.5, ribosome=50)
+    found, _ = half
+    midway = true_f1(chosen(half).threshold, found)
+    alone = true_f1(chosen(half, partial="number").threshold, found)
+    assert alone < midway - 0.03
 
 
 def test_where_the_number_is_given_decides_for_the_others_too():
     known, unknown = tomogram(0, held_out=0, ribosome=90), tomogram(1, held_out=0)
     both = chosen(known, unknown)
-    assert (both.rule, both.number) == ("number", 70)
+    assert (both.rule, both.number) == ("labels", 70)
     assert both.threshold == chosen(known).threshold
 
 
