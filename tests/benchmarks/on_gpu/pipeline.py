@@ -80,6 +80,7 @@ def make_phantom(
         volumes=folder / "volumes",
         labels=folder / "labels",
         masks=folder / "masks",
+        noise=folder / "noise",
         manifest=folder / f"{name}.json",
     )
     path.unlink()

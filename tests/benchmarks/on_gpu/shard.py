@@ -57,6 +57,7 @@ def prepare(folder: Path, table: Path) -> float:
         volumes=folder / "volumes",
         labels=folder / "labels",
         masks=folder / "masks",
+        noise=folder / "noise",
         manifest=table.with_suffix(".json"),
     )
     return time.monotonic() - begin
