@@ -35,7 +35,8 @@ NumberIs = Literal["expected", "lowered", "estimated", "unknown"]
 
 NEW_TO_TRAINED = 0.7
 """About what a particle that did not train scores, as a part of the score of those that
-did. Only their order of size counts: with 0.6 and 0.8 thresholds were as good."""
+did. With 0.6 and 0.8 F1 on phantoms differs by .02 at most where the number is right,
+and by .05 where half of it is given."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
