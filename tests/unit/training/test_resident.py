@@ -16,7 +16,7 @@ from picker.config import (
 from picker.encodings.heatmap import Gaussians
 from picker.formats.volumes.ome_zarr import open_volume, write_volume
 from picker.machine.processes import any_process
-from picker.training import resident
+from picker.training import loading, resident
 from picker.training.checkpoint import load_checkpoint
 from picker.training.halves import MoreNoise, with_noise
 from picker.training.loading import batches
@@ -186,6 +186,20 @@ def test_batches_come_from_plans_in_the_order_of_the_steps(tmp_path, room, worke
     assert len(found) == 3
     for step, batch in enumerate(found, 3):
         assert_equal(batch, data[step])
+
+
+def test_few_processes_plan_and_all_cut(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(loading, "useful_workers", lambda device: 15)
+    monkeypatch.setattr(
+        loading,
+        "_ahead",
+        lambda data, steps, device, useful: asked.append((type(data), useful)) or [],
+    )
+    for most in (2**30, 0):
+        monkeypatch.setattr(resident, "room_on", lambda device, most=most: most)
+        list(batches(dataset(tmp_path), 0, 3, CPU))
+    assert asked == [(loading.Plans, 4), (PatchDataset, 15)]
 
 
 def test_a_stage_that_has_ended_reads_no_volume(tmp_path, room, monkeypatch):
