@@ -119,11 +119,13 @@ class TrainSettings(Settings):
     """Settings that all trainings share."""
 
     # The same seed gives the same weights only on the same machine. So `device` is no
-    # more part of the result than the machine is.
+    # more part of the result than the machine is, nor is `resident`: patches have the
+    # same distribution, of other random numbers.
     NOT_IN_KEY = frozenset(
         {
             "device",
             "num_workers",
+            "resident",
             "validate_every",
             "checkpoint_every",
             "checkpoint_minutes",
@@ -162,8 +164,13 @@ class TrainSettings(Settings):
     """Where to train: cpu, cuda, or auto (the GPU if there is one)."""
     num_workers: Annotated[int, Field(ge=0)] | None = None
     """Number of processes that cut and augment patches beside the training. null: on a
-    GPU, one for each further core of the job; on a CPU 1, or 0 with four cores or
-    fewer."""
+    GPU, one for each further core of the job, of which 4 are enough with `resident`; on
+    a CPU 1, or 0 with four cores or fewer."""
+    resident: Literal["auto", "never"] = "auto"
+    """Whether the tomograms lie in the GPU's memory while it trains, and patches are
+    cut and augmented there: auto (if they take at most half of it; a tomogram of
+    184x630x630 voxels takes 0.15 GB, and its halves' noise, if used, as much) or
+    never. Without a GPU it does nothing."""
     validate_every: Count = 500
     """Steps between evaluations on the validation tomograms, if there are any."""
     checkpoint_every: Count = 500

@@ -118,6 +118,8 @@ def total(value: Tensor) -> Tensor:
 
 def any_process(flag: bool, device: torch.device) -> bool:
     """Return whether the flag is true in at least one process."""
+    if num_processes() == 1:
+        return flag  # a GPU is not asked, and need not end what it does
     return bool(total(torch.tensor(float(flag), device=device)) > 0)
 
 

@@ -1,20 +1,23 @@
-"""Boxes of one shape, cut from tomograms anywhere, turned and flipped."""
+"""Boxes of one shape, anywhere in tomograms, turned and flipped."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
 
 from picker.training.augment import apply_symmetry, random_symmetry
 from picker.training.chunks import ChunkCache
 
 if TYPE_CHECKING:
-    import numpy as np
     import zarr
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from picker.training.source import PatchSource
 
-    Box = NDArray[np.float32]
+    Volume = zarr.Array[Any] | NDArray[np.float32]
     Symmetry = tuple[NDArray[np.bool_], int]
 
 CACHED = 512 * 2**20
@@ -23,8 +26,29 @@ MAX_DRAWS = 20
 """Number of tries to place a box that has a voxel in the region."""
 
 
+class Box(NamedTuple):
+    """A part of a volume, turned and flipped.
+
+    Attributes
+    ----------
+    volume
+        Its place in `Boxes.volumes`.
+    corner
+        First voxel, z, y, x.
+    flips
+        Which of z, y, x are flipped, after the turn.
+    turns
+        Quarter turns about z.
+    """
+
+    volume: int
+    corner: tuple[int, int, int]
+    flips: tuple[bool, bool, bool]
+    turns: int
+
+
 class Boxes:
-    """Cuts boxes; recently used chunks stay in memory.
+    """Places boxes, and cuts them; recently used chunks stay in memory.
 
     Parameters
     ----------
@@ -34,13 +58,23 @@ class Boxes:
         Input voxels per voxel of the targets, by which regions are looked at.
     rotate
         Whether boxes are turned about z.
+
+    Attributes
+    ----------
+    volumes
+        `(z, y, x)` ones that boxes may lie in.
     """
 
     def __init__(self, shape: tuple[int, int, int], stride: int, *, rotate: bool):
         self.shape = shape
         self.stride = stride
         self.rotate = rotate
+        self.volumes: list[Volume] = []
         self.cache = ChunkCache(CACHED)
+
+    def add(self, volume: Volume) -> None:
+        """Let boxes lie in a volume too."""
+        self.volumes.append(volume)
 
     def anywhere(
         self, source: PatchSource, rng: np.random.Generator
@@ -56,11 +90,15 @@ class Boxes:
         """Return how to turn and flip a box, drawn at random."""
         return random_symmetry(rng, self.shape[1] == self.shape[2], self.rotate)
 
-    def cut(
-        self,
-        volume: zarr.Array[Any] | Box,
-        corner: NDArray[np.int64],
-        symmetry: Symmetry,
-    ) -> Box:
-        """Return the `(z, y, x)` voxels at a corner, turned and flipped."""
-        return apply_symmetry(self.cache.box(volume, corner, self.shape), *symmetry)
+    def box(self, volume: Volume, corner: NDArray[np.int64], symmetry: Symmetry) -> Box:
+        """Return a box of one of the volumes."""
+        number = next(i for i, one in enumerate(self.volumes) if one is volume)
+        flips, turns = symmetry
+        (z, y, x), (flip_z, flip_y, flip_x) = corner.tolist(), flips.tolist()
+        return Box(number, (z, y, x), (flip_z, flip_y, flip_x), turns)
+
+    def cut(self, box: Box) -> Tensor:
+        """Return its `(1, z, y, x)` voxels, on the CPU."""
+        corner = np.array(box.corner)
+        voxels = self.cache.box(self.volumes[box.volume], corner, self.shape)
+        return torch.from_numpy(apply_symmetry(voxels, box.flips, box.turns))[None]

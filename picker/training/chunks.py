@@ -50,7 +50,7 @@ class ChunkCache:
         return box
 
     def _chunk(self, volume: zarr.Array[Any], index: tuple[int, ...]) -> NDArray[Any]:
-        key = str(volume.store_path), index
+        key = name_of(volume), index
         chunk = self.chunks.get(key)
         if chunk is None:
             chunk = np.asarray(volume.blocks[index])
@@ -62,6 +62,13 @@ class ChunkCache:
         else:
             self.chunks.move_to_end(key)
         return chunk
+
+
+def name_of(volume: zarr.Array[Any] | NDArray[np.float32]) -> str:
+    """Return a name that a volume has however often it was opened."""
+    if isinstance(volume, zarr.Array):
+        return str(volume.store_path)
+    return f"memory:{id(volume)}"
 
 
 def _slices(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[slice, ...]:

@@ -152,7 +152,7 @@ class CoTraining(AveragedTask):
         pseudo, known = self.pseudo_labels(batch)
         trusted = None
         if self.trusted is not None:
-            trusted = torch.from_numpy(self.trusted).to(pseudo)
+            trusted = torch.from_numpy(self.trusted).to(pseudo, non_blocking=True)
         # One pass over both, so that batch statistics cover labeled and unlabeled.
         both = student(torch.cat([batch.labeled, batch.strong])).float().sigmoid()
         labeled, unlabeled = both.split([len(batch.labeled), len(batch.strong)])

@@ -11,24 +11,56 @@ arXiv:1810.05420.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from picker.volumes.halves import half
+import math
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from picker.config import AugmentSettings
     from picker.config.training import Halves
     from picker.training.boxes import Box, Boxes, Symmetry
-    from picker.training.source import PatchSource
+    from picker.training.source import Noise, PatchSource
+
+
+class MoreNoise(NamedTuple):
+    """Noise of halves that a patch gets, as a half is made of its tomogram.
+
+    Attributes
+    ----------
+    box
+        Where the noise lies.
+    spread
+        Its standard deviation in its whole tomogram.
+    factor
+        What it is multiplied by; 1 and −1 make the halves.
+    """
+
+    box: Box
+    spread: float
+    factor: float
+
+
+def with_noise(patch: Tensor, noise: Tensor, more: MoreNoise) -> Tensor:
+    """Return a patch with noise on top, of the same spread, as `volumes.halves.half`.
+
+    Parameters
+    ----------
+    patch, noise
+        `(1, z, y, x)` float32.
+    more
+        How much noise.
+    """
+    spread = math.hypot(1, more.factor * more.spread)
+    return (patch + more.factor * noise) * (1 / spread)
 
 
 class NoiseOfHalves:
-    """Makes views of the halves, and noisier patches.
+    """Draws views of the halves, and noise for patches.
 
     Parameters
     ----------
@@ -39,7 +71,7 @@ class NoiseOfHalves:
     halves
         What teacher and student see of unlabeled tomograms that have halves.
     boxes
-        Cuts noise.
+        Where the noise that is used may be cut from is added to them.
 
     Raises
     ------
@@ -67,6 +99,13 @@ class NoiseOfHalves:
             raise _none("train.augment.real_noise", augment.real_noise, "0", "")
         if halves != "none" and all(source.noise is None for source in unlabeled):
             raise _none("co_train.halves", halves, "none", "unlabeled ")
+        used: list[Noise] = []
+        if augment.real_noise:
+            used = [noise for _, noise in self.bank]
+        elif halves != "none":
+            used = [source.noise for source in unlabeled if source.noise is not None]
+        for noise in used:
+            boxes.add(noise.volume)
 
     def views(
         self,
@@ -74,29 +113,27 @@ class NoiseOfHalves:
         corner: NDArray[np.int64],
         symmetry: Symmetry,
         rng: np.random.Generator,
-    ) -> tuple[Box, Box]:
-        """Return an unlabeled patch for the teacher and for the student."""
-        patch = self.boxes.cut(source.volume, corner, symmetry)
+    ) -> tuple[tuple[MoreNoise, ...], tuple[MoreNoise, ...]]:
+        """Return what makes the teacher's and the student's view of a patch."""
         if self.halves == "none" or source.noise is None:
-            return patch, patch
+            return (), ()
         sign = rng.uniform(-1, 1)
         if self.halves == "opposite":
             sign = -1 if sign < 0 else 1
-        noise = self.boxes.cut(source.noise.volume, corner, symmetry)
+        box = self.boxes.box(source.noise.volume, corner, symmetry)
         spread = source.noise.spread
-        return half(patch, noise, spread, sign), half(patch, noise, spread, -sign)
+        return (MoreNoise(box, spread, sign),), (MoreNoise(box, spread, -sign),)
 
-    def noisier(self, patch: Box, rng: np.random.Generator) -> Box:
-        """Return a patch with noise of any tomogram's halves on top, or as it is."""
+    def more(self, rng: np.random.Generator) -> tuple[MoreNoise, ...]:
+        """Return noise of any tomogram's halves, or none."""
         augment = self.augment
         if not augment.real_noise or rng.random() >= augment.real_noise:
-            return patch
+            return ()
         source, noise = self.bank[int(rng.integers(len(self.bank)))]
         corner = self.boxes.anywhere(source, rng)
-        more = self.boxes.cut(noise.volume, corner, self.boxes.symmetry(rng))
+        box = self.boxes.box(noise.volume, corner, self.boxes.symmetry(rng))
         factor = rng.uniform(0, augment.real_noise_factor)
-        # As a half is made of its own tomogram.
-        return half(patch, more, noise.spread, factor)
+        return (MoreNoise(box, noise.spread, factor),)
 
 
 def _none(setting: str, value: object, off: str, which: str) -> ValueError:

@@ -1,17 +1,19 @@
-"""Batches in the order of the steps, cut by other processes ahead of their use."""
+"""Batches in the order of the steps, made ahead of their use."""
 
 from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from picker.machine.signals import SIGNALS
 from picker.training.boxes import CACHED
 from picker.training.patches import PatchDataset
+from picker.training.plan import Plan, made
+from picker.training.resident import resident_volumes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,25 +22,59 @@ if TYPE_CHECKING:
 
 FEW_CORES = 4
 """Up to this number of cores, training on a CPU cuts its patches itself."""
+PLANNING = 4
+"""Most processes that plan for one GPU: a plan takes them some milliseconds."""
 
 
 def batches(
     dataset: PatchDataset, start: int, stop: int, device: torch.device
 ) -> Iterator[Batch]:
-    """Return the batches of steps `start` … `stop` − 1, cut ahead of their use.
+    """Yield the batches of steps `start` … `stop` − 1 on a device.
 
-    They stay on the CPU, in memory that `device` can copy from while it computes.
+    Where all volumes fit onto a GPU batches are planned by other processes ahead of
+    their use, and made there. Else those processes make them too.
+
+    Raises
+    ------
+    ValueError
+        If the GPU has less memory free than the volumes need.
     """
+    steps = range(start, stop)
+    # A stage that has ended reads no volume.
+    resident = resident_volumes(dataset, device) if steps else None
+    if resident is None:
+        for batch in _ahead(dataset, steps, device, useful_workers(device)):
+            yield batch.to(device)
+    else:
+        workers = min(useful_workers(device), PLANNING)
+        for plan in _ahead(Plans(dataset), steps, device, workers):
+            yield made(plan.to(device), resident)
+
+
+class Plans(Dataset[Plan]):
+    """How to make the batches of a data set, by step number."""
+
+    def __init__(self, patches: PatchDataset) -> None:
+        self.patches = patches
+        self.settings = patches.settings
+
+    def __getitem__(self, step: int) -> Plan:
+        """Return how the batch of one step is made."""
+        return self.patches.plan(step)
+
+
+def _ahead(
+    dataset: PatchDataset | Plans, steps: range, device: torch.device, useful: int
+) -> DataLoader[Any]:
+    """Return what a data set has for each step, in memory that a GPU can copy from."""
     wanted = dataset.settings.num_workers
-    return iter(
-        DataLoader(
-            dataset,
-            sampler=range(start, stop),
-            batch_size=None,
-            num_workers=useful_workers(device) if wanted is None else wanted,
-            worker_init_fn=_serve,
-            pin_memory=device.type == "cuda",
-        )
+    return DataLoader(
+        dataset,
+        sampler=steps,
+        batch_size=None,
+        num_workers=useful if wanted is None else wanted,
+        worker_init_fn=_serve,
+        pin_memory=device.type == "cuda",
     )
 
 
@@ -62,7 +98,7 @@ def _serve(worker: int) -> None:
     torch.set_num_threads(1)
     here = get_worker_info()
     assert here is not None
-    assert isinstance(here.dataset, PatchDataset)
-    here.dataset.boxes.cache.size = CACHED // here.num_workers
+    if isinstance(here.dataset, PatchDataset):
+        here.dataset.boxes.cache.size = CACHED // here.num_workers
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -138,20 +138,24 @@ def train(
     autocast = torch.autocast(
         device.type, dtype=torch.bfloat16, enabled=precision.is_half
     )
+    validate_if_due()
+    coming = batches(task.patches, step, steps, device)
+    batch = next(coming, None)
     bad_steps, last_save = 0, time.monotonic()
     since, since_step = time.monotonic(), step
     progress = Progress(task.name, steps, "steps", step)
-    validate_if_due()
-    for batch in batches(task.patches, step, steps, device):
+    while batch is not None:
         rate = task.learning_rate(step)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
         task.before_step(step)
         losses = add_gradients(
-            task, forward, batch.to(device), step, settings.accumulate, autocast
+            task, forward, batch, step, settings.accumulate, autocast
         )
         norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 10.0)
+        # While a GPU still computes, for which the next line waits.
+        batch = next(coming, None)
         # See `choose_precision`; one such step must not poison the weights.
         if torch.isfinite(norm):
             optimizer.step()
@@ -229,8 +233,8 @@ def add_gradients(
         raise ValueError(
             f"{task.name}: {part.num_patches} patches of"
             f" {tuple(part.labeled.shape[2:])} voxels do not fit into the GPU's memory;"
-            " raise train.accumulate up to train.batch_size (by the number of GPUs), or"
-            " lower train.patch_zyx"
+            " raise train.accumulate up to train.batch_size (by the number of GPUs),"
+            " lower train.patch_zyx, or set train.resident: never"
         ) from error
     return means
 

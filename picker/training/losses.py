@@ -159,7 +159,7 @@ def reweighted(
     # The denominators are those of the whole batch, over all processes.
     masses = [total(target.sum(over)), total(empty.sum(over))]
     if least_mass is not None:
-        least = torch.tensor(least_mass).to(target)
+        least = torch.tensor(least_mass).to(target, non_blocking=True)
         masses = [torch.maximum(mass, least) for mass in masses]
     particles = (target * error).sum(over) / (masses[0] + EPSILON)
     background = (empty * error).sum(over) / (masses[1] + EPSILON)

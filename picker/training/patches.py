@@ -1,8 +1,8 @@
-"""Patches for training, cut straight from chunked storage.
+"""Patches for training.
 
 A patch is a function of (seed, stage, step, number in the batch) alone: a resumed run
-sees what an uninterrupted one would, as do several processes that share the batch, and
-no tomogram is ever held whole.
+sees what an uninterrupted one would, as do several processes that share the batch. How
+it is made is drawn apart from its voxels (`picker.training.plan`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,17 @@ import torch
 from torch.utils.data import Dataset
 
 from picker.machine.processes import share_of
-from picker.training.augment import apply_symmetry, augment_intensity, dropblock
+from picker.training.augment import (
+    UNCHANGED,
+    apply_symmetry,
+    draw_blocks,
+    draw_changes,
+)
 from picker.training.batch import Batch
 from picker.training.boxes import Boxes
 from picker.training.expected import HiddenMeans, rareness
 from picker.training.halves import NoiseOfHalves
+from picker.training.plan import Plan, View, made, sigma_of
 from picker.training.source import patch_shape
 
 if TYPE_CHECKING:
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from picker.config import TrainSettings
     from picker.config.training import Halves
     from picker.encodings.encoding import Encoding
+    from picker.training.augment import Changes
     from picker.training.source import PatchSource
 
 
@@ -80,6 +87,8 @@ class PatchDataset(Dataset[Batch]):
         self.shape = patch_shape(settings.patch_zyx, [*labeled, *unlabeled])
         augment = settings.augment
         self.boxes = Boxes(self.shape, stride, rotate=augment.rotate)
+        for source in (*labeled, *unlabeled):
+            self.boxes.add(source.volume)
         self.noise = NoiseOfHalves(labeled, unlabeled, augment, halves, self.boxes)
         self.hidden = HiddenMeans(labeled, encoding, stride)
         present = np.unique(np.concatenate([s.particle for s in labeled]))
@@ -94,6 +103,10 @@ class PatchDataset(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         """Return the batch of one step, or this process's share of it."""
+        return made(self.plan(step), self.boxes)
+
+    def plan(self, step: int) -> Plan:
+        """Return how that batch is made."""
 
         def rng(kind: int, number: int) -> np.random.Generator:
             return np.random.default_rng(
@@ -105,32 +118,44 @@ class PatchDataset(Dataset[Batch]):
         unlabeled = (
             [self._unlabeled(rng(1, i)) for i in self.share] if self.unlabeled else []
         )
+        views = tuple(one.view for one in labeled)
+        strong = tuple(one.strong for one in unlabeled)
         empty = torch.empty((0, 1, *self.shape))
-        return Batch(
-            labeled=torch.stack([one.patch for one in labeled]),
-            target=torch.stack([one.target for one in labeled]),
-            weak=torch.stack([one.weak for one in unlabeled]) if unlabeled else empty,
-            strong=(
-                torch.stack([one.strong for one in unlabeled]) if unlabeled else empty
+        return Plan(
+            labeled=views,
+            weak=tuple(one.weak for one in unlabeled),
+            strong=strong,
+            sigma=sigma_of(*views, *strong),
+            hidden=_stacked(
+                [one.hidden for one in unlabeled],
+                bool(unlabeled) and self.settings.augment.dropblock,
             ),
-            weak_target=_stacked(
-                [one.target for one in unlabeled], _any_partial(self.unlabeled)
-            ),
-            labeled_region=_stacked(
-                [one.known for one in labeled],
-                _any_region(self.labeled) or _any_partial(self.labeled),
-            ),
-            unlabeled_region=_stacked(
-                [one.known for one in unlabeled], _any_region(self.unlabeled)
-            ),
-            open=_stacked([one.open for one in labeled], _any_partial(self.labeled)),
-            hidden_mean=_stacked(
-                [one.hidden_mean for one in labeled], _any_partial(self.labeled)
+            rest=Batch(
+                labeled=empty,
+                target=torch.stack([one.target for one in labeled]),
+                weak=empty,
+                strong=empty,
+                weak_target=_stacked(
+                    [one.target for one in unlabeled], _any_partial(self.unlabeled)
+                ),
+                labeled_region=_stacked(
+                    [one.known for one in labeled],
+                    _any_region(self.labeled) or _any_partial(self.labeled),
+                ),
+                unlabeled_region=_stacked(
+                    [one.known for one in unlabeled], _any_region(self.unlabeled)
+                ),
+                open=_stacked(
+                    [one.open for one in labeled], _any_partial(self.labeled)
+                ),
+                hidden_mean=_stacked(
+                    [one.hidden_mean for one in labeled], _any_partial(self.labeled)
+                ),
             ),
         )
 
     def _labeled(self, rng: np.random.Generator, number: int) -> _Labeled:
-        """Return a patch around a particle, or anywhere.
+        """Return how to make a patch around a particle, or anywhere.
 
         With partial labels every other patch lies anywhere: what is expected of the
         whole tomogram holds for patches that do not look for its particles.
@@ -149,10 +174,9 @@ class PatchDataset(Dataset[Batch]):
             corner = self.boxes.anywhere(source, rng)
         target = self._target(source, corner)
         symmetry = self.boxes.symmetry(rng)
-        voxels = self.boxes.cut(source.volume, corner, symmetry)
-        patch = _tensor(self.noise.noisier(voxels, rng))
-        if self.settings.augment.labeled_intensity:
-            patch = self._other_intensity(patch, rng)
+        noise = self.noise.more(rng)
+        is_changed = self.settings.augment.labeled_intensity
+        changes = self._changes(rng) if is_changed else UNCHANGED
         known = source.known(corner, self.shape, self.stride)
         unknown = np.zeros_like(known)
         if source.hidden is not None:
@@ -165,7 +189,11 @@ class PatchDataset(Dataset[Batch]):
             known = known * near
         known, unknown = (apply_symmetry(a, *symmetry) for a in (known, unknown))
         return _Labeled(
-            patch=patch,
+            view=View(
+                box=self.boxes.box(source.volume, corner, symmetry),
+                noise=noise,
+                changes=changes,
+            ),
             target=torch.from_numpy(apply_symmetry(target, *symmetry)),
             known=torch.from_numpy(known)[None],
             open=torch.from_numpy(unknown)[None],
@@ -185,39 +213,37 @@ class PatchDataset(Dataset[Batch]):
         )
 
     def _unlabeled(self, rng: np.random.Generator) -> _Unlabeled:
-        """Return one unlabeled patch as teacher and student see it."""
+        """Return how to make one unlabeled patch as teacher and student see it."""
         source = self.unlabeled[int(rng.integers(len(self.unlabeled)))]
         corner = self.boxes.anywhere(source, rng)
         symmetry = self.boxes.symmetry(rng)
-        weak, view = self.noise.views(source, corner, symmetry, rng)
-        strong = _tensor(self.noise.noisier(view, rng))
+        box = self.boxes.box(source.volume, corner, symmetry)
+        weak, strong = self.noise.views(source, corner, symmetry, rng)
+        strong += self.noise.more(rng)
+        changes = self._changes(rng)
         augment = self.settings.augment
-        strong = self._other_intensity(strong, rng)
-        if augment.dropblock:
-            strong = dropblock(
-                strong, augment.dropblock_rate, augment.dropblock_size, rng
-            )
+        rate = augment.dropblock_rate if augment.dropblock else 0.0
+        hidden = draw_blocks(self.shape, rate, augment.dropblock_size, rng)
         known = apply_symmetry(source.known(corner, self.shape, self.stride), *symmetry)
         target = apply_symmetry(self._target(source, corner), *symmetry)
         return _Unlabeled(
-            weak=_tensor(weak),
-            strong=strong,
+            weak=View(box=box, noise=weak),
+            strong=View(box=box, noise=strong, changes=changes),
+            hidden=torch.from_numpy(hidden)[None],
             target=torch.from_numpy(target),
             known=torch.from_numpy(known)[None],
         )
 
-    def _other_intensity(self, patch: Tensor, rng: np.random.Generator) -> Tensor:
+    def _changes(self, rng: np.random.Generator) -> Changes:
         augment = self.settings.augment
-        return augment_intensity(
-            patch, augment.intensity, rng, restandardise=augment.restandardise
-        )
+        return draw_changes(augment.intensity, rng, restandardise=augment.restandardise)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Labeled:
     """One patch with what is known of it, as in `Batch`."""
 
-    patch: Tensor
+    view: View
     target: Tensor
     known: Tensor
     open: Tensor
@@ -228,15 +254,11 @@ class _Labeled:
 class _Unlabeled:
     """One patch as teacher and student see it, with what is known, as in `Batch`."""
 
-    weak: Tensor
-    strong: Tensor
+    weak: View
+    strong: View
+    hidden: Tensor
     target: Tensor
     known: Tensor
-
-
-def _tensor(patch: NDArray[np.float32]) -> Tensor:
-    """Return a `(z, y, x)` patch as `(1, z, y, x)`."""
-    return torch.from_numpy(patch)[None]
 
 
 def _any_region(sources: Sequence[PatchSource]) -> bool:

@@ -27,6 +27,7 @@ from picker.jobs.predict_shard import predict_shard
 from picker.networks import build_model
 from picker.networks.encoder import MaxPool
 from picker.training.co_training import CoTraining
+from picker.training.loading import batches
 from picker.training.loop import train
 from picker.training.losses import HeatmapLoss
 from picker.training.partial_loss import PartialLoss
@@ -34,6 +35,7 @@ from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
 from picker.training.supervised import Supervised, segmentation_loss
 from tests.unit.predicted import preprocessed
+from tests.unit.training.test_loop import KillAfter, Killed
 
 pytestmark = pytest.mark.gpu
 
@@ -173,9 +175,11 @@ def source(seed, *, labeled):
     )
 
 
-def trained(folder, network, co_train, preset):
+def trained(folder, network, co_train, preset, resident="auto", stop=None):
     """Return the weights after some steps."""
-    shared = TrainSettings(patch_zyx=(32, 32, 32), num_workers=2)
+    shared = TrainSettings(
+        patch_zyx=(32, 32, 32), num_workers=2, resident=resident, checkpoint_every=3
+    )
     kind = CoTrainSettings if co_train else BurnInSettings
     name = "co_train" if co_train else "burn_in"
     torch.manual_seed(0)
@@ -207,6 +211,7 @@ def trained(folder, network, co_train, preset):
         device=torch.device("cuda"),
         checkpoint=folder / "state.pt",
         log=folder / "log.tsv",
+        stop=stop,
     )
     return [value.cpu() for value in result.state_dict().values()]
 
@@ -225,3 +230,62 @@ def test_the_same_seed_gives_the_same_weights(tmp_path, network, co_train, prese
         trained(tmp_path / str(i), network, co_train, preset) for i in range(2)
     )
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_patches_cut_on_the_cpu_give_the_same_weights_twice_too(tmp_path):
+    one, other = (
+        trained(tmp_path / str(i), "unet", True, "small", "never") for i in range(2)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("co_train", [False, True])
+def test_a_resumed_training_ends_as_an_uninterrupted_one(tmp_path, co_train):
+    given = "unet", co_train, "small"
+    whole = trained(tmp_path / "whole", *given)
+    with pytest.raises(Killed):
+        trained(tmp_path / "cut", *given, stop=KillAfter(5))
+    resumed = trained(tmp_path / "cut", *given)
+    assert all(torch.equal(a, b) for a, b in zip(whole, resumed, strict=True))
+
+
+def test_patches_are_made_on_the_gpu_as_on_a_cpu(tmp_path):
+    device = torch.device("cuda")
+    half = [
+        replace(one, volume=one.volume.astype(np.float16))
+        for one in (source(0, labeled=True), source(1, labeled=False))
+    ]
+    settings = TrainSettings(patch_zyx=(24, 32, 32), batch_size=4, num_workers=2)
+    data = PatchDataset(half[:1], half[1:], settings, "co_train", Gaussians())
+    twice = [list(batches(data, 0, 12, device)) for _ in range(2)]
+    noisy = 0
+    for step, (one, again) in enumerate(zip(*twice, strict=True)):
+        here, plan = data[step], data.plan(step)
+        assert one.labeled.is_cuda
+        assert torch.equal(one.target.cpu(), here.target)
+        assert torch.equal(one.weak.cpu(), here.weak)
+        for name in ("labeled", "strong"):
+            assert torch.equal(getattr(one, name), getattr(again, name))
+            there = getattr(one, name).cpu()
+            pairs = zip(there, getattr(here, name), getattr(plan, name), strict=True)
+            for found, expected, view in pairs:
+                if view.changes.noise is None:
+                    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+                else:
+                    noisy += 1
+                    near = {"rtol": 0.03, "atol": 0.03}
+                    torch.testing.assert_close(found.std(), expected.std(), **near)
+    assert noisy > 20
+
+
+def test_no_step_waits_for_the_gpu_while_a_batch_is_made():
+    settings = TrainSettings(patch_zyx=(24, 32, 32), num_workers=0)
+    sources = source(0, labeled=True), source(1, labeled=False)
+    data = PatchDataset(*([one] for one in sources), settings, "s", Gaussians())
+    coming = batches(data, 0, 9, torch.device("cuda"))
+    next(coming)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        assert len(list(coming)) == 8
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

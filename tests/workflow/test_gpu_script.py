@@ -14,7 +14,7 @@ import torch
 from tests.workflow.project import ROOT
 
 SCRIPT = ROOT / "tests/benchmarks/gpu.py"
-CHECKS = 13
+CHECKS = 16
 
 
 def run(*words, status=0):
@@ -92,6 +92,7 @@ def test_speed_has_both_numbers_of_views_and_ratios(results):
     ratios = [value for values in found.values() for value in values if "/" in value]
     assert "heatmap, MONAI / ours" in ratios
     assert ratios.count("real / resident") == 2
+    assert ratios.count("cut on the CPU / resident") == 2
 
 
 def test_the_table_has_every_result(results):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from on_gpu.finding_checks import FindingChecks
+from on_gpu.patch_checks import same_patches
 from on_gpu.section import SkippedError
 from on_gpu.training_checks import TrainingChecks
 
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parents[3]
 def run(section: Section) -> None:
     """Make every check."""
     find, train = FindingChecks(section), TrainingChecks(section)
+    patches, cut = partial(same_patches, section), train.cut_on_the_cpu
     for table, name, function, seconds in (
         ("precision", "loss in bfloat16 and in float32", train.losses, 30),
         ("precision", "candidates in bfloat16 and in float32", find.candidates, 15),
@@ -36,6 +38,9 @@ def run(section: Section) -> None:
         ("training", "a batch in two parts", train.parts, 20),
         ("training", "burn-in twice", train.burn_in, 20),
         ("training", "co-training twice", train.co_train, 20),
+        ("training", "co-training stopped and resumed", train.resumed, 20),
+        ("training", "patches made on the GPU and on the CPU", patches, 15),
+        ("training", "losses of patches of the GPU and of the CPU", cut, 30),
         ("training", "two processes share a batch, NCCL", train.nccl, 40),
         ("training", "two processes share a batch, Gloo", train.gloo, 40),
         ("tests", "tests/unit/test_gpu.py", partial(unit_tests, section), 60),

@@ -1,4 +1,8 @@
-"""How much of the rate with batches that lie on the GPU training reaches."""
+"""How much of the rate with batches that lie on the GPU training reaches.
+
+The volumes lie on the GPU, and patches are made there; for the smallest batches it is
+measured too what patches reach that are cut on the CPU.
+"""
 
 from __future__ import annotations
 
@@ -69,19 +73,32 @@ def training(section: Section) -> None:
         )
         real = PatchDataset(labeled, without, shared, stage, Gaussians())
         ways = {"real": real, "resident": Resident(real, section.device)}
+        if batch == size.batches[0][0]:
+            apart = shared.model_copy(update={"resident": "never"})
+            ways["cut on the CPU"] = PatchDataset(
+                labeled, without, apart, stage, Gaussians()
+            )
         found: dict[str, list[float]] = {way: [] for way in ways}
         begin_peak(section.device)
         for _ in range(size.rounds):
             for way, dataset in ways.items():
                 given = (settings, shared, size.preset, dataset, section.device)
                 found[way].append(rate(*given))
-        pairs = zip(found["real"], found["resident"], strict=True)
-        ratios = [real / resident for real, resident in pairs]
+
+        def ratios(way: str) -> list[float]:
+            pairs = zip(found[way], found["resident"], strict=True)
+            return [one / resident for one, resident in pairs]
+
+        rates = {f"{way} [steps/s]": statistics.median(found[way]) for way in found}
+        shares = {
+            f"{way} / resident": statistics.median(ratios(way))
+            for way in found
+            if way != "resident"
+        }
         return {
-            "real [steps/s]": statistics.median(found["real"]),
-            "resident [steps/s]": statistics.median(found["resident"]),
-            "real / resident": statistics.median(ratios),
-            "each round": " ".join(f"{ratio:.3f}" for ratio in ratios),
+            **rates,
+            **shares,
+            "each round": " ".join(f"{ratio:.3f}" for ratio in ratios("real")),
             "peak GPU memory [GiB]": peak(section.device),
         }
 

@@ -68,6 +68,29 @@ class TrainingChecks:
         """Co-train twice."""
         return self.repeated(replace(self.full, co_train=True))
 
+    def resumed(self) -> Found:
+        """Co-train once through, and once stopped on the way."""
+        trial = replace(self.full, co_train=True)
+        one, other = (
+            weights(outcome(trial, self.device, stopped_after=stop)[0])
+            for stop in (0, trial.steps // 2)
+        )
+        return torch.equal(one, other), {
+            "weights": len(one),
+            "that differ": int((one != other).sum()),
+        }
+
+    def cut_on_the_cpu(self) -> Found:
+        """Compare losses with those of patches that are cut on the CPU."""
+        trial = replace(self.small, resident="never")
+        named = {
+            "loss": learned(self.small, self.device)[1],
+            "loss, patches cut on the CPU": outcome(trial, self.device)[1],
+        }
+        found = {name: float(np.mean(rows[-4:])) for name, rows in named.items()}
+        ratio = found["loss"] / found["loss, patches cut on the CPU"]
+        return abs(ratio - 1) < 0.25, found | {"ratio": ratio}
+
     def nccl(self) -> Found:
         """Share a batch by NCCL, which may want a GPU for each process."""
         if not self.section.on_gpu:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import math
 import os
+import signal
 import socket
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,6 +30,7 @@ from picker.config import (
 )
 from picker.encodings.heatmap import Gaussians
 from picker.machine.processes import is_first, process_group
+from picker.machine.signals import Interrupted, StopRequest
 from picker.networks import build_model
 from picker.scoring.match import Counts, pooled_counts
 from picker.training.co_training import CoTraining
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from picker.core.picks import Picks
     from picker.core.tomogram import Tomogram
     from picker.networks.network import Network
+    from picker.training.task import Task
 
 NEAR = 0.2
 """Distance of two picks that are the same, as a fraction of the particle's radius."""
@@ -55,7 +59,7 @@ class Trial:
     ----------
     shape
         Of the phantoms [voxels].
-    patch, steps, preset, precision, accumulate, batch, workers
+    patch, steps, preset, precision, accumulate, batch, workers, resident
         As the settings of these names.
     co_train
         Whether a teacher labels a second phantom.
@@ -70,6 +74,7 @@ class Trial:
     batch: int = 2
     workers: int = 2
     co_train: bool = False
+    resident: str = "auto"
 
 
 def trials(*, toy: bool) -> tuple[Trial, Trial]:
@@ -90,14 +95,58 @@ def phantom(shape: Sequence[int], index: int) -> tuple[Tomogram, Picks]:
     return simulate_tomogram(f"TS_{index}", index, PARTICLES, settings)
 
 
-def outcome(trial: Trial, device: torch.device) -> tuple[Network, list[float]]:
-    """Return the model of a training, and the losses in its log."""
+class StopAfter(StopRequest):
+    """Asks to stop after so many steps, as a signal would."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def __bool__(self) -> bool:
+        """Count a step."""
+        self.left -= 1
+        if self.left <= 0:
+            self.number = signal.SIGUSR1
+        return super().__bool__()
+
+
+def outcome(
+    trial: Trial, device: torch.device, *, stopped_after: int = 0
+) -> tuple[Network, list[float]]:
+    """Return the model of a training, and the losses in its log.
+
+    Parameters
+    ----------
+    trial, device
+        What to train, and where.
+    stopped_after
+        Step after which it is stopped, and then resumed; 0: it is not.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        where = {"device": device, "checkpoint": Path(name) / "checkpoint.pt"}
+        log = Path(name) / "log.tsv"
+        if stopped_after:
+            task, shared = task_of(trial)
+            with suppress(Interrupted):
+                stop = StopAfter(stopped_after)
+                train(task, shared, log=log, stop=stop, **where)
+        task, shared = task_of(trial)
+        model = train(task, shared, log=log, **where)
+        if not is_first():
+            return model, []
+        with log.open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+    return model, [float(row["loss"]) for row in rows]
+
+
+def task_of(trial: Trial) -> tuple[Task, TrainSettings]:
+    """Return a training at its beginning, and its settings."""
     shared = TrainSettings(
         patch_zyx=trial.patch,
         batch_size=trial.batch,
         accumulate=trial.accumulate,
         precision=trial.precision,
         num_workers=trial.workers,
+        resident=trial.resident,
         checkpoint_every=10**6,
     )
     torch.manual_seed(0)
@@ -108,19 +157,9 @@ def outcome(trial: Trial, device: torch.device) -> tuple[Network, list[float]]:
         unlabeled = [source(*phantom(trial.shape, 1), centres=[])]
         patches = PatchDataset(labeled, unlabeled, shared, "co_train", Gaussians())
         loss = heatmap_loss(shared, patches)
-        task = CoTraining("co_train", settings, model, patches, loss)
-    else:
-        settings = BurnInSettings(steps=trial.steps)
-        task = heatmap_task("burn_in", model, labeled, settings, shared)
-    with tempfile.TemporaryDirectory() as name:
-        log = Path(name) / "log.tsv"
-        checkpoint = Path(name) / "checkpoint.pt"
-        model = train(task, shared, device=device, checkpoint=checkpoint, log=log)
-        if not is_first():
-            return model, []
-        with log.open(newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-    return model, [float(row["loss"]) for row in rows]
+        return CoTraining("co_train", settings, model, patches, loss), shared
+    settings = BurnInSettings(steps=trial.steps)
+    return heatmap_task("burn_in", model, labeled, settings, shared), shared
 
 
 @cache

@@ -337,6 +337,25 @@ def test_garbage_gradients_never_reach_the_weights(tmp_path, monkeypatch, caplog
     assert caplog.text.count("gradient not finite") == 20
 
 
+def test_the_next_batch_is_made_before_the_step_that_waits_for_a_gpu(
+    tmp_path, monkeypatch
+):
+    made, order = loop.batches, []
+
+    def batches(*given):
+        for batch in made(*given):
+            order.append("batch")
+            yield batch
+
+    step = torch.optim.Adam.step
+    monkeypatch.setattr(loop, "batches", batches)
+    monkeypatch.setattr(
+        torch.optim.Adam, "step", lambda *given: (order.append("step"), step(*given))
+    )
+    train(tmp_path, BurnInSettings(steps=3))
+    assert order == ["batch", "batch", "step", "batch", "step", "step"]
+
+
 def test_golden_losses(tmp_path, one_thread):
     """Twenty seeded steps give the recorded losses: a refactor proves itself."""
     train(tmp_path, BurnInSettings(steps=20, warmup_steps=5))
