@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from picker.training.augment import apply_symmetry, random_symmetry
 from picker.training.chunks import ChunkCache
 
 if TYPE_CHECKING:
     import numpy as np
-    import zarr
     from numpy.typing import NDArray
 
-    from picker.training.source import PatchSource
+    from picker.training.source import PatchSource, Voxels
 
     Box = NDArray[np.float32]
     Symmetry = tuple[NDArray[np.bool_], int]
@@ -58,7 +57,7 @@ class Boxes:
 
     def cut(
         self,
-        volume: zarr.Array[Any] | Box,
+        volume: Voxels,
         corner: NDArray[np.int64],
         symmetry: Symmetry,
     ) -> Box:
