@@ -155,9 +155,11 @@ def filtered(volume: Volume, whitening: Whitening) -> Volume:
     whitening
         As `whitened` gives it.
     """
+    shape = volume.shape
     spectrum = fft.rfftn(volume, workers=1)
+    del volume  # of a caller that does not keep it
     spectrum[0, 0, 0] = 0
-    return _filtered(spectrum, volume.shape, whitening)
+    return _filtered(spectrum, shape, whitening)
 
 
 def _filtered(

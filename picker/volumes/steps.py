@@ -128,8 +128,9 @@ class Steps:
         """
         source = rescaled(volume, self.exponent, Fraction(*self.ratio))
         if self.before and self.whitening:
-            source = Normalised(source, self.before).part(slice(None), np.float32)
-            source = filtered(source, self.whitening)
+            clipped = Normalised(source, self.before)
+            # Not by a name: the clipped volume is gone once it is transformed.
+            source = filtered(clipped.part(slice(None), np.float32), self.whitening)
         return Normalised(source, self.last)
 
     def of_noise(self, noise: Volume) -> Volume:
