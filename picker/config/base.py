@@ -28,6 +28,8 @@ WITH_PICKS: tuple[Split, ...] = ("labeled", "partial", "validation")
 """Splits whose tomograms must have picks."""
 UNFINISHED: tuple[Split, ...] = ("unlabeled", "predict", "partial")
 """Splits of tomograms that are worth labeling, or labeling on."""
+UNTRAINED: tuple[Split, ...] = ("test", "predict")
+"""Splits of tomograms that no training reads."""
 Target = Literal[
     "relion5",
     "relion4",

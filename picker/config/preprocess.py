@@ -12,6 +12,8 @@ from picker.config.base import Fraction, Positive, Settings
 class PreprocessSettings(Settings):
     """From the user's file to a normalised volume."""
 
+    NOT_IN_KEY = frozenset({"keep"})
+
     clip: Literal["sigma", "percentile", "none"] = "sigma"
     """How outliers such as gold beads are clipped before normalising: sigma, percentile
     or none."""
@@ -48,6 +50,15 @@ class PreprocessSettings(Settings):
     """With avoid_gold: least distance of a bead's voxels from the tomogram's median
     [robust standard deviations], darker if particles are dark. The log says how much of
     the tomogram is left."""
+
+    keep: Literal["trained", "all"] = "trained"
+    """Of which tomograms a normalised copy is kept, two bytes a voxel:
+    - trained: of those that training reads. Those of splits test and predict are read
+      from your file whenever they are needed, which must stay as it is until then.
+    - all: of all, where that file lies on a disk that is slow or goes away.
+
+    The picks are the same. Copies that are there stay and are used; delete them, and
+    nothing but these tomograms is measured again."""
 
     @field_validator("clip_percentiles")
     @classmethod

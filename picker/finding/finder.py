@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from picker.config import Particle
     from picker.core.picks import Picks
+    from picker.volumes.steps import Normalised
 
-    Volume = NDArray[np.floating] | zarr.Array[Any] | torch.Tensor
+    Volume = NDArray[np.floating] | zarr.Array[Any] | Normalised | torch.Tensor
 
 CPU = torch.device("cpu")
 

@@ -24,8 +24,8 @@ logger = logging.getLogger("picker")
 
 def read_noise(
     row: TomogramRow, tomogram: Tomogram, region: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.float32] | None, list[str]]:
-    """Return the noise in a tomogram's halves, None without any, and warnings.
+) -> tuple[NDArray[np.float32] | None, float, list[str]]:
+    """Return the noise in a tomogram's halves, its scale and warnings.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ def read_noise(
 
     Returns
     -------
-    `(z, y, x)`: (even − odd) / 2 in the units of the tomogram's file.
+    `(z, y, x)`: (even − odd) / 2 in the units of the tomogram's file, None without
+    halves; the tomogram's scale over that of their mean; warnings.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def read_noise(
         or they are not its halves.
     """
     if not row.halves:
-        return None, []
+        return None, 1.0, []
     (even, warnings), (odd, more) = (_read(h, row, tomogram) for h in row.halves)
     warnings += more
     names = f"{row.tomogram}, halves {row.even} and {row.odd}"
@@ -63,7 +64,7 @@ def read_noise(
             f" of {FILTERED} or more. The tomogram was filtered or denoised otherwise"
             " than they were, so the noise in them is not that in it"
         )
-    return noise, warnings
+    return noise, scale, warnings
 
 
 def _read(

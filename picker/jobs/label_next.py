@@ -17,9 +17,10 @@ from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.tsv import read_rows, text_of_rows
 from picker.formats.text import listed
-from picker.formats.volumes.ome_zarr import read_attributes, write_volume
+from picker.formats.volumes.ome_zarr import write_volume
 from picker.formats.volumes.read import read_mask
 from picker.jobs.failures import cannot_be_used
+from picker.jobs.stored import attributes_of
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import REGIONS_TABLE, picks_file, volume_file
@@ -141,7 +142,7 @@ def _labeled(
 def _source(entry: Preprocessed) -> Path:
     """Return the file that a tomogram came from; several rows may name one."""
     try:
-        attributes = read_attributes(entry.volume)
+        attributes = attributes_of(entry.volume)
     except FileNotFoundError:  # it was deleted since
         attributes = {}
     return Path(attributes.get("source", entry.volume)).resolve()

@@ -14,6 +14,7 @@ import numpy as np
 from picker.core.picks import score_histogram
 from picker.formats.picks.star import write_picks
 from picker.jobs.failures import told_failure
+from picker.jobs.recipe import is_recipe
 from picker.jobs.shard_inputs import DeviceError, read_ahead, read_input, requests_of
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
@@ -188,12 +189,14 @@ def _found(
         raise
     except Exception as error:
         reason = told_failure(entry.tomogram, entry.volume, error)
-        return failed(
-            entry,
-            path,
-            f"preprocessed volume {entry.volume} cannot be read: {reason}; run again,"
-            " and if that does not help delete it, so that it is made again",
-        )
+        if is_recipe(entry.volume):
+            told = f"its volume cannot be made by {entry.volume}: {reason}"
+        else:
+            told = (
+                f"preprocessed volume {entry.volume} cannot be read: {reason}; run"
+                " again, and if that does not help delete it, so that it is made again"
+            )
+        return failed(entry, path, told)
     if tomogram.candidates is not None:
         return Found(candidates=tomogram.candidates, key=tomogram.key, seconds=None)
     assert tomogram.volume is not None

@@ -1,7 +1,8 @@
-"""Preprocess a shard: each tomogram is read, checked, normalised and stored.
+"""Preprocess a shard: each tomogram is read, checked, measured, normalised and stored.
 
-Tomograms whose input and settings have not changed are left alone. One that cannot be
-used is recorded in the manifest with the reason, and the others continue.
+Of those that train nothing a recipe is stored in place of the volume, unless all are to
+be kept. Tomograms whose input and settings have not changed are left alone. One that
+cannot be used is recorded in the manifest with the reason, and the others continue.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from picker.config import TomogramRow
-from picker.core.files import checked_file
+from picker.config.base import UNTRAINED
+from picker.core.files import checked_file, remove
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes.ome_zarr import write_volume
@@ -23,10 +25,11 @@ from picker.jobs.failures import told_failure
 from picker.jobs.halves import read_noise
 from picker.jobs.known_picks import check_expected, excluded_picks, picks_of_row
 from picker.jobs.provenance import file_stamps, finished_record, input_key
+from picker.jobs.recipe import NoiseRecipe, Recipe, write_recipe
 from picker.jobs.slab import slab_of
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
-from picker.project.layout import picks_file, volume_file
+from picker.project.layout import picks_file, recipe_file, volume_file
 from picker.project.manifests import write_manifest
 from picker.project.records import PREPROCESSED, Failed, Preprocessed
 from picker.volumes.exclude import allowed_region
@@ -70,9 +73,10 @@ def preprocess_shard(
     settings
         How volumes are made.
     volumes, labels, masks, noise
-        Folders to fill with `<tomogram>.zarr`, `<tomogram>.star` and, where a mask,
-        slab or gold limits picks, `<tomogram>.zarr` of where they may be; where there
-        are halves, `<tomogram>.zarr` of their noise.
+        Folders to fill with `<tomogram>.zarr`, or `<tomogram>.json` of a recipe,
+        `<tomogram>.star` and, where a mask, slab or gold limits picks,
+        `<tomogram>.zarr` of where they may be; where there are halves,
+        `<tomogram>.zarr` of their noise, which a recipe is of too.
     manifest
         File to write. Jobs that fill the same folders know of each other if their
         manifests lie in one folder.
@@ -132,7 +136,8 @@ def preprocess_tomogram(
     settings
         How volumes are made.
     volume, labels, mask, noise
-        Files to write; `labels` is None if the tomogram has no known picks.
+        Files to write; `labels` is None if the tomogram has no known picks. A recipe
+        is written beside `volume`, in place of that and `noise`.
 
     Raises
     ------
@@ -143,8 +148,13 @@ def preprocess_tomogram(
     """
     stamps = file_stamps(row)
     key = input_key(row, particles, settings)
-    finished = finished_record(volume, labels, mask, noise, key)
-    if finished is not None:
+    recipe = recipe_file(volume.parent, row.tomogram)
+    is_kept = settings.keep == "all" or row.split not in UNTRAINED
+    # A copy that is there and valid serves in any case.
+    for file in (volume,) if is_kept else (volume, recipe):
+        finished = finished_record(file, labels, mask, noise, key)
+        if finished is None:
+            continue
         if finished.labels:
             check_expected(row, read_picks(finished.labels))
         return replace(
@@ -180,26 +190,29 @@ def preprocess_tomogram(
         _write_mask(mask, region, tomogram, key)
         if picks is not None:
             warnings += excluded_picks(picks, tomogram, region)
-    noise_volume, more = read_noise(row, tomogram, region)
+    noise_volume, scale, more = read_noise(row, tomogram, region)
     warnings += more
     # What lies outside of the region must not set the scale of what lies inside.
-    normalised, voxel_size, more, linear = prepared_volume(
+    normalised, voxel_size, more, steps = prepared_volume(
         tomogram.volume, tomogram.voxel_size, settings, region
     )
     warnings += more
-    noise_spread = None
+    voxel_size = round(voxel_size, DIGITS)
+    of_noise, noise_spread = None, None
     if noise_volume is not None:
-        noise_volume, noise_spread = preprocess_noise(noise_volume, linear, region)
-        stored = noise_volume.astype(np.float16)
-        write_volume(noise, stored, round(voxel_size, DIGITS), {"fingerprint": key})
+        noise_volume, noise_spread, mean = preprocess_noise(noise_volume, steps, region)
+        of_noise = NoiseRecipe(scale=scale, mean=mean)
+        if is_kept:
+            kept = noise_volume.astype(np.float16)
+            write_volume(noise, kept, voxel_size, {"fingerprint": key})
     if picks is not None and labels is not None:
         write_picks(labels, picks)
     record = Preprocessed(
         tomogram=row.tomogram,
         split=row.split,
-        volume=volume,
+        volume=volume if is_kept else recipe,
         fingerprint=key,
-        voxel_size=round(voxel_size, DIGITS),
+        voxel_size=voxel_size,
         shape_zyx=normalised.shape,
         source_voxel_size=tomogram.voxel_size,
         source_shape_zyx=tomogram.shape_zyx,
@@ -209,17 +222,30 @@ def preprocess_tomogram(
         expected=row.expected,
         mask=None if region is None else mask,
         slab=slab,
-        noise=None if noise_volume is None else noise,
+        noise=None if noise_volume is None else noise if is_kept else recipe,
         noise_spread=noise_spread,
         warnings=tuple(warnings),
         stamps=stamps,
     )
-    attributes = {
-        "source": str(row.path),
-        "fingerprint": key,
-        "entry": PREPROCESSED.dump_python(record, mode="json"),
-    }
-    write_volume(volume, normalised, record.voxel_size, attributes)
+    source = row.path
+    if is_kept:
+        remove(recipe)
+        noted = PREPROCESSED.dump_python(record, mode="json")
+        attributes = {"source": str(source), "fingerprint": key, "entry": noted}
+        write_volume(volume, normalised, voxel_size, attributes)
+    else:
+        # They are outdated: of other files or settings.
+        remove(volume)
+        remove(noise)
+        made = Recipe(
+            source=source,
+            fingerprint=key,
+            entry=record,
+            row=row,
+            steps=steps,
+            noise=of_noise,
+        )
+        write_recipe(recipe, made)
     return record
 
 

@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from picker import __version__
 from picker.core.fingerprint import fingerprint
 from picker.core.stamps import file_stamp, is_zarr
-from picker.formats.volumes.ome_zarr import open_volume, read_attributes
+from picker.formats.volumes.ome_zarr import open_volume
+from picker.jobs.recipe import is_recipe
+from picker.jobs.stored import attributes_of
 from picker.project.records import PREPROCESSED
 
 if TYPE_CHECKING:
@@ -82,35 +84,38 @@ def finished_record(
     Parameters
     ----------
     volume
-        The stored volume, which has the record among its attributes.
+        The stored volume, or the recipe in its place, which has the record.
     labels
         The stored picks; None if the tomogram has none.
     mask, noise
-        The stored mask and noise; looked at only if the record names them.
+        The stored mask and noise, or recipe; looked at only if the record names them.
     key
         The `input_key` that they must be made from.
     """
     if not _is_made_from(volume, key):
         return None
     try:
-        record = PREPROCESSED.validate_python(read_attributes(volume)["entry"])
+        record = PREPROCESSED.validate_python(attributes_of(volume)["entry"])
     except (KeyError, ValidationError):  # another version's, which had other fields
         return None
     if labels is not None and not labels.exists():
         return None
     # A job may be killed between the two files, and settings change and change back.
-    named = ((record.mask, mask), (record.noise, noise))
+    named = [(record.mask, mask)]
+    if not is_recipe(volume):  # which is of the noise too
+        named.append((record.noise, noise))
     if not all(_is_made_from(file, key) for name, file in named if name is not None):
         return None
     return record
 
 
 def _is_made_from(volume: Path, key: str) -> bool:
-    """Return whether a stored volume was made from this input, and is whole."""
+    """Return whether a volume, mask or recipe is of this input, and is whole."""
     try:
-        if read_attributes(volume).get("fingerprint") != key:
+        if attributes_of(volume).get("fingerprint") != key:
             return False
-        open_volume(volume)
+        if not is_recipe(volume):
+            open_volume(volume)
     except (ValueError, FileNotFoundError):
         return False
     return True

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from picker.core.fingerprint import fingerprint
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.star_table import read_comments
-from picker.formats.volumes.ome_zarr import read_volume
-from picker.jobs.stored import HALVES, stored_fingerprint, stored_half
+from picker.jobs.stored import HALVES, stored_fingerprint, stored_half, whole_volume
 from picker.project.layout import picks_file
 from picker.project.records import Failed, Preprocessed
 from picker.volumes.noise import noisy_copy
@@ -145,7 +144,7 @@ def read_input(request: Request, loaded: Loaded) -> Input:
     if path.exists() and read_comments(path).get("fingerprint") == key:
         logger.info("%s is up to date", path.stem)
         return Input(key=key, candidates=read_picks(path))
-    volume, _, _ = read_volume(entry.volume)
+    volume = whole_volume(entry)
     if request.half:
         volume = stored_half(entry, request.half, volume)
     elif request.noise:

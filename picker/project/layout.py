@@ -70,7 +70,7 @@ class Results:
 
     @property
     def volumes(self) -> str:
-        """Folder of preprocessed volumes; see `volume_file`."""
+        """Folder of preprocessed volumes; see `volume_file` and `recipe_file`."""
         return f"{self.folder}/tomograms"
 
     @property
@@ -272,6 +272,11 @@ class Run:
 def volume_file(folder: Path, tomogram: str) -> Path:
     """Return a tomogram's volume, mask or noise in a folder of them."""
     return folder / f"{tomogram}.zarr"
+
+
+def recipe_file(folder: Path, tomogram: str) -> Path:
+    """Return what a tomogram's volume is made again by, in place of the volume."""
+    return folder / f"{tomogram}.json"
 
 
 def picks_file(folder: Path, tomogram: str, copy: int | str | None = None) -> Path:

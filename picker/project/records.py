@@ -37,10 +37,11 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preprocessed(Head):
-    """A tomogram whose volume is stored."""
+    """A tomogram whose volume is stored, or can be made again at any time."""
 
     state: Literal["preprocessed"] = "preprocessed"
     volume: Path
+    """The stored volume, or the recipe in its place: see `picker.jobs.stored`."""
     fingerprint: str
     """Of what the volume, labels and mask were made from; the volume has it too."""
     voxel_size: VoxelSize
@@ -68,8 +69,8 @@ class Preprocessed(Head):
     slab: Slab | None = None
     """The lamella's faces, if the program found them."""
     noise: Path | None = None
-    """Volume of (even − odd) / 2 in the units of `volume`, if there are halves; see
-    `picker.volumes.halves`."""
+    """Volume of (even − odd) / 2 in the units of `volume`, or the recipe of both, if
+    there are halves; see `picker.volumes.halves`."""
     noise_spread: float | None = None
     """Standard deviation of that noise where picks may be."""
 

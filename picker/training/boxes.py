@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -11,13 +11,11 @@ from picker.training.augment import apply_symmetry, random_symmetry
 from picker.training.chunks import ChunkCache
 
 if TYPE_CHECKING:
-    import zarr
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from picker.training.source import PatchSource
+    from picker.training.source import PatchSource, Voxels
 
-    Volume = zarr.Array[Any] | NDArray[np.float32]
     Symmetry = tuple[NDArray[np.bool_], int]
 
 CACHED = 512 * 2**20
@@ -69,10 +67,10 @@ class Boxes:
         self.shape = shape
         self.stride = stride
         self.rotate = rotate
-        self.volumes: list[Volume] = []
+        self.volumes: list[Voxels] = []
         self.cache = ChunkCache(CACHED)
 
-    def add(self, volume: Volume) -> None:
+    def add(self, volume: Voxels) -> None:
         """Let boxes lie in a volume too."""
         self.volumes.append(volume)
 
@@ -90,7 +88,7 @@ class Boxes:
         """Return how to turn and flip a box, drawn at random."""
         return random_symmetry(rng, self.shape[1] == self.shape[2], self.rotate)
 
-    def box(self, volume: Volume, corner: NDArray[np.int64], symmetry: Symmetry) -> Box:
+    def box(self, volume: Voxels, corner: NDArray[np.int64], symmetry: Symmetry) -> Box:
         """Return a box of one of the volumes."""
         number = next(i for i, one in enumerate(self.volumes) if one is volume)
         flips, turns = symmetry

@@ -12,6 +12,8 @@ import zarr
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from picker.training.source import Voxels
+
 
 class ChunkCache:
     """The recently used chunks of any number of volumes, up to a size [bytes].
@@ -29,7 +31,7 @@ class ChunkCache:
 
     def box(
         self,
-        volume: zarr.Array[Any] | NDArray[np.float32],
+        volume: Voxels,
         corner_zyx: NDArray[np.int64],
         shape_zyx: tuple[int, int, int],
     ) -> NDArray[np.float32]:

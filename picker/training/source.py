@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
 
+    from picker.volumes.steps import Normalised
+
+    Voxels = zarr.Array[Any] | Normalised | NDArray[np.float32]
+
 
 class Noise(NamedTuple):
     """The noise by which a tomogram's halves differ from it, see `volumes.halves`.
@@ -25,7 +29,7 @@ class Noise(NamedTuple):
         Standard deviation of it.
     """
 
-    volume: zarr.Array[Any] | NDArray[np.float32]
+    volume: Voxels
     spread: float
 
 
@@ -60,7 +64,7 @@ class PatchSource:
     """
 
     name: str
-    volume: zarr.Array[Any] | NDArray[np.float32]
+    volume: Voxels
     index_zyx: NDArray[np.float64]
     particle: NDArray[np.int64]
     radius: NDArray[np.float64]

@@ -1,6 +1,7 @@
 """Read, check, clip, normalise and store tomograms and their known picks.
 
-For every tomogram of a table or shard it writes <tomogram>.zarr (OME-Zarr 0.5) and,
+For every tomogram of a table or shard it writes <tomogram>.zarr (OME-Zarr 0.5), or by
+preprocess.keep <tomogram>.json to make that again of its file whenever it is read; and,
 where picks are known, <tomogram>.star (positions in Å); and where a slab or gold beads
 limit picks, a mask of what is left, which later stages use in place of the user's; and
 where there are halves, their noise. A tomogram that cannot be used is recorded in the

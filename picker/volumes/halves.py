@@ -7,19 +7,19 @@ half is the volume plus it and the odd half the volume minus it.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from picker.volumes.normalise import check_stored
 from picker.volumes.rescale import resampled
-from picker.volumes.spectrum import filtered, fourier_crop
 from picker.volumes.statistics import mean_and_spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from picker.volumes.normalise import Linear
+    from picker.volumes.steps import Steps
 
     Volume = NDArray[np.float32]
 
@@ -96,9 +96,9 @@ def noise_of_halves(
 
 
 def preprocess_noise(
-    noise: Volume, linear: Linear, region: NDArray[np.bool_] | None = None
-) -> tuple[Volume, float]:
-    """Return noise as it is in the preprocessed volume, and its spread.
+    noise: Volume, steps: Steps, region: NDArray[np.bool_] | None = None
+) -> tuple[Volume, float, float]:
+    """Return noise as it is in the preprocessed volume, its spread and what it lost.
 
     All that is linear is done to it: it is rescaled, filtered and inverted, and not
     clipped. What its mean is not 0 by is no noise, and is subtracted.
@@ -107,31 +107,47 @@ def preprocess_noise(
     ----------
     noise
         `(z, y, x)` in the units of the file; may be overwritten.
-    linear
+    steps
         What was done to the volume.
     region
         Shaped as `noise`, true for the voxels whose mean and spread count. None: all.
 
     Returns
     -------
-    `(z, y, x)` in the units of the preprocessed volume; its standard deviation.
+    `(z, y, x)` in the units of the preprocessed volume; its standard deviation; the
+    mean that was subtracted.
 
     Raises
     ------
     ValueError
         If a value is too large to be stored.
     """
-    result = np.ldexp(noise, linear.exponent) if linear.exponent else noise
-    result = fourier_crop(result, linear.ratio)
-    if linear.whitening:
-        result = filtered(result, linear.whitening)
-    result *= np.float32(linear.gain)
+    result = steps.of_noise(noise)
     if region is not None:
-        region = resampled(region, result.shape, linear.ratio)
+        region = resampled(region, result.shape, Fraction(*steps.ratio))
     mean, spread = mean_and_spread(result, region)
     result -= np.float32(mean)
     check_stored(result, "the halves' differences")
-    return result, spread
+    return result, spread, mean
+
+
+def made_noise(
+    even: Volume, odd: Volume, scale: float, steps: Steps, mean: float
+) -> NDArray[np.float16]:
+    """Return noise as the two functions above made it, in the type that is stored.
+
+    Parameters
+    ----------
+    even, odd
+        `(z, y, x)` as files hold them. Even may be overwritten.
+    scale, steps, mean
+        What these returned, and what was done to the volume.
+    """
+    even -= odd
+    even *= np.float32(scale / 2)
+    result = steps.of_noise(even)
+    result -= np.float32(mean)
+    return result.astype(np.float16)
 
 
 def _agreement(

@@ -7,118 +7,27 @@ here touches a file or changes its input.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from picker.volumes.rescale import resampled, rescaling
-from picker.volumes.spectrum import fourier_crop, whitened
-from picker.volumes.statistics import (
-    BLOCK,
-    Limits,
-    extremes,
-    mean_and_spread,
-    quantiles,
-)
+from picker.volumes.spectrum import whitened
+from picker.volumes.statistics import Limits, extremes, mean_and_spread, quantiles
+from picker.volumes.steps import STORED, Normalised, Scaling, Steps, rescaled
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from picker.config import PreprocessSettings
-    from picker.volumes.spectrum import Whitening
 
     Volume = NDArray[np.float32]
     Region = NDArray[np.bool_] | None
 
-STORED = np.dtype(np.float16)
-"""Type in which normalised volumes are stored."""
 MAX_STORED = float(np.finfo(STORED).max)
 """Largest normalised value that is stored [standard deviations]."""
 SAFE_RANGE = (1e-15, 1e15)
 """If a volume's largest value is in this range, float32 holds its squares and sums."""
-
-
-class Linear(NamedTuple):
-    """What preprocessing did to a volume, but for subtracting and clipping.
-
-    Attributes
-    ----------
-    exponent
-        Of the power of two that the volume was multiplied by first.
-    ratio
-        New voxel size over the old.
-    whitening
-        Filter; None: it was not filtered.
-    gain
-        What it was multiplied by at last; below 0 where contrast was inverted.
-    """
-
-    exponent: int
-    ratio: Fraction
-    whitening: Whitening | None
-    gain: float
-
-
-@dataclass(frozen=True)
-class Normalised:
-    """A volume that is clipped and normalised when its slices are asked for.
-
-    So nothing of its size is made on the way from a file to a file.
-
-    Attributes
-    ----------
-    source
-        `(z, y, x)` real numbers, in memory or mapped; they must not change.
-    limits
-        Where they are clipped; None: they are not.
-    mean
-        What is subtracted then.
-    gain
-        What they are multiplied by at last.
-    """
-
-    source: NDArray[Any]
-    limits: Limits | None
-    mean: float
-    gain: float
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Number of voxels along z, y and x."""
-        z, y, x = self.source.shape
-        return (z, y, x)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of its slices, which is stored."""
-        return STORED
-
-    def __getitem__(self, z: slice, /) -> NDArray[Any]:
-        """Return some slices, `(z, y, x)`."""
-        return self.slices(z, STORED)
-
-    def slices(self, z: slice, dtype: DTypeLike) -> NDArray[Any]:
-        """Return some slices, `(z, y, x)` of another type."""
-        source = self.source[z]
-        result = np.empty(source.shape, dtype)
-        _, num, columns = source.shape
-        rows = max(1, BLOCK // columns)
-        for plane, into in zip(source, result, strict=True):
-            for y in range(0, num, rows):
-                into[y : y + rows] = self.of(plane[y : y + rows])
-        return result
-
-    def of(self, values: ArrayLike) -> Volume:
-        """Return values of the source as they are when normalised."""
-        result = np.array(values, np.float32)
-        if self.limits:
-            np.clip(result, *self.limits, out=result)
-        result -= self.mean
-        result *= self.gain
-        return result
 
 
 def preprocess_volume(
@@ -162,7 +71,7 @@ def preprocess_volume(
     result, voxel_size, warnings, _ = prepared_volume(
         volume, voxel_size, settings, region
     )
-    return result.slices(slice(None), np.float32), voxel_size, warnings
+    return result.part(slice(None), np.float32), voxel_size, warnings
 
 
 def prepared_volume(
@@ -170,8 +79,8 @@ def prepared_volume(
     voxel_size: float,
     settings: PreprocessSettings,
     region: NDArray[np.bool_] | None = None,
-) -> tuple[Normalised, float, list[str], Linear]:
-    """Return what `preprocess_volume` does, not computed yet, and what of it is linear.
+) -> tuple[Normalised, float, list[str], Steps]:
+    """Return what `preprocess_volume` does, not computed yet, and how it is made again.
 
     Arguments and errors as for that. No copy is made of a volume whose numbers float32
     holds, unless it is rescaled or whitened.
@@ -184,33 +93,35 @@ def prepared_volume(
     ratio, warnings = rescaling(
         np.shape(volume), voxel_size, settings.target_voxel_size
     )
-    given = source = _real(volume)
-    ends = _finite_extremes(source)
+    given = _real(volume)
+    ends = _finite_extremes(given)
     exponent = _to_safe_range(ends)
-    if exponent:
-        source = np.ldexp(np.asarray(source, np.float32), exponent)
+    source = rescaled(given, exponent, ratio)
     if ratio != 1:
-        source = fourier_crop(np.asarray(source, np.float32), ratio)
         voxel_size = voxel_size * ratio.numerator / ratio.denominator
     if region is not None:
         region = resampled(region, source.shape, ratio)
-    gain, whitening = 1.0, None
+    before, whitening = None, None
     if settings.whiten:
         # Else a few gold beads would decide what is amplified.
         limits = _limits(source, settings, region)
-        even = _standardised(source, limits, None, sign=1)  # refuses a constant volume
-        gain = even.gain
-        source, whitening = whitened(even.slices(slice(None), np.float32))
+        before = _scaling(source, limits, None, sign=1)  # refuses a constant volume
+        clipped = Normalised(source, before).part(slice(None), np.float32)
+        source, whitening = whitened(clipped)
     sign = -1 if settings.particles_are == "light" else 1
     limits = _limits(source, settings, region)
-    result = _standardised(source, limits, region, sign=sign)
+    last = _scaling(source, limits, region, sign=sign)
     if source is not given:
         ends = extremes(source)
-    check_stored(
-        result.of(ends), "normalised values", "set preprocess.clip: sigma, or "
+    check_stored(last.of(ends), "normalised values", "set preprocess.clip: sigma, or ")
+    steps = Steps(
+        exponent=exponent,
+        ratio=(ratio.numerator, ratio.denominator),
+        before=before,
+        whitening=whitening,
+        last=last,
     )
-    linear = Linear(exponent, ratio, whitening, gain * result.gain)
-    return result, voxel_size, warnings, linear
+    return Normalised(source, last), voxel_size, warnings, steps
 
 
 def check_stored(volume: Volume, what: str, advice: str = "") -> None:
@@ -272,21 +183,20 @@ def _limits(
     if settings.clip == "sigma":
         mean, spread = mean_and_spread(source, region)
         reach = settings.clip_sigma * spread
-        return Limits(np.float32(mean - reach), np.float32(mean + reach))
+        return Limits.of(mean - reach, mean + reach)
     if settings.clip == "percentile":
-        cut = quantiles(source, region, settings.clip_percentiles).astype(np.float32)
-        return Limits(*cut)
+        return Limits.of(*quantiles(source, region, settings.clip_percentiles))
     return None
 
 
-def _standardised(
+def _scaling(
     source: NDArray[Any], limits: Limits | None, region: Region, *, sign: int
-) -> Normalised:
-    """Return a volume of mean 0 and standard deviation 1; sign -1 inverts it."""
+) -> Scaling:
+    """Return what gives mean 0 and standard deviation 1; sign -1 inverts, too."""
     mean, spread = mean_and_spread(source, region, limits)
     if spread <= 1e-6 * abs(mean) or spread == 0:
         raise ValueError(
             f"volume is constant: standard deviation {spread:g} at a mean of"
             f" {mean:g}; expected a reconstructed tomogram, check the file"
         )
-    return Normalised(source, limits, mean, sign / spread)
+    return Scaling(limits=limits, mean=mean, gain=sign / spread)

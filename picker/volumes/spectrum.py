@@ -28,13 +28,13 @@ class Whitening(NamedTuple):
     Attributes
     ----------
     frequency
-        `(n,)` rising [cycles per voxel].
+        Rising [cycles per voxel].
     root
-        `(n,)` logarithm of the amplitude there, which is divided by.
+        Logarithm of the amplitude at each, which is divided by.
     """
 
-    frequency: NDArray[np.floating]
-    root: NDArray[np.floating]
+    frequency: tuple[float, ...]
+    root: tuple[float, ...]
 
 
 def fourier_crop(volume: Volume, ratio: Fraction) -> Volume:
@@ -136,12 +136,12 @@ def whitened(volume: Volume) -> tuple[Volume, Whitening]:
         num += np.bincount(shell, minlength=len(power))
     mean = power.sum() / num.sum()
     if mean == 0:
-        return np.zeros_like(volume), Whitening(np.zeros(1), np.zeros(1))
+        return np.zeros_like(volume), Whitening((0.0,), (0.0,))
     seen = num > 0
     middle = (np.flatnonzero(seen) + 0.5) * SHELL
     # Interpolated, because a step between shells would ring.
     root = np.log(power[seen] / num[seen] / mean + MIN_POWER) / 2
-    whitening = Whitening(middle, np.asarray(root, np.float64))
+    whitening = Whitening(tuple(middle.tolist()), tuple(root.tolist()))
     return _filtered(spectrum, volume.shape, whitening), whitening
 
 
@@ -155,9 +155,11 @@ def filtered(volume: Volume, whitening: Whitening) -> Volume:
     whitening
         As `whitened` gives it.
     """
+    shape = volume.shape
     spectrum = fft.rfftn(volume, workers=1)
+    del volume  # of a caller that does not keep it
     spectrum[0, 0, 0] = 0
-    return _filtered(spectrum, volume.shape, whitening)
+    return _filtered(spectrum, shape, whitening)
 
 
 def _filtered(

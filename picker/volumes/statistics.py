@@ -6,7 +6,7 @@ A block fits into the processor's cache, so that nothing of a volume's size is m
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -27,8 +27,13 @@ MAX_QUANTILE_VOXELS = 4_000_000
 class Limits(NamedTuple):
     """Values at which a volume is clipped, as float32 holds them."""
 
-    low: np.float32
-    high: np.float32
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, low: float, high: float) -> Self:
+        """Return the values next to these that float32 holds."""
+        return cls(float(np.float32(low)), float(np.float32(high)))
 
 
 def extremes(volume: Volume) -> tuple[float, float]:

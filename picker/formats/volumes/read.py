@@ -97,6 +97,25 @@ def map_tomogram(
     MemoryError
         If it does not fit into the memory.
     """
+    volume, size, warnings = map_volume(
+        path, voxel_size, may_be_stack=may_be_stack, may_be_sparse=may_be_sparse
+    )
+    _check_values(path, volume)
+    return Tomogram(name=name, volume=volume, voxel_size=size), warnings
+
+
+def map_volume(
+    path: Path,
+    voxel_size: float | None = None,
+    *,
+    may_be_stack: bool = False,
+    may_be_sparse: bool = False,
+) -> tuple[NDArray[Any], float, list[str]]:
+    """Return the volume, its voxel size [Å] and warnings; its values are not checked.
+
+    For a file that `map_tomogram` has accepted, whose arguments and other errors these
+    are: of one that can be mapped nothing is read before its slices.
+    """
     stored, size, warnings = _read_image(
         path, voxel_size, may_be_stack=may_be_stack, may_be_sparse=may_be_sparse
     )
@@ -105,8 +124,7 @@ def map_tomogram(
     fits = np.can_cast(volume.dtype, np.float32) and volume.dtype.isnative
     if not (fits and volume.flags.c_contiguous):
         volume = _in_memory(path, volume)
-    _check_values(path, volume)
-    return Tomogram(name=name, volume=volume, voxel_size=size), warnings
+    return volume, size, warnings
 
 
 def read_geometry(

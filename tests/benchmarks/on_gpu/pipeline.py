@@ -42,7 +42,8 @@ PARTICLES = (
     Particle(name="capsid", radius=150),
 )
 """Their places choose their shapes, see `picker.volumes.phantoms.bodies.body`."""
-PREPROCESS = PreprocessSettings(find_slab=False)  # a phantom fills its box
+# A phantom fills its box; its file is deleted once it is preprocessed.
+PREPROCESS = PreprocessSettings(find_slab=False, keep="all")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -53,7 +53,7 @@ def prepare(folder: Path, table: Path) -> float:
     preprocess_shard(
         table,
         PARTICLES,
-        PreprocessSettings(),
+        PreprocessSettings(keep="all"),
         volumes=folder / "volumes",
         labels=folder / "labels",
         masks=folder / "masks",

@@ -3,6 +3,7 @@ from typing import get_args
 import pytest
 
 from picker.config import Config, CoTrainSettings, TrainSettings
+from picker.config.base import SPLITS, UNTRAINED
 from picker.config.methods import METHODS, MethodName
 from picker.methods import Method, load
 
@@ -10,6 +11,11 @@ from picker.methods import Method, load
 def test_each_method_has_a_row_and_each_row_a_file():
     assert list(METHODS) == list(get_args(MethodName))
     assert all(isinstance(load(name), Method) for name in METHODS)
+
+
+def test_no_stage_of_a_method_reads_what_is_said_to_train_nothing():
+    seen = {s for row in METHODS.values() for stage in row.stages for s in stage.sees}
+    assert seen == set(SPLITS) - set(UNTRAINED)
 
 
 def test_a_stage_begins_with_the_model_of_the_one_before():

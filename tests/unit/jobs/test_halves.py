@@ -40,7 +40,7 @@ class Project:
 
     def preprocess(self, settings=PLAIN, **more):
         files = {name: self.folder / f"{name}.mrc" for name in ("path", "even", "odd")}
-        row = TomogramRow(tomogram="a", split="predict", **{**files, **more})
+        row = TomogramRow(tomogram="a", split="unlabeled", **{**files, **more})
         return preprocess_tomogram(
             row,
             PARTICLES,

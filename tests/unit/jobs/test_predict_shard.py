@@ -106,7 +106,7 @@ def test_a_request_to_stop_is_no_error_of_a_tomogram(shard, monkeypatch):
     def stopped(*arguments):
         raise Interrupted("stopped by SIGTERM", 15)
 
-    monkeypatch.setattr(shard_inputs, "read_volume", stopped)
+    monkeypatch.setattr(shard_inputs, "whole_volume", stopped)
     with pytest.raises(Interrupted):
         shard()
     monkeypatch.undo()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from picker.config import Particle, PredictSettings, TrainSettings
+from picker.config import Particle, PredictSettings, PreprocessSettings, TrainSettings
 from picker.core.files import write_json
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
@@ -126,7 +126,8 @@ def test_what_does_not_change_the_weights_does_not_train_again(folder, caplog):
     before = model_fingerprint(folder.path / "co_train.safetensors")
     folder.settings["train"] |= HARMLESS
     folder.settings["particles"][0] |= {"color": "#00ff00", "weight": 0.0}
-    folder.preprocess()
+    folder.settings["preprocess"] = {"keep": "all"}
+    assert folder.preprocess()[1] == set()
     manifest = folder.path / "manifest.json"
     write_manifest(manifest, reversed(read_manifest(manifest).tomograms))
     with caplog.at_level(logging.INFO):
@@ -202,7 +203,7 @@ def test_a_volume_of_another_version_is_made_anew(folder):
 
 def test_each_field_left_out_of_keys_is_a_field():
     assert set(HARMLESS) == TrainSettings.NOT_IN_KEY
-    for model in (Particle, PredictSettings, TrainSettings):
+    for model in (Particle, PredictSettings, PreprocessSettings, TrainSettings):
         assert model.NOT_IN_KEY <= set(model.model_fields)
     assert PredictSettings(device="cpu").key() == PredictSettings().key()
     assert PredictSettings(halo=4).key() != PredictSettings().key()

@@ -1,0 +1,165 @@
+"""How a volume is normalised, in numbers that are measured once.
+
+What they make of it is the same to the last digit each time: it need not be stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from picker.volumes.spectrum import Whitening, filtered, fourier_crop
+from picker.volumes.statistics import BLOCK, Limits
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    Volume = NDArray[np.float32]
+
+STORED = np.dtype(np.float16)
+"""Type of normalised volumes, stored or made again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scaling:
+    """Clip, subtract the mean, multiply.
+
+    Attributes
+    ----------
+    limits
+        Where values are clipped; None: they are not.
+    mean
+        What is subtracted then.
+    gain
+        What they are multiplied by at last; below 0 where contrast is inverted.
+    """
+
+    limits: Limits | None
+    mean: float
+    gain: float
+
+    def of(self, values: ArrayLike) -> Volume:
+        """Return values as they are when normalised."""
+        result = np.array(values, np.float32)
+        if self.limits:
+            np.clip(result, *self.limits, out=result)
+        result -= self.mean
+        result *= self.gain
+        return result
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """A volume that is clipped and normalised when parts of it are asked for.
+
+    So nothing of its size is made on the way from a file to a file.
+
+    Attributes
+    ----------
+    source
+        `(z, y, x)` real numbers, in memory or mapped; they must not change.
+    scaling
+        What is done to them.
+    """
+
+    source: NDArray[Any]
+    scaling: Scaling
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along z, y and x."""
+        z, y, x = self.source.shape
+        return (z, y, x)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of its parts, which is stored."""
+        return STORED
+
+    def __getitem__(self, part: slice | tuple[slice, ...], /) -> NDArray[Any]:
+        """Return a part, `(z, y, x)`."""
+        return self.part(part, STORED)
+
+    def part(self, part: slice | tuple[slice, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """Return a part, `(z, y, x)`, in another type."""
+        source = self.source[part]
+        result = np.empty(source.shape, dtype)
+        _, num, columns = source.shape
+        rows = max(1, BLOCK // columns)
+        for plane, into in zip(source, result, strict=True):
+            for y in range(0, num, rows):
+                into[y : y + rows] = self.scaling.of(plane[y : y + rows])
+        return result
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Steps:
+    """All that preprocessing does to a volume, one after the other.
+
+    Attributes
+    ----------
+    exponent
+        Of the power of two that it is multiplied by first.
+    ratio
+        Numerator and denominator of the new voxel size over the old.
+    before, whitening
+        How it is clipped before whitening, and the filter; None: it is not whitened.
+    last
+        How it is clipped and normalised.
+    """
+
+    exponent: int
+    ratio: tuple[int, int]
+    before: Scaling | None
+    whitening: Whitening | None
+    last: Scaling
+
+    def of(self, volume: NDArray[Any]) -> Normalised:
+        """Return the volume that they were measured in, normalised.
+
+        Parameters
+        ----------
+        volume
+            `(z, y, x)` in a type whose numbers float32 holds; left unchanged. No copy
+            is made of it unless it is rescaled or whitened.
+        """
+        source = rescaled(volume, self.exponent, Fraction(*self.ratio))
+        if self.before and self.whitening:
+            clipped = Normalised(source, self.before)
+            # Not by a name: the clipped volume is gone once it is transformed.
+            source = filtered(clipped.part(slice(None), np.float32), self.whitening)
+        return Normalised(source, self.last)
+
+    def of_noise(self, noise: Volume) -> Volume:
+        """Return noise after what is linear of them: all but clipping and means.
+
+        Parameters
+        ----------
+        noise
+            `(z, y, x)` in the units of the volume; may be overwritten.
+        """
+        result = rescaled(noise, self.exponent, Fraction(*self.ratio))
+        if self.whitening:
+            result = filtered(result, self.whitening)
+        result *= np.float32((self.before.gain if self.before else 1) * self.last.gain)
+        return result
+
+
+def rescaled(volume: NDArray[Any], exponent: int, ratio: Fraction) -> NDArray[Any]:
+    """Return a volume times a power of two, with voxels `ratio` times as large.
+
+    Parameters
+    ----------
+    volume
+        `(z, y, x)`, which is returned itself if there is nothing to do.
+    exponent
+        Of the power.
+    ratio
+        New voxel size over the old, at least 1.
+    """
+    if exponent:
+        volume = np.ldexp(np.asarray(volume, np.float32), exponent)
+    return volume if ratio == 1 else fourier_crop(np.asarray(volume, np.float32), ratio)
