@@ -66,7 +66,7 @@ class ChunkCache:
         return chunk
 
 
-def name_of(volume: zarr.Array[Any] | NDArray[np.float32]) -> str:
+def name_of(volume: Voxels) -> str:
     """Return a name that a volume has however often it was opened."""
     if isinstance(volume, zarr.Array):
         return str(volume.store_path)

@@ -17,8 +17,9 @@ from picker.training.chunks import name_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from picker.training.boxes import Box, Boxes, Volume
+    from picker.training.boxes import Box, Boxes
     from picker.training.patches import PatchDataset
+    from picker.training.source import Voxels
 
 logger = logging.getLogger(__name__)
 
@@ -122,12 +123,12 @@ def size(boxes: Boxes) -> int:
     return voxels * DTYPE.itemsize
 
 
-def _by_name(boxes: Boxes) -> dict[str, Volume]:
+def _by_name(boxes: Boxes) -> dict[str, Voxels]:
     """Return each volume once: one with labels may be among the unlabeled ones too."""
     return {name_of(volume): volume for volume in boxes.volumes}
 
 
-def _moved(volume: Volume, device: torch.device) -> Tensor:
+def _moved(volume: Voxels, device: torch.device) -> Tensor:
     """Return a volume on a device; a part at a time is in the computer's memory."""
     moved = torch.empty(volume.shape, dtype=DTYPE, device=device)
     for first in range(0, len(moved), SLICES):
