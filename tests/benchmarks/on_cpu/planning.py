@@ -1,20 +1,20 @@
 """Planning: CPU-seconds and memory against the number of tomograms.
 
-Makes projects of small placeholder files, lets Snakemake mark them as finished, and
-measures a dry run that finds nothing to do, and one of a fresh project.
-
-    python tests/benchmarks/scale.py 500 5000 50000
+Projects of small placeholder files, which Snakemake marks as finished: a dry run that
+finds nothing to do, and one of a fresh project.
 """
+
+from __future__ import annotations
 
 import json
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
+from on_cpu.table import Row
+from programs import ROOT, cost_of
 
 from picker.config import Config
 from picker.core.stamps import file_stamp
@@ -24,7 +24,12 @@ from picker.project.manifests import write_manifest
 from picker.project.plan import planned
 from picker.project.records import Picked, Predicted, Preprocessed
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from on_cpu.part import Job
+    from programs import Cost
+
 CONFIG = {
     "particles": [{"name": "ribosome", "radius": 120}],
     "tomograms": {"source": "table", "shard_size": 32},
@@ -32,38 +37,26 @@ CONFIG = {
 }
 
 
-def snakemake(folder, *arguments):
-    """Return CPU-seconds, peak memory [MB] and output of Snakemake."""
-    return measured(
+def rows(job: Job) -> Iterator[Row]:
+    """Yield what planning costs, for each number of tomograms."""
+    for number in job.tomograms:
+        folder = job.folder / f"{number}"
+        folder.mkdir()
+        yield from planned_cost(folder, number)
+        shutil.rmtree(folder)
+
+
+def snakemake(folder: Path, *arguments: str) -> Cost:
+    """Return what Snakemake costs in a project."""
+    return cost_of(
         *("snakemake", "--cores", "1"),
         *("--snakefile", ROOT / "Snakefile", "--directory", folder),
         *("--rerun-triggers", "mtime", "params", "input", *arguments),
     )
 
 
-def measured(*command):
-    """Return CPU-seconds, peak memory [MB] and output of a module of Python."""
-    watched = [
-        sys.executable,
-        "-c",
-        "import resource, subprocess, sys;"
-        "done = subprocess.run(sys.argv[1:]);"
-        "used = resource.getrusage(resource.RUSAGE_CHILDREN);"
-        "print('used', used.ru_utime + used.ru_stime, used.ru_maxrss // 1024);"
-        "sys.exit(done.returncode)",
-        *(sys.executable, "-m", *map(str, command)),
-    ]
-    done = subprocess.run(
-        watched, capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    text = done.stdout + done.stderr
-    assert done.returncode == 0, text[-3000:]
-    (used,) = [line.split()[1:] for line in text.splitlines() if line[:5] == "used "]
-    return float(used[0]), int(used[1]), text
-
-
-def make_finished(folder, number):
-    """Write what a finished project of so many tomograms would hold."""
+def make_finished(folder: Path, number: int) -> None:
+    """Write what a finished project would hold."""
     splits = ["labeled"] * 5 + ["test"] * 8
     lines = ["tomogram\tpath\tsplit\tpicks"]
     (folder / "raw").mkdir()
@@ -138,40 +131,34 @@ def make_finished(folder, number):
         put(path)
     for path in (run.regions, run.export("relion5")):
         Path(path).mkdir(parents=True)
-    return len(plan.shards)
 
 
-def main(numbers):
-    print("                         plan all      nothing to do  status")
-    print("tomograms  shards  jobs  [s]    [MB]     [s]    [MB]     [s]")
-    for number in numbers:
-        folder = Path(tempfile.mkdtemp(prefix="scale-"))
-        try:
-            shards = make_finished(folder, number)
-            snakemake(folder, "--touch", "--quiet", "all")
-            seconds, peak, text = snakemake(folder, "--dry-run", "--quiet", "host")
-            assert "Nothing to be done" in text, text[-3000:]
-            put = folder / "results/run.json"
-            names = [p.stem for p in folder.glob("results/settings/tomograms/*.json")]
-            plan = {"method": "semietpicker", "tomograms": number, "noisy": True}
-            put.write_text(json.dumps(plan | {"shards": dict.fromkeys(names, 32)}))
-            results = folder / "results"
-            status, _, _ = measured("picker", "status", "--results", results)
-            shutil.rmtree(results)
-            shutil.rmtree(folder / ".snakemake")
-            again, fresh, text = snakemake(folder, "--dry-run", "--quiet", "rules")
-            # The table of jobs is in the output twice; local ones cost no queue.
-            counts = dict(re.findall(r"(?m)^([a-z_]+) +(\d+)$", text))
-            local = ("total", "all", "finish", "peak", "write_settings", "write_shard")
-            jobs = sum(int(n) for rule, n in counts.items() if rule not in local)
-            print(
-                f"{number:9}{shards:8}{jobs:6}{again:6.1f}{fresh:8}"
-                f"{seconds:8.1f}{peak:8}{status:8.1f}",
-                flush=True,
-            )
-        finally:
-            shutil.rmtree(folder)
-
-
-if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or [500, 5000])
+def planned_cost(folder: Path, number: int) -> Iterator[Row]:
+    """Yield what planning so many tomograms costs, in an empty folder."""
+    make_finished(folder, number)
+    snakemake(folder, "--touch", "--quiet", "all")
+    nothing = snakemake(folder, "--dry-run", "--quiet", "host")
+    if "Nothing to be done" not in nothing.text:
+        raise RuntimeError(f"there is something to do: {nothing.text[-3000:]}")
+    results = folder / "results"
+    names = [p.stem for p in results.glob("settings/tomograms/*.json")]
+    plan = {"method": "semietpicker", "tomograms": number, "noisy": True}
+    plan["shards"] = dict.fromkeys(names, 32)
+    (results / "run.json").write_text(json.dumps(plan))
+    status = cost_of("picker", "status", "--results", results)
+    shutil.rmtree(results)
+    shutil.rmtree(folder / ".snakemake")
+    fresh = snakemake(folder, "--dry-run", "--quiet", "rules")
+    # The table of jobs is in the output twice; local ones cost no queue.
+    counts = dict(re.findall(r"(?m)^([a-z_]+) +(\d+)$", fresh.text))
+    local = ("total", "all", "finish", "peak", "write_settings", "write_shard")
+    jobs = sum(int(n) for rule, n in counts.items() if rule not in local)
+    for what, value in {
+        "submitted jobs": jobs,
+        "plan all [CPU-seconds]": fresh.cpu,
+        "plan all, peak memory [MB]": fresh.peak,
+        "nothing to do [CPU-seconds]": nothing.cpu,
+        "nothing to do, peak memory [MB]": nothing.peak,
+        "`picker status` [CPU-seconds]": status.cpu,
+    }.items():
+        yield Row(name=f"{number:,} tomograms: {what}", rounds=(float(value),))
