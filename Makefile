@@ -79,7 +79,7 @@ relion: $(READY) ## the export against Debian's relion (3.1.3), which must be in
 interop: $(READY) .venv-interop/ready ## our files in other programs' own libraries
 	$(BIN)/python -m pytest tests/relion -m interop
 
-bench: $(READY) ## this machine's speed and memory, for docs/performance.md; half an hour
+bench: $(READY) ## this machine's speed and memory, for docs/performance.md; a quarter of an hour
 	$(BIN)/python tests/benchmarks/performance.py
 	$(BIN)/python tests/benchmarks/performance.py --pages
 

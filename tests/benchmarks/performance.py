@@ -22,6 +22,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -155,6 +156,7 @@ def child(arguments):
         for row in importlib.import_module(f"on_cpu.{arguments.child}").rows(job):
             print(json.dumps(asdict(row)), flush=True)
     except Exception as error:
+        traceback.print_exc()
         print(json.dumps({"reason": f"{type(error).__name__}: {str(error)[-500:]}"}))
         return 1
     return 0
