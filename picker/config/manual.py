@@ -49,8 +49,8 @@ def manual(config: Config, title: str) -> str:
 def descriptions(section: type[BaseModel]) -> dict[str, str]:
     """Return the description of each setting of a section; empty if there is none.
 
-    Pydantic would look for them whenever the settings are loaded, which takes a third of
-    that.
+    Pydantic would look for them whenever the settings are loaded, which takes a third
+    of that.
     """
     (parsed,) = ast.parse(textwrap.dedent(inspect.getsource(section))).body
     assert isinstance(parsed, ast.ClassDef)
