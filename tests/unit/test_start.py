@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from picker.__main__ import LARGE, VERBS
 
+ROOT = Path(__file__).parents[2]
 LOADED = """
 import json, sys
 from picker.__main__ import main
@@ -23,7 +25,7 @@ NO_VOLUMES = ("export", "tables")
 
 def loaded(verb):
     run = [sys.executable, "-c", LOADED, verb]
-    done = subprocess.run(run, capture_output=True, check=True, text=True)
+    done = subprocess.run(run, capture_output=True, check=True, cwd=ROOT, text=True)
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -52,5 +54,5 @@ def test_what_starts_again_has_loaded_nothing_by_then():
         "__main__.main()\n"
         "os._exit(7)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False)
+    done = subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT)
     assert done.returncode == 0

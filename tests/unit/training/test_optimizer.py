@@ -1,11 +1,13 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from picker.training.optimizer import Adam
 
+ROOT = Path(__file__).parents[3]
 RATES = (0.01, 0.02, 0.005)
 
 
@@ -67,15 +69,18 @@ def test_it_continues_from_a_saved_state(saved_by_pytorch, tmp_path):
         assert torch.equal(one, other)
 
 
-def test_a_step_of_training_loads_no_compiler():
+def test_training_loads_no_compiler(tmp_path):
     code = (
-        "import sys, tempfile, torch\n"
+        "import sys, torch\n"
         "from pathlib import Path\n"
         "from picker.config import BurnInSettings\n"
+        "from picker.training.loop import compute_reproducibly\n"
         "from tests.unit.training.test_loop import train\n"
-        "before = set(sys.modules)\n"
-        "train(Path(tempfile.mkdtemp(dir=sys.argv[1])), BurnInSettings(steps=2))\n"
+        "train(Path(sys.argv[1]), BurnInSettings(steps=2))\n"
+        "compute_reproducibly(torch.device('cuda'))\n"
+        "assert torch.are_deterministic_algorithms_enabled()\n"
         "compiler = {'torch._dynamo', 'torch._inductor', 'sympy'}\n"
         "assert not compiler & set(sys.modules), compiler & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code, "/tmp"], check=True)
+    run = [sys.executable, "-c", code, tmp_path]
+    subprocess.run(run, check=True, cwd=ROOT)
