@@ -4,8 +4,11 @@ Makes projects of small placeholder files, lets Snakemake mark them as finished,
 measures a dry run that finds nothing to do, and one of a fresh project.
 
     python tests/benchmarks/scale.py 500 5000 50000
+    python tests/benchmarks/scale.py 500000 --shard-size 256
+    python tests/benchmarks/scale.py 500000 --fresh
 """
 
+import argparse
 import json
 import re
 import shutil
@@ -27,7 +30,6 @@ from picker.project.records import Picked, Predicted, Preprocessed
 ROOT = Path(__file__).parents[2]
 CONFIG = {
     "particles": [{"name": "ribosome", "radius": 120}],
-    "tomograms": {"source": "table", "shard_size": 32},
     "export": {"targets": ["relion5"]},
 }
 
@@ -62,8 +64,8 @@ def measured(*command):
     return float(used[0]), int(used[1]), text
 
 
-def make_finished(folder, number):
-    """Write what a finished project of so many tomograms would hold."""
+def make_project(folder, number, shard_size):
+    """Write so many tomograms, their table and settings; return settings and rows."""
     splits = ["labeled"] * 5 + ["test"] * 8
     lines = ["tomogram\tpath\tsplit\tpicks"]
     (folder / "raw").mkdir()
@@ -74,9 +76,14 @@ def make_finished(folder, number):
         picks = "raw/picks.star" if i < len(splits) else ""
         lines.append(f"TS_{i}\traw/TS_{i}.mrc\t{split}\t{picks}")
     (folder / "tomograms.tsv").write_text("\n".join(lines) + "\n")
-    (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
-    settings = Config.model_validate(CONFIG)
+    config = CONFIG | {"tomograms": {"source": "table", "shard_size": shard_size}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
     rows = read_table(folder / "tomograms.tsv", check_files=False)
+    return Config.model_validate(config), rows
+
+
+def make_results(folder, settings, rows):
+    """Write what the project would hold if it were finished."""
     layout = Results(str(folder / "results"))
     plan = planned(settings, rows, layout)
     run = layout.run(settings.method)
@@ -138,35 +145,49 @@ def make_finished(folder, number):
         put(path)
     for path in (run.regions, run.export("relion5")):
         Path(path).mkdir(parents=True)
-    return len(plan.shards)
 
 
-def main(numbers):
+def plan_nothing(folder, number):
+    """Return what `snakemake` returns where all is done, and seconds of the status."""
+    snakemake(folder, "--touch", "--quiet", "all")
+    seconds, peak, text = snakemake(folder, "--dry-run", "--quiet", "host")
+    assert "Nothing to be done" in text, text[-3000:]
+    results = folder / "results"
+    names = [p.stem for p in (results / "settings/tomograms").glob("*.json")]
+    plan = {"method": "semietpicker", "tomograms": number, "noisy": True}
+    record = json.dumps(plan | {"shards": dict.fromkeys(names, 32)})
+    (results / "run.json").write_text(record)
+    status, _, _ = measured("picker", "status", "--results", results)
+    shutil.rmtree(results)
+    shutil.rmtree(folder / ".snakemake")
+    return f"{seconds:8.1f}{peak:8}{status:8.1f}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("numbers", nargs="*", type=int, default=[500, 5000], help="of tomograms")
+    add("--shard-size", type=int, default=32, help="tomograms.shard_size")
+    add("--fresh", action="store_true", help="measure no finished project")
+    arguments = parser.parse_args()
     print("                         plan all      nothing to do  status")
     print("tomograms  shards  jobs  [s]    [MB]     [s]    [MB]     [s]")
-    for number in numbers:
+    for number in arguments.numbers:
         folder = Path(tempfile.mkdtemp(prefix="scale-"))
         try:
-            shards = make_finished(folder, number)
-            snakemake(folder, "--touch", "--quiet", "all")
-            seconds, peak, text = snakemake(folder, "--dry-run", "--quiet", "host")
-            assert "Nothing to be done" in text, text[-3000:]
-            put = folder / "results/run.json"
-            names = [p.stem for p in folder.glob("results/settings/tomograms/*.json")]
-            plan = {"method": "semietpicker", "tomograms": number, "noisy": True}
-            put.write_text(json.dumps(plan | {"shards": dict.fromkeys(names, 32)}))
-            results = folder / "results"
-            status, _, _ = measured("picker", "status", "--results", results)
-            shutil.rmtree(results)
-            shutil.rmtree(folder / ".snakemake")
+            settings, rows = make_project(folder, number, arguments.shard_size)
+            nothing = ""
+            if not arguments.fresh:
+                make_results(folder, settings, rows)
+                nothing = plan_nothing(folder, number)
             again, fresh, text = snakemake(folder, "--dry-run", "--quiet", "rules")
             # The table of jobs is in the output twice; local ones cost no queue.
             counts = dict(re.findall(r"(?m)^([a-z_]+) +(\d+)$", text))
             local = ("total", "all", "finish", "peak", "write_settings", "write_shard")
             jobs = sum(int(n) for rule, n in counts.items() if rule not in local)
+            shards = counts["preprocess"]
             print(
-                f"{number:9}{shards:8}{jobs:6}{again:6.1f}{fresh:8}"
-                f"{seconds:8.1f}{peak:8}{status:8.1f}",
+                f"{number:9}{shards:>8}{jobs:6}{again:6.1f}{fresh:8}{nothing}",
                 flush=True,
             )
         finally:
@@ -174,4 +195,4 @@ def main(numbers):
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or [500, 5000])
+    main()
