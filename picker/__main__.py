@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import sys
 import time
@@ -14,9 +15,8 @@ from functools import partial
 
 from picker import __version__
 from picker.machine.memory import keep_freed_memory
-from picker.project.layout import DONE
-from picker.verbs.common import logger
-from picker.verbs.terminal import run_logged
+
+logger = logging.getLogger("picker")
 
 VERBS = {
     "init": "make a folder for a project of your own",
@@ -48,10 +48,22 @@ def main(argv: list[str] | None = None) -> int:
     if argv is None:
         # Processes that this one starts must not import a user's json.py as Python's.
         os.environ["PYTHONSAFEPATH"] = "1"
+        if _chosen(sys.argv[1:]) in LARGE:
+            keep_freed_memory()
+    # What starts again is not to load these twice.
+    from picker.verbs.terminal import run_logged
+
     return run_logged(partial(_run, argv))
 
 
+def _chosen(words: list[str]) -> str | None:
+    """Return the verb among the words of a command line."""
+    return next((word for word in words if word in VERBS), None)
+
+
 def _run(argv: list[str] | None) -> None:
+    from picker.project.layout import DONE
+
     parser = argparse.ArgumentParser(
         prog="picker",
         description="Find particles in cryo-electron tomograms from few labels.",
@@ -60,9 +72,7 @@ def _run(argv: list[str] | None) -> None:
     parser.add_argument("--version", action="version", version=f"picker {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     arguments = sys.argv[1:] if argv is None else argv
-    chosen = next((word for word in arguments if word in VERBS), None)
-    if argv is None and chosen in LARGE:
-        keep_freed_memory()
+    chosen = _chosen(arguments)
     for verb, summary in VERBS.items():
         sub = verbs.add_parser(
             verb, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter

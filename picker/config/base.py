@@ -152,7 +152,6 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         allow_inf_nan=False,
     )
     NOT_IN_KEY: ClassVar[frozenset[str]] = frozenset()

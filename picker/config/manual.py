@@ -6,10 +6,11 @@ docstring of its class.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
 import textwrap
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
@@ -18,8 +19,6 @@ from pydantic_core import PydanticUndefined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pydantic.fields import FieldInfo
 
     from picker.config import Config
 
@@ -41,29 +40,57 @@ def manual(config: Config, title: str) -> str:
     """Return all settings as YAML, each with its comment; `title` stands first."""
     lines = [*_comment(title), USE.rstrip()]
     values = config.model_dump(mode="json")
-    for key, field in type(config).model_fields.items():
-        lines += ["", *_setting(key, field, values[key])]
+    for key, text in descriptions(type(config)).items():
+        kind = type(config).model_fields[key].annotation
+        lines += ["", *_setting(key, text, kind, values[key])]
     return "\n".join(lines) + "\n"
 
 
-def description(field: FieldInfo) -> str:
-    """Return the description of a setting or section; empty if there is none."""
-    if field.description is None and _is_section(field.annotation):
-        return " ".join((inspect.getdoc(field.annotation) or "").split())
-    return field.description or ""
+def descriptions(section: type[BaseModel]) -> dict[str, str]:
+    """Return the description of each setting of a section; empty if there is none.
+
+    Pydantic would look for them whenever the settings are loaded, which takes a third
+    of that.
+    """
+    (parsed,) = ast.parse(textwrap.dedent(inspect.getsource(section))).body
+    assert isinstance(parsed, ast.ClassDef)
+    below = {}
+    for field, text in pairwise(parsed.body):
+        match field, text:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(words))),
+            ):
+                below[name] = inspect.cleandoc(words)
+    return {
+        name: below.get(name) or _of_section(field.annotation)
+        for name, field in section.model_fields.items()
+    }
+
+
+def _of_section(kind: Any) -> str:
+    """Return the docstring of a section's class; empty if it is no section."""
+    return " ".join((inspect.getdoc(kind) or "").split()) if _is_section(kind) else ""
 
 
 def _is_section(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _setting(key: str, field: FieldInfo, value: Any, indent: str = "") -> Iterator[str]:
-    """Yield the lines of a setting, or of a section with all its settings."""
-    text = description(field)
-    kind: Any = field.annotation
+def _setting(
+    key: str, text: str, kind: Any, value: Any, indent: str = ""
+) -> Iterator[str]:
+    """Yield the lines of a setting, or of a section with all its settings.
+
+    Parameters
+    ----------
+    key, text, kind, value, indent
+        Its name, description, type and value, and what stands before each line.
+    """
     entries = next(filter(_is_section, get_args(kind)), None)
     if entries is not None:
-        text += "".join(f"\n- {_entry(*item)}" for item in entries.model_fields.items())
+        for inner, about in descriptions(entries).items():
+            text += f"\n- {_entry(inner, about, entries.model_fields[inner].default)}"
     yield from _comment(text, indent)
     if entries is not None:
         yield f"{indent}{key}:"
@@ -73,17 +100,17 @@ def _setting(key: str, field: FieldInfo, value: Any, indent: str = "") -> Iterat
                 yield f"{indent}  {mark} {inner}: {_yaml(entry[inner])}"
     elif _is_section(kind):
         yield f"{indent}{key}:"
-        for inner, part in kind.model_fields.items():
-            yield from _setting(inner, part, value[inner], f"{indent}  ")
+        for inner, about in descriptions(kind).items():
+            part = kind.model_fields[inner].annotation
+            yield from _setting(inner, about, part, value[inner], f"{indent}  ")
     else:
         yield f"{indent}{key}: {_yaml(value)}"
 
 
-def _entry(key: str, field: FieldInfo) -> str:
+def _entry(key: str, text: str, default: Any) -> str:
     """Return the line of a list's comment about a key of its entries."""
-    default = field.default
     known = "" if default is PydanticUndefined else f" Default {_yaml(default)}."
-    return f"{key}: {field.description}{known}"
+    return f"{key}: {text}{known}"
 
 
 def _comment(text: str, indent: str = "") -> list[str]:

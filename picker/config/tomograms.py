@@ -258,4 +258,4 @@ class TomogramsSettings(Settings):
     as tilt series, are read as tomograms all the same."""
     shard_size: Count = 32
     """Number of tomograms that one job preprocesses or predicts; a larger one means
-    fewer jobs."""
+    fewer jobs. Snakemake is slow at choosing among many: 256 for 500,000 tomograms."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +55,9 @@ def reliability(
     score, is_right, num_truth
         As `match.pooled_matches` gives them for all candidates of one class.
     """
+    # What only reads a curve need not load it.
+    from scipy.optimize import isotonic_regression
+
     order = np.argsort(score, kind="stable")
     rising = score[order].astype(np.float64)
     if not len(rising):

@@ -24,6 +24,7 @@ from picker.machine.progress import Progress
 from picker.machine.signals import Interrupted, StopRequest
 from picker.training.checkpoint import load_checkpoint, save_checkpoint
 from picker.training.loading import batches
+from picker.training.optimizer import Adam
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,11 +91,7 @@ def train(
     task.begin(device)
     student = task.model
     share_statistics(student)
-    optimizer = torch.optim.Adam(
-        student.parameters(),
-        weight_decay=settings.weight_decay,
-        decoupled_weight_decay=True,
-    )
+    optimizer = Adam(student.parameters(), settings.weight_decay)
     step = 0
     rows: list[dict[str, float]] = []
     saved = load_checkpoint(checkpoint)
@@ -104,7 +101,7 @@ def train(
         )
     elif saved is not None:
         task.restore(saved)
-        optimizer.load_state_dict(saved["optimizer"])
+        optimizer.restore(saved["optimizer"])
         step, rows = saved["step"], saved["rows"]
         logger.info("%s resumes at step %d", task.name, step)
     if num_processes() > 1:
@@ -114,7 +111,7 @@ def train(
 
     def save() -> None:
         if is_first():
-            state = {"optimizer": optimizer.state_dict(), "step": step, "rows": rows}
+            state = {"optimizer": optimizer.state(), "step": step, "rows": rows}
             save_checkpoint(checkpoint, {**task.state(), **state, "key": key})
             write_log(log, rows)
 
@@ -146,9 +143,7 @@ def train(
     progress = Progress(task.name, steps, "steps", step)
     while batch is not None:
         rate = task.learning_rate(step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.zero_grad(set_to_none=True)
+        student.zero_grad()
         task.before_step(step)
         losses = add_gradients(
             task, forward, batch, step, settings.accumulate, autocast
@@ -158,7 +153,7 @@ def train(
         batch = next(coming, None)
         # See `choose_precision`; one such step must not poison the weights.
         if torch.isfinite(norm):
-            optimizer.step()
+            optimizer.step(rate)
             task.after_step()
             bad_steps = 0
         else:
@@ -243,7 +238,8 @@ def compute_reproducibly(device: torch.device) -> None:
     """Let a GPU add up in the same order every time; PyTorch raises where it cannot."""
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+        # As `use_deterministic_algorithms`, which would load PyTorch's compiler.
+        torch.set_deterministic_debug_mode("error")
         # It would also fill new tensors, which shows reads of unwritten memory.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

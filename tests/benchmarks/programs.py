@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from picker.machine.memory import VARIABLE
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -48,12 +51,15 @@ class Cost:
 def cost_of(*words: object) -> Cost:
     """Run a module of Python in this repository, which must succeed."""
     command = [sys.executable, "-m", *map(str, words)]
+    # Verbs choose how malloc works: what this process has chosen is not theirs.
+    environment = {k: v for k, v in os.environ.items() if k != VARIABLE}
     done = subprocess.run(
         [sys.executable, "-c", WATCHED, *command],
         capture_output=True,
         text=True,
         check=False,
         cwd=ROOT,
+        env=environment,
     )
     text = done.stdout + done.stderr
     if done.returncode:

@@ -123,6 +123,21 @@ def test_a_part_that_raises_says_why(modules, monkeypatch, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["reason"].startswith("FileNotFoundErr")
 
 
+def test_a_program_starts_as_a_user_starts_it(modules, monkeypatch):
+    del modules  # they have put the benchmarks on the path
+    from programs import cost_of
+
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.mmap_max=0")
+    cost = cost_of("platform", "--terse")
+    assert cost.text.startswith("Linux")
+    assert 0 < cost.peak < 200
+    printed = cost_of("timeit", "-n1", "-r1", "import os; print(os.environ)").text
+    assert "PATH" in printed
+    assert "GLIBC_TUNABLES" not in printed
+    with pytest.raises(RuntimeError, match="no_such_module failed: .*No module named"):
+        cost_of("no_such_module")
+
+
 def test_pages_show_the_last_three_machines_between_their_marks(
     measured, modules, tmp_path
 ):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +37,9 @@ def shifts(table: Table) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
         return None, warnings
     origin = _three_columns(table, ORIGIN)
     if any(_has_any(table, name) for name in TURNED):
+        # Few files have such angles, and to load it takes as long as a small export.
+        from scipy.spatial.transform import Rotation
+
         angles = _three_columns(table, TURNED)
         origin = Rotation.from_euler("ZYZ", angles, degrees=True).inv().apply(origin)
     return -origin, warnings

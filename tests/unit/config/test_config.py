@@ -22,7 +22,7 @@ from picker.config import (
     TomogramsSettings,
     explained,
 )
-from picker.config.manual import description
+from picker.config.manual import descriptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ def all_models(model: type[BaseModel] = Config) -> list[type[BaseModel]]:
 
 @pytest.mark.parametrize("model", [*all_models(), Particle, TomogramRow])
 def test_each_setting_is_described(model: type[BaseModel]) -> None:
-    bare = [key for key, field in model.model_fields.items() if not description(field)]
+    bare = [key for key, text in descriptions(model).items() if not text]
     assert bare == []
 
 

@@ -29,6 +29,7 @@ from picker.training import loop
 from picker.training.checkpoint import load_checkpoint
 from picker.training.co_training import CoTraining, unlabeled_weight_at
 from picker.training.losses import HeatmapLoss
+from picker.training.optimizer import Adam
 from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
@@ -238,7 +239,7 @@ def test_a_resumed_run_ends_bit_equal_to_an_uninterrupted_one(
     class KilledError(Exception):
         pass
 
-    real = torch.optim.Adam.step
+    real = Adam.step
     calls = []
 
     def step(self, *args, **kwargs):
@@ -247,10 +248,10 @@ def test_a_resumed_run_ends_bit_equal_to_an_uninterrupted_one(
             raise KilledError
         return real(self, *args, **kwargs)
 
-    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    monkeypatch.setattr(Adam, "step", step)
     with pytest.raises(KilledError):
         train(tmp_path / "cut", settings)
-    monkeypatch.setattr(torch.optim.Adam, "step", real)
+    monkeypatch.setattr(Adam, "step", real)
     resumed = train(tmp_path / "cut", settings).state_dict()
     for name, value in whole.items():
         assert torch.equal(value, resumed[name]), name
@@ -347,10 +348,10 @@ def test_the_next_batch_is_made_before_the_step_that_waits_for_a_gpu(
             order.append("batch")
             yield batch
 
-    step = torch.optim.Adam.step
+    step = Adam.step
     monkeypatch.setattr(loop, "batches", batches)
     monkeypatch.setattr(
-        torch.optim.Adam, "step", lambda *given: (order.append("step"), step(*given))
+        Adam, "step", lambda *given: (order.append("step"), step(*given))
     )
     train(tmp_path, BurnInSettings(steps=3))
     assert order == ["batch", "batch", "step", "batch", "step", "step"]

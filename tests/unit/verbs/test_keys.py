@@ -114,6 +114,7 @@ def folder(tmp_path):
 
 HARMLESS = {
     "device": "auto",
+    "resident": "never",
     "num_workers": 1,
     "validate_every": 1,
     "checkpoint_every": 1,
