@@ -134,7 +134,7 @@ def test_a_program_starts_as_a_user_starts_it(modules, monkeypatch):
     printed = cost_of("timeit", "-n1", "-r1", "import os; print(os.environ)").text
     assert "PATH" in printed
     assert "GLIBC_TUNABLES" not in printed
-    with pytest.raises(RuntimeError, match="no_such_module failed: .*No module named"):
+    with pytest.raises(RuntimeError, match="No module named no_such_module"):
         cost_of("no_such_module")
 
 
