@@ -90,9 +90,10 @@ class CalibrateSettings(Settings):
     distance_per_radius: Positive = 0.5
     """Greatest distance of a right pick from a known particle, as a fraction of the
     particle's radius."""
-    copies: Literal["noise", "halves"] = "noise"
+    copies: Literal["auto", "noise", "halves"] = "auto"
     """Without validation tomograms: what is used beside each labeled one. Particles
     that were trained on score too high, and more noise compensates for that:
+    - auto: halves if all labeled tomograms have them, else noise.
     - noise: copies with noise added.
     - halves: its even and its odd half, which every labeled tomogram must have."""
     noisy_copies: Annotated[int, Field(ge=0)] = 3

@@ -66,10 +66,13 @@ def thresholds_of(
     picking = picking or PickSettings()
     margin = picking.edge_margin
     candidates, truth = {}, {}
+    halves = settings.copies == "halves" or (
+        settings.copies == "auto" and all(entry.noise for entry in entries)
+    )
     for entry in entries:
         assert entry.labels is not None
         known = where_picks_may_be(read_picks(entry.labels), entry, margin)
-        for number, volume in enumerate(_with_copies(entry, settings)):
+        for number, volume in enumerate(_with_copies(entry, settings, halves=halves)):
             name = f"{entry.tomogram} {number}"
             candidates[name] = _candidates(finder, entry, margin, volume)
             truth[name] = known
@@ -168,19 +171,21 @@ def hidden_numbers(
     return number
 
 
-def _with_copies(entry: Preprocessed, settings: CalibrateSettings) -> Iterator[Volume]:
+def _with_copies(
+    entry: Preprocessed, settings: CalibrateSettings, *, halves: bool
+) -> Iterator[Volume]:
     """Yield a tomogram's volume and, if it trained the model, copies with more noise.
 
     Raises
     ------
     ValueError
-        If these are to be its halves and it has none.
+        If these are to be its `halves` and it has none.
     """
     volume = stored_volume(entry)
     yield volume
     if entry.split != "labeled":
         return
-    if settings.copies == "halves":
+    if halves:
         for which in HALVES:
             yield stored_half(entry, which, np.asarray(volume[:]))
         return

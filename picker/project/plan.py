@@ -88,7 +88,13 @@ class Plan:
     @property
     def copies(self) -> Literal["noise", "halves"] | None:
         """What is predicted to calibrate on beside labeled tomograms, if these do."""
-        return self.config.calibrate.copies if self.feedback == "labeled" else None
+        if self.feedback != "labeled":
+            return None
+        copies = self.config.calibrate.copies
+        if copies == "auto":
+            labeled = (row for row in self.rows if row.split == "labeled")
+            return "halves" if all(row.halves for row in labeled) else "noise"
+        return copies
 
     @property
     def evaluated(self) -> Split:

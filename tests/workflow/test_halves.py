@@ -14,7 +14,6 @@ def halves(tmp_path_factory):
         **SMALL,
         "method": "supervised",
         "simulate": SMALL["simulate"] | {"halves": True, "unlabeled": 3, "test": 0},
-        "calibrate": {"copies": "halves"},
         "export": {"targets": ["copick"]},
         "reproducibility": {"tomograms": 2},
     }

@@ -153,7 +153,10 @@ def test_training_calibrates_as_the_pipeline_does(tmp_path, monkeypatch):
     assert len(finder.volumes) == 1
 
 
-def test_training_calibrates_on_halves_where_the_pipeline_does(tmp_path, monkeypatch):
+@pytest.mark.parametrize("copies", ["auto", "halves"])
+def test_training_calibrates_on_halves_where_the_pipeline_does(
+    tmp_path, monkeypatch, copies
+):
     rng = np.random.default_rng(0)
     volume, noise = rng.normal(size=(2, 20, 20, 20)).astype(np.float16)
     monkeypatch.setattr(validation, "stored_volume", lambda entry: volume)
@@ -162,7 +165,7 @@ def test_training_calibrates_on_halves_where_the_pipeline_does(tmp_path, monkeyp
     write_picks(tmp_path / "l.star", truth)
     made = {"labels": tmp_path / "l.star", "shape_zyx": volume.shape}
     entry = preprocessed("t", "labeled", **made, noise=tmp_path, noise_spread=0.5)
-    settings = CalibrateSettings(copies="halves")
+    settings = CalibrateSettings(copies=copies)
     finder = Heard(truth, truth, truth)
     best = validation.thresholds_of(finder, [entry], (RIBOSOME,), settings)
     assert best["ribosome"].num_truth == 3
@@ -171,5 +174,6 @@ def test_training_calibrates_on_halves_where_the_pipeline_does(tmp_path, monkeyp
     assert np.array_equal(even, half(volume, noise, 0.5, 1))
     assert np.array_equal(odd, half(volume, noise, 0.5, -1))
     without = preprocessed("t", "labeled", **made)
+    settings = CalibrateSettings(copies="halves")
     with pytest.raises(ValueError, match="t has no even half; expected both"):
         validation.thresholds_of(Found(truth), [without], (RIBOSOME,), settings)

@@ -47,7 +47,7 @@ def test_halves_of_those_that_trained_nothing_are_predicted_shard_after_shard():
 
 
 def test_what_is_made_of_halves():
-    found = plan(LABELED, TEST)
+    found = plan(LABELED, TEST, calibrate={"copies": "noise"})
     ours = found.of("semietpicker")
     halves = f"{MANIFESTS}/halves/test-0001of0001.json"
     assert ours.halves() == [halves]
@@ -69,7 +69,8 @@ BARE = row("t", "test", halves=False)
     ("rows", "number"), [((LABELED, BARE), 50), ((LABELED, TEST), 0), ((LABELED,), 50)]
 )
 def test_without_halves_or_if_unwanted_nothing_is_made_of_them(rows, number):
-    found = plan(*rows, reproducibility={"tomograms": number})
+    more = {"reproducibility": {"tomograms": number}, "calibrate": {"copies": "noise"}}
+    found = plan(*rows, **more)
     assert found.halved == {}
     made = [*found.every_manifest(), *found.every_result()]
     assert not any("halves" in path or "reproducib" in path for path in made)
@@ -83,8 +84,9 @@ def test_a_method_that_trains_on_other_splits_is_not_judged_by_them():
     assert [*untrained.halved] == ["partial-0001of0001", "test-0001of0001"]
 
 
-def test_thresholds_can_rest_on_the_labeled_ones_halves():
-    found = plan(LABELED, TEST, calibrate={"copies": "halves"})
+@pytest.mark.parametrize("copies", ["halves", "auto"])
+def test_thresholds_rest_on_the_labeled_ones_halves(copies):
+    found = plan(LABELED, TEST, calibrate={"copies": copies})
     ours = found.of("semietpicker")
     copies = f"{MANIFESTS}/halves/labeled-0001of0001.json"
     whole = f"{MANIFESTS}/predict/labeled-0001of0001.json"
@@ -97,6 +99,12 @@ def test_thresholds_can_rest_on_the_labeled_ones_halves():
     cell = found.of("benchmark/cells/1_labeled/seed_0/semietpicker")
     assert Path(cell.copies()[0]).name == "labeled-first1.json"
     assert cell.num_halved("labeled-first1") == 1
+
+
+def test_thresholds_rest_on_noise_where_a_labeled_tomogram_has_no_halves():
+    assert plan(LABELED, TEST).copies == "halves"
+    assert plan(LABELED, row("b", "labeled", halves=False), TEST).copies == "noise"
+    assert plan(LABELED, TEST, calibrate={"copies": "noise"}).copies == "noise"
 
 
 def test_a_labeled_tomogram_without_halves_is_named():
