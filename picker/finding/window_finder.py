@@ -50,7 +50,7 @@ class WindowFinder(Finder):
     Attributes
     ----------
     model
-        In `eval` mode, on `device`; it knows its strides.
+        In `eval` mode, on `device`; it knows its strides. Replaced by its `folded` copy.
     encoding
         How its answer becomes particles.
     particles
@@ -74,7 +74,8 @@ class WindowFinder(Finder):
             WINDOW_ON_GPU if on_gpu else WINDOW
         )
         self.precision = choose_precision(self.settings.precision, self.device)
-        self._folded = folded(self.model)
+        # The model itself is not kept: its weights would be in memory twice.
+        self.model = folded(self.model)
         self._copying = torch.cuda.Stream() if self.device.type == "cuda" else None
 
     def __str__(self) -> str:
@@ -170,7 +171,7 @@ class WindowFinder(Finder):
         seen = cut(volume, window, precision.dtype)
         seen = seen.to(self.device)
         with autocast:
-            found = averaged_views(self._folded, seen, self.settings.flips)[0]
+            found = averaged_views(self.model, seen, self.settings.flips)[0]
         place = tuple(slice(s.first // stride, s.last // stride) for s in window)
         kept = tuple(
             slice((s.first - s.start) // stride, (s.last - s.start) // stride)

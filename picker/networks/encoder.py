@@ -53,6 +53,13 @@ class MaxPool(nn.Module):
             for axis in (2, 3, 4):
                 features = self.along(features, axis)
             return features
+        if not features.requires_grad:
+            # Autocast would make float32 of them, whose maxima are the same.
+            with torch.autocast(features.device.type, enabled=False):
+                return self._highest(features)
+        return self._highest(features)
+
+    def _highest(self, features: Tensor) -> Tensor:
         three = self.edge == 3
         return functional.max_pool3d(
             features, self.edge, stride=2, padding=int(three), ceil_mode=not three
