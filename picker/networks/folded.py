@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from picker.machine.memory import give_back_freed_memory
 from picker.networks.encoder import ResidualBlock
 from picker.networks.slabs import can_be_overwritten, overwritten, with_neighbors
 from picker.networks.unet import Upward
@@ -230,6 +231,8 @@ class Joined(nn.Module):
         """Return features of the size of `beside`, which they may overwrite."""
         if _onednn_can(beside) and can_be_overwritten(beside):
             beside = beside.to(_kind(beside))
+            # The last step needs the most; what lies between is in gaps by now.
+            give_back_freed_memory()
             found = overwritten(beside, partial(self._slab, below, beside))
         else:
             found = self.first(beside, self._doubled(below, beside.shape[2:]))

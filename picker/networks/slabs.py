@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-PLANES = 16
+PLANES = 8
 """Thickness of a slab [planes], even."""
 
 
