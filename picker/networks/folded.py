@@ -165,8 +165,9 @@ class ConvReLU(nn.Module):
     def onednn(self, features: Tensor, added: Tensor | None, in_z: int = 1) -> Tensor:
         """Return the same by one of oneDNN's kernels, in autocast's precision.
 
-        With `in_z` planes of zeros beyond the first and the last one. All is channels last, as the networks are: in other layouts PyTorch adds by an
-        operator that does not know bfloat16.
+        Beyond the first and the last plane lie `in_z` of zeros. All is channels last,
+        as the networks are: in other layouts PyTorch adds by an operator that does not
+        know bfloat16.
         """
         conv = self.conv
         kind = _kind(features)

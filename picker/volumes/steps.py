@@ -130,8 +130,7 @@ class Steps:
         if self.before and self.whitening:
             clipped = Normalised(source, self.before)
             slices = (
-                clipped.part(slice(z, z + 1), np.float32)[0]
-                for z in range(len(source))
+                clipped.part(slice(z, z + 1), np.float32)[0] for z in range(len(source))
             )
             source = filtered(slices, source.shape, self.whitening)
         return Normalised(source, self.last)
