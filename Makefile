@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, make and git; the rest is installed into .venv.
 # `make PYTHON=/some/python ...` uses that environment instead.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo config check test lint unit fuzz workflow slurm soak soak-night soak-slurm relion interop bench bench-predict clean
+.PHONY: help setup demo config check test lint unit fuzz workflow slurm soak soak-night soak-slurm relion interop bench bench-pages clean
 
 ifndef PYTHON
 PYTHON := $(CURDIR)/.venv/bin/python
@@ -79,11 +79,12 @@ relion: $(READY) ## the export against Debian's relion (3.1.3), which must be in
 interop: $(READY) .venv-interop/ready ## our files in other programs' own libraries
 	$(BIN)/python -m pytest tests/relion -m interop
 
-bench: $(READY) ## measure what planning costs at 500 and 5,000 tomograms
-	$(BIN)/python tests/benchmarks/scale.py 500 5000
+bench: $(READY) ## this machine's speed and memory, for docs/performance.md; a quarter of an hour
+	$(BIN)/python tests/benchmarks/performance.py
+	$(BIN)/python tests/benchmarks/performance.py --pages
 
-bench-predict: $(READY) ## file to picks against MONAI's sliding window, some minutes
-	$(BIN)/python tests/benchmarks/predict.py
+bench-pages: $(READY) ## the table of docs/performance.md, of docs/performance/*.json
+	$(BIN)/python tests/benchmarks/performance.py --pages
 
 clean: ## remove the environment and caches, no results
 	rm -rf .venv .venv-interop .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info

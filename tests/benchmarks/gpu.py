@@ -11,18 +11,12 @@ down. With --toy everything is tiny: that tests the script, also on a CPU.
 """
 
 import argparse
-import contextlib
-import hashlib
 import importlib
-import json
 import os
 import shlex
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,31 +24,18 @@ from pathlib import Path
 # A bare machine has a copy of the repository, which is not installed.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from apart import run_apart
 from on_gpu.results import Report, Result, markdown, read_report, write_report
+from records import code, output_of
 
-from picker import __version__
 from picker.machine.memory import keep_freed_memory
 from picker.machine.signals import Interrupted, interrupted_by_signals
 
-ROOT = Path(__file__).parents[2]
 SECTIONS = {"checks": 2.0, "speed": 3.0, "accuracy": 5.0}
 """In this order, with their shares of the time. What one leaves is the next one's, and
 the last one trains as long as there is time."""
 AT_END = 15.0
 """Seconds that a section gets beyond its share to end by itself."""
-
-
-def code():
-    """Return what tells which code ran, also of a copy without git."""
-    digest = hashlib.sha256()
-    ours = [*ROOT.glob("picker/**/*.py"), *Path(__file__).parent.rglob("*.py")]
-    for path in sorted(ours):
-        digest.update(path.read_bytes())
-    return {
-        "picker": __version__,
-        "commit": output_of("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
-        "digest": digest.hexdigest()[:12],
-    }
 
 
 def machine():
@@ -78,52 +59,19 @@ def machine():
     }
 
 
-def output_of(*words):
-    """Return what a program prints; None if there is no such program, or it fails."""
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
-
-
 def run_section(name, seconds, arguments, add):
     """Run a section in a process of its own; give each of its results to `add`."""
     folder = Path(tempfile.mkdtemp(prefix="gpu-"))
     words = [sys.executable, __file__, "--output", arguments.output, "--child", name]
     words += ["--seconds", str(seconds), "--folder", folder]
     words += ["--toy"] if arguments.toy else []
-    late = threading.Event()
-    with subprocess.Popen(
-        list(map(str, words)),
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # its own processes end with it
-    ) as process:
-
-        def end():
-            late.set()
-            os.killpg(process.pid, signal.SIGKILL)
-
-        timer = threading.Timer(seconds + AT_END, end)
-        timer.start()
-        try:
-            for line in process.stdout:
-                try:
-                    result = Result(**json.loads(line))
-                except (ValueError, TypeError):  # a library's own words
-                    sys.stderr.write(line)
-                    continue
-                add(result)
-            status = process.wait()
-        finally:
-            timer.cancel()
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            shutil.rmtree(folder, ignore_errors=True)
-    if status:
-        why = f"its {seconds:.0f} s were up" if late.is_set() else "see what it printed"
-        reason = f"it ended with status {status}: {why}"
+    try:
+        reason = run_apart(
+            words, seconds, lambda found: add(Result(**found)), grace=AT_END
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if reason:
         add(
             Result(section=name, table="end", name=name, status="failed", reason=reason)
         )

@@ -12,12 +12,17 @@ import argparse
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+# The repository need not be installed.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from programs import ROOT, Cost, cost_of
 
 from picker.config import Config
 from picker.core.stamps import file_stamp
@@ -27,41 +32,38 @@ from picker.project.manifests import write_manifest
 from picker.project.plan import planned
 from picker.project.records import Picked, Predicted, Preprocessed
 
-ROOT = Path(__file__).parents[2]
 CONFIG = {
     "particles": [{"name": "ribosome", "radius": 120}],
     "export": {"targets": ["relion5"]},
 }
 
 
-def snakemake(folder, *arguments):
-    """Return CPU-seconds, peak memory [MB] and output of Snakemake."""
-    return measured(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plans:
+    """What planning a project costs.
+
+    Attributes
+    ----------
+    shards, jobs
+        Their numbers; jobs are those that are submitted.
+    fresh, nothing, status
+        Of planning all, of finding nothing to do, and of `picker status`.
+    """
+
+    shards: int
+    jobs: int
+    fresh: Cost
+    nothing: Cost | None
+    status: Cost | None
+
+
+def snakemake(folder: Path, *arguments: str) -> Cost:
+    """Return what Snakemake costs in a project."""
+    return cost_of(
         *("snakemake", "--cores", "1"),
         *("--snakefile", ROOT / "Snakefile", "--directory", folder),
         *("--rerun-triggers", "mtime", "params", "input", *arguments),
     )
-
-
-def measured(*command):
-    """Return CPU-seconds, peak memory [MB] and output of a module of Python."""
-    watched = [
-        sys.executable,
-        "-c",
-        "import resource, subprocess, sys;"
-        "done = subprocess.run(sys.argv[1:]);"
-        "used = resource.getrusage(resource.RUSAGE_CHILDREN);"
-        "print('used', used.ru_utime + used.ru_stime, used.ru_maxrss // 1024);"
-        "sys.exit(done.returncode)",
-        *(sys.executable, "-m", *map(str, command)),
-    ]
-    done = subprocess.run(
-        watched, capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    text = done.stdout + done.stderr
-    assert done.returncode == 0, text[-3000:]
-    (used,) = [line.split()[1:] for line in text.splitlines() if line[:5] == "used "]
-    return float(used[0]), int(used[1]), text
 
 
 def make_project(folder, number, shard_size):
@@ -147,23 +149,55 @@ def make_results(folder, settings, rows):
         Path(path).mkdir(parents=True)
 
 
-def plan_nothing(folder, number):
-    """Return what `snakemake` returns where all is done, and seconds of the status."""
+def plan_nothing(folder: Path, number: int) -> tuple[Cost, Cost]:
+    """Return what planning and status cost where all is done; then nothing is."""
     snakemake(folder, "--touch", "--quiet", "all")
-    seconds, peak, text = snakemake(folder, "--dry-run", "--quiet", "host")
-    assert "Nothing to be done" in text, text[-3000:]
+    nothing = snakemake(folder, "--dry-run", "--quiet", "host")
+    if "Nothing to be done" not in nothing.text:
+        raise RuntimeError(f"there is something to do: {nothing.text[-3000:]}")
     results = folder / "results"
     names = [p.stem for p in (results / "settings/tomograms").glob("*.json")]
     plan = {"method": "semietpicker", "tomograms": number, "noisy": True}
     record = json.dumps(plan | {"shards": dict.fromkeys(names, 32)})
     (results / "run.json").write_text(record)
-    status, _, _ = measured("picker", "status", "--results", results)
+    status = cost_of("picker", "status", "--results", results)
     shutil.rmtree(results)
     shutil.rmtree(folder / ".snakemake")
-    return f"{seconds:8.1f}{peak:8}{status:8.1f}"
+    return nothing, status
 
 
-def main():
+def plans_of(
+    folder: Path, number: int, shard_size: int = 32, *, finished: bool = True
+) -> Plans:
+    """Return what planning so many tomograms costs, in an empty folder.
+
+    Parameters
+    ----------
+    folder, number, shard_size
+        Where the project is made, its tomograms, and those of a shard.
+    finished
+        Whether the finished project is measured too.
+    """
+    settings, rows = make_project(folder, number, shard_size)
+    nothing = status = None
+    if finished:
+        make_results(folder, settings, rows)
+        nothing, status = plan_nothing(folder, number)
+    fresh = snakemake(folder, "--dry-run", "--quiet", "rules")
+    # The table of jobs is in the output twice; local ones cost no queue.
+    counts = dict(re.findall(r"(?m)^([a-z_]+) +(\d+)$", fresh.text))
+    local = ("total", "all", "finish", "peak", "write_settings", "write_shard")
+    jobs = sum(int(n) for rule, n in counts.items() if rule not in local)
+    return Plans(
+        shards=int(counts["preprocess"]),
+        jobs=jobs,
+        fresh=fresh,
+        nothing=nothing,
+        status=status,
+    )
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("numbers", nargs="*", type=int, default=[500, 5000], help="of tomograms")
@@ -173,25 +207,17 @@ def main():
     print("                         plan all      nothing to do  status")
     print("tomograms  shards  jobs  [s]    [MB]     [s]    [MB]     [s]")
     for number in arguments.numbers:
-        folder = Path(tempfile.mkdtemp(prefix="scale-"))
-        try:
-            settings, rows = make_project(folder, number, arguments.shard_size)
-            nothing = ""
-            if not arguments.fresh:
-                make_results(folder, settings, rows)
-                nothing = plan_nothing(folder, number)
-            again, fresh, text = snakemake(folder, "--dry-run", "--quiet", "rules")
-            # The table of jobs is in the output twice; local ones cost no queue.
-            counts = dict(re.findall(r"(?m)^([a-z_]+) +(\d+)$", text))
-            local = ("total", "all", "finish", "peak", "write_settings", "write_shard")
-            jobs = sum(int(n) for rule, n in counts.items() if rule not in local)
-            shards = counts["preprocess"]
-            print(
-                f"{number:9}{shards:>8}{jobs:6}{again:6.1f}{fresh:8}{nothing}",
-                flush=True,
+        with tempfile.TemporaryDirectory(prefix="scale-") as name:
+            finished = not arguments.fresh
+            plans = plans_of(
+                Path(name), number, arguments.shard_size, finished=finished
             )
-        finally:
-            shutil.rmtree(folder)
+        line = f"{number:9}{plans.shards:8}{plans.jobs:6}"
+        line += f"{plans.fresh.cpu:6.1f}{plans.fresh.peak:8.0f}"
+        if plans.nothing and plans.status:
+            line += f"{plans.nothing.cpu:8.1f}{plans.nothing.peak:8.0f}"
+            line += f"{plans.status.cpu:8.1f}"
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

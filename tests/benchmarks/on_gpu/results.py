@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
+from records import read_record
 
-from picker.core.files import checked_file, write_json
+from picker.core.files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,16 +76,7 @@ def read_report(path: Path) -> Report:
     ValueError
         If the file is missing or is another one.
     """
-    text = checked_file(path, "JSON of tests/benchmarks/gpu.py").read_text()
-    try:
-        return TypeAdapter(Report).validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise ValueError(
-            f"{path} is no result of tests/benchmarks/gpu.py: {place}: {first['msg']};"
-            " expected the file of --output, name that or measure again"
-        ) from error
+    return read_record(path, Report, "tests/benchmarks/gpu.py")
 
 
 def markdown(report: Report) -> str:

@@ -9,14 +9,9 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-import numpy as np
 import psutil
+from inputs import prepare, write_raw
 from on_gpu.section import GIB
-from predict import PARTICLES, VOXEL
-
-from picker.config import PreprocessSettings
-from picker.formats.volumes.mrc import write_volume
-from picker.jobs.preprocess import preprocess_shard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,28 +34,6 @@ class Size:
     alone: int = 4
     """Files that are predicted without the pipeline."""
     rounds: int = 2
-
-
-def write_raw(path: Path, shape: tuple[int, int, int], seed: int) -> None:
-    """Write noise as a program for reconstruction writes a tomogram."""
-    rng = np.random.default_rng(seed)
-    write_volume(path, rng.standard_normal(shape, np.float32), VOXEL)
-
-
-def prepare(folder: Path, table: Path) -> float:
-    """Preprocess the tomograms of a table; return the seconds that it took."""
-    begin = time.monotonic()
-    preprocess_shard(
-        table,
-        PARTICLES,
-        PreprocessSettings(keep="all"),
-        volumes=folder / "volumes",
-        labels=folder / "labels",
-        masks=folder / "masks",
-        noise=folder / "noise",
-        manifest=table.with_suffix(".json"),
-    )
-    return time.monotonic() - begin
 
 
 def shard(section: Section, size: Size, manifests: list[Path]) -> dict:

@@ -11,24 +11,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
+from inputs import write_untrained
 from on_gpu.section import SkippedError, begin_peak, peak, synchronise
 from on_gpu.shard import Size, shard
 from on_gpu.speed_of_training import training
-from predict import PARTICLES, VOXEL, Ways, trained_looking
+from ways import PARTICLES, VOXEL, Ways
 
-from picker.config import (
-    ModelSettings,
-    PickSettings,
-    PredictSettings,
-    PreprocessSettings,
-)
+from picker.config import PickSettings, PredictSettings
 from picker.finding.window_finder import heatmap_finder
 from picker.formats.volumes.ome_zarr import read_volume
 from picker.jobs.loaded import read_loaded
-from picker.jobs.model_card import ModelCard, write_model
 from picker.jobs.predict_files import Reading, predict_files
 from picker.jobs.predict_shard import predict_shard
-from picker.networks import build_model
 from picker.project.manifests import read_preprocessed
 
 if TYPE_CHECKING:
@@ -62,22 +56,8 @@ def run(section: Section) -> None:
 
 def full_model(section: Section, size: Size) -> Loaded:
     """Return an untrained network with peaks in noise: its work is the same."""
-    torch.manual_seed(0)
-    settings = ModelSettings(preset=size.preset)
-    model = build_model(settings, len(PARTICLES)).to(section.device)
-    z, y, x = size.shape
-    rng = torch.Generator().manual_seed(0)
-    model = trained_looking(model, (z, y // 2, x // 2), rng)
-    card = ModelCard(
-        stage="burn_in",
-        method="supervised",
-        particles=PARTICLES,
-        model=settings,
-        preprocess=PreprocessSettings(),
-        training_voxel_size=VOXEL,
-    )
     path = section.folder / "model.safetensors"
-    write_model(path, model, card)
+    write_untrained(path, size.preset, size.shape, section.device)
     return read_loaded([path], None, [])
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from on_gpu.section import begin_peak, peak
-from train import SHAPE, Resident, rate, source
+from rates import SHAPE, Resident, rate, source
 
 from picker.config import BurnInSettings, CoTrainSettings, TrainSettings
 from picker.encodings.heatmap import Gaussians

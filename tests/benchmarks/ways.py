@@ -1,34 +1,22 @@
-"""Whole tomograms, file to picks, against the ways that others do it.
+"""Whole tomograms, file to picks: ours, and others' ways with the same weights.
 
-python tests/benchmarks/predict.py --shape 184 630 630 --preset small --rounds 3
-
-All in one process, in turns, with the same weights; prints seconds, and ratios to ours.
 `monai` is MONAI's sliding_window_inference (96³, overlap 0.25, Gaussian; 90³ is not
 possible, since half a step of 67 is no whole output voxel) and scipy's maximum filter;
 `components` thresholds its heatmap and labels connected components instead;
 `bare` is the model alone on resident data, every voxel once: the limit.
 """
 
-import argparse
-import statistics
-import tempfile
-import time
-from pathlib import Path
-
 import numpy as np
 import torch
 from scipy import ndimage
 
-from picker.config import ModelSettings, Particle, PredictSettings
+from picker.config import Particle
 from picker.core.picks import picks_from_arrays
 from picker.encodings.heatmap import nms_kernel
 from picker.finding.window_finder import heatmap_finder
 from picker.formats.picks.star import write_picks
-from picker.formats.volumes.ome_zarr import open_volume, read_volume, write_volume
-from picker.machine.device import choose_device
-from picker.machine.memory import keep_freed_memory
+from picker.formats.volumes.ome_zarr import open_volume, read_volume
 from picker.machine.precision import choose_precision
-from picker.networks import build_model
 
 VOXEL = 10.0
 PARTICLES = tuple(
@@ -145,42 +133,3 @@ class Ways:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         return 0
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shape", nargs=3, type=int, default=(184, 630, 630))
-    parser.add_argument("--preset", default="small")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--ways", nargs="+", default=["monai", "bare", "components"])
-    arguments = parser.parse_args()
-    device = choose_device("auto")
-    rng = torch.Generator().manual_seed(0)
-    torch.manual_seed(0)
-    model = build_model(ModelSettings(preset=arguments.preset), len(PARTICLES))
-    z, y, x = arguments.shape
-    model = trained_looking(model.to(device), (z, y // 2, x // 2), rng)
-    settings = PredictSettings(flips=False)
-    with tempfile.TemporaryDirectory() as name:
-        data = np.random.default_rng(0).standard_normal(arguments.shape, np.float32)
-        write_volume(Path(name) / "volume.zarr", data.astype(np.float16), VOXEL, {})
-        ways = Ways(Path(name), model, settings, device)
-        names = ["ours", *arguments.ways]
-        taken = {name: [] for name in names}
-        for _ in range(arguments.rounds):
-            for name in names:
-                begin = time.perf_counter()
-                count = getattr(ways, name)()
-                taken[name].append(time.perf_counter() - begin)
-                print(f"{name:14}{taken[name][-1]:8.2f} s  {count} picks", flush=True)
-    print(f"\n{device}, {torch.get_num_threads()} threads, {arguments.preset}")
-    print(f"{'':14} median s   / ours (each round)")
-    for name, times in taken.items():
-        ratios = [a / b for a, b in zip(times, taken["ours"], strict=True)]
-        shown = " ".join(f"{ratio:.2f}" for ratio in ratios)
-        print(f"{name:14}{statistics.median(times):9.2f}   {shown}")
-
-
-if __name__ == "__main__":
-    keep_freed_memory()  # as the verbs do
-    main()
