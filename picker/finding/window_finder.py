@@ -162,7 +162,8 @@ class WindowFinder(Finder):
         for number, window in enumerate(windows, 1):
             self._fill(heatmap, volume, window)
             progress.update(number)
-            self._give_back()
+            if self.device.type == "cpu":
+                give_back_freed_memory()
         return heatmap
 
     def _fill(self, heatmap: Tensor, volume: Volume, window: tuple[Span, ...]) -> None:
@@ -175,23 +176,13 @@ class WindowFinder(Finder):
         seen = cut(volume, window, precision.dtype)
         seen = seen.to(self.device)
         with autocast:
-            found = averaged_views(self._logits, seen, self.settings.flips)[0]
+            found = averaged_views(self.model, seen, self.settings.flips)[0]
         place = tuple(slice(s.first // stride, s.last // stride) for s in window)
         kept = tuple(
             slice((s.first - s.start) // stride, (s.last - s.start) // stride)
             for s in window
         )
         heatmap[(slice(None), *place)] = found[(slice(None), *kept)]
-
-    def _logits(self, patch: Tensor) -> Tensor:
-        """Return the network's answer, and to the system what it took to compute."""
-        logits: Tensor = self.model(patch)
-        self._give_back()
-        return logits
-
-    def _give_back(self) -> None:
-        if self.device.type == "cpu":
-            give_back_freed_memory()
 
     def candidates(self, volume: Volume, voxel_size: float) -> Picks:
         """Return every candidate in a normalised tomogram [Å], best first.

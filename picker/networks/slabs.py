@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-PLANES = 8
+PLANES = 16
 """Thickness of a slab [planes], even."""
 
 

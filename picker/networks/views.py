@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
+    from torch import Tensor, nn
 
 VIEWS: tuple[tuple[int, ...], ...] = ((), (-3,), (-2,), (-1,))
 """The identity and the flips along z, y and x."""
 
 
 @torch.no_grad()
-def averaged_views(
-    model: Callable[[Tensor], Tensor], patch: Tensor, multi_view: bool
-) -> Tensor:
+def averaged_views(model: nn.Module, patch: Tensor, multi_view: bool) -> Tensor:
     """Return the heatmap averaged over flipped views of the same patch.
 
     Parameters
