@@ -232,7 +232,7 @@ class Joined(nn.Module):
         """Return features of the size of `beside`, which they may overwrite."""
         if _onednn_can(beside) and can_be_overwritten(beside):
             beside = beside.to(_kind(beside))
-            # The last step needs the most, and gaps between what is left are of no use to it.
+            # The last step needs the most, and gaps in memory are of no use to it.
             give_back_freed_memory()
             found = overwritten(beside, partial(self._slab, below, beside))
         else:
