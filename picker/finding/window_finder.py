@@ -18,6 +18,7 @@ from picker.finding.windows import cut, spans
 from picker.machine.memory import give_back_freed_memory
 from picker.machine.precision import choose_precision
 from picker.machine.progress import Progress
+from picker.networks.encoder import Encoder
 from picker.networks.folded import folded
 from picker.networks.views import averaged_views
 
@@ -34,10 +35,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WINDOW: ShapeZYX = (192, 352, 288)
-"""Largest window [voxels] where the settings leave it open. With it the small network
-takes about three times the memory of a tomogram of 184×630×630."""
+"""Largest window [voxels] where the settings leave it open: with it predicting a
+tomogram of 184×630×630 takes at most three times its memory."""
+WIDE = 32
+"""Channels of the finest features, above which a network counts as wide."""
+WINDOW_OF_WIDE: ShapeZYX = (192, 264, 264)
+"""The same for wide networks that predict at stride 2, as the full-size one does."""
 WINDOW_ON_GPU: ShapeZYX = (192, 704, 704)
-"""The same on a GPU, for networks that predict at stride 2. At full resolution a window
+"""On a GPU, for networks that predict at stride 2. At full resolution a window
 would have more features than 31 bits count."""
 PART_FOR_VOLUME = 1 / 32
 """Largest part of a GPU's memory that a volume may take; larger ones stay outside."""
@@ -50,7 +55,8 @@ class WindowFinder(Finder):
     Attributes
     ----------
     model
-        In `eval` mode, on `device`; it knows its strides.
+        In `eval` mode, on `device`; it knows its strides. Its `folded` copy takes its
+        place.
     encoding
         How its answer becomes particles.
     particles
@@ -69,12 +75,12 @@ class WindowFinder(Finder):
 
     def __post_init__(self) -> None:
         """Start with the windows that the settings ask for."""
-        on_gpu = self.device.type == "cuda" and self.model.stride > 1
-        self.window_zyx = self.settings.window_zyx or (
-            WINDOW_ON_GPU if on_gpu else WINDOW
+        self.window_zyx = self.settings.window_zyx or _largest_window(
+            self.model, self.device
         )
         self.precision = choose_precision(self.settings.precision, self.device)
-        self._folded = folded(self.model)
+        # The model itself is not kept: its weights would be in memory twice.
+        self.model = folded(self.model)
         self._copying = torch.cuda.Stream() if self.device.type == "cuda" else None
 
     def __str__(self) -> str:
@@ -170,7 +176,7 @@ class WindowFinder(Finder):
         seen = cut(volume, window, precision.dtype)
         seen = seen.to(self.device)
         with autocast:
-            found = averaged_views(self._folded, seen, self.settings.flips)[0]
+            found = averaged_views(self.model, seen, self.settings.flips)[0]
         place = tuple(slice(s.first // stride, s.last // stride) for s in window)
         kept = tuple(
             slice((s.first - s.start) // stride, (s.last - s.start) // stride)
@@ -229,6 +235,15 @@ def heatmap_finder(
         settings=settings,
         device=device,
     )
+
+
+def _largest_window(model: Network, device: torch.device) -> ShapeZYX:
+    """Return the largest window where the settings leave it open."""
+    if device.type == "cuda" and model.stride > 1:
+        return WINDOW_ON_GPU
+    if isinstance(model, Encoder) and model.widths[0] > WIDE:
+        return WINDOW_OF_WIDE
+    return WINDOW
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

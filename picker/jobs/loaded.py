@@ -13,6 +13,7 @@ from picker.core.fingerprint import fingerprint
 from picker.jobs.model_card import ModelCard, model_fingerprint, read_model
 from picker.jobs.settings import read_particles, read_section
 from picker.machine.device import choose_device
+from picker.machine.memory import give_back_freed_memory
 from picker.methods import load
 
 if TYPE_CHECKING:
@@ -74,9 +75,10 @@ def read_loaded(
     predict = section("predict", PredictSettings)
     device = choose_device(predict.device)
     models = [read_model(path, device) for path in paths]
-    if models:
-        card = models[-1][1]
-        for path, (_, other) in zip(paths, models, strict=True):
+    cards = [card for _, card in models]
+    if cards:
+        card = cards[-1]
+        for path, other in zip(paths, cards, strict=True):
             if (other.method, other.particles) != (card.method, card.particles):
                 raise ValueError(
                     f"{path} is of method {other.method} with"
@@ -93,6 +95,8 @@ def read_loaded(
     finder = load(card.method).finder(
         [model for model, _ in models], card.particles, section, device
     )
+    del models
+    give_back_freed_memory()  # of copies of the weights
     return Loaded(
         finder=finder,
         card=card,

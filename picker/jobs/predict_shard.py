@@ -15,7 +15,13 @@ from picker.core.picks import score_histogram
 from picker.formats.picks.star import write_picks
 from picker.jobs.failures import told_failure
 from picker.jobs.recipe import is_recipe
-from picker.jobs.shard_inputs import DeviceError, read_ahead, read_input, requests_of
+from picker.jobs.shard_inputs import (
+    DeviceError,
+    read_ahead,
+    read_in_turn,
+    read_input,
+    requests_of,
+)
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.manifests import Manifest, read_preprocessed, write_manifest
@@ -33,9 +39,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
-AHEAD = {"cpu": 1, "cuda": 4}
-"""Number of tomograms that are read while one is computed: a GPU is quicker than one
-reader."""
+AHEAD = 4
+"""Number of tomograms that are read while a GPU computes one: it is quicker than one
+reader. On a CPU the next would take memory, and the processor from what computes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +109,8 @@ def predict_shard(
 ) -> Manifest:
     """Write the candidates of every usable tomogram of a shard and return its manifest.
 
-    The next tomograms are read and the last one is written while one is computed. One
+    On a GPU the next tomograms are read, and everywhere the last one is written, while
+    one is computed. One
     that cannot be used is recorded and the others continue; what the device cannot
     compute, or the disk cannot take, is no tomogram's fault and fails the job.
 
@@ -132,10 +139,13 @@ def predict_shard(
     requests = requests_of(entries, folder, calibration, halves)
     done: list[Predicted | Failed] = []
     totals = {p.name: score_histogram(np.zeros(0)) for p in finder.particles}
-    # Copies in float32 take four times the memory, and are few.
-    whole = calibration is None and halves is None
-    ahead = AHEAD[finder.device.type] if whole else 1
-    inputs = read_ahead(requests, partial(read_input, loaded=loaded), ahead)
+    read = partial(read_input, loaded=loaded)
+    if finder.device.type == "cpu":
+        inputs = read_in_turn(requests, read)
+    else:
+        # Copies in float32 take four times the memory, and are few.
+        whole = calibration is None and halves is None
+        inputs = read_ahead(requests, read, AHEAD if whole else 1)
     with ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
         progress = tracked(inputs, "predict", len(requests), "tomograms")
@@ -199,11 +209,12 @@ def _found(
         return failed(entry, path, told)
     if tomogram.candidates is not None:
         return Found(candidates=tomogram.candidates, key=tomogram.key, seconds=None)
-    assert tomogram.volume is not None
+    volume, tomogram.volume = tomogram.volume, None
+    assert volume is not None
     assert tomogram.voxel_size is not None
     started = time.monotonic()
     try:
-        candidates = finder.candidates(tomogram.volume, tomogram.voxel_size)
+        candidates = finder.candidates(volume, tomogram.voxel_size)
     except RuntimeError:
         # Of the device, which has no better luck with the others.
         raise

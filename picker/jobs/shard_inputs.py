@@ -6,12 +6,21 @@ import logging
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from picker.core.fingerprint import fingerprint
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.star_table import read_comments
-from picker.jobs.stored import HALVES, stored_fingerprint, stored_half, whole_volume
+from picker.jobs.stored import (
+    HALVES,
+    source_of,
+    stored_fingerprint,
+    stored_half,
+    whole_volume,
+)
+from picker.machine.disk import read_into_cache
+from picker.machine.memory import give_back_freed_memory
 from picker.project.layout import picks_file
 from picker.project.records import Failed, Preprocessed
 from picker.volumes.noise import noisy_copy
@@ -58,9 +67,11 @@ class Request:
     half: Half | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Input:
     """A tomogram in memory, or the candidates that an earlier run found in it.
+
+    Whoever computes on the volume takes it out: the input itself may be held longer.
 
     Attributes
     ----------
@@ -154,6 +165,33 @@ def read_input(request: Request, loaded: Loaded) -> Input:
     except RuntimeError as error:
         raise DeviceError(str(error)) from error
     return Input(key=key, volume=ready, voxel_size=entry.voxel_size)
+
+
+def read_in_turn(
+    requests: Sequence[Request], read: Callable[[Request], Input]
+) -> Iterator[tuple[Request, Future[Input]]]:
+    """Yield each request with its input, of which one is in memory at a time.
+
+    The next one's files are brought into the system's cache meanwhile, so that only the
+    work of reading is waited for, which one processor does as quickly after as before.
+    """
+    with ThreadPoolExecutor(1) as reader:
+        for request, after in zip_longest(requests, requests[1:]):
+            give_back_freed_memory()  # which the one before took
+            unread = isinstance(request.entry, Failed)
+            future = Future[Input]() if unread else reader.submit(read, request)
+            if after:
+                reader.submit(bring_closer, after)
+            yield request, future
+
+
+def bring_closer(request: Request) -> None:
+    """Have the system keep a tomogram's file, or its copy, for the reader that follows.
+
+    What fails is for that reader to tell: nobody asks here.
+    """
+    if isinstance(request.entry, Preprocessed) and not request.path.exists():
+        read_into_cache(source_of(request.entry))
 
 
 def read_ahead(

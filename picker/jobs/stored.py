@@ -79,6 +79,19 @@ def whole_volume(entry: Preprocessed) -> NDArray[Any]:
     return read_volume(entry.volume)[0]
 
 
+def source_of(entry: Preprocessed) -> Path:
+    """Return the file or folder that the volume's voxels lie in.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If the recipe that names it is damaged or gone.
+    """
+    if is_recipe(entry.volume):
+        return read_recipe(entry.volume).row.path
+    return entry.volume
+
+
 def stored_noise(entry: Preprocessed) -> zarr.Array[Any] | NDArray[Any] | None:
     """Return the lazy `(z, y, x)` noise of a tomogram's halves, None without any.
 

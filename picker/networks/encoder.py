@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from picker.networks.network import Network
+from picker.networks.slabs import PLANES
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -53,6 +54,19 @@ class MaxPool(nn.Module):
             for axis in (2, 3, 4):
                 features = self.along(features, axis)
             return features
+        if features.requires_grad or features.is_cuda:
+            return self._pooled(features)
+        # Slab by slab, for PyTorch also writes where each maximum is, in 64 bits; and
+        # not by autocast, which makes float32 of them: the maxima are the same.
+        parts = []
+        with torch.autocast("cpu", enabled=False):
+            for first in range(0, -(-features.shape[2] // 2), PLANES):
+                start = max(0, first - 1)  # does not see what lies before it
+                part = features[:, :, 2 * start : 2 * (first + PLANES)]
+                parts.append(self._pooled(part)[:, :, first - start :])
+        return torch.cat(parts, dim=2)
+
+    def _pooled(self, features: Tensor) -> Tensor:
         three = self.edge == 3
         return functional.max_pool3d(
             features, self.edge, stride=2, padding=int(three), ceil_mode=not three

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from picker.machine.memory import give_back_freed_memory
 from picker.networks.encoder import ResidualBlock
+from picker.networks.slabs import can_be_overwritten, overwritten, with_neighbors
 from picker.networks.unet import Upward
 
 if TYPE_CHECKING:
@@ -48,7 +51,9 @@ def folded(model: Network) -> Network:
             elif isinstance(part, ResidualBlock):
                 parent.add_module(name, FoldedBlock(part))
             elif _is_conv_relu(part):
-                parent.add_module(name, ConvReLU(next(part.children())))
+                # Nobody else has what the layer before it in a sequence made.
+                alone = isinstance(parent, nn.Sequential) and name != "0"
+                parent.add_module(name, ConvReLU(next(part.children()), alone))
     return model
 
 
@@ -107,11 +112,13 @@ class ConvReLU(nn.Module):
     convolution.
     """
 
-    def __init__(self, conv: nn.Module) -> None:
+    def __init__(self, conv: nn.Module, overwrites: bool = False) -> None:
         super().__init__()
         assert isinstance(conv, nn.Conv3d)
         assert conv.padding == (1, 1, 1)
         self.conv = conv
+        same = conv.in_channels == conv.out_channels and conv.stride == (1, 1, 1)
+        self.overwrites = overwrites and same
 
     def forward(self, features: Tensor, added: Tensor | None = None) -> Tensor:
         """Return features of the convolution's size, which `added` has too.
@@ -130,24 +137,44 @@ class ConvReLU(nn.Module):
                 features, weight, added.to(half), 1.0, bias, *options
             )
         if _onednn_can(features):
+            if self.overwrites and added is None and can_be_overwritten(features):
+                features = features.to(_kind(features))
+                return overwritten(features, partial(self.slab, features))
             return self.onednn(features, added)
         found: Tensor = conv(features)
         if added is not None:
             found += added
         return functional.relu(found, inplace=True)
 
-    def onednn(self, features: Tensor, added: Tensor | None) -> Tensor:
+    def slab(
+        self, features: Tensor, first: int, last: int, added: Tensor | None = None
+    ) -> Tensor:
+        """Return planes `first` … `last` of what `onednn` makes of features.
+
+        Parameters
+        ----------
+        features
+            All of them.
+        first, last
+            Along z, at a stride of 1.
+        added
+            As many planes.
+        """
+        return self.onednn(with_neighbors(features, first, last), added, in_z=0)
+
+    def onednn(self, features: Tensor, added: Tensor | None, in_z: int = 1) -> Tensor:
         """Return the same by one of oneDNN's kernels, in autocast's precision.
 
-        All is channels last, as the networks are: in other layouts PyTorch adds by an
-        operator that does not know bfloat16.
+        Beyond the first and the last plane lie `in_z` of zeros. All is channels last,
+        as the networks are: in other layouts PyTorch adds by an operator that does not
+        know bfloat16.
         """
         conv = self.conv
         kind = _kind(features)
         layout = torch.channels_last_3d
         weight = conv.weight.to(kind).contiguous(memory_format=layout)
         bias = None if conv.bias is None else conv.bias.to(kind)
-        options = (conv.padding, conv.stride, conv.dilation, conv.groups)
+        options = ((in_z, 1, 1), conv.stride, conv.dilation, conv.groups)
         features = features.to(kind)
         if added is None:
             run = getattr(torch.ops.mkldnn, ONEDNN)
@@ -199,19 +226,40 @@ class Joined(nn.Module):
         self.doubling = _doubling(below).contiguous(memory_format=layout)
         first.weight = nn.Parameter(beside.contiguous(memory_format=layout))
         first.in_channels = beside.shape[1]
-        self.first, self.second = ConvReLU(first), ConvReLU(second)
+        self.first, self.second = ConvReLU(first), ConvReLU(second, overwrites=True)
 
     def forward(self, below: Tensor, beside: Tensor) -> Tensor:
-        """Return features of the size of `beside`."""
+        """Return features of the size of `beside`, which they may overwrite."""
+        if _onednn_can(beside) and can_be_overwritten(beside):
+            beside = beside.to(_kind(beside))
+            # The last step needs the most, and gaps in memory are of no use to it.
+            give_back_freed_memory()
+            found = overwritten(beside, partial(self._slab, below, beside))
+        else:
+            found = self.first(beside, self._doubled(below, beside.shape[2:]))
+        merged: Tensor = self.second(found)
+        return merged
+
+    def _slab(self, below: Tensor, beside: Tensor, first: int, last: int) -> Tensor:
+        """Return planes `first` … `last` of the first convolution over both."""
         size = beside.shape[2:]
+        # Doubled, the two planes at a cut do not see what lies beyond it.
+        start, stop = max(0, first // 2 - 1), last // 2 + 1
+        near = below[:, :, start:stop]
+        planes = min(2 * near.shape[2], size[0] - 2 * start)
+        doubled = self._doubled(near, (planes, *size[1:]))
+        doubled = doubled[:, :, first - 2 * start : last - 2 * start]
+        return self.first.slab(beside, first, last, doubled)
+
+    def _doubled(self, below: Tensor, size: tuple[int, ...]) -> Tensor:
+        """Return doubled features after the part of the convolution over them."""
         doubled = functional.conv_transpose3d(
             below, self.doubling, stride=2, padding=1
         )[..., : size[0], : size[1], : size[2]]
         for axis in range(2, 5):
-            if beside.shape[axis] % 2:
+            if size[axis - 2] % 2:
                 self._fix_last_plane(doubled, below, axis)
-        found: Tensor = self.second(self.first(beside, doubled))
-        return found
+        return doubled
 
     def _fix_last_plane(self, doubled: Tensor, below: Tensor, axis: int) -> None:
         """Compute an odd size's last plane with zeros beyond it, not half a voxel."""

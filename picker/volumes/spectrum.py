@@ -9,6 +9,7 @@ import numpy as np
 from scipy import fft
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from fractions import Fraction
 
     from numpy.typing import NDArray
@@ -118,13 +119,12 @@ def whitened(volume: Volume) -> tuple[Volume, Whitening]:
 
     Returns
     -------
-    `(z, y, x)` of mean 0; all 0 if no frequency has any power. Rounding gives some
-    constant volumes a little power, so refuse those before.
+    `(z, y, x)` of mean 0, its rows apart in memory; all 0 if no frequency has any
+    power. Rounding gives some constant volumes a little power, so refuse those before.
 
     Source: the whitening filter of template matching (Rickgauer et al. 2017, eLife 6).
     """
-    spectrum = fft.rfftn(volume, workers=1)
-    spectrum[0, 0, 0] = 0
+    spectrum = _spectrum(volume, volume.shape)
     z, y, x = volume.shape
     flat = fft.fftfreq(y)[:, None] ** 2 + fft.rfftfreq(x) ** 2
     squares = fft.fftfreq(z) ** 2
@@ -145,21 +145,38 @@ def whitened(volume: Volume) -> tuple[Volume, Whitening]:
     return _filtered(spectrum, volume.shape, whitening), whitening
 
 
-def filtered(volume: Volume, whitening: Whitening) -> Volume:
+def filtered(
+    slices: Iterable[Volume], shape: tuple[int, ...], whitening: Whitening
+) -> Volume:
     """Return a volume under the filter of another of its shape, of mean 0.
 
     Parameters
     ----------
-    volume
-        `(z, y, x)`; left unchanged.
+    slices
+        `(y, x)` each, one after the other along z: all need not be in memory at once.
+    shape
+        Of the volume.
     whitening
         As `whitened` gives it.
+
+    Returns
+    -------
+    `(z, y, x)`, its rows apart in memory, which is what the spectrum took.
     """
-    shape = volume.shape
-    spectrum = fft.rfftn(volume, workers=1)
-    del volume  # of a caller that does not keep it
+    return _filtered(_spectrum(slices, shape), shape, whitening)
+
+
+def _spectrum(
+    slices: Iterable[Volume], shape: tuple[int, ...]
+) -> NDArray[np.complex64]:
+    """Return what `rfftn` gives of a volume, and 0 for its mean."""
+    z, y, x = shape
+    spectrum = np.empty((z, y, x // 2 + 1), np.complex64)
+    for plane, one in zip(spectrum, slices, strict=True):
+        plane[:] = fft.rfft(one, workers=1)
+    spectrum = fft.fftn(spectrum, axes=(0, 1), workers=1, overwrite_x=True)
     spectrum[0, 0, 0] = 0
-    return _filtered(spectrum, shape, whitening)
+    return spectrum
 
 
 def _filtered(
@@ -171,5 +188,13 @@ def _filtered(
     for plane, along_z in zip(spectrum, fft.fftfreq(z) ** 2, strict=True):
         frequency = np.sqrt(along_z + flat)
         plane *= np.exp(-np.interp(frequency, *whitening)).astype(np.float32)
-    result: Volume = fft.irfftn(spectrum, s=shape, workers=1, overwrite_x=True)
+    # As `irfftn`, which would take three times the memory. Of Hermitian planes only the
+    # last axis is real again.
+    spectrum = fft.ifftn(
+        spectrum, axes=(0, 1), norm="forward", workers=1, overwrite_x=True
+    )
+    scale = np.float32(1 / (z * y * x))
+    result = spectrum.view(np.float32)[..., :x]
+    for plane, into in zip(spectrum, result, strict=True):
+        into[:] = fft.irfft(plane, n=x, norm="forward", workers=1) * scale
     return result

@@ -129,8 +129,10 @@ class Steps:
         source = rescaled(volume, self.exponent, Fraction(*self.ratio))
         if self.before and self.whitening:
             clipped = Normalised(source, self.before)
-            # Not by a name: the clipped volume is gone once it is transformed.
-            source = filtered(clipped.part(slice(None), np.float32), self.whitening)
+            slices = (
+                clipped.part(slice(z, z + 1), np.float32)[0] for z in range(len(source))
+            )
+            source = filtered(slices, source.shape, self.whitening)
         return Normalised(source, self.last)
 
     def of_noise(self, noise: Volume) -> Volume:
@@ -143,7 +145,7 @@ class Steps:
         """
         result = rescaled(noise, self.exponent, Fraction(*self.ratio))
         if self.whitening:
-            result = filtered(result, self.whitening)
+            result = filtered(result, result.shape, self.whitening)
         result *= np.float32((self.before.gain if self.before else 1) * self.last.gain)
         return result
 

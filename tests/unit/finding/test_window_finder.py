@@ -1,3 +1,5 @@
+import gc
+import weakref
 from typing import ClassVar
 
 import numpy as np
@@ -6,7 +8,7 @@ import torch
 from torch import nn
 
 from picker.config import ModelSettings, Particle, PredictSettings
-from picker.finding.window_finder import heatmap_finder
+from picker.finding.window_finder import WINDOW, WINDOW_OF_WIDE, heatmap_finder
 from picker.networks import build_model
 
 CPU = torch.device("cpu")
@@ -85,6 +87,25 @@ def test_memory_is_given_back_after_each_window(monkeypatch):
     cut = predictor(Darkness(), window_zyx=(16, 16, 32), halo=0)
     cut.heatmap(np.zeros((16, 32, 32), np.float32))
     assert len(calls) == 2
+
+
+def test_weights_are_in_memory_once():
+    model = Darkness()
+    alive = weakref.ref(model)
+    found = predictor(model)
+    del model
+    gc.collect()
+    assert alive() is None
+    assert found.model.stride == 2
+
+
+@pytest.mark.parametrize(
+    ("widths", "expected"), [((32, 4), WINDOW), ((33, 4), WINDOW_OF_WIDE)]
+)
+def test_networks_with_more_features_have_smaller_windows(widths, expected):
+    model = build_model(ModelSettings(widths=widths, blocks=(1, 1)), 2)
+    assert predictor(model, window_zyx=None).window_zyx == expected
+    assert predictor(model).window_zyx == (16, 24, 32)
 
 
 class SmallMemory(Darkness):

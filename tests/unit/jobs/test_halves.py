@@ -103,11 +103,11 @@ def test_noise_is_whitened_by_the_tomograms_filter(project):
     entry = project.preprocess(PreprocessSettings(clip="none", whiten=True))
     noise, _ = stored(entry.noise)
     _, filter_ = whitened(project.path - project.path.mean())
-    expected = filtered((project.even - project.odd) / 2, filter_)
+    expected = filtered((project.even - project.odd) / 2, project.path.shape, filter_)
     ratio = noise.std() / expected.std()
     np.testing.assert_allclose(noise, ratio * expected, atol=5e-3)
     both = stored(entry.volume)[0], noise
-    whole = filtered(project.path, filter_).std()
+    whole = filtered(project.path, project.path.shape, filter_).std()
     assert both[0].std() / both[1].std() == pytest.approx(whole / expected.std(), 1e-3)
 
 

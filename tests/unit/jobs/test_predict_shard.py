@@ -1,3 +1,5 @@
+import gc
+import weakref
 from dataclasses import replace
 from shutil import rmtree
 
@@ -247,3 +249,19 @@ def test_a_half_whose_noise_was_made_again_since_is_recorded(shard):
     tomograms = shard(halves=2).tomograms
     assert [e.state for e in tomograms] == ["failed"] * 2 + ["predicted"] * 2
     assert "made again since; run again" in tomograms[0].error
+
+
+def test_on_a_cpu_one_volume_is_in_memory_at_a_time(shard, monkeypatch):
+    alive = []
+
+    def counted(entry):
+        gc.collect()
+        assert not any(volume() is not None for volume in alive)
+        volume = read_volume(entry.volume)[0]
+        alive.append(weakref.ref(volume))
+        return volume
+
+    monkeypatch.setattr(shard_inputs, "whole_volume", counted)
+    states = [e.state for e in shard().tomograms]
+    assert states == ["predicted", "failed", "predicted"]
+    assert len(alive) == 2

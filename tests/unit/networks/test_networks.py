@@ -125,11 +125,15 @@ def test_folding_leaves_no_normalisation_behind_a_convolution_and_the_same_answe
 
 
 @pytest.mark.parametrize(
-    "shape", [(32, 48, 64), (36, 44, 60), (34, 50, 38), (17, 23, 35), (9, 11, 13)]
+    "shape", [(32, 48, 64), (36, 44, 60), (74, 50, 38), (17, 23, 35), (9, 11, 13)]
 )
 @pytest.mark.parametrize("preset", ["small", "full"])
-def test_joined_decoder_steps_give_the_same(shape, preset):
-    """Sizes whose halves and quarters are odd too: a voxel's other half is missing."""
+@pytest.mark.parametrize("batch", [1, 2])
+def test_joined_decoder_steps_give_the_same(shape, preset, batch):
+    """Sizes whose halves and quarters are odd too: a voxel's other half is missing.
+
+    One volume is computed slab by slab, several are not.
+    """
     torch.manual_seed(0)
     settings = ModelSettings(preset=preset, widths=(4, 6, 8), blocks=(1, 1, 1))
     model = build_model(settings, 2).eval()
@@ -138,7 +142,7 @@ def test_joined_decoder_steps_give_the_same(shape, preset):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
             torch.nn.init.normal_(module.bias)
             torch.nn.init.normal_(module.running_mean)
-    patch = torch.randn(2, 1, *shape)
+    patch = torch.randn(batch, 1, *shape)
     quick = folded(model)
     assert sum(isinstance(m, Joined) for m in quick.modules()) == len(model.decoder)
     with torch.inference_mode():
@@ -200,7 +204,7 @@ def test_with_gradients_a_folded_network_is_run_in_steps():
     assert part.conv.weight.grad is not None
 
 
-@pytest.mark.parametrize("shape", [(1, 2, 5), (6, 7, 8), (9, 4, 3)])
+@pytest.mark.parametrize("shape", [(1, 2, 5), (6, 7, 8), (9, 4, 3), (75, 4, 3)])
 @pytest.mark.parametrize("edge", [2, 3])
 def test_maxima_axis_by_axis_are_those_of_the_cube(edge, shape):
     """While training a GPU takes them so."""
@@ -211,4 +215,15 @@ def test_maxima_axis_by_axis_are_those_of_the_cube(edge, shape):
     found = features
     for axis in (2, 3, 4):
         found = pool.along(found, axis)
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("edge", [2, 3])
+def test_without_gradients_maxima_stay_short_and_those_of_the_whole(edge):
+    features = torch.randn(1, 3, 75, 6, 5, dtype=torch.bfloat16)
+    shared = {"stride": 2, "padding": int(edge == 3), "ceil_mode": edge == 2}
+    expected = torch.nn.functional.max_pool3d(features, edge, **shared)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = MaxPool(edge)(features)
+    assert found.dtype == torch.bfloat16
     assert torch.equal(found, expected)

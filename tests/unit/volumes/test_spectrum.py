@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy import fft
 
 from picker.config import PreprocessSettings
 from picker.volumes.normalise import preprocess_volume
-from picker.volumes.spectrum import fourier_crop, whitened
+from picker.volumes.spectrum import Whitening, fourier_crop, whitened
+from picker.volumes.spectrum import filtered as spectrum_filtered
 from tests.unit.volumes.test_normalise import PLAIN, blob, noise
 
 
@@ -109,3 +112,26 @@ def test_whitening_leaves_particles_where_they_are_and_its_input_alone():
     result = preprocess_volume(volume, 10.0, settings)[0]
     np.testing.assert_array_equal(volume, before)
     assert np.unravel_index(result.argmin(), result.shape) == position
+
+
+@pytest.mark.parametrize("shape", [(17, 20, 33), (16, 24, 30)])
+def test_filtering_is_that_of_a_transform_at_once(shape):
+    volume = noise(shape)
+    _, whitening = whitened(volume)
+    gain = np.exp(-np.interp(frequencies(shape), *whitening)).astype(np.float32)
+    spectrum = fft.rfftn(volume, workers=1)
+    spectrum[0, 0, 0] = 0
+    expected = fft.irfftn(spectrum * gain, s=shape, workers=1)
+    np.testing.assert_array_equal(spectrum_filtered(volume, shape, whitening), expected)
+
+
+def test_filtering_takes_the_memory_of_one_spectrum():
+    shape = (40, 120, 120)
+    slices = (noise((1, *shape[1:]), seed=i)[0] for i in range(shape[0]))
+    tracemalloc.start()
+    try:
+        spectrum_filtered(slices, shape, Whitening((0.0, 0.5), (0.0, 0.0)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * np.empty((40, 120, 61), np.complex64).nbytes
