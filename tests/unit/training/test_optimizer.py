@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -83,4 +84,5 @@ def test_training_loads_no_compiler(tmp_path):
         "assert not compiler & set(sys.modules), compiler & set(sys.modules)\n"
     )
     run = [sys.executable, "-c", code, tmp_path]
-    subprocess.run(run, check=True, cwd=ROOT)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(run, check=True, cwd=ROOT, env=environment)
