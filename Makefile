@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, make and git; the rest is installed into .venv.
 # `make PYTHON=/some/python ...` uses that environment instead.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo config check test lint unit fuzz workflow slurm soak soak-night soak-slurm relion interop bench bench-pages clean
+.PHONY: help setup demo config check test lint unit fuzz workflow slurm soak soak-night soak-slurm relion interop bench bench-pages picture clean
 
 ifndef PYTHON
 PYTHON := $(CURDIR)/.venv/bin/python
@@ -85,6 +85,9 @@ bench: $(READY) ## this machine's speed and memory, for docs/performance.md; a q
 
 bench-pages: $(READY) ## the table of docs/performance.md, of docs/performance/*.json
 	$(BIN)/python tests/benchmarks/performance.py --pages
+
+picture: $(READY) ## docs/report.webp, of the demo's report; needs `make demo` and chromium
+	$(BIN)/python tests/benchmarks/picture.py demo/results/report.html docs/report.webp
 
 clean: ## remove the environment and caches, no results
 	rm -rf .venv .venv-interop .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
