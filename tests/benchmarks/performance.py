@@ -54,7 +54,7 @@ PARTS = {
     "raw_file": "A raw file to candidates on disk, preprocessing included, one view",
     "preprocessing": "`picker preprocess`, 10 tomograms against 2, each with a slab",
     "program": "`picker predict` as a program",
-    "training": "Training: small network, two labeled patches of 64×96×96",
+    "training": "Training: small network, two labeled patches of 48×64×64",
     "planning": "Planning: dry runs of Snakemake",
 }
 """The modules of on_cpu/ that measure them, with what they measure."""

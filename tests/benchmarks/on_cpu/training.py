@@ -52,7 +52,7 @@ def rates_of(job: Job) -> Iterator[Row]:
     # The log has a line every 25 steps, and the first is left out.
     steps = 26 if job.toy else 75
     shared = TrainSettings(
-        patch_zyx=(32, 32, 32) if job.toy else (64, 96, 96),
+        patch_zyx=(32, 32, 32) if job.toy else (48, 64, 64),
         batch_size=2,
         checkpoint_every=10**6,
     )
