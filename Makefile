@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, make and git; the rest is installed into .venv.
 # `make PYTHON=/some/python ...` uses that environment instead.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo config check test lint unit fuzz workflow slurm soak soak-night soak-slurm relion interop bench bench-pages picture clean
+.PHONY: help setup demo config check test lint unit fuzz workflow slurm soak soak-night soak-slurm relion interop browser bench bench-pages picture clean
 
 ifndef PYTHON
 PYTHON := $(CURDIR)/.venv/bin/python
@@ -79,6 +79,14 @@ relion: $(READY) ## the export against Debian's relion (3.1.3), which must be in
 interop: $(READY) .venv-interop/ready ## our files in other programs' own libraries
 	$(BIN)/python -m pytest tests/relion -m interop
 
+.axe/ready: envs/browser.txt $(READY)
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .axe \
+	    --requirement envs/browser.txt
+	@touch $@
+
+browser: $(READY) .axe/ready ## the report's pages in Debian's chromium and chromium-driver
+	$(BIN)/python -m pytest tests/browser -m browser
+
 bench: $(READY) ## this machine's speed and memory, for docs/performance.md; a quarter of an hour
 	$(BIN)/python tests/benchmarks/performance.py
 	$(BIN)/python tests/benchmarks/performance.py --pages
@@ -90,5 +98,5 @@ picture: $(READY) ## docs/report.webp, of the demo's report; needs `make demo` a
 	$(BIN)/python tests/benchmarks/picture.py demo/results/report.html docs/report.webp
 
 clean: ## remove the environment and caches, no results
-	rm -rf .venv .venv-interop .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -rf .venv .venv-interop .axe .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 	find picker tests -name __pycache__ -prune -exec rm -r {} +

@@ -55,4 +55,5 @@ rule all:
         PLAN.every_manifest(),
         PLAN.every_result(),
         RESULTS.report,
+        RESULTS.pages,
         RESULTS.summary,

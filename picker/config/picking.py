@@ -173,11 +173,11 @@ class ExportSettings(Settings):
 
 
 class ReportSettings(Settings):
-    """One page to look at: results/report.html."""
+    """Pages to look at: results/report.html and those that it links to."""
 
     max_pictures: Annotated[int, Field(ge=0)] = 50
-    """Number of tomograms that are drawn with their picks; the others are only
-    counted."""
+    """Number of tomograms that have a page with their slices and picks, of up to 300
+    kB; the others are only counted."""
 
 
 class BenchmarkSettings(Settings):

@@ -211,13 +211,28 @@ def _selected(entry: Predicted, criteria: Criteria) -> Picks:
     )
 
 
+def uncut_picks(
+    entry: Predicted, particles: tuple[Particle, ...], settings: PickSettings
+) -> Picks:
+    """Return what would be one tomogram's picks without thresholds.
+
+    A pick drops none of a higher score, so those of at least a threshold's score are
+    the picks with that threshold.
+    """
+    no_cut = dict.fromkeys((particle.name for particle in particles), 0.0)
+    criteria = Criteria(
+        particles=particles,
+        thresholds=no_cut,
+        settings=settings.model_copy(update={"thresholds": {}}),
+    )
+    return _selected(entry, criteria)
+
+
 def _expected(
     entry: Predicted, criteria: Criteria, picks: Picks, known: dict[str, Reliability]
 ) -> dict[str, tuple[float, float]]:
     """Return how many of each class's picks should be right, and of how many there."""
-    no_cut = {"thresholds": dict.fromkeys(known, 0.0)}
-    settings = criteria.settings.model_copy(update=no_cut)
-    candidates = _selected(entry, replace(criteria, settings=settings))
+    candidates = uncut_picks(entry, criteria.particles, criteria.settings)
     return {
         name: expected(curve, candidates.of(name).score, picks.of(name).score)
         for name, curve in known.items()

@@ -1,20 +1,22 @@
-"""The report: files that stages wrote, read and shown on one page."""
+"""The report: files that stages wrote, shown on a page that links to others."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 
 from picker.core.files import write_text
+from picker.core.fingerprint import fingerprint
 from picker.core.picks import score_histogram
-from picker.core.tomogram import Tomogram
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
 from picker.formats.tables.tsv import read_rows
 from picker.jobs.failures import cannot_be_used
-from picker.jobs.stored import stored_volume
+from picker.jobs.report_pages import write_pages
 from picker.machine.progress import tracked
 from picker.project.json_files import read_json
 from picker.project.layout import cost_file
@@ -28,8 +30,7 @@ from picker.project.records import Failed, Picked
 from picker.report.costs import StageCost, stage_cost
 from picker.report.data import ReportData, TomogramRecord
 from picker.report.page import render_report
-from picker.report.pictures import Picture, make_picture
-from picker.report.slab import side_view
+from picker.report.run_pages import RunPages
 from picker.report.tables import (
     counts_by_tomogram,
     curve_columns,
@@ -39,12 +40,12 @@ from picker.report.tables import (
 from picker.scoring.reliability import held_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from picker.config import Particle
+    from picker.config import EvaluateSettings, Particle, PickSettings
 
 BEFORE = ("preprocess",)
 AFTER = (
@@ -100,11 +101,14 @@ def write_report(
     method: str,
     particles: tuple[Particle, ...],
     *,
+    pages: Path,
+    pick: PickSettings,
+    evaluate: EvaluateSettings,
     max_pictures: int,
     notes: Sequence[str] = (),
     failed: Path | None = None,
 ) -> None:
-    """Write the page.
+    """Write the page, and the folder of pages that it links to.
 
     A tomogram whose picks, labels or volume cannot be read is recorded, and the page
     is made without what is missing.
@@ -119,6 +123,10 @@ def write_report(
         Name of the method.
     particles
         The classes.
+    pages
+        Folder to write, with a page for each tomogram that is drawn.
+    pick, evaluate
+        Which candidates are picks, and which picks are right.
     max_pictures
         At most this many tomograms are drawn.
     notes
@@ -149,6 +157,20 @@ def write_report(
     evaluation = {path.stem: path for path in files.evaluation}
     metrics = evaluation.get("metrics")
     label_next = _rows(files.label_next)
+    run = RunPages(
+        method=method,
+        run=predictions.model[:16] or _digest(entries),
+        particles=particles,
+        thresholds={**thresholds.lowest, **pick.thresholds},
+        set_thresholds=pick.thresholds,
+        distance_per_radius=evaluate.distances_per_radius[0],
+        report=_address(output, pages),
+    )
+    # Without thresholds a candidate cannot be told from a pick.
+    candidates = predictions.tomograms if files.thresholds else ()
+    thumbnails = write_pages(
+        pages, run, entries, candidates, pick, failures, most=max_pictures
+    )
     data = ReportData(
         method=method,
         particles=particles,
@@ -167,8 +189,8 @@ def write_report(
         label_next=[row["tomogram"] for row in label_next],
         regions=_rows(files.regions),
         costs=_costs(files, method),
-        pictures=_pictures(entries, failures),
-        max_pictures=max_pictures,
+        thumbnails=thumbnails,
+        pages=_address(pages, output.parent),
         notes=notes,
     )
     write_text(output, render_report(data))
@@ -257,36 +279,11 @@ def _histograms(
     return total
 
 
-def _pictures(
-    entries: Sequence[Picked | Failed], failures: list[Failed]
-) -> Iterator[Picture]:
-    """Yield one tomogram's picture at a time, those with known particles first.
-
-    A tomogram whose picture cannot be made has none and joins `failures`.
-    """
-    picked = [entry for entry in entries if isinstance(entry, Picked)]
-    picked.sort(key=lambda e: (e.split != "test", e.preprocessed.labels is None))
-    for entry in picked:
-        if entry.tomogram in [failure.tomogram for failure in failures]:
-            continue
-        try:
-            picture = _picture(entry)
-        except Exception as error:
-            failures.append(cannot_be_used(entry, entry.picks, error))
-        else:
-            yield picture
+def _address(path: Path, folder: Path) -> str:
+    """Return the address of a file on a page that lies in a folder."""
+    return quote(os.path.relpath(path, folder))
 
 
-def _picture(entry: Picked) -> Picture:
-    before = entry.preprocessed
-    # A lazy array, of which only the slab is read.
-    volume = cast("NDArray[np.float32]", stored_volume(before))
-    tomogram = Tomogram(
-        name=entry.tomogram, volume=volume, voxel_size=before.voxel_size
-    )
-    truth = read_picks(before.labels) if before.labels else None
-    picks = read_picks(entry.picks)
-    is_partial = entry.split == "partial"
-    picture = make_picture(tomogram, picks, truth, is_partial=is_partial)
-    side = side_view(tomogram, before.slab) if before.slab else None
-    return replace(picture, side=side)
+def _digest(entries: Sequence[Picked | Failed]) -> str:
+    """Return what tells these picks from those of another run."""
+    return fingerprint([e.fingerprint for e in entries if isinstance(e, Picked)])[:16]

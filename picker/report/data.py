@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from picker.config import Particle
+    from picker.report.browse import Thumbnail
     from picker.report.costs import StageCost
-    from picker.report.pictures import Picture
     from picker.scoring.reliability import Reliability
 
 
@@ -96,11 +96,10 @@ class ReportData:
         Rows of the table of regions to label, the fullest first.
     costs
         Stage, in the order that stages run in: what it took.
-    pictures
-        Iterated over once and drawn one at a time, so that a generator keeps memory
-        low.
-    max_pictures
-        At most this many pictures are drawn.
+    thumbnails
+        The tomograms that have pages of their own.
+    pages
+        Address of the folder of these pages.
     notes
         Lines under the headline, such as where the tomograms come from.
     """
@@ -130,6 +129,6 @@ class ReportData:
     label_next: Sequence[str] = ()
     regions: Sequence[Mapping[str, str]] = ()
     costs: Mapping[str, StageCost] = field(default_factory=dict)
-    pictures: Iterable[Picture] = ()
-    max_pictures: int = 50
+    thumbnails: Sequence[Thumbnail] = ()
+    pages: str = "report"
     notes: Sequence[str] = ()

@@ -1,15 +1,11 @@
-"""One page to look at: problems, numbers, curves and pictures, in a single file."""
+"""One page to look at: problems, numbers, curves and thumbnails, in a single file."""
 
 from __future__ import annotations
 
 import json
-from datetime import timedelta
-from importlib import resources
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 
 from picker.report.charts import (
     draw_curves,
@@ -18,12 +14,11 @@ from picker.report.charts import (
     draw_reproducibility,
     draw_training,
 )
-from picker.report.pictures import framed
+from picker.report.templates import template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jinja2 import Template
     from numpy.typing import NDArray
 
     from picker.report.data import ReportData, TomogramRecord
@@ -37,7 +32,10 @@ NUM_NAMED = 5
 
 
 def render_report(data: ReportData) -> str:
-    """Return the page as HTML that holds its pictures and loads nothing."""
+    """Return the page as HTML that holds its pictures and loads nothing.
+
+    It links to the pages of the tomograms that have one.
+    """
     names = [particle.name for particle in data.particles]
     done = [t for t in data.tomograms if t.error is None]
     counts = np.array([[t.num_picks.get(n, 0) for n in names] for t in done], np.int64)
@@ -45,7 +43,7 @@ def render_report(data: ReportData) -> str:
     metrics = data.metrics or {}
     # Naming the first few of a ranking says nothing where these are all there are.
     num_named = NUM_NAMED if len(data.label_next) > NUM_NAMED else 0
-    return _template().render(
+    return template("page.html.j2").render(
         data=data,
         names=names,
         done=done,
@@ -85,25 +83,8 @@ def render_report(data: ReportData) -> str:
             }
             for name, curve in data.reproducibility.items()
         },
-        pictures=(
-            framed(p, data.particles) for p in islice(data.pictures, data.max_pictures)
-        ),
+        hrefs={t.tomogram: f"{data.pages}/{t.href}" for t in data.thumbnails},
     )
-
-
-def _template() -> Template:
-    """Return the page's template, with its filters."""
-    text = resources.files("picker.report").joinpath("page.html.j2").read_text("utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "number": _number,
-        "measure": _measure,
-        "duration": _duration,
-    }
-    environment.globals |= {"plural": _plural}
-    return environment.from_string(text)
 
 
 def _tomograms_by_warning(tomograms: Sequence[TomogramRecord]) -> dict[str, list[str]]:
@@ -157,36 +138,3 @@ def _spread(counts: NDArray[np.int64]) -> dict[str, float]:
         "least": int(counts.min()),
         "most": int(counts.max()),
     }
-
-
-RECALL = {
-    "recall_top_n": "Recall of the N best",
-    "recall_top_2n": "Recall of the 2N best",
-    "recall_all": "Recall of all candidates",
-}
-"""Titles of recall where a part of the particles has labels."""
-
-
-def _measure(key: str) -> str:
-    """Return a column's title: `f1@0.5` is F1 at 0.5 radii."""
-    name, distance = key.split("@")
-    voxels = distance.removesuffix("voxels")
-    unit = "r" if voxels == distance else "voxels"
-    return f"{RECALL.get(name, name.capitalize())} at {voxels} {unit}"
-
-
-def _plural(number: int, one: str, many: str = "") -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def _number(value: float | None, digits: int = 2) -> str:
-    """Return a number for people: a dash for None, commas between thousands."""
-    if value is None:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
-
-
-def _duration(seconds: float) -> str:
-    """Return h:mm:ss."""
-    return str(timedelta(seconds=round(seconds)))

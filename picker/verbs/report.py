@@ -1,6 +1,7 @@
-"""Show on one page what ran, how training went, what was found and how good it is.
+"""Show what ran, how training went, what was found and how good it is.
 
-The page holds its pictures and loads nothing from elsewhere.
+One page holds its pictures and loads nothing. It links to a folder of pages, one a
+tomogram: to scroll through it, to move thresholds and to judge picks.
 """
 
 from __future__ import annotations
@@ -8,7 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.config import ReportSettings, TomogramsSettings
+from picker.config import (
+    EvaluateSettings,
+    PickSettings,
+    ReportSettings,
+    TomogramsSettings,
+)
 from picker.jobs.report import ReportFiles, write_report
 from picker.jobs.settings import read_particles, read_section
 from picker.verbs.common import add_failed, add_settings
@@ -60,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_settings(parser, "all sections; shown on the page")
     parser.add_argument("--output", type=Path, required=True, help="HTML to write")
+    parser.add_argument(
+        "--pages",
+        type=Path,
+        required=True,
+        help="folder of the tomograms' pages, beside the HTML; it is replaced",
+    )
     add_failed(parser)
 
 
@@ -89,7 +101,10 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.output,
         arguments.method,
         read_particles(arguments.settings),
+        pages=arguments.pages,
         max_pictures=settings.max_pictures,
+        pick=read_section(arguments.settings, "pick", PickSettings),
+        evaluate=read_section(arguments.settings, "evaluate", EvaluateSettings),
         notes=[NOTE] if tomograms.source == "simulate" else [],
         failed=arguments.failed,
     )

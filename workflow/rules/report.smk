@@ -2,7 +2,7 @@ localrules:
     finish,
 
 
-# One self-contained page: settings, training, counts, accuracy, pictures.
+# One page of settings, training, counts and accuracy, with a page for each tomogram.
 rule report:
     input:
         picks=OURS.picked,
@@ -17,6 +17,7 @@ rule report:
         settings=settings_files(*settings.model_dump()),
     output:
         page=RESULTS.report,
+        pages=directory(RESULTS.pages),
         failed=OURS.failed("report"),
     log:
         OURS.log("report"),
@@ -42,7 +43,7 @@ rule report:
             --label-next {input.label_next} --estimate {input.estimate} \
             {params.regions} {params.reproducibility} \
             --benchmarks {params.costs} --settings {input.settings} \
-            --output {output.page} --failed {output.failed} >{log} 2>&1
+            --output {output.page} --pages {output.pages} --failed {output.failed} >{log} 2>&1
         """
 
 

@@ -14,9 +14,11 @@ from scipy import ndimage
 
 from picker.config import (
     CalibrateSettings,
+    EvaluateSettings,
     LabelNextSettings,
     ModelSettings,
     Particle,
+    PickSettings,
     PredictSettings,
     PreprocessSettings,
     TomogramRow,
@@ -411,10 +413,19 @@ def test_the_report_draws_the_same_pictures(project):
     for entry in project.both():
         page, failed = (project.folder / name for name in ("page.html", "failed.json"))
         files = ReportFiles(picked=[picked(project, entry)])
-        write_report(files, page, "blobs", PARTICLES, max_pictures=9, failed=failed)
+        folder = project.folder / "pages"
+        write_report(
+            *(files, page, "blobs", PARTICLES),
+            pages=folder,
+            pick=PickSettings(),
+            evaluate=EvaluateSettings(),
+            max_pictures=9,
+            failed=failed,
+        )
         assert read_manifest(failed).tomograms == ()
-        pages.append(page.read_text())
-    assert pages[0].count("<figcaption>") == 1
+        files_of = [page, *sorted(folder.glob("tomograms/*"))]
+        pages.append({path.name: path.read_bytes() for path in files_of})
+    assert len(pages[0]) == 4
     assert pages[0] == pages[1]
 
 

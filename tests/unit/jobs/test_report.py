@@ -1,18 +1,26 @@
 """The report: from files that stages wrote to a page."""
 
+import json
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from picker.config import Particle
+from picker.config import EvaluateSettings, Particle, PickSettings
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.jobs.report import ReportFiles, write_report
 from picker.project.manifests import read_manifest, write_manifest
-from tests.unit.predicted import calibrated, picked, thresholds_of, write_predicted
+from picker.refining.select import select_picks
+from tests.unit.predicted import (
+    calibrated,
+    picked,
+    predicted,
+    thresholds_of,
+    write_predicted,
+)
 
 PARTICLES = (Particle(name="ribosome", radius=30),)
 
@@ -39,13 +47,16 @@ def project(tmp_path):
     return tmp_path
 
 
-def report(folder, max_pictures=50, **files):
+def report(folder, max_pictures=50, pick=None, **files):
     """Return the page and the tomograms that it could not read."""
     write_report(
         ReportFiles(picked=[folder / "picked.json"], **files),
         folder / "page.html",
         "semietpicker",
         PARTICLES,
+        pages=folder / "pages",
+        pick=pick or PickSettings(),
+        evaluate=EvaluateSettings(),
         max_pictures=max_pictures,
         failed=folder / "failed.json",
     )
@@ -54,7 +65,7 @@ def report(folder, max_pictures=50, **files):
 
 
 def drawn(page):
-    return re.findall(r"<figcaption><b>(.*?)</b>", page)
+    return re.findall(r"<figcaption>(.*?)</figcaption>", page)
 
 
 def test_tomograms_with_known_particles_are_drawn_first(project):
@@ -131,6 +142,45 @@ def test_a_stage_costs_what_the_jobs_of_this_run_took(project):
     ]
 
 
+def test_pages_have_what_picking_would_find_at_any_threshold(project):
+    """Thresholds of the settings come first, and old pages go."""
+    (project / "pages" / "tomograms").mkdir(parents=True)
+    (project / "pages" / "tomograms" / "old.html").touch()
+    rng = np.random.default_rng(0)
+    crowded = picks_from_arrays(
+        rng.uniform(-5, 95, (300, 3)),
+        rng.choice(["ribosome", "other"], 300),
+        # Some are equal, some are the thresholds themselves.
+        (rng.integers(0, 20, 300) / 20).astype(np.float32),
+    )
+    write_picks(project / "candidates.star", crowded)
+    entry = predicted(project / "candidates.star", "TS_b", "test")
+    write_predicted(project / "predicted.json", [entry])
+    (project / "t.json").write_text(thresholds_of({"ribosome": calibrated(0.37)}))
+    settings = PickSettings(thresholds={"ribosome": 0.4}, edge_margin=10)
+    report(
+        project,
+        predicted=[project / "predicted.json"],
+        thresholds=project / "t.json",
+        pick=settings,
+    )
+    names = {path.name for path in (project / "pages" / "tomograms").glob("*.js")}
+    assert names == {"TS_a.js", "TS_b.js", "TS_c.js"}
+    assert not (project / "pages" / "tomograms" / "old.html").exists()
+    script = (project / "pages" / "tomograms" / "TS_b.js").read_text()
+    (shown,) = json.loads(script[script.index("(") + 1 : -3])["classes"]
+    assert (shown["threshold"], shown["set"]) == (0.4, 0.4)
+    for threshold in (0.0, 0.1, 0.35, 0.37, 0.4, 0.7, 0.95, 1.0):
+        at = settings.model_copy(update={"thresholds": {"ribosome": threshold}})
+        at_none = dict.fromkeys(("ribosome",), 0.0)
+        picks = select_picks(crowded, PARTICLES, at_none, at, 10.0, (10, 10, 10))
+        # As the page compares them.
+        number = int((np.float32(shown["score"]) >= np.float32(threshold)).sum())
+        assert number == len(picks)
+        best = np.reshape(shown["position"][: 3 * number], (-1, 3))[:, ::-1]
+        assert np.array_equal(best, picks.position_zyx.round(1))
+
+
 def test_scores_of_all_shards_are_one_histogram_with_its_threshold(project):
     for shard in ("shard_0", "shard_1"):
         write_manifest(
@@ -144,7 +194,9 @@ def test_scores_of_all_shards_are_one_histogram_with_its_threshold(project):
 
     def chart(*shards):
         page, _ = report(project, predicted=shards, thresholds=project / "t.json")
-        return page[page.index("Scores of all candidates") : page.index("Pictures")]
+        return page[
+            page.index("Scores of all candidates") : page.index("Look at the picks")
+        ]
 
     both = chart(project / "shard_0.json", project / "shard_1.json")
     assert ">0.37<" in both

@@ -14,6 +14,7 @@ RUN = Results().run("semietpicker")
     [
         (Results().record, "run.json"),
         (Results().report, "report.html"),
+        (Results().pages, "report"),
         (Results().summary, "summary.txt"),
         (Results().settings("train"), "settings/train.json"),
         (Results().rows("test-0001of0001"), "settings/tomograms/test-0001of0001.json"),

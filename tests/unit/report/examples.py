@@ -1,14 +1,12 @@
-"""A picture, and the classes and picks that tests of the report share."""
+"""A thumbnail, and the classes and picks that tests of the report share."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from picker.config import Particle
 from picker.core.picks import Picks, picks_from_arrays
-from picker.report.pictures import Picture
+from picker.report.browse import Thumbnail
 
 RIBOSOME = Particle(name="ribosome", radius=100.0, color="#ff0000")
 FERRITIN = Particle(name="apo-ferritin", radius=60.0, color="#00ff00")
@@ -24,14 +22,13 @@ def some_picks() -> Picks:
     )
 
 
-def picture(**changes: Any) -> Picture:
-    noise = np.random.default_rng(0).normal(0, 1, (20, 28)).astype(np.float32)
+def thumbnail(tomogram: str = "TS_1", **changes: Any) -> Thumbnail:
     made: dict[str, Any] = {
-        "tomogram": "TS_1",
-        "slab": noise,
-        "voxel_size": VOXEL_SIZE,
-        "center_z": 60.0,
-        "thickness": 50.0,
-        "picks": some_picks(),
+        "tomogram": tomogram,
+        "href": f"tomograms/{tomogram}.html",
+        "webp": "UklGRg==",
+        "size": (28, 20),
+        "circles": [(12.5, 9.5, 10.0, "#ff0000")],
+        "z": 60.0,
     }
-    return Picture(**made | changes)
+    return Thumbnail(**made | changes)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +19,7 @@ from picker.report.tables import (
 from picker.scoring.curves import curve_rows, curves
 from picker.scoring.evaluate import metrics, tomogram_rows
 from picker.scoring.reliability import Reliability
-from tests.unit.report.examples import PARTICLES, picture, some_picks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from picker.report.pictures import Picture
+from tests.unit.report.examples import PARTICLES, some_picks, thumbnail
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -63,7 +58,8 @@ def read(html: str) -> Reader:
     assert "link" not in reader.seen
     # Nothing is loaded: addresses are data or lie in the page itself.
     assert not re.search(r"https?:", html)
-    assert not re.search(r'(href|src)="(?!#|data:)', html)
+    # It links to pages beside it.
+    assert not re.search(r'(href|src)="(?!#|data:|report/tomograms/)', html)
     assert not re.search(r"url\((?!#)|@import", html)
     return reader
 
@@ -106,7 +102,7 @@ def full_report(**changes: Any) -> ReportData:
         "curves": curve_columns(
             [{key: str(value) for key, value in row.items()} for row in rows]
         ),
-        "pictures": [picture(truth=some_picks())],
+        "thumbnails": [thumbnail()],
         "notes": ["Simulated, not real."],
     }
     return ReportData(**made | changes)
@@ -219,7 +215,6 @@ def test_page_has_everything() -> None:
     assert "all 1,236 1 1,237" in text
     assert "seed 3 augment.rotate true x null" in text
     assert "validation tomograms" in text
-    assert "3 of 3 picks here · 3 known in all" in text
     assert reader.seen.count("figure") == 1
     assert html.index('id="problems"') < html.index('id="accuracy"')
     assert "currentColor" in html
@@ -235,7 +230,7 @@ def test_page_of_nothing() -> None:
         render_report(ReportData(method="m", particles=PARTICLES, tomograms=[]))
     )
     assert "No tomogram was picked." in " ".join(text.text)
-    assert not {"figure", "svg"} & set(text.seen)
+    assert not {"figure", "svg", "a"} & set(text.seen)
 
 
 def test_page_without_truth_or_picks() -> None:
@@ -245,14 +240,12 @@ def test_page_without_truth_or_picks() -> None:
         metrics=None,
         curves={},
         histograms={p.name: np.zeros(50, np.int64) for p in PARTICLES},
-        pictures=[picture(picks=no_picks())],
+        thumbnails=[thumbnail(circles=[])],
         training={},
     )
     text = " ".join(read(render_report(page)).text)
     assert "0 picks of 2 classes" in text
     assert "F1" not in text
-    assert "known in all" not in text
-    assert "0 of 0 picks here" in text
 
 
 def test_class_without_picks_or_truth() -> None:
@@ -273,6 +266,7 @@ def test_names_and_errors_are_escaped() -> None:
         name=evil, radius=100.0, weight=1.0, color="#ff0000"
     )
     picks = picks_from_arrays([[60, 100, 100]], [evil])
+    href = "tomograms/%3Cscript%3E.html"
     html = render_report(
         ReportData(
             method=evil,
@@ -292,7 +286,7 @@ def test_names_and_errors_are_escaped() -> None:
                     name: np.ones(1) for name in ("threshold", "precision", "recall")
                 }
             },
-            pictures=[picture(tomogram=evil, picks=picks)],
+            thumbnails=[thumbnail(evil, href=href)],
             notes=[evil],
         )
     )
@@ -315,18 +309,14 @@ def test_many_tomograms_are_summed_up() -> None:
     assert "201 warnings odd (TS_0, TS_1, TS_2, TS_3, TS_4 and 196 more)" in text
 
 
-def test_pictures_are_read_one_by_one_and_no_further() -> None:
-    read_so_far = []
-
-    def pictures() -> Iterator[Picture]:
-        for number in range(100):
-            read_so_far.append(number)
-            yield picture(tomogram=f"P_{number}")
-
-    html = render_report(full_report(pictures=pictures(), max_pictures=3))
-    assert read_so_far == [0, 1, 2]
-    assert html.count("<figure>") == 3
-    assert "<figure>" not in render_report(full_report(max_pictures=0))
+def test_tomograms_with_a_page_are_linked_wherever_they_are_listed() -> None:
+    html = render_report(full_report(pages="report"))
+    link = '<a href="report/tomograms/TS_1.html">'
+    assert f"<td>{link}TS_1</a></td>" in html
+    assert html.count(link) == 2  # in the counts, and its thumbnail
+    assert "<td>TS_2</td>" in html
+    assert "The first 1 of 2 tomograms" in html
+    assert "<figure>" not in render_report(full_report(thumbnails=[]))
 
 
 def test_what_is_found_again_is_drawn_and_told_at_the_threshold() -> None:

@@ -17,7 +17,7 @@ from picker.scoring.evaluate_partial import (
     recall_rows,
 )
 from picker.scoring.found_labels import PartialLabels
-from tests.unit.report.examples import PARTICLES, picture, some_picks
+from tests.unit.report.examples import PARTICLES, some_picks
 from tests.unit.report.test_page import full_report, read
 
 if TYPE_CHECKING:
@@ -67,7 +67,6 @@ def partial_report(**changes: Any) -> ReportData:
             [{key: str(value) for key, value in row.items()} for row in rows]
         ),
         "by_tomogram": {},
-        "pictures": [picture(truth=some.of("ribosome"), is_partial=True)],
     }
     return full_report(**made | changes)
 
@@ -81,10 +80,9 @@ def test_where_a_part_has_labels_there_is_recall_and_no_pick_is_wrong() -> None:
     assert "apo-ferritin – – – – – 0.50 0 labels 0 none 1" in text
     assert "Recall among the best" in text
     assert "TS_1 partial 2 · 2 labeled 1 · 0 labeled 3" in text
-    assert "2 labeled, others unknown" in text
     assert "ribosome 0.41 highest F 38 estimated from the held-out labels" in text
     assert "apo-ferritin 0.50 none: nothing is known – unknown – – 0" in text
-    for word in ("wrong picks", "Kaggle", "Precision at", "known in all"):
+    for word in ("wrong picks", "Kaggle", "Precision at"):
         assert word not in text
     assert "What thresholds rest on" not in render_report(full_report())
 
