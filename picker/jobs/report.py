@@ -14,6 +14,7 @@ from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
 from picker.formats.tables.tsv import read_rows
 from picker.jobs.failures import cannot_be_used
+from picker.jobs.known_particles import known_particles
 from picker.jobs.stored import stored_volume
 from picker.machine.progress import tracked
 from picker.project.json_files import read_json
@@ -186,9 +187,9 @@ def _record(
 ) -> TomogramRecord:
     """Return what the page's tables show of a tomogram; a failure joins `failures`."""
     num_truth = None
-    if isinstance(entry, Picked) and (labels := entry.preprocessed.labels):
+    if isinstance(entry, Picked) and entry.preprocessed.labels:
         try:
-            truth = read_picks(labels)
+            truth = known_particles(entry.preprocessed)
             num_truth = {p.name: len(truth.of(p.name)) for p in particles}
         except Exception as error:
             entry = cannot_be_used(entry, entry.picks, error)
@@ -199,7 +200,7 @@ def _record(
         split=entry.split,
         num_picks=picked.counts if picked else {},
         num_truth=num_truth,
-        is_partial=entry.split == "partial",
+        is_partial=entry.split in ("partial", "reviewed"),
         mean_score=picked.mean_score if picked else None,
         chance_right=_chance_right(picked) if picked else None,
         warnings=entry.warnings,
@@ -284,9 +285,9 @@ def _picture(entry: Picked) -> Picture:
     tomogram = Tomogram(
         name=entry.tomogram, volume=volume, voxel_size=before.voxel_size
     )
-    truth = read_picks(before.labels) if before.labels else None
+    truth = known_particles(before) if before.labels else None
     picks = read_picks(entry.picks)
-    is_partial = entry.split == "partial"
+    is_partial = entry.split in ("partial", "reviewed")
     picture = make_picture(tomogram, picks, truth, is_partial=is_partial)
     side = side_view(tomogram, before.slab) if before.slab else None
     return replace(picture, side=side)
