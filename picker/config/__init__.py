@@ -21,6 +21,7 @@ from picker.config.base import (
     checked_name,
 )
 from picker.config.blobs import BlobsSettings
+from picker.config.co_train import CoTrainSettings
 from picker.config.loss import LossSettings
 from picker.config.methods import METHODS, MethodName
 from picker.config.names import (
@@ -53,7 +54,6 @@ from picker.config.tomopicker import TomoPickerSettings
 from picker.config.training import (
     AugmentSettings,
     BurnInSettings,
-    CoTrainSettings,
     ModelSettings,
     TrainSettings,
 )
@@ -106,8 +106,10 @@ class Config(Settings):
     method: MethodName = "semietpicker"
     """How particles are found; results are in results/<method>/:
     - semietpicker: burn-in on labeled tomograms, then co-training with unlabeled ones.
-    - multi_view: semietpicker without DropBlock.
-    - mean_teacher: semietpicker without DropBlock and without multi-view.
+    - semietpicker_paper: the same, co-training as published: with DropBlock, multi-view
+      and a learning rate of its own, whatever co_train and train.augment say of them.
+    - multi_view: that without DropBlock.
+    - mean_teacher: that without DropBlock and without multi-view.
     - supervised: burn-in alone, for as many steps as both stages have.
     - supervised_full: as supervised, but unlabeled tomograms that have picks count as
       labeled.

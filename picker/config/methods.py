@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MethodName = Literal[
     "semietpicker",
+    "semietpicker_paper",
     "supervised",
     "supervised_full",
     "mean_teacher",
@@ -147,12 +148,17 @@ _TOMOPICKER = Row(
 
 METHODS: dict[MethodName, Row] = {
     "semietpicker": _SEMIETPICKER,
+    "semietpicker_paper": replace(
+        _SEMIETPICKER, options={"multi_view": True, "dropblock": True}
+    ),
     "supervised": _SUPERVISED,
     "supervised_full": replace(_SUPERVISED, stages=(ALL_LABELS,)),
     "mean_teacher": replace(
         _SEMIETPICKER, options={"multi_view": False, "dropblock": False}
     ),
-    "multi_view": replace(_SEMIETPICKER, options={"dropblock": False}),
+    "multi_view": replace(
+        _SEMIETPICKER, options={"multi_view": True, "dropblock": False}
+    ),
     "vnet": replace(_SUPERVISED, network="vnet"),
     "fpn": replace(_SUPERVISED, network="fpn"),
     "deepfindet": Row(module="deepfindet", network="deepfindet", stages=(SEGMENTING,)),

@@ -45,7 +45,11 @@ logger = logging.getLogger(__name__)
 
 
 class SemiETPicker(Method):
-    """Two stages; the options multi_view and dropblock turn these parts off."""
+    """Two stages, as the sections say.
+
+    With the options multi_view and dropblock co-training is as published, with these
+    parts on or off.
+    """
 
     def task(self, stage: Stage, data: Data, model: Network) -> Task | None:
         """Return burn-in, or co-training where there is anything to co-train on."""
@@ -92,13 +96,13 @@ class SemiETPicker(Method):
     def switched(
         self, co_train: CoTrainSettings, shared: TrainSettings
     ) -> tuple[CoTrainSettings, TrainSettings]:
-        """Return the settings, the parts that this ablation lacks turned off."""
+        """Return the settings, those of the paper for its rows of table 3."""
         options = self.row.options
-        multi_view = co_train.multi_view and options.get("multi_view", True)
-        dropblock = shared.augment.dropblock and options.get("dropblock", True)
-        augment = shared.augment.model_copy(update={"dropblock": dropblock})
+        if not options:
+            return co_train, shared
+        augment = shared.augment.as_published(dropblock=options["dropblock"])
         return (
-            co_train.model_copy(update={"multi_view": multi_view}),
+            co_train.as_published(multi_view=options["multi_view"]),
             shared.model_copy(update={"augment": augment}),
         )
 

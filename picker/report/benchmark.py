@@ -89,17 +89,20 @@ def ablation_table(cells: Sequence[Cell]) -> list[Row]:
 
 
 def _parts(row: MethodRow) -> dict[str, bool] | None:
-    """Return which parts a method has; None if it is no step to one with options."""
+    """Return which parts a method has; None if it is no step to the published one.
+
+    That of a method with further stages and no options depends on the settings.
+    """
     whole = [other for other in METHODS.values() if len(other.stages) > 1]
     whole = [other for other in whole if other.network == row.network]
-    if not whole or not _labels_alone(row):
+    as_set = len(row.stages) > 1 and not row.options
+    if not whole or as_set or not _labels_alone(row):
         return None
     options = [name for other in whole for name in other.options]
     further = {stage.name: stage in row.stages for stage in whole[0].stages[1:]}
     is_whole = all(further.values())
     return further | {
-        name: is_whole and bool(row.options.get(name, True))
-        for name in dict.fromkeys(options)
+        name: is_whole and bool(row.options[name]) for name in dict.fromkeys(options)
     }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from picker.config import AugmentSettings
-    from picker.config.training import Halves
+    from picker.config.co_train import Halves
     from picker.training.boxes import Box, Boxes, Symmetry
     from picker.training.source import Noise, PatchSource
 

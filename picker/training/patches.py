@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from picker.config import TrainSettings
-    from picker.config.training import Halves
+    from picker.config.co_train import Halves
     from picker.encodings.encoding import Encoding
     from picker.training.augment import Changes
     from picker.training.source import PatchSource

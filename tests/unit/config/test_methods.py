@@ -2,7 +2,7 @@ from typing import get_args
 
 import pytest
 
-from picker.config import Config, CoTrainSettings, TrainSettings
+from picker.config import AugmentSettings, Config, CoTrainSettings, TrainSettings
 from picker.config.base import SPLITS, UNTRAINED
 from picker.config.methods import METHODS, MethodName
 from picker.methods import Method, load
@@ -29,18 +29,35 @@ def test_a_stage_begins_with_the_model_of_the_one_before():
 @pytest.mark.parametrize(
     ("method", "multi_view", "dropblock"),
     [
-        ("semietpicker", True, True),
+        ("semietpicker_paper", True, True),
         ("multi_view", True, False),
         ("mean_teacher", False, False),
     ],
 )
-def test_methods_turn_parts_of_co_training_off(method, multi_view, dropblock):
-    switched = load(method).switched
-    co_train, shared = switched(CoTrainSettings(), TrainSettings())
-    assert co_train == CoTrainSettings(multi_view=multi_view)
-    assert shared.augment.dropblock == dropblock
-    off, _ = switched(CoTrainSettings(multi_view=False), TrainSettings())
-    assert not off.multi_view
+def test_rows_of_the_papers_table_are_as_published(method, multi_view, dropblock):
+    changed = CoTrainSettings(
+        steps=7,
+        schedule="continue",
+        mean_teacher=False,
+        multi_view=not multi_view,
+        unlabeled_loss="mse",
+        floor=0.5,
+        halves="mixed",
+        pseudo_labels="picks",
+        trusted_only=True,
+    )
+    augment = AugmentSettings(
+        restandardise=True, dropblock=not dropblock, real_noise=0.5
+    )
+    co_train, shared = load(method).switched(changed, TrainSettings(augment=augment))
+    assert co_train == CoTrainSettings(steps=7, multi_view=multi_view)
+    assert shared.augment == AugmentSettings(dropblock=dropblock)
+
+
+def test_semietpicker_is_as_its_sections_say():
+    changed = CoTrainSettings(schedule="continue", multi_view=False, floor=0.5)
+    shared = TrainSettings(augment=AugmentSettings(dropblock=True))
+    assert load("semietpicker").switched(changed, shared) == (changed, shared)
 
 
 def test_windows_hold_the_methods_own_network():
