@@ -20,13 +20,22 @@ from picker.core.messages import printable, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Split = Literal["labeled", "partial", "unlabeled", "validation", "test", "predict"]
+Split = Literal[
+    "labeled",
+    "partial",
+    "reviewed",
+    "unlabeled",
+    "validation",
+    "test",
+    "predict",
+]
 SPLITS: tuple[Split, ...] = (
-    *("labeled", "partial", "validation", "unlabeled", "test", "predict"),
+    *("labeled", "partial", "reviewed", "validation"),
+    *("unlabeled", "test", "predict"),
 )
-WITH_PICKS: tuple[Split, ...] = ("labeled", "partial", "validation")
+WITH_PICKS: tuple[Split, ...] = ("labeled", "partial", "reviewed", "validation")
 """Splits whose tomograms must have picks."""
-UNFINISHED: tuple[Split, ...] = ("unlabeled", "predict", "partial")
+UNFINISHED: tuple[Split, ...] = ("unlabeled", "predict", "partial", "reviewed")
 """Splits of tomograms that are worth labeling, or labeling on."""
 UNTRAINED: tuple[Split, ...] = ("test", "predict")
 """Splits of tomograms that no training reads."""

@@ -111,14 +111,14 @@ class Row:
         return tuple(stage.name for stage in self.stages[-1:])
 
 
-_KNOWN: tuple[Split, ...] = ("labeled", "partial")
+_KNOWN: tuple[Split, ...] = ("labeled", "partial", "reviewed")
 BURN_IN = Stage(
     name="burn_in", labeled=_KNOWN, sections=("burn_in", "partial"), is_shared=True
 )
 CO_TRAIN = Stage(
     name="co_train",
     labeled=_KNOWN,
-    unlabeled=("unlabeled", "partial"),
+    unlabeled=("unlabeled", "partial", "reviewed"),
     sections=("co_train", "partial"),
     follows="co_train",
 )
@@ -135,7 +135,14 @@ _SUPERVISED = Row(module="supervised", network="unet", stages=(ALONE,))
 _TOMOPICKER = Row(
     module="tomopicker",
     network="resunet",
-    stages=(replace(ALONE, sections=(*ALONE.sections, "tomopicker")),),
+    stages=(
+        replace(
+            ALONE,
+            # What is known around single answers has no place in its shares of voxels.
+            labeled=("labeled", "partial"),
+            sections=(*ALONE.sections, "tomopicker"),
+        ),
+    ),
     sections=("tomopicker",),
 )
 

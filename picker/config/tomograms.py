@@ -218,8 +218,8 @@ class TomogramsSettings(Settings):
     (phantoms)."""
     table: UserPath = Path("tomograms.tsv")
     """With source table: TSV with the columns tomogram, path (MRC, EM, HDF5 or Zarr),
-    split (labeled, partial, unlabeled, validation, test or predict) and picks (files of
-    known picks). Optional columns:
+    split (labeled, partial, reviewed, unlabeled, validation, test or predict) and picks
+    (files of known picks). Optional columns:
     - expected: with split partial, how many of each particle there should be, such as
       `ribosome:450; proteasome:unknown`; a number that is off by half costs little.
     - voxel_size: as below, for this tomogram alone [Å].

@@ -189,7 +189,7 @@ def _labeled(entries: Iterable[Predicted | Failed]) -> list[tuple[Predicted, Pat
     if not labeled:
         raise ValueError("calibration needs tomograms with labels; none could be used")
     for entry, _ in labeled:
-        if entry.split not in WITH_PICKS:
+        if entry.split not in WITH_PICKS or entry.split == "reviewed":
             raise ValueError(
                 f"{entry.tomogram} is split {entry.split}; thresholds are chosen on"
                 " labeled, partial or validation tomograms alone"

@@ -66,7 +66,7 @@ def finish(
             f" Fix these or take them out of the table, then run again:{reasons}"
         )
     if metrics:
-        mean = _mean_of(metrics)
+        mean = mean_of(metrics)
     else:
         mean = _expected(reproducibility) if reproducibility else ""
     line = f"{mean}; " if mean else ""
@@ -103,7 +103,7 @@ def _expected(path: Path) -> str:
     )
 
 
-def _mean_of(path: Path) -> str:
+def mean_of(path: Path) -> str:
     """Return the mean F1 at the first match distance, and its split, as text.
 
     Where a part of the particles has labels it is recall of the picks.

@@ -8,6 +8,7 @@ import numpy as np
 
 from picker.core.tomogram import index_from_position
 from picker.formats.picks.known import read_known_picks
+from picker.refining.answers import answers_of
 from picker.refining.select import in_region
 from picker.volumes.contrast import check_contrast
 
@@ -43,15 +44,21 @@ def picks_of_row(
         row.contours,
         row.called,
     )
+    known = particles_of(row, picks)
     radius = {particle.name: particle.radius for particle in particles}
-    radii = np.array([radius[str(name)] for name in picks.particle], np.float64)
+    radii = np.array([radius[str(name)] for name in known.particle], np.float64)
     contrast = check_contrast(
         tomogram.volume,
-        index_from_position(picks.position_zyx, tomogram.voxel_size),
+        index_from_position(known.position_zyx, tomogram.voxel_size),
         radii / tomogram.voxel_size,
         settings.particles_are,
     )
     return picks, warnings + ([f"{row.tomogram}: {contrast}"] if contrast else [])
+
+
+def particles_of(row: TomogramRow, picks: Picks) -> Picks:
+    """Return the picks that are particles, as of a reviewed tomogram not all are."""
+    return answers_of(picks).right if row.split == "reviewed" else picks
 
 
 def check_expected(row: TomogramRow, picks: Picks) -> None:

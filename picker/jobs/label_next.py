@@ -20,14 +20,16 @@ from picker.formats.text import listed
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.formats.volumes.read import read_mask
 from picker.jobs.failures import cannot_be_used
+from picker.jobs.known_particles import answers_about
 from picker.jobs.stored import attributes_of
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import REGIONS_TABLE, picks_file, volume_file
 from picker.project.manifests import read_picked, write_manifest
 from picker.project.records import Failed, Picked, Preprocessed
+from picker.refining.answers import answered
 from picker.refining.regions import fullest_regions, in_any_region, region_mask
-from picker.refining.select import in_mask, with_labels
+from picker.refining.select import in_mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -157,7 +159,8 @@ def _write_tomogram(
 ) -> list[Region]:
     """Write one tomogram's regions, and return them.
 
-    Of a partial tomogram its labels are there too: nobody has looked at all of it.
+    Of a partial or reviewed one its labels are there too: nobody has looked at all of
+    it.
     Where people have looked already, nothing is claimed: the particles that they found
     are missing from this model.
     """
@@ -165,9 +168,9 @@ def _write_tomogram(
     voxel_size, shape_zyx = before.source_voxel_size, before.source_shape_zyx
     unseen = _unseen(before, labeled)
     picks = read_picks(entry.picks)
-    if entry.split == "partial" and before.labels:
+    if entry.split in ("partial", "reviewed"):
         # What somebody labeled stays: a region's file is to be complete.
-        picks = with_labels(picks, read_picks(before.labels), particles)
+        picks = answered(picks, answers_about(before), particles)
     picks = picks.select(in_mask(picks.position_zyx, voxel_size, shape_zyx, unseen))
     index, num_picks = fullest_regions(
         picks.position_zyx, settings.radius, settings.regions

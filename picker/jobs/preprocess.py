@@ -23,7 +23,12 @@ from picker.formats.volumes.ome_zarr import write_volume
 from picker.formats.volumes.read import accepted, map_tomogram, read_mask
 from picker.jobs.failures import told_failure
 from picker.jobs.halves import read_noise
-from picker.jobs.known_picks import check_expected, excluded_picks, picks_of_row
+from picker.jobs.known_picks import (
+    check_expected,
+    excluded_picks,
+    particles_of,
+    picks_of_row,
+)
 from picker.jobs.provenance import file_stamps, finished_record, input_key
 from picker.jobs.recipe import NoiseRecipe, Recipe, write_recipe
 from picker.jobs.slab import slab_of
@@ -176,11 +181,12 @@ def preprocess_tomogram(
         picks, more = picks_of_row(row, tomogram, particles, settings)
         warnings += more
         check_expected(row, picks)
+    known = None if picks is None else particles_of(row, picks)
     user_mask = read_mask(row.mask, tomogram.shape_zyx) if row.mask else None
     slab_z = (row.slab_z_low, row.slab_z_high)
     slab = None
     if slab_z == (None, None):
-        slab, more = slab_of(tomogram, particles, settings, picks, user_mask)
+        slab, more = slab_of(tomogram, particles, settings, known, user_mask)
         warnings += more
     region, more = allowed_region(
         tomogram.volume, tomogram.voxel_size, settings, user_mask, slab_z, slab
@@ -188,8 +194,8 @@ def preprocess_tomogram(
     warnings += more
     if region is not None:
         _write_mask(mask, region, tomogram, key)
-        if picks is not None:
-            warnings += excluded_picks(picks, tomogram, region)
+        if known is not None:
+            warnings += excluded_picks(known, tomogram, region)
     noise_volume, scale, more = read_noise(row, tomogram, region)
     warnings += more
     # What lies outside of the region must not set the scale of what lies inside.

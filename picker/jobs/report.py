@@ -12,10 +12,10 @@ import numpy as np
 from picker.core.files import write_text
 from picker.core.fingerprint import fingerprint
 from picker.core.picks import score_histogram
-from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
 from picker.formats.tables.tsv import read_rows
 from picker.jobs.failures import cannot_be_used
+from picker.jobs.known_particles import known_particles
 from picker.jobs.report_pages import write_pages
 from picker.machine.progress import tracked
 from picker.project.json_files import read_json
@@ -208,9 +208,9 @@ def _record(
 ) -> TomogramRecord:
     """Return what the page's tables show of a tomogram; a failure joins `failures`."""
     num_truth = None
-    if isinstance(entry, Picked) and (labels := entry.preprocessed.labels):
+    if isinstance(entry, Picked) and entry.preprocessed.labels:
         try:
-            truth = read_picks(labels)
+            truth = known_particles(entry.preprocessed)
             num_truth = {p.name: len(truth.of(p.name)) for p in particles}
         except Exception as error:
             entry = cannot_be_used(entry, entry.picks, error)
@@ -221,7 +221,7 @@ def _record(
         split=entry.split,
         num_picks=picked.counts if picked else {},
         num_truth=num_truth,
-        is_partial=entry.split == "partial",
+        is_partial=entry.split in ("partial", "reviewed"),
         mean_score=picked.mean_score if picked else None,
         chance_right=_chance_right(picked) if picked else None,
         warnings=entry.warnings,

@@ -9,6 +9,7 @@ from picker.core.files import written_whole
 from picker.core.tomogram import Tomogram
 from picker.formats.picks.star import read_picks
 from picker.jobs.failures import cannot_be_used
+from picker.jobs.known_particles import known_particles
 from picker.jobs.pick import uncut_picks
 from picker.jobs.stored import whole_volume
 from picker.machine.progress import tracked
@@ -123,8 +124,8 @@ def _view(
             voxel_size=before.voxel_size,
         ),
         candidates=uncut_picks(predicted, particles, pick) if predicted else picks,
-        truth=read_picks(before.labels) if before.labels else None,
+        truth=known_particles(before) if before.labels else None,
         split=entry.split,
-        is_partial=entry.split == "partial",
+        is_partial=entry.split in ("partial", "reviewed"),
         slab=before.slab,
     )

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
+PARTLY_KNOWN = ("partial", "reviewed")
+"""Splits whose unlabeled patches have labels too."""
 LOW_SCORE = 0.001
 """Lowest score of a candidate where a part of the particles has labels: a model that
 has trained for a while is unsure of what it finds."""
@@ -159,7 +161,7 @@ def _trained(
         section=section,
         labeled=labeled,
         unlabeled=[
-            patch_source(e, particles, partial_labels, labeled=e.split == "partial")
+            patch_source(e, particles, partial_labels, labeled=e.split in PARTLY_KNOWN)
             for e in unlabeled
         ],
         voxel_size=common_voxel_size(seen),
@@ -197,6 +199,7 @@ def _trained(
             (
                 *(source.name, source.index_zyx.tolist(), str(source.hidden)),
                 source.outside_zyx.tolist(),
+                [[a.tolist() for a in places] for places in source.review or ()],
             )
             for source in labeled
         ],

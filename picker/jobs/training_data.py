@@ -15,12 +15,13 @@ from picker.config.base import WITH_PICKS
 from picker.core.fingerprint import fingerprint
 from picker.core.picks import no_picks
 from picker.core.tomogram import index_from_position
-from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import open_volume
-from picker.jobs.allowed import may_be
+from picker.jobs.allowed import may_be, where_picks_may_be
+from picker.jobs.known_particles import answers_about
 from picker.jobs.stored import stored_fingerprint, stored_noise, stored_volume
 from picker.project.records import Failed, Preprocessed
 from picker.scoring.held_out import held_out
+from picker.training.review import Places, Review
 from picker.training.source import Noise, PatchSource
 
 if TYPE_CHECKING:
@@ -117,11 +118,22 @@ def patch_source(
         Whether its picks are taken.
     """
     volume, voxel_size = stored_volume(entry), entry.voxel_size
-    picks, outside, hidden = no_picks(), no_picks(), None
+    number = {particle.name: i for i, particle in enumerate(particles)}
+
+    def numbers(some: Picks) -> NDArray[np.int64]:
+        return np.array([number[str(name)] for name in some.particle], np.int64)
+
+    def places(some: Picks) -> Places:
+        return Places(index_from_position(some.position_zyx, voxel_size), numbers(some))
+
+    picks, outside, hidden, review = no_picks(), no_picks(), None, None
     if labeled and entry.labels:
-        known = read_picks(entry.labels)
-        inside = may_be(known, entry)
+        answers = answers_about(entry)
+        known, inside = answers.right, may_be(answers.right, entry)
         picks, outside = known.select(inside), known.select(~inside)
+        if entry.split == "reviewed":
+            wrong = where_picks_may_be(answers.wrong, entry)
+            review = Review(places(wrong), places(answers.unjudged))
         if entry.split == "partial":
             settings = partial or PartialSettings()
             picks, _ = held_out(picks, settings.held_out)
@@ -133,11 +145,6 @@ def patch_source(
                 ]
             )
     noise = stored_noise(entry)
-    number = {particle.name: i for i, particle in enumerate(particles)}
-
-    def numbers(some: Picks) -> NDArray[np.int64]:
-        return np.array([number[str(name)] for name in some.particle], np.int64)
-
     return PatchSource(
         name=entry.tomogram,
         volume=volume,
@@ -150,6 +157,7 @@ def patch_source(
         outside_zyx=index_from_position(outside.position_zyx, voxel_size),
         outside_particle=numbers(outside),
         noise=None if noise is None else Noise(noise, entry.noise_spread or 0.0),
+        review=review,
     )
 
 
@@ -220,6 +228,8 @@ def labeled_sources(
             f" {counts.sum()}; give some rows of the table split labeled or"
             " partial, and picks"
         )
+    if wrong := sum(len(s.review.wrong.particle) for s in sources if s.review):
+        logger.info("%d places where somebody said that no particle is", wrong)
     for particle, count in zip(particles, counts, strict=True):
         logger.info("%s: %d labeled picks", particle.name, count)
         if count == 0:

@@ -1,4 +1,4 @@
-"""Which methods train on tomograms in which a part of the particles has labels."""
+"""Which methods train on tomograms of which a part is known."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from picker.config.methods import METHODS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from picker.config import TomogramRow
+    from picker.config import Split, TomogramRow
     from picker.config.methods import Row
+
+WHAT_TO_DO: dict[Split, str] = {
+    "partial": "split: labeled where every particle has a label, predict where the"
+    " labels are not needed",
+    "reviewed": "split: predict where the answers are not needed",
+}
+"""Splits of which a part is known, and what to do if a method does not see them."""
 
 
 def refuse_partial(method: str, rows: Sequence[TomogramRow]) -> None:
-    """Check that a method knows what to make of partial tomograms, if there are any.
+    """Check that a method knows what to make of partial and reviewed tomograms.
 
     To leave them out without a word would waste labels that somebody made.
 
@@ -23,19 +30,19 @@ def refuse_partial(method: str, rows: Sequence[TomogramRow]) -> None:
     ValueError
         If it is trained, and not on them.
     """
-    partial = [row.tomogram for row in rows if row.split == "partial"]
     row = METHODS[method]  # type: ignore[index]
-    if not partial or not row.stages or _sees_partial(row):
-        return
-    others = ", ".join(name for name, other in METHODS.items() if _sees_partial(other))
-    raise ValueError(
-        f"method {method} takes what has no label for background, but"
-        f" {len(partial)} tomograms have split partial ({partial[0]} is the first);"
-        f" expected one of the methods {others}. Change method, or split: labeled where"
-        " every particle has a label, predict where the labels are not needed"
-    )
+    for split, other in WHAT_TO_DO.items():
+        found = [one.tomogram for one in rows if one.split == split]
+        if not found or not row.stages or _sees(row, split):
+            continue
+        others = ", ".join(name for name, one in METHODS.items() if _sees(one, split))
+        raise ValueError(
+            f"method {method} takes what has no label for background, but"
+            f" {len(found)} tomograms have split {split} ({found[0]} is the first);"
+            f" expected one of the methods {others}. Change method, or {other}"
+        )
 
 
-def _sees_partial(row: Row) -> bool:
-    """Return whether a stage trains on partial tomograms."""
-    return any("partial" in stage.labeled for stage in row.stages)
+def _sees(row: Row, split: Split) -> bool:
+    """Return whether a stage trains on the labels of a split."""
+    return any(split in stage.labeled for stage in row.stages)

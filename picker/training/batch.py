@@ -26,14 +26,15 @@ class Batch:
         them; with batch 0 during burn-in.
     weak_target
         As `target`, of the labels that unlabeled patches have, which lie in partial
-        tomograms; None: there are none.
+        and reviewed tomograms; None: there are none.
     labeled_region, unlabeled_region
         `(batch, 1, z/R, y/R, x/R)`, 1 where targets hold and 0 where nobody looked
-        for particles; None where they hold everywhere.
+        for particles; of reviewed tomograms `(batch, class, z/R, y/R, x/R)`. None where
+        they hold everywhere.
     open
-        As `labeled_region`: above 0 in what is open, where particles may be that have
-        no label, in patches that were placed anywhere; elsewhere 0. Weights with which
-        each voxel of a tomogram counts alike. None: nothing is open.
+        `(batch, 1, z/R, y/R, x/R)`, above 0 in what is open, where particles may be
+        that have no label, in patches that were placed anywhere; elsewhere 0. Weights
+        with which each voxel of a tomogram counts alike. None: nothing is open.
     hidden_mean
         `(batch, class)` mean that the target should have in what is open, for the
         particles without a label; NaN where nobody knows. None as for `open`.

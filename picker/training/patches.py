@@ -100,6 +100,16 @@ class PatchDataset(Dataset[Batch]):
             ]
             for number in present
         ]
+        # Those that are searched whole; of others only single places are known.
+        self.searched = [source for source in labeled if source.review is None]
+        wrong = [
+            (source, index)
+            for source in labeled
+            if source.review
+            for index in source.review.wrong.index_zyx
+        ]
+        # What was taken for a particle and is none is drawn as often as a class.
+        self.centres += [wrong] if wrong else []
 
     def __getitem__(self, step: int) -> Batch:
         """Return the batch of one step, or this process's share of it."""
@@ -136,7 +146,8 @@ class PatchDataset(Dataset[Batch]):
                 weak=empty,
                 strong=empty,
                 weak_target=_stacked(
-                    [one.target for one in unlabeled], _any_partial(self.unlabeled)
+                    [one.target for one in unlabeled],
+                    _any_partial(self.unlabeled) or _any_review(self.unlabeled),
                 ),
                 labeled_region=_stacked(
                     [one.known for one in labeled],
@@ -157,20 +168,21 @@ class PatchDataset(Dataset[Batch]):
     def _labeled(self, rng: np.random.Generator, number: int) -> _Labeled:
         """Return how to make a patch around a particle, or anywhere.
 
-        With partial labels every other patch lies anywhere: what is expected of the
-        whole tomogram holds for patches that do not look for its particles.
+        In place of a particle it may be something that was taken for one. With partial
+        labels every other patch lies anywhere: what is expected of the whole tomogram
+        holds for patches that do not look for its particles.
         """
         at_particle = rng.random() < self.settings.centered_fraction
         if self.hidden.mean:
             at_particle = number % 2 == 0
-        if self.centres and at_particle:
+        if self.centres and (at_particle or not self.searched):
             of_class = self.centres[rng.integers(len(self.centres))]
             source, centre = of_class[rng.integers(len(of_class))]
             # Anywhere in the middle half, so that the network sees it off-centre.
             shift = (rng.random(3) - 0.5) * self.shape
             corner = source.corner(centre + 0.5 * shift, self.shape)
         else:
-            source = self.labeled[int(rng.integers(len(self.labeled)))]
+            source = self.searched[int(rng.integers(len(self.searched)))]
             corner = self.boxes.anywhere(source, rng)
         target = self._target(source, corner)
         symmetry = self.boxes.symmetry(rng)
@@ -187,6 +199,9 @@ class PatchDataset(Dataset[Batch]):
                     corner, self.shape, source.volume.shape, self.stride
                 )
             known = known * near
+        known, unknown = known[None], unknown[None]
+        if _any_review(self.labeled):
+            known = known * source.answered(corner, self.shape, self.stride)
         known, unknown = (apply_symmetry(a, *symmetry) for a in (known, unknown))
         return _Labeled(
             view=View(
@@ -195,8 +210,8 @@ class PatchDataset(Dataset[Batch]):
                 changes=changes,
             ),
             target=torch.from_numpy(apply_symmetry(target, *symmetry)),
-            known=torch.from_numpy(known)[None],
-            open=torch.from_numpy(unknown)[None],
+            known=torch.from_numpy(known),
+            open=torch.from_numpy(unknown),
             hidden_mean=torch.from_numpy(self.hidden.of(source)).float(),
         )
 
@@ -224,14 +239,17 @@ class PatchDataset(Dataset[Batch]):
         augment = self.settings.augment
         rate = augment.dropblock_rate if augment.dropblock else 0.0
         hidden = draw_blocks(self.shape, rate, augment.dropblock_size, rng)
-        known = apply_symmetry(source.known(corner, self.shape, self.stride), *symmetry)
+        known = source.known(corner, self.shape, self.stride)[None]
+        if _any_review(self.unlabeled):
+            known = known * source.not_wrong(corner, self.shape, self.stride)
+        known = apply_symmetry(known, *symmetry)
         target = apply_symmetry(self._target(source, corner), *symmetry)
         return _Unlabeled(
             weak=View(box=box, noise=weak),
             strong=View(box=box, noise=strong, changes=changes),
             hidden=torch.from_numpy(hidden)[None],
             target=torch.from_numpy(target),
-            known=torch.from_numpy(known)[None],
+            known=torch.from_numpy(known),
         )
 
     def _changes(self, rng: np.random.Generator) -> Changes:
@@ -269,6 +287,11 @@ def _any_region(sources: Sequence[PatchSource]) -> bool:
 def _any_partial(sources: Sequence[PatchSource]) -> bool:
     """Return whether a source has particles without a label beside those with one."""
     return any(source.hidden is not None for source in sources)
+
+
+def _any_review(sources: Sequence[PatchSource]) -> bool:
+    """Return whether of a source single places are known."""
+    return any(source.review is not None for source in sources)
 
 
 def _stacked(parts: list[Tensor], is_wanted: bool) -> Tensor | None:

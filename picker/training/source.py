@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from picker.training.review import Places, near
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import zarr
     from numpy.typing import NDArray
 
+    from picker.training.review import Review
     from picker.volumes.steps import Normalised
 
     Voxels = zarr.Array[Any] | Normalised | NDArray[np.float32]
@@ -61,6 +64,9 @@ class PatchSource:
         background.
     noise
         Of its halves; None: it has none.
+    review
+        Of a tomogram of which somebody has judged single places; elsewhere nothing is
+        known. None: somebody has looked at all of the region.
     """
 
     name: str
@@ -75,11 +81,13 @@ class PatchSource:
         default_factory=lambda: np.zeros(0, np.int64)
     )
     noise: Noise | None = None
+    review: Review | None = None
 
     @property
     def is_known_everywhere(self) -> bool:
         """Whether no voxel is outside the region or in a particle that is."""
-        return self.region is None and not len(self.outside_zyx)
+        whole = self.region is None and self.review is None
+        return whole and not len(self.outside_zyx)
 
     @property
     def room(self) -> float:
@@ -130,8 +138,8 @@ class PatchSource:
         """
         inside = self._in_region(corner_zyx, shape_zyx, stride)
         if len(self.outside_zyx):
-            particles = self.outside_zyx, self.outside_particle
-            inside *= 1 - self._near(*particles, corner_zyx, shape_zyx, stride)
+            outside = Places(self.outside_zyx, self.outside_particle)
+            inside *= 1 - near(outside, self.radius, corner_zyx, shape_zyx, stride)
         return inside
 
     def _in_region(
@@ -178,34 +186,56 @@ class PatchSource:
         -------
         `(z/R, y/R, x/R)`.
         """
-        particles = self.index_zyx, self.particle
-        return self._near(*particles, corner_zyx, shape_zyx, stride)
+        labels = Places(self.index_zyx, self.particle)
+        return near(labels, self.radius, corner_zyx, shape_zyx, stride)
 
-    def _near(
+    def answered(
         self,
-        index_zyx: NDArray[np.float64],
-        particles: NDArray[np.int64],
         corner_zyx: NDArray[np.int64],
         shape_zyx: tuple[int, int, int],
         stride: int,
     ) -> NDArray[np.float32]:
-        """Return where a patch is within the radius of a particle, 1 there, else 0."""
-        size = [edge // stride for edge in shape_zyx]
-        near = np.zeros(size, np.float32)
-        for index, particle in zip(index_zyx, particles, strict=True):
-            centre = (index - corner_zyx - (stride - 1) / 2) / stride
-            reach = self.radius[particle] / stride
-            low = np.maximum(np.ceil(centre - reach), 0).astype(int)
-            high = np.minimum(np.floor(centre + reach) + 1, size).astype(int)
-            if (low >= high).any():
-                continue
-            z, y, x = (
-                (np.arange(a, b) - c) ** 2
-                for a, b, c in zip(low, high, centre, strict=True)
-            )
-            ball = z[:, None, None] + y[:, None] + x <= reach**2
-            near[tuple(slice(a, b) for a, b in zip(low, high, strict=True))][ball] = 1
-        return near
+        """Return where somebody has judged a patch, class by class, 1 there, else 0.
+
+        Within a radius of a particle all classes are known, for no other particle has
+        its centre so near; within a radius of what is wrong its class alone. Within a
+        radius of what is unjudged nothing of its class is known.
+
+        Parameters
+        ----------
+        corner_zyx, shape_zyx, stride
+            As for `known`.
+
+        Returns
+        -------
+        `(class, z/R, y/R, x/R)`; without a review ones, `(class, 1, 1, 1)`.
+        """
+        if self.review is None:
+            return np.ones((len(self.radius), 1, 1, 1), np.float32)
+        box = self.radius, corner_zyx, shape_zyx, stride
+        at_particles = self.near_labels(corner_zyx, shape_zyx, stride)
+        by_class = []
+        for number in range(len(self.radius)):
+            wrong = near(self.review.wrong.of(number), *box)
+            unjudged = near(self.review.unjudged.of(number), *box)
+            by_class.append(np.maximum(at_particles, wrong) * (1 - unjudged))
+        return np.stack(by_class)
+
+    def not_wrong(
+        self,
+        corner_zyx: NDArray[np.int64],
+        shape_zyx: tuple[int, int, int],
+        stride: int,
+    ) -> NDArray[np.float32]:
+        """Return where nobody has said that there is nothing of a class, as `answered`.
+
+        Elsewhere a teacher that finds a particle is wrong.
+        """
+        if self.review is None:
+            return np.ones((len(self.radius), 1, 1, 1), np.float32)
+        box = self.radius, corner_zyx, shape_zyx, stride
+        wrong = self.review.wrong
+        return np.stack([1 - near(wrong.of(n), *box) for n in range(len(self.radius))])
 
 
 def patch_shape(

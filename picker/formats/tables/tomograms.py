@@ -8,11 +8,16 @@ from pydantic import ValidationError
 
 from picker.config import Config, Particle, TomogramRow, explained
 from picker.formats.picks.copick_layout import find_tomograms
-from picker.formats.tables.tsv import check_rows, read_tsv, repeated_name
+from picker.formats.tables.tsv import (
+    check_rows,
+    read_tsv,
+    repeated_name,
+    text_of_rows,
+)
 from picker.formats.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 REQUIRED = ("tomogram", "path", "split")
@@ -30,6 +35,19 @@ OPTIONAL = (
 )
 
 
+def project_rows(config: Config, *, check_files: bool = True) -> list[TomogramRow]:
+    """Return a project's tomograms as its table or its copick folder has them.
+
+    Errors as `tomogram_rows`.
+    """
+    settings = config.tomograms
+    assert settings.source != "simulate", "phantoms do not exist yet"
+    if settings.source == "table":
+        return list(read_table(settings.table, check_files=check_files))
+    names = [name for p in config.particles for name in (p.name, p.own_name)]
+    return list(find_tomograms(settings.copick, names))
+
+
 def tomogram_rows(
     config: Config, *, check_files: bool = True
 ) -> tuple[TomogramRow, ...]:
@@ -40,14 +58,8 @@ def tomogram_rows(
     ValueError
         If the table or folder has errors; the message names up to ten.
     """
-    settings = config.tomograms
-    assert settings.source != "simulate", "phantoms do not exist yet"
-    if settings.source == "table":
-        rows = read_table(settings.table, check_files=check_files)
-    else:
-        names = [name for p in config.particles for name in (p.name, p.own_name)]
-        rows = find_tomograms(settings.copick, names)
-    common = settings.model_dump(
+    rows = project_rows(config, check_files=check_files)
+    common = config.tomograms.model_dump(
         include={"outside", "contours", "missing_chunks", "stacks_are_volumes"}
     )
     return tuple(_completed(row, common, config) for row in rows)
@@ -120,6 +132,21 @@ def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ..
         rows.append(row)
     check_rows(path, problems, len(rows))
     return tuple(rows)
+
+
+def text_of_table(rows: Iterable[TomogramRow]) -> str:
+    """Return a table that `read_table` reads, with the columns that a row needs."""
+    return text_of_rows([_values(row) for row in rows], REQUIRED)
+
+
+def _values(row: TomogramRow) -> dict[str, str]:
+    """Return the cells of a row that are not empty."""
+    cells = {name: getattr(row, name) for name in (*REQUIRED, *OPTIONAL)}
+    cells["picks"] = ";".join(map(str, row.picks))
+    cells["expected"] = ";".join(f"{n}:{count}" for n, count in row.expected.items())
+    return {
+        name: str(value) for name, value in cells.items() if value not in (None, "")
+    }
 
 
 def _row(values: dict[str, str]) -> TomogramRow:

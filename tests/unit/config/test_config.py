@@ -79,7 +79,7 @@ def test_values_that_arrive_as_strings_are_converted() -> None:
 
 
 def test_splits_lists_each_split_once() -> None:
-    assert len(SPLITS) == len(set(SPLITS)) == 6
+    assert len(SPLITS) == len(set(SPLITS)) == 7
     assert set(SPLITS) == set(get_args(Split))
 
 

@@ -83,3 +83,22 @@ def test_known_picks_outside_are_kept_apart(tmp_path, monkeypatch):
     assert known[5, 5].tolist() == 12 * [0] + 5 * [1] + 3 * [0]
     # Nobody's labels are looked at in an unlabeled tomogram.
     assert not len(patch_source(given, classes).outside_zyx)
+
+
+def test_of_a_reviewed_tomogram_answers_are_known(tmp_path, monkeypatch):
+    volume = np.zeros((10, 10, 20), np.float32)
+    monkeypatch.setattr(training_data, "stored_volume", lambda entry: volume)
+    positions = [(50.0, 50, 130), (50, 50, 80), (50, 50, 205), (50, 50, 40)]
+    answers = picks_from_arrays(positions, ["a", "b", "b", "a"], [1.0, 0.0, 0.0, 0.4])
+    write_picks(tmp_path / "l.star", answers)
+    given = preprocessed(
+        "t", "reviewed", labels=tmp_path / "l.star", shape_zyx=volume.shape
+    )
+    classes = Particle(name="a", radius=40), Particle(name="b", radius=30)
+    source = patch_source(given, classes, labeled=True)
+    assert source.index_zyx.tolist() == [[5, 5, 13]]
+    # What lies beyond the last voxel is not looked at.
+    assert source.review.wrong.index_zyx.tolist() == [[5, 5, 8]]
+    assert source.review.wrong.particle.tolist() == [1]
+    assert source.review.unjudged.index_zyx.tolist() == [[5, 5, 4]]
+    assert patch_source(given, classes).review is None

@@ -33,6 +33,7 @@ LABELED = row("a", "labeled", PICKS)
 UNLABELED = row("b", "unlabeled")
 TEST = row("c", "test", PICKS)
 PARTIAL = row("p", "partial", PICKS)
+REVIEWED = row("r", "reviewed", PICKS)
 
 
 def test_all_that_a_run_makes():
@@ -74,11 +75,16 @@ def test_a_method_that_takes_unlabeled_particles_for_background_is_refused():
     with pytest.raises(ValueError, match=r"deepfindet takes.*2 tomograms.*\(p is the"):
         planned(of["deepfindet"], rows, Results())
     assert planned(of["deepfindet"], [LABELED], Results()).rows == (LABELED,)
+    for name in ("deepfindet", "tomopicker_pn"):
+        with pytest.raises(ValueError, match=rf"{name} takes.* 1 tomograms .*reviewed"):
+            planned(of[name], [LABELED, REVIEWED], Results())
+    rows.append(REVIEWED)
     # One that is not trained, and those that see partial tomograms.
     for name in ("blobs", "semietpicker", "multi_view", "supervised_full", "fpn"):
         planned(of[name], rows, Results())
     cell = planned(CONFIG, rows, Results()).of("benchmark/cells/1_labeled/seed_0/vnet")
-    assert "partial" in " ".join(cell.labeled("burn_in"))
+    for split in ("partial", "reviewed"):
+        assert split in " ".join(cell.labeled("burn_in"))
     other = planned(CONFIG, rows, Results()).of(
         "benchmark/cells/1_labeled/seed_0/deepfindet"
     )
@@ -98,6 +104,9 @@ def test_a_method_that_takes_unlabeled_particles_for_background_is_refused():
         ([PARTIAL, row("d", "test")], "partial", "partial", True),
         ([PARTIAL, TEST], "partial", "test", True),
         ([PARTIAL, LABELED], "labeled", "partial", True),
+        # Answers are about candidates that somebody chose: no thresholds rest on them.
+        ([REVIEWED, LABELED], "labeled", "validation", False),
+        ([REVIEWED, PARTIAL], "partial", "partial", True),
         ([PARTIAL, row("v", "validation", PICKS)], "validation", "validation", True),
     ],
 )
@@ -110,7 +119,8 @@ def test_what_thresholds_and_figures_rest_on(rows, feedback, evaluated, known):
 
 
 def test_a_partial_tomogram_is_left_to_be_labeled_on():
-    assert plan(PARTIAL).regions() == ["results/vnet/label_next"]
+    for unfinished in (PARTIAL, REVIEWED):
+        assert plan(unfinished).regions() == ["results/vnet/label_next"]
     assert not plan(LABELED, TEST).regions_are_left
 
 

@@ -101,7 +101,9 @@ def test_a_batch_depends_on_its_step_alone():
 
 
 def test_unlabeled_patches_come_weak_and_strong():
-    settings = {"augment": AugmentSettings(intensity=0, dropblock_rate=0.2)}
+    settings = {
+        "augment": AugmentSettings(intensity=0, dropblock=True, dropblock_rate=0.2)
+    }
     batch = dataset([source(1, labeled=False)], **settings)[0]
     assert batch.weak.shape == batch.strong.shape == (2, 1, 16, 24, 24)
     hidden = (batch.weak != batch.strong).float().mean().item()

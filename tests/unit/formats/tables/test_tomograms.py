@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from picker.config import Config
-from picker.formats.tables.tomograms import read_table, tomogram_rows
+from picker.formats.tables.tomograms import read_table, text_of_table, tomogram_rows
 
 HEADER = "tomogram\tpath\tsplit\tpicks\tvoxel_size\tmask\ttilt_pixel_size\n"
 
@@ -237,3 +237,19 @@ def test_what_the_settings_accept_holds_for_every_row(folder):
     rows = tomogram_rows(config(voxel_size=10, **accept))
     assert [r.voxel_size for r in rows] == [13.48, 10]
     assert {(r.missing_chunks, r.stacks_are_volumes) for r in rows} == {("fill", True)}
+
+
+def test_a_table_that_is_written_is_the_one_that_is_read(folder):
+    cells = [
+        ("tomogram", "path", "split", "picks", "expected", "voxel_size", "mask"),
+        ("a", "a.mrc", "partial", "p.star; q.csv", "ribosome:7;rod:2", "10.012", ""),
+        ("Position 4", "b.mrc", "predict", "", "", "", "m.mrc"),
+    ]
+    text = "".join("\t".join(row) + "\n" for row in cells)
+    (folder / "tomograms.tsv").write_text(text)
+    rows = read_table(folder / "tomograms.tsv", check_files=False)
+    (folder / "again.tsv").write_text(text_of_table(rows))
+    assert read_table(folder / "again.tsv", check_files=False) == rows
+    assert rows[1].called == "Position 4"
+    # Columns that no row needs are left out.
+    assert "even" not in (folder / "again.tsv").read_text()

@@ -1,0 +1,141 @@
+"""The run whose candidates somebody has judged, and the answers checked with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import ValidationError
+
+from picker.config import Config, explained
+from picker.core.messages import shown
+from picker.core.picks import Picks, picks_from_arrays
+from picker.core.tomogram import index_from_position
+from picker.formats.picks.bounds import inside
+from picker.formats.tables.tomograms import project_rows, read_table
+from picker.formats.text import listed
+from picker.project.json_files import read_json
+from picker.project.manifests import read_picked
+from picker.project.plan import simulated_rows
+from picker.project.records import Failed, Picked
+from picker.refining.answers import RIGHT, WRONG
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from picker.config import TomogramRow
+    from picker.formats.tables.review import Answer, Review
+    from picker.project.layout import Results, Run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reviewed:
+    """What is known of the run that was reviewed.
+
+    Attributes
+    ----------
+    config
+        Its settings.
+    run
+        Its results.
+    entries
+        Its tomograms with their picks.
+    rows
+        Rows of the table that the next run trains on, by name of the tomogram.
+    """
+
+    config: Config
+    run: Run
+    entries: Mapping[str, Picked | Failed]
+    rows: dict[str, TomogramRow]
+
+    @property
+    def radius(self) -> dict[str, float]:
+        """Radius of each class [Å]."""
+        return {particle.name: particle.radius for particle in self.config.particles}
+
+
+def read_reviewed(method: str, results: Results, table: Path | None) -> Reviewed:
+    """Return what is known of the run whose candidates were judged."""
+    run = results.run(method)
+    if not Path(run.picked).is_file():
+        raise ValueError(
+            f"{run.picked} does not exist, but the answers are about candidates of"
+            f" {method}; expected the results of that run, start this in the project's"
+            " folder"
+        )
+    sections = Path(results.settings("particles")).parent.glob("*.json")
+    try:
+        config = Config.model_validate({f.stem: read_json(f) for f in sections})
+    except ValidationError as error:
+        raise ValueError(
+            f"the settings of the last run, {results.settings('particles')} and beside"
+            f" it, cannot be used; run snakemake again:\n{explained(error)}"
+        ) from error
+    if table:
+        rows = list(read_table(table))
+    elif config.tomograms.source == "simulate":
+        rows = list(simulated_rows(config, results))
+    else:
+        rows = project_rows(config)
+    return Reviewed(
+        config=config,
+        run=run,
+        entries={e.tomogram: e for e in read_picked([Path(run.picked)])},
+        rows={row.tomogram: row for row in rows},
+    )
+
+
+def answers_by_tomogram(
+    reviews: Mapping[Path, Review], reviewed: Reviewed
+) -> dict[str, Picks]:
+    """Return each tomogram's answers, the earliest first, with the score 1 or 0."""
+    found: dict[str, list[Answer]] = {}
+    for path, review in reviews.items():
+        for number, answer in enumerate(review.answers, 1):
+            _check(f"{path}, answer {number}", answer, reviewed)
+            found.setdefault(answer.tomogram, []).append(answer)
+    return {
+        name: picks_from_arrays(
+            [list(answer.position[::-1]) for answer in answers],
+            [answer.class_there for answer in answers],
+            [WRONG if answer.answer == "wrong" else RIGHT for answer in answers],
+        )
+        for name, answers in sorted(found.items())
+    }
+
+
+def _check(where: str, answer: Answer, reviewed: Reviewed) -> None:
+    """Refuse an answer about something that the run does not have."""
+    name, entry = answer.tomogram, reviewed.entries.get(answer.tomogram)
+    if entry is None or name not in reviewed.rows:
+        known = listed(sorted(reviewed.rows.keys() & reviewed.entries.keys()))
+        raise ValueError(
+            f"{where} is about tomogram {shown(name)}, which the table or"
+            f" {reviewed.run.picked} does not have; expected one of both, such as"
+            f" {known}: give the table that was reviewed as --table"
+        )
+    if isinstance(entry, Failed):
+        raise ValueError(
+            f"{where} is about tomogram {name}, which has no picks: {entry.error}; run"
+            " snakemake again"
+        )
+    for particle in (answer.particle, answer.class_there):
+        if particle not in reviewed.radius:
+            raise ValueError(
+                f"{where} names the particle {shown(particle)}; expected one of"
+                f" {listed(reviewed.radius)}: correct it, or config.yaml and run again"
+            )
+    before = entry.preprocessed
+    index = index_from_position(
+        np.array([answer.position[::-1]]), before.source_voxel_size
+    )
+    if not inside(index, before.source_shape_zyx).all():
+        size = [n * before.source_voxel_size for n in before.source_shape_zyx[::-1]]
+        raise ValueError(
+            f"{where} lies at x, y, z {list(answer.position)} Å, outside of {name}, of"
+            f" {' × '.join(f'{length:.0f}' for length in size)} Å; expected a position"
+            " in it, review the pages of this run"
+        )
