@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 import numpy as np
 
+from picker.config import PickSettings
 from picker.core.files import write_text
 from picker.core.picks import score_histogram
 from picker.core.tomogram import Tomogram
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
 from picker.formats.tables.tsv import read_rows
+from picker.jobs.class_pages import write_pages_of_classes
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.stored import stored_volume
 from picker.machine.progress import tracked
@@ -75,6 +78,8 @@ class ReportFiles:
         Table of regions to label next.
     reproducibility
         Table of what is found again in the other half.
+    halves
+        Manifests of the candidates of halves, for pages of classes.
     costs
         Folder of Snakemake's benchmark files.
     settings
@@ -90,6 +95,7 @@ class ReportFiles:
     label_next: Path | None = None
     regions: Path | None = None
     reproducibility: Path | None = None
+    halves: Sequence[Path] = ()
     costs: Path | None = None
     settings: Sequence[Path] = ()
 
@@ -103,8 +109,10 @@ def write_report(
     max_pictures: int,
     notes: Sequence[str] = (),
     failed: Path | None = None,
+    pages: Path | None = None,
+    picking: PickSettings | None = None,
 ) -> None:
-    """Write the page.
+    """Write the page, and those that it links to.
 
     A tomogram whose picks, labels or volume cannot be read is recorded, and the page
     is made without what is missing.
@@ -125,6 +133,11 @@ def write_report(
         Lines under the headline.
     failed
         Manifest to write of the tomograms that could not be read.
+    pages
+        Folder of the pages of classes; needs `files.predicted` and thresholds. None:
+        there are none.
+    picking
+        Edge margin, and thresholds that take precedence.
 
     Raises
     ------
@@ -146,6 +159,21 @@ def write_report(
         _record(entry, particles, failures)
         for entry in tracked(entries, "report", len(entries), "tomograms")
     ]
+    classes = (
+        write_pages_of_classes(
+            _drawn(entries, failures)[:max_pictures],
+            predictions,
+            read_predicted(files.halves),
+            pages,
+            method=method,
+            particles=particles,
+            thresholds=thresholds.lowest,
+            picking=picking or PickSettings(),
+            failures=failures,
+        )
+        if pages
+        else []
+    )
     evaluation = {path.stem: path for path in files.evaluation}
     metrics = evaluation.get("metrics")
     label_next = _rows(files.label_next)
@@ -167,6 +195,9 @@ def write_report(
         label_next=[row["tomogram"] for row in label_next],
         regions=_rows(files.regions),
         costs=_costs(files, method),
+        classes={
+            p.stem: quote(p.relative_to(output.parent).as_posix()) for p in classes
+        },
         pictures=_pictures(entries, failures),
         max_pictures=max_pictures,
         notes=notes,
@@ -264,17 +295,23 @@ def _pictures(
 
     A tomogram whose picture cannot be made has none and joins `failures`.
     """
-    picked = [entry for entry in entries if isinstance(entry, Picked)]
-    picked.sort(key=lambda e: (e.split != "test", e.preprocessed.labels is None))
-    for entry in picked:
-        if entry.tomogram in [failure.tomogram for failure in failures]:
-            continue
+    for entry in _drawn(entries, failures):
         try:
             picture = _picture(entry)
         except Exception as error:
             failures.append(cannot_be_used(entry, entry.picks, error))
         else:
             yield picture
+
+
+def _drawn(
+    entries: Sequence[Picked | Failed], failures: Sequence[Failed]
+) -> list[Picked]:
+    """Return the tomograms that can be drawn, those with known particles first."""
+    bad = {failure.tomogram for failure in failures}
+    picked = [e for e in entries if isinstance(e, Picked) and e.tomogram not in bad]
+    picked.sort(key=lambda e: (e.split != "test", e.preprocessed.labels is None))
+    return picked
 
 
 def _picture(entry: Picked) -> Picture:

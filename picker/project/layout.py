@@ -43,6 +43,11 @@ class Results:
         return f"{self.folder}/report.html"
 
     @property
+    def report_pages(self) -> str:
+        """Folder of the pages that the report links to."""
+        return f"{self.folder}/report"
+
+    @property
     def summary(self) -> str:
         """The last line."""
         return f"{self.folder}/summary.txt"

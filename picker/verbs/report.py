@@ -1,6 +1,7 @@
 """Show on one page what ran, how training went, what was found and how good it is.
 
-The page holds its pictures and loads nothing from elsewhere.
+The page holds its pictures and loads nothing from elsewhere; with `--pages` it links to
+a page of each class, with cut-outs and averages of its picks.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.config import ReportSettings, TomogramsSettings
+from picker.config import PickSettings, ReportSettings, TomogramsSettings
 from picker.jobs.report import ReportFiles, write_report
 from picker.jobs.settings import read_particles, read_section
 from picker.verbs.common import add_failed, add_settings
@@ -54,12 +55,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reproducibility", type=Path, help="TSV of what both halves have"
     )
     parser.add_argument(
+        "--halves",
+        nargs="*",
+        type=Path,
+        default=[],
+        help="manifests of the candidates of halves",
+    )
+    parser.add_argument(
         "--benchmarks",
         type=Path,
         help="folder of Snakemake's benchmark files, for times and memory",
     )
     add_settings(parser, "all sections; shown on the page")
     parser.add_argument("--output", type=Path, required=True, help="HTML to write")
+    parser.add_argument(
+        "--pages",
+        type=Path,
+        help="folder to write, beside the HTML, of a page a class; needs --thresholds",
+    )
     add_failed(parser)
 
 
@@ -69,6 +82,11 @@ def run(arguments: argparse.Namespace) -> None:
         raise ValueError(
             "--thresholds needs --candidates, which say whose scores they cut; give"
             " their manifests too"
+        )
+    if arguments.pages and not arguments.thresholds:
+        raise ValueError(
+            "--pages needs --thresholds, which say what candidates are picks; give"
+            " their JSON too"
         )
     tomograms = read_section(arguments.settings, "tomograms", TomogramsSettings)
     settings = read_section(arguments.settings, "report", ReportSettings)
@@ -83,6 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
             label_next=arguments.label_next,
             regions=arguments.regions,
             reproducibility=arguments.reproducibility,
+            halves=arguments.halves,
             costs=arguments.benchmarks,
             settings=arguments.settings,
         ),
@@ -92,4 +111,6 @@ def run(arguments: argparse.Namespace) -> None:
         max_pictures=settings.max_pictures,
         notes=[NOTE] if tomograms.source == "simulate" else [],
         failed=arguments.failed,
+        pages=arguments.pages,
+        picking=read_section(arguments.settings, "pick", PickSettings),
     )

@@ -2,7 +2,8 @@ localrules:
     finish,
 
 
-# One self-contained page: settings, training, counts, accuracy, pictures.
+# A self-contained page: settings, training, counts, accuracy, pictures; and a page of
+# each class.
 rule report:
     input:
         picks=OURS.picked,
@@ -14,9 +15,11 @@ rule report:
         estimate=OURS.estimate,
         regions=PLAN.regions(),
         reproducibility=PLAN.reproducibility(),
+        halves=PLAN.of(METHOD).halves(),
         settings=settings_files(*settings.model_dump()),
     output:
         page=RESULTS.report,
+        pages=directory(RESULTS.report_pages),
         failed=OURS.failed("report"),
     log:
         OURS.log("report"),
@@ -40,9 +43,9 @@ rule report:
             --candidates {input.candidates} --thresholds {input.thresholds} \
             --tables {input.tables} --evaluation {input.evaluation} \
             --label-next {input.label_next} --estimate {input.estimate} \
-            {params.regions} {params.reproducibility} \
+            {params.regions} {params.reproducibility} --halves {input.halves} \
             --benchmarks {params.costs} --settings {input.settings} \
-            --output {output.page} --failed {output.failed} >{log} 2>&1
+            --output {output.page} --pages {output.pages} --failed {output.failed} >{log} 2>&1
         """
 
 

@@ -1,0 +1,89 @@
+"""How far two averages of different particles agree, by frequency."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from picker.averaging.boxes import CENTRE
+from picker.averaging.spectra import SHELL, SQUARE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from picker.averaging.poses import Mean
+
+
+def shell_correlation(
+    one: Mean, other: Mean, *, angular: bool = False
+) -> NDArray[np.float64]:
+    """Return the Fourier shell correlation of two averages.
+
+    Source: G. Harauz and M. van Heel (1986), Exact filters for general geometry three
+    dimensional reconstruction, Optik 73, 146-156.
+
+    Parameters
+    ----------
+    one, other
+        The averages; coefficients that one of them has not measured do not count.
+    angular
+        Whether what is the same in all directions is left out. So two averages of
+        round particles do not agree, which a rotation search may have turned anyhow.
+
+    Returns
+    -------
+    `(16,)`, for each shell from 0; 0 where a shell has nothing.
+    """
+    cross, power, power_other = _products(one, other, angular=angular)
+    norm = np.sqrt(power * power_other)
+    return np.divide(cross, norm, out=np.zeros_like(cross), where=norm > 0)
+
+
+def mean_correlation(
+    one: Mean, other: Mean, shells: range, *, angular: bool = False
+) -> float:
+    """Return the mean shell correlation over shells, weighted by their size."""
+    known = one.is_known & other.is_known
+    size = np.bincount(SHELL[known], minlength=CENTRE)[list(shells)]
+    correlation = shell_correlation(one, other, angular=angular)[list(shells)]
+    return float((size * correlation).sum() / max(1, size.sum()))
+
+
+def resolved(correlation: NDArray[np.float64], least: float = 0.143) -> int:
+    """Return the last shell before the correlation first falls below a value.
+
+    0 if it never reaches that. Source of 0.143: P. B. Rosenthal and R. Henderson
+    (2003), J. Mol. Biol. 333, 721-745, DOI 10.1016/j.jmb.2003.07.013.
+    """
+    below = np.flatnonzero(correlation[1:] < least)
+    return int(below[0]) if len(below) else len(correlation) - 1
+
+
+def _products(
+    one: Mean, other: Mean, *, angular: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return for each shell the sums of a·b*, |a|² and |b|²."""
+    known = one.is_known & other.is_known
+    a, b = one.spectrum[known], other.spectrum[known]
+    if angular:
+        a, b = (_without_radial(values, SQUARE[known]) for values in (a, b))
+    shell = SHELL[known]
+
+    def summed(values: NDArray[np.floating]) -> NDArray[np.float64]:
+        return np.bincount(shell, values, minlength=CENTRE)
+
+    return summed((a * b.conj()).real), summed(np.abs(a) ** 2), summed(np.abs(b) ** 2)
+
+
+def _without_radial(
+    values: NDArray[np.complex64], square: NDArray[np.intp]
+) -> NDArray[np.complex64]:
+    """Return coefficients less the mean of all whose frequency is exactly as long.
+
+    Of a round particle they are all equal.
+    """
+    number = np.maximum(np.bincount(square), 1)
+    mean = np.bincount(square, values.real) / number
+    result: NDArray[np.complex64] = values - mean[square].astype(np.complex64)
+    return result
