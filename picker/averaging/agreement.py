@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.averaging.boxes import CENTRE
-from picker.averaging.spectra import SHELL, SQUARE
+from picker.averaging.spectra import SHELL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from picker.averaging.poses import Mean
 
 
-def shell_correlation(
-    one: Mean, other: Mean, *, angular: bool = False
-) -> NDArray[np.float64]:
+def shell_correlation(one: Mean, other: Mean) -> NDArray[np.float64]:
     """Return the Fourier shell correlation of two averages.
 
     Source: G. Harauz and M. van Heel (1986), Exact filters for general geometry three
@@ -27,26 +25,21 @@ def shell_correlation(
     ----------
     one, other
         The averages; coefficients that one of them has not measured do not count.
-    angular
-        Whether what is the same in all directions is left out. So two averages of
-        round particles do not agree, which a rotation search may have turned anyhow.
 
     Returns
     -------
     `(16,)`, for each shell from 0; 0 where a shell has nothing.
     """
-    cross, power, power_other = _products(one, other, angular=angular)
+    cross, power, power_other = _products(one, other)
     norm = np.sqrt(power * power_other)
     return np.divide(cross, norm, out=np.zeros_like(cross), where=norm > 0)
 
 
-def mean_correlation(
-    one: Mean, other: Mean, shells: range, *, angular: bool = False
-) -> float:
+def mean_correlation(one: Mean, other: Mean, shells: range) -> float:
     """Return the mean shell correlation over shells, weighted by their size."""
     known = one.is_known & other.is_known
     size = np.bincount(SHELL[known], minlength=CENTRE)[list(shells)]
-    correlation = shell_correlation(one, other, angular=angular)[list(shells)]
+    correlation = shell_correlation(one, other)[list(shells)]
     return float((size * correlation).sum() / max(1, size.sum()))
 
 
@@ -61,29 +54,14 @@ def resolved(correlation: NDArray[np.float64], least: float = 0.143) -> int:
 
 
 def _products(
-    one: Mean, other: Mean, *, angular: bool
+    one: Mean, other: Mean
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return for each shell the sums of a·b*, |a|² and |b|²."""
     known = one.is_known & other.is_known
     a, b = one.spectrum[known], other.spectrum[known]
-    if angular:
-        a, b = (_without_radial(values, SQUARE[known]) for values in (a, b))
     shell = SHELL[known]
 
     def summed(values: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.bincount(shell, values, minlength=CENTRE)
 
     return summed((a * b.conj()).real), summed(np.abs(a) ** 2), summed(np.abs(b) ** 2)
-
-
-def _without_radial(
-    values: NDArray[np.complex64], square: NDArray[np.intp]
-) -> NDArray[np.complex64]:
-    """Return coefficients less the mean of all whose frequency is exactly as long.
-
-    Of a round particle they are all equal.
-    """
-    number = np.maximum(np.bincount(square), 1)
-    mean = np.bincount(square, values.real) / number
-    result: NDArray[np.complex64] = values - mean[square].astype(np.complex64)
-    return result

@@ -70,9 +70,12 @@ class Averages:
     agreement
         Mean of `correlation` over shells 2 to 9.
     aligned_agreement
-        Mean over the shells of `CHECKED` of the angular correlation of two halves
-        that were aligned apart: about 0 of noise and of round particles, whose
-        aligned average shows nothing but noise.
+        Mean over the shells of `CHECKED` of the correlation of two halves that were
+        aligned apart, about 0 of noise.
+    gain
+        By how much that is more than of halves that were only centred. About 0 of
+        noise, and of round particles, to which turning adds nothing: an aligned
+        average would show directions that are nowhere but in the noise.
     """
 
     num: int
@@ -82,6 +85,7 @@ class Averages:
     aligned_correlation: NDArray[np.float64]
     agreement: float
     aligned_agreement: float
+    gain: float
 
 
 def averages_of(boxes: Sequence[NDArray[np.floating]]) -> Averages:
@@ -97,8 +101,11 @@ def averages_of(boxes: Sequence[NDArray[np.floating]]) -> Averages:
     halves = [np.arange(first, len(boxes), 2) for first in (0, 1)]
     plain = [particles.mean(unturned(len(half)), half) for half in halves]
     correlation = shell_correlation(*plain)
-    common = _aligned_together(particles)
+    centred = _centred(particles)
+    unturned_halves = [particles.mean(centred.select(half), half) for half in halves]
+    common = _aligned_together(particles, centred)
     aligned, poses = _aligned_apart(particles, common, halves)
+    aligned_agreement = mean_correlation(*aligned, CHECKED)
     aligned_correlation = shell_correlation(*aligned)
     everything = np.arange(len(boxes))
     whole = particles.mean(unturned(len(boxes)), everything)
@@ -110,7 +117,8 @@ def averages_of(boxes: Sequence[NDArray[np.floating]]) -> Averages:
         correlation=correlation,
         aligned_correlation=aligned_correlation,
         agreement=mean_correlation(*plain, range(2, 10)),
-        aligned_agreement=mean_correlation(*aligned, CHECKED, angular=True),
+        aligned_agreement=aligned_agreement,
+        gain=aligned_agreement - mean_correlation(*unturned_halves, CHECKED),
     )
 
 
@@ -233,12 +241,16 @@ class _Particles:
         return self.shifts[(product @ moved.T).real.argmax(axis=1)]
 
 
-def _aligned_together(particles: _Particles) -> tuple[Mean, Poses]:
+def _centred(particles: _Particles) -> Poses:
+    """Return the poses of all particles, shifted to their own round average."""
+    everything = np.arange(len(particles.boxes))
+    mean = particles.mean(unturned(len(everything)), everything)
+    return particles.centred(round_part(mean), everything)
+
+
+def _aligned_together(particles: _Particles, poses: Poses) -> tuple[Mean, Poses]:
     """Return the average of all particles in low frequencies, and their poses."""
     everything = np.arange(len(particles.boxes))
-    poses = unturned(len(everything))
-    mean = particles.mean(poses, everything)
-    poses = particles.centred(round_part(mean), everything)
     mean = particles.mean(poses, everything)
     for _ in range(COMMON_ROUNDS):
         poses = particles.posed(mean, poses, everything, START_SHELL)

@@ -93,7 +93,7 @@ def radial_profile(box: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _interpolation(
-    index: NDArray[np.float64], width: float, size: int
+    index: NDArray[np.floating], width: float, size: int
 ) -> tuple[NDArray[np.float32], slice]:
     """Return the weights `(samples, voxels)` of the voxels that a slice selects.
 

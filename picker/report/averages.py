@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from picker.config import Particle
 
-LEAST_AGREEMENT = 0.1
-"""Of halves that were aligned apart; below it an aligned average is not shown."""
+LEAST_GAIN = 0.1
+"""Of an alignment; below it an aligned average is not shown."""
 ENLARGED = 4
 """Pixels a sample."""
 BELOW = "#8a8f98"
@@ -43,7 +43,7 @@ class ShownAverages:
     ----------
     num
         Number of particles.
-    agreement, aligned_agreement
+    agreement, aligned_agreement, gain
         Of halves, see `Averages`; None with too few particles.
     plain, aligned
         Pictures for `src`; None where there is none to show.
@@ -52,6 +52,7 @@ class ShownAverages:
     num: int
     agreement: float | None = None
     aligned_agreement: float | None = None
+    gain: float | None = None
     plain: str | None = None
     aligned: str | None = None
 
@@ -66,8 +67,8 @@ def shown_averages(
 ) -> tuple[ShownAverages, ShownAverages]:
     """Return what the page shows of picks and of what lies below the threshold.
 
-    Both unaligned averages have the same grays. An aligned one is shown only if halves
-    that were aligned apart agree.
+    Both unaligned averages have the same grays. An aligned one is shown only if
+    halves agree better for it.
 
     Parameters
     ----------
@@ -83,12 +84,13 @@ def shown_averages(
         if one is None:
             shown.append(ShownAverages(num=number))
             continue
-        is_true = one.aligned_agreement >= LEAST_AGREEMENT
+        is_true = one.gain >= LEAST_GAIN
         shown.append(
             ShownAverages(
                 num=number,
                 agreement=one.agreement,
                 aligned_agreement=one.aligned_agreement,
+                gain=one.gain,
                 plain=_picture(one.plain, grays),
                 aligned=_picture(one.aligned, _grays([one.aligned]))
                 if is_true
