@@ -10,6 +10,8 @@ from picker.averaging.boxes import CENTRE
 from picker.averaging.spectra import SHELL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from picker.averaging.poses import Mean
@@ -35,8 +37,9 @@ def shell_correlation(one: Mean, other: Mean) -> NDArray[np.float64]:
     return np.divide(cross, norm, out=np.zeros_like(cross), where=norm > 0)
 
 
-def mean_correlation(one: Mean, other: Mean, shells: range) -> float:
-    """Return the mean shell correlation over shells, weighted by their size."""
+def mean_correlation(halves: Sequence[Mean], shells: range) -> float:
+    """Return the mean shell correlation of two averages, large shells more."""
+    one, other = halves
     known = one.is_known & other.is_known
     size = np.bincount(SHELL[known], minlength=CENTRE)[list(shells)]
     correlation = shell_correlation(one, other)[list(shells)]
@@ -62,6 +65,7 @@ def _products(
     shell = SHELL[known]
 
     def summed(values: NDArray[np.floating]) -> NDArray[np.float64]:
-        return np.bincount(shell, values, minlength=CENTRE)
+        total = np.bincount(shell, values, minlength=CENTRE)
+        return total.astype(np.float64)
 
     return summed((a * b.conj()).real), summed(np.abs(a) ** 2), summed(np.abs(b) ** 2)

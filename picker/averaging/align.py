@@ -105,7 +105,7 @@ def averages_of(boxes: Sequence[NDArray[np.floating]]) -> Averages:
     unturned_halves = [particles.mean(centred.select(half), half) for half in halves]
     common = _aligned_together(particles, centred)
     aligned, poses = _aligned_apart(particles, common, halves)
-    aligned_agreement = mean_correlation(*aligned, CHECKED)
+    aligned_agreement = mean_correlation(aligned, CHECKED)
     aligned_correlation = shell_correlation(*aligned)
     everything = np.arange(len(boxes))
     whole = particles.mean(unturned(len(boxes)), everything)
@@ -116,9 +116,9 @@ def averages_of(boxes: Sequence[NDArray[np.floating]]) -> Averages:
         aligned=together.box(max(START_SHELL, resolved(aligned_correlation))),
         correlation=correlation,
         aligned_correlation=aligned_correlation,
-        agreement=mean_correlation(*plain, range(2, 10)),
+        agreement=mean_correlation(plain, range(2, 10)),
         aligned_agreement=aligned_agreement,
-        gain=aligned_agreement - mean_correlation(*unturned_halves, CHECKED),
+        gain=aligned_agreement - mean_correlation(unturned_halves, CHECKED),
     )
 
 
@@ -238,7 +238,8 @@ class _Particles:
         turned = self._turned(transform, rotation, size)
         product = self.spectra[which, :size] * turned.conj()
         moved = phases(self.band.frequency_zyx[:size], self.shifts)
-        return self.shifts[(product @ moved.T).real.argmax(axis=1)]
+        best: NDArray[np.float32] = self.shifts[(product @ moved.T).real.argmax(axis=1)]
+        return best
 
 
 def _centred(particles: _Particles) -> Poses:

@@ -9,7 +9,7 @@ from picker.core.tomogram import Tomogram
 from picker.formats.picks.star import read_picks
 from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.failures import cannot_be_used
-from picker.jobs.stored import whole_volume
+from picker.jobs.stored import HALVES, whole_volume
 from picker.machine.progress import tracked
 from picker.project.records import Predicted
 from picker.report.class_page import write_class_pages
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from picker.config import Particle, PickSettings
     from picker.core.picks import Picks
     from picker.project.manifests import Predictions
-    from picker.project.records import Failed, Picked
+    from picker.project.records import Failed, Half, Picked
 
 
 def write_pages_of_classes(
@@ -62,7 +62,7 @@ def write_pages_of_classes(
         if isinstance(entry, Predicted)
     }
 
-    def allowed(tomogram: str, half: str | None) -> Picks | None:
+    def allowed(tomogram: str, half: Half | None) -> Picks | None:
         entry = candidates.get((tomogram, half))
         if entry is None:
             return None
@@ -72,9 +72,8 @@ def write_pages_of_classes(
     galleries = Galleries(particles, lowest)
     for entry in tracked(picked, "galleries", len(picked), "tomograms"):
         try:
-            whole, even, odd = (
-                allowed(entry.tomogram, half) for half in (None, "even", "odd")
-            )
+            whole = allowed(entry.tomogram, None)
+            even, odd = (allowed(entry.tomogram, half) for half in HALVES)
             if whole is None:
                 continue
             tomogram = Tomogram(

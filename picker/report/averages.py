@@ -157,7 +157,8 @@ def gray_levels(
     """Return densities as gray levels, the lowest one black."""
     low, high = grays
     way = (np.asarray(values, np.float32) - low) / max(high - low, 1e-6)
-    return np.rint(255 * np.clip(way, 0, 1)).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(255 * np.clip(way, 0, 1)).astype(np.uint8)
+    return levels
 
 
 def webp(pixels: NDArray[np.uint8], quality: int) -> bytes:

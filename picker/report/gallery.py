@@ -197,7 +197,8 @@ class ClassGallery:
         np.add.at(self.map_xz, (place[:, 0], place[:, 2]), 1)
         if len(picks) > 1:
             tree = cKDTree(picks.position_zyx)
-            nearest = tree.query(picks.position_zyx, 2)[0][:, 1] / self.particle.radius
+            gap = np.asarray(tree.query(picks.position_zyx, 2)[0])[:, 1]
+            nearest = gap / self.particle.radius
             self.neighbours += np.histogram(nearest, NEIGHBOUR_EDGES)[0]
 
 

@@ -19,7 +19,8 @@ def test_a_box_is_the_same_at_any_voxel_size(voxel_size):
     offset = (np.arange(32) - CENTRE) * radius / RADIUS
     z, y, x = (p + offset for p in position)
     expected = z[:, None, None] + 2 * y[:, None] + 4 * x
-    np.testing.assert_allclose(box, expected, atol=0.1)
+    # Neighbouring samples along x differ by 37.
+    np.testing.assert_allclose(box, expected, atol=1.5)
 
 
 def test_samples_wider_than_voxels_average_the_voxels_between():

@@ -33,7 +33,7 @@ def project(tmp_path):
         write_volume(stored, volume, 10.0, {"fingerprint": "f"})
         about = {"volume": stored, "shape_zyx": (20, 20, 20)}
         star = tmp_path / f"{name}.star"
-        places = [[50, 60, 70], [150, 140, 130]]
+        places = [[50, 60, 70], [120, 110, 100]]
         write_picks(star, picks_from_arrays(places, ["ribosome"] * 2, [0.9, 0.4]))
         picks.append(replace(picked(star, name, **about), counts={"ribosome": 1}))
         whole.append(predicted(star, name, **about))

@@ -101,12 +101,14 @@ def test_neighbours_and_maps_count_picks_alone():
     assert one.neighbours.sum() == 2
 
 
-@pytest.fixture
-def pages(tmp_path):
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
     galleries = Galleries(PARTICLES, {"ribosome": 0.5, "apo-ferritin": 0.5})
     galleries.add(tomogram("TS_<b>ä&"), candidates(np.linspace(0.9, 0.1, 60)))
     galleries.add(tomogram("TS_2", 1), candidates([0.7], name=FERRITIN.name))
-    return write_class_pages(galleries, tmp_path, method="</script>", run="r'1")
+    return write_class_pages(
+        galleries, tmp_path_factory.mktemp("report"), method="</script>", run="r'1"
+    )
 
 
 def test_a_page_shows_each_candidate_where_a_review_expects_it(pages):
