@@ -14,12 +14,13 @@ from picker.core.fingerprint import fingerprint
 from picker.core.picks import score_histogram
 from picker.formats.tables.thresholds import Thresholds, read_thresholds
 from picker.formats.tables.tsv import read_rows
+from picker.jobs.class_pages import ClassPages
+from picker.jobs.costs import stage_costs
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.known_particles import known_particles
 from picker.jobs.report_pages import write_pages
 from picker.machine.progress import tracked
 from picker.project.json_files import read_json
-from picker.project.layout import cost_file
 from picker.project.manifests import (
     Predictions,
     read_picked,
@@ -27,7 +28,7 @@ from picker.project.manifests import (
     write_manifest,
 )
 from picker.project.records import Failed, Picked
-from picker.report.costs import StageCost, stage_cost
+from picker.report.class_page import CLASSES
 from picker.report.data import ReportData, TomogramRecord
 from picker.report.page import render_report
 from picker.report.run_pages import RunPages
@@ -46,13 +47,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from picker.config import EvaluateSettings, Particle, PickSettings
-
-BEFORE = ("preprocess",)
-AFTER = (
-    *("predict", "predict_noisy", "predict_halves", "calibrate", "pick", "evaluate"),
-    "reproducibility",
-)
-"""Stages whose costs are shown, before and after training, in the order they run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +70,8 @@ class ReportFiles:
         Table of regions to label next.
     reproducibility
         Table of what is found again in the other half.
+    halves
+        Manifests of the candidates of halves, for pages of classes.
     costs
         Folder of Snakemake's benchmark files.
     settings
@@ -91,6 +87,7 @@ class ReportFiles:
     label_next: Path | None = None
     regions: Path | None = None
     reproducibility: Path | None = None
+    halves: Sequence[Path] = ()
     costs: Path | None = None
     settings: Sequence[Path] = ()
 
@@ -124,7 +121,8 @@ def write_report(
     particles
         The classes.
     pages
-        Folder to write, with a page for each tomogram that is drawn.
+        Folder to write, with a page for each tomogram that is drawn and, where there
+        are thresholds, for each class.
     pick, evaluate
         Which candidates are picks, and which picks are right.
     max_pictures
@@ -168,8 +166,14 @@ def write_report(
     )
     # Without thresholds a candidate cannot be told from a pick.
     candidates = predictions.tomograms if files.thresholds else ()
+    classes = []
+    if files.thresholds:
+        halves = read_predicted(files.halves).tomograms
+        classes.append(ClassPages(run, halves, pick.edge_margin))
     thumbnails = write_pages(
-        pages, run, entries, candidates, pick, failures, most=max_pictures
+        *(pages, run, entries, candidates, pick, failures),
+        most=max_pictures,
+        collectors=classes,
     )
     data = ReportData(
         method=method,
@@ -188,9 +192,14 @@ def write_report(
         reproducibility=reproducibility_columns(_rows(files.reproducibility)),
         label_next=[row["tomogram"] for row in label_next],
         regions=_rows(files.regions),
-        costs=_costs(files, method),
+        costs=stage_costs(files.costs, method, files.predicted, files.training),
         thumbnails=thumbnails,
         pages=_address(pages, output.parent),
+        classes={
+            p.name: _address(pages / CLASSES / f"{p.name}.html", output.parent)
+            for p in particles
+            if classes
+        },
         notes=notes,
     )
     write_text(output, render_report(data))
@@ -244,28 +253,6 @@ def _section(path: Path) -> Mapping[str, Any]:
     if isinstance(value, list):
         return {member["name"]: member for member in value}
     return {path.stem: value}
-
-
-def _costs(files: ReportFiles, method: str) -> dict[str, StageCost]:
-    """Return what each stage took whose jobs left benchmark files.
-
-    Of stages in shards only the shards of this run count: files of an earlier table's
-    shards may still be there.
-    """
-    if files.costs is None:
-        return {}
-    shards = [path.stem for path in files.predicted]
-    stages = (*BEFORE, *(path.stem for path in files.training), *AFTER)
-    paths = {stage: [cost_file(files.costs, method, stage)] for stage in stages}
-    for job in (("preprocess",), (method, "predict"), (method, "predict_halves")):
-        paths[job[-1]] = [cost_file(files.costs, *job, shard) for shard in shards]
-    costs = {
-        stage: stage_cost(
-            row for path in paths[stage] if path.is_file() for row in read_rows(path)
-        )
-        for stage in stages
-    }
-    return {stage: cost for stage, cost in costs.items() if cost}
 
 
 def _histograms(

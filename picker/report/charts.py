@@ -67,7 +67,7 @@ def draw_training(columns: Mapping[str, NDArray[np.float64]]) -> list[Markup]:
                 curves[name] = (columns["step"][known], columns[name][known])
         if not curves:
             continue
-        figure, axes = _figure(title, 2.85, 1.9)
+        figure, axes = new_chart(title, 2.85, 1.9)
         for all_steps, all_values in curves.values():
             step, value = _thinned(all_steps, all_values)
             axes.plot(step, value, lw=1.4, marker="." if len(step) < 15 else None)
@@ -79,7 +79,7 @@ def draw_training(columns: Mapping[str, NDArray[np.float64]]) -> list[Markup]:
         else:
             axes.set_ylim(bottom=0)
         axes.set_xlabel("step")
-        charts.append(_svg(figure))
+        charts.append(inline_svg(figure))
     return charts
 
 
@@ -97,7 +97,7 @@ def draw_histogram(
     threshold
         Lowest score of a pick; None: not drawn.
     """
-    figure, axes = _figure(particle.name, 2.6, 1.9)
+    figure, axes = new_chart(particle.name, 2.6, 1.9)
     edges = np.linspace(0, 1, len(counts) + 1)
     axes.set(xlim=(0, 1), ylim=(0.7, max(10.0, 2.0 * counts.max(initial=0))))
     axes.set(xlabel="score", ylabel="candidates")
@@ -116,7 +116,7 @@ def draw_histogram(
             va="top",
             color=CURRENT,
         )
-    return _svg(figure)
+    return inline_svg(figure)
 
 
 def draw_curves(
@@ -145,7 +145,7 @@ def draw_curves(
     is_partial = "picks" in curves[shown[0].name]
     title = "Recall among the best" if is_partial else "Precision and recall"
     across, up = ("picks", "recall") if is_partial else ("recall", "precision")
-    figure, axes = _figure(title, 5.2, 3.4)
+    figure, axes = new_chart(title, 5.2, 3.4)
     for particle in shown:
         curve = curves[particle.name]
         kept = curve["threshold"] >= thresholds.get(particle.name, np.inf)
@@ -159,7 +159,7 @@ def draw_curves(
     axes.legend(
         frameon=False, labelcolor=CURRENT, loc="upper left", bbox_to_anchor=(1, 1)
     )
-    return _svg(figure)
+    return inline_svg(figure)
 
 
 def draw_reliability(
@@ -183,7 +183,7 @@ def draw_reliability(
     shown = [p for p in particles if p.name in known and known[p.name].score]
     if not shown:
         return None
-    figure, axes = _figure("What a score is worth", 5.2, 3.4)
+    figure, axes = new_chart("What a score is worth", 5.2, 3.4)
     for particle in shown:
         curve = known[particle.name]
         threshold = np.array([thresholds.get(particle.name, np.nan)])
@@ -193,7 +193,7 @@ def draw_reliability(
     axes.legend(
         frameon=False, labelcolor=CURRENT, loc="upper left", bbox_to_anchor=(1, 1)
     )
-    return _svg(figure)
+    return inline_svg(figure)
 
 
 def draw_reproducibility(
@@ -220,18 +220,18 @@ def draw_reproducibility(
     ):
         if not any(np.isfinite(columns[p.name][name]).any() for p in shown):
             continue
-        figure, axes = _figure(title, 3.6, 2.8)
+        figure, axes = new_chart(title, 3.6, 2.8)
         for particle in shown:
             curve = columns[particle.name]
             chosen = curve["is_threshold"] == 1
             line = np.stack([curve["threshold"], curve[name]])
             _line(axes, particle, line, line[:, chosen])
         axes.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="threshold", ylabel="fraction")
-        charts.append(_svg(figure))
+        charts.append(inline_svg(figure))
     return charts
 
 
-def _figure(title: str, width: float, height: float) -> tuple[Figure, Axes]:
+def new_chart(title: str, width: float, height: float) -> tuple[Figure, Axes]:
     """Return an empty chart [inch] in the page's style."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -259,7 +259,7 @@ def _log_scale(axes: Axes, labeled: tuple[int, ...]) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _svg(figure: Figure) -> Markup:
+def inline_svg(figure: Figure) -> Markup:
     """Return a chart as inline SVG that takes the page's text color."""
     text = svg_of(figure, STYLE, transparent=True)
     text = text[text.index("<svg") :].replace(CURRENT, "currentColor")

@@ -94,6 +94,8 @@ class ReportData:
         Tomograms without labels or with some, those that teach the most first.
     regions
         Rows of the table of regions to label, the fullest first.
+    classes
+        Class: address of its page, from the folder of this one.
     costs
         Stage, in the order that stages run in: what it took.
     thumbnails
@@ -128,6 +130,7 @@ class ReportData:
     )
     label_next: Sequence[str] = ()
     regions: Sequence[Mapping[str, str]] = ()
+    classes: Mapping[str, str] = field(default_factory=dict)
     costs: Mapping[str, StageCost] = field(default_factory=dict)
     thumbnails: Sequence[Thumbnail] = ()
     pages: str = "report"

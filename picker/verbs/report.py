@@ -60,6 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reproducibility", type=Path, help="TSV of what both halves have"
     )
     parser.add_argument(
+        "--halves",
+        nargs="*",
+        type=Path,
+        default=[],
+        help="manifests of the candidates of halves",
+    )
+    parser.add_argument(
         "--benchmarks",
         type=Path,
         help="folder of Snakemake's benchmark files, for times and memory",
@@ -82,6 +89,11 @@ def run(arguments: argparse.Namespace) -> None:
             "--thresholds needs --candidates, which say whose scores they cut; give"
             " their manifests too"
         )
+    if arguments.pages and not arguments.thresholds:
+        raise ValueError(
+            "--pages needs --thresholds, which say what candidates are picks; give"
+            " their JSON too"
+        )
     tomograms = read_section(arguments.settings, "tomograms", TomogramsSettings)
     settings = read_section(arguments.settings, "report", ReportSettings)
     write_report(
@@ -95,6 +107,7 @@ def run(arguments: argparse.Namespace) -> None:
             label_next=arguments.label_next,
             regions=arguments.regions,
             reproducibility=arguments.reproducibility,
+            halves=arguments.halves,
             costs=arguments.benchmarks,
             settings=arguments.settings,
         ),

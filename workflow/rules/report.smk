@@ -14,6 +14,7 @@ rule report:
         estimate=OURS.estimate,
         regions=PLAN.regions(),
         reproducibility=PLAN.reproducibility(),
+        halves=PLAN.of(METHOD).halves(),
         settings=settings_files(*settings.model_dump()),
     output:
         page=RESULTS.report,
@@ -41,7 +42,7 @@ rule report:
             --candidates {input.candidates} --thresholds {input.thresholds} \
             --tables {input.tables} --evaluation {input.evaluation} \
             --label-next {input.label_next} --estimate {input.estimate} \
-            {params.regions} {params.reproducibility} \
+            {params.regions} {params.reproducibility} --halves {input.halves} \
             --benchmarks {params.costs} --settings {input.settings} \
             --output {output.page} --pages {output.pages} --failed {output.failed} >{log} 2>&1
         """

@@ -1,0 +1,113 @@
+"""Pages of classes: from manifests, candidates and volumes to pages."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from picker.config import EvaluateSettings, Particle, PickSettings
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks.star import write_picks
+from picker.formats.volumes.ome_zarr import write_volume
+from picker.jobs.report import ReportFiles, write_report
+from picker.project.manifests import read_manifest, write_manifest
+from tests.unit.predicted import (
+    calibrated,
+    picked,
+    predicted,
+    thresholds_of,
+    write_predicted,
+)
+
+PARTICLES = (Particle(name="ribosome", radius=30),)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Two tomograms with two candidates each, and the halves of the first."""
+    volume = np.random.default_rng(0).normal(0, 1, (20, 20, 20)).astype(np.float16)
+    picks, whole, halves = [], [], []
+    for name in ("TS_a", "TS_b"):
+        stored = tmp_path / f"{name}.zarr"
+        write_volume(stored, volume, 10.0, {"fingerprint": "f"})
+        about = {"volume": stored, "shape_zyx": (20, 20, 20)}
+        star = tmp_path / f"{name}.star"
+        places = [[50, 60, 70], [120, 110, 100]]
+        write_picks(star, picks_from_arrays(places, ["ribosome"] * 2, [0.9, 0.4]))
+        picks.append(replace(picked(star, name, **about), counts={"ribosome": 1}))
+        whole.append(predicted(star, name, **about))
+    write_picks(tmp_path / "none.star", picks_from_arrays([], []))
+    for half, found in (("even", "TS_a.star"), ("odd", "none.star")):
+        one = replace(whole[0], half=half, candidates=tmp_path / found)
+        halves.append(one)
+    write_manifest(tmp_path / "picked.json", picks)
+    write_predicted(tmp_path / "whole.json", whole)
+    write_predicted(tmp_path / "halves.json", halves)
+    (tmp_path / "thresholds.json").write_text(thresholds_of({"ribosome": calibrated()}))
+    return tmp_path
+
+
+def page(folder, halves=(), **picking):
+    """Return the page of the class, the report, and the tomograms that failed."""
+    write_report(
+        ReportFiles(
+            picked=[folder / "picked.json"],
+            predicted=[folder / "whole.json"],
+            thresholds=folder / "thresholds.json",
+            halves=halves,
+        ),
+        folder / "report.html",
+        "semietpicker",
+        PARTICLES,
+        max_pictures=9,
+        failed=folder / "failed.json",
+        pages=folder / "report",
+        pick=PickSettings(**picking),
+        evaluate=EvaluateSettings(),
+    )
+    failed = read_manifest(folder / "failed.json").tomograms
+    text = (folder / "report" / "classes" / "ribosome.html").read_text()
+    return text, (folder / "report.html").read_text(), [e.tomogram for e in failed]
+
+
+def shown(text, title):
+    """Return tomograms and scores of a gallery."""
+    part = text[text.index(f"<h2>{title}</h2>") :].split("</section>")[0]
+    return re.findall(r'html#[\d.,]+">(.*?)</a><span>(.*?)</span>', part)
+
+
+def test_the_report_links_to_a_page_with_each_tomograms_candidates(project):
+    text, report, failed = page(project)
+    assert shown(text, "The highest scores") == [("TS_a", "0.900"), ("TS_b", "0.900")]
+    below = shown(text, "The highest scores below the threshold")
+    assert below == [("TS_a", "0.400"), ("TS_b", "0.400")]
+    assert '<a href="report/classes/ribosome.html">ribosome</a>' in report
+    assert failed == []
+    assert "in one half alone" not in text
+
+
+def test_thresholds_and_margins_are_those_of_picking(project):
+    text, *_ = page(project, thresholds={"ribosome": 0.3}, edge_margin=55)
+    # The other candidate is nearer to a face than that.
+    assert shown(text, "The highest scores") == [("TS_a", "0.400"), ("TS_b", "0.400")]
+
+
+def test_halves_say_what_is_disputed(project):
+    text, *_ = page(project, halves=[project / "halves.json"])
+    assert shown(text, "Found in one half alone") == [("TS_a", "0.900")]
+
+
+def test_a_tomogram_that_cannot_be_read_is_left_out_and_told(project):
+    (project / "TS_a.zarr" / "zarr.json").write_text("{}")
+    text, _, failed = page(project)
+    assert shown(text, "The highest scores") == [("TS_b", "0.900")]
+    assert failed == ["TS_a"]
+
+
+def test_pages_of_an_earlier_run_are_gone(project):
+    old = project / "report" / "classes" / "gone.html"
+    old.parent.mkdir(parents=True)
+    old.write_text("old")
+    page(project)
+    assert not old.exists()
