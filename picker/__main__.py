@@ -32,6 +32,7 @@ VERBS = {
     "export": "write picks for RELION, Warp, copick and other programs",
     "convert": "convert files of picks from one kind to another",
     "report": "show settings, training, counts and pictures on one page",
+    "view": "look at a tomogram and its picks in napari or another viewer",
     "status": "show what is done, what runs and what failed, and why",
     "choose": "choose the tomograms of one training of the benchmark",
     "measure": "measure how long a tomogram takes, for the benchmark",
