@@ -167,15 +167,8 @@ def layers_of(view: View) -> list[Layer]:
     return layers
 
 
-def show_in_napari(view: View, *, block: bool = True) -> Any:
-    """Open the layers in napari, and return its viewer when the user has closed it.
-
-    Parameters
-    ----------
-    view
-        What is shown.
-    block
-        False: the window stays hidden, and the viewer is returned at once.
+def show_in_napari(view: View) -> None:
+    """Open the layers in napari, and return when the user has closed it.
 
     Raises
     ------
@@ -198,15 +191,19 @@ def show_in_napari(view: View, *, block: bool = True) -> Any:
             f"napari cannot be loaded ({error}); install it with pip install"
             f" 'napari[pyqt6]', {advice}"
         ) from error
+    fill_viewer(viewer, view)
+    viewer.show()
+    napari.run()
+
+
+def fill_viewer(viewer: Any, view: View) -> None:
+    """Add the layers to a viewer of napari, and go to the volume's middle slice."""
+    from napari.layers import Layer
+
     for layer in layers_of(view):
-        viewer.add_layer(napari.layers.Layer.create(*layer))
-    depth = (len(view.volume) // 2) * view.one.voxel_size
-    viewer.dims.set_point(0, depth)
+        viewer.add_layer(Layer.create(*layer))
+    viewer.dims.set_point(0, (len(view.volume) // 2) * view.one.voxel_size)
     viewer.scale_bar.visible = True
-    if block:
-        viewer.show()
-        napari.run()
-    return viewer
 
 
 def write_for(program: Program, view: View, output: Path, settings: Path) -> str:
