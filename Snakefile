@@ -45,6 +45,7 @@ onstart:
     gc.freeze()
     gc.enable()
     WORKPLACE.record(PLAN.record())
+    status_page = start_status_page(ROOT)
 
 
 # One page to look at, and one line to read. The shards' manifests and the other results

@@ -67,6 +67,15 @@ def test_every_promised_file_is_there(finished):
         assert f"<td>{stage}</td>" in costs
 
 
+def test_the_status_page_says_that_the_run_has_ended(finished):
+    page = finished.path("status.html")
+    limit = time.monotonic() + 60  # another process writes it
+    while "the run has ended" not in page.read_text() and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert "the run has ended" in page.read_text()
+    assert "<td>co_train</td>" in page.read_text()
+
+
 def test_validation_tomograms_tell_what_to_expect_of_the_others(project):
     project.change("simulate", validation=1)
     project.succeed()
