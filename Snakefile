@@ -27,6 +27,9 @@ include: "workflow/config_files.smk"
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/common.smk"
 include: "workflow/lock.smk"
 include: "workflow/rules/settings.smk"

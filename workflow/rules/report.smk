@@ -16,7 +16,12 @@ rule report:
         reproducibility=PLAN.reproducibility(),
         settings=settings_files(*settings.model_dump()),
     output:
-        page=RESULTS.report,
+        page=report(
+            RESULTS.report,
+            caption="../report/page.rst",
+            category="Picks",
+            labels={"what": "the page"},
+        ),
         failed=OURS.failed("report"),
     log:
         OURS.log("report"),
