@@ -68,8 +68,8 @@ soak-slurm: $(READY) ## one pipeline in a real Slurm killed 100 times; an hour
 relion: $(READY) ## the export against Debian's relion (3.1.3), which must be installed
 	$(BIN)/python -m pytest tests/relion -m relion
 
-.venv-interop/ready: envs/copick.txt envs/libraries.txt
-	for name in copick libraries; do \
+.venv-interop/ready: envs/copick.txt envs/libraries.txt envs/napari.txt
+	for name in copick libraries napari; do \
 	    python3 -m venv .venv-interop/$$name && \
 	    .venv-interop/$$name/bin/python -m pip install --quiet \
 	        --requirement envs/$$name.txt || exit 1; \

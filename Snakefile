@@ -27,6 +27,9 @@ include: "workflow/config_files.smk"
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/common.smk"
 include: "workflow/lock.smk"
 include: "workflow/rules/settings.smk"
@@ -45,6 +48,7 @@ onstart:
     gc.freeze()
     gc.enable()
     WORKPLACE.record(PLAN.record())
+    status_page = start_status_page(ROOT)
 
 
 # One page to look at, and one line to read. The shards' manifests and the other results

@@ -33,6 +33,7 @@ VERBS = {
     "convert": "convert files of picks from one kind to another",
     "report": "show settings, training, counts and pictures on one page",
     "review": "turn answers about candidates into labels for the next run",
+    "view": "look at a tomogram and its picks in napari or another viewer",
     "status": "show what is done, what runs and what failed, and why",
     "choose": "choose the tomograms of one training of the benchmark",
     "measure": "measure how long a tomogram takes, for the benchmark",

@@ -11,7 +11,7 @@ from picker import __version__
 from picker.config import Config, explained
 from picker.core.messages import printable
 from picker.formats.tables.tomograms import tomogram_rows
-from picker.project.launch import job_prefix, training_command
+from picker.project.launch import job_prefix, start_status_page, training_command
 from picker.project.layout import Results
 from picker.project.plan import planned, simulated_rows
 from picker.project.planned_run import first_shard

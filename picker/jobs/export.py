@@ -69,7 +69,7 @@ def export(
             if isinstance(entry, Failed):
                 continue
             try:
-                tomograms.append(_tomogram_picks(entry))
+                tomograms.append(tomogram_picks(entry))
             except Exception as error:
                 unusable.append(cannot_be_used(entry, entry.picks, error))
         if settings.tomograms_star and target in OF_RELION:
@@ -82,7 +82,7 @@ def export(
         logger.info("%s: picks of %d tomograms", output, len(tomograms))
 
 
-def _tomogram_picks(entry: Picked) -> TomogramPicks:
+def tomogram_picks(entry: Picked) -> TomogramPicks:
     """Return a tomogram's picks with the geometry of the user's own file.
 
     Positions [Å] hold for it and for the preprocessed volume. Voxels hold for the

@@ -1,8 +1,9 @@
-"""Freed memory: kept for the next tensor, or given back to the system."""
+"""Memory that is not needed: kept for the next tensor, or given back to the system."""
 
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import sys
 
@@ -47,6 +48,20 @@ def give_back_freed_memory() -> None:
     """
     if _has_glibc():
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def give_back_mapped_file(array: object) -> None:
+    """Give the memory of an array back if it is of a file that is mapped read-only.
+
+    The array stays as it is: the system reads what is asked for again, from its cache
+    as long as it has it there.
+    """
+    if getattr(getattr(array, "flags", None), "writeable", True):
+        return
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)
+    if array is not None and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 def _has_glibc() -> bool:

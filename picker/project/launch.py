@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+def start_status_page(root: Path) -> subprocess.Popen[bytes]:
+    """Start what keeps the page of the run in this folder up to date until it ends.
+
+    Parameters
+    ----------
+    root
+        The folder that has the package.
+    """
+    others = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return subprocess.Popen(
+        [sys.executable, "-m", "picker", "status", "--page", "--follow"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *others])},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        # A killed run's page says that it ended.
+        start_new_session=True,
+    )
 
 
 def job_prefix(root: Path, environment: Mapping[str, str], python: str | None) -> str:

@@ -48,6 +48,11 @@ class Results:
         return f"{self.folder}/report"
 
     @property
+    def status_page(self) -> str:
+        """The page that shows how far the run is."""
+        return f"{self.folder}/status.html"
+
+    @property
     def summary(self) -> str:
         """The last line."""
         return f"{self.folder}/summary.txt"

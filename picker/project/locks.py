@@ -71,6 +71,12 @@ def this_starter() -> Starter:
     )
 
 
+def _only_reports(words: Sequence[str]) -> bool:
+    """Return whether Snakemake makes a report of what is there, and runs nothing."""
+    reports = any(word.split("=")[0] == "--report" for word in words)
+    return reports and "--report-after-run" not in words
+
+
 class Workplace:
     """The working folder, from the view of a workflow manager that starts in it.
 
@@ -97,7 +103,9 @@ class Workplace:
         self.results = results
         self.say = say
         self.unlocks = any(word.startswith("--unl") for word in words)
-        self.only_reads = dry_run or not READ_ONLY.isdisjoint(words)
+        self.only_reads = (
+            dry_run or not READ_ONLY.isdisjoint(words) or _only_reports(words)
+        )
         self.me = this_starter()
 
     def enter(self, manifests: Iterable[str]) -> set[str]:

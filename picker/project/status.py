@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from picker.project.claims import claim_path, owner_of
 from picker.project.layout import DONE, Results
 from picker.project.manifests import read_failed
+from picker.project.planned_jobs import planned_jobs
 from picker.project.run_record import read_run_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from picker.project.layout import Run
+    from picker.project.planned_jobs import Job
     from picker.project.run_record import RunRecord
 
 LAST_LINES = 5
@@ -34,22 +36,6 @@ SHOWN = 20
 """Jobs of one stage and state that are shown; the others are counted."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
-    """One job of a stage, with the paths of its result, its claim and its log."""
-
-    result: Path
-    log: Path
-    name: str = ""
-    claims: str | None = None
-    """The file that it claims, if that is not the result."""
-
-    @property
-    def claimed(self) -> Path:
-        """The file that it claims."""
-        return Path(self.claims) if self.claims else self.result
-
-
 @dataclass(kw_only=True, slots=True)
 class Tally:
     """The jobs of a stage, counted by state."""
@@ -61,8 +47,47 @@ class Tally:
     """Jobs whose result was made and has been deleted since."""
 
 
-def status_lines(folder: Path) -> Iterator[str]:
-    """Yield the state of a project, line by line.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Count:
+    """How many jobs of a stage are planned, and how many are in each state."""
+
+    stage: str
+    planned: int
+    done: int
+    running: int
+    failed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """How far a project is.
+
+    Attributes
+    ----------
+    record
+        What its last run is.
+    counts
+        One for each stage, in their order.
+    lines
+        What runs, what failed and why, and tomograms that cannot be used.
+    """
+
+    record: RunRecord
+    counts: tuple[Count, ...]
+    lines: tuple[str, ...]
+
+    @property
+    def head(self) -> str:
+        """What the run is, in words."""
+        record = self.record
+        return (
+            f"{record.tomograms} tomograms in {len(record.shards)} shards, method"
+            f" {record.method}"
+        )
+
+
+def read_status(folder: Path) -> Status:
+    """Return the state of a project.
 
     Raises
     ------
@@ -82,12 +107,35 @@ def status_lines(folder: Path) -> Iterator[str]:
     stages = planned_jobs(results, run, record)
     over = record.is_over
     tallies = {stage: _tally(jobs, begun, over=over) for stage, jobs in stages.items()}
-    num_shards = len(record.shards)
-    yield f"{record.tomograms} tomograms in {num_shards} shards, method {run.name}"
+    return Status(
+        record=record,
+        counts=tuple(
+            Count(
+                stage=stage,
+                planned=len(stages[stage]),
+                done=tally.done,
+                running=len(tally.running),
+                failed=len(tally.failed),
+            )
+            for stage, tally in tallies.items()
+        ),
+        lines=(*_told(tallies), *_unusable(stages, run)),
+    )
+
+
+def status_lines(folder: Path) -> Iterator[str]:
+    """Yield the state of a project, line by line; errors as `read_status`."""
+    status = read_status(folder)
+    yield status.head
     yield f"{'stage':16}{'done':>14}{'running':>9}{'failed':>8}"
-    for stage, tally in tallies.items():
-        done = f"{tally.done} of {len(stages[stage])}"
-        yield f"{stage:16}{done:>14}{len(tally.running):>9}{len(tally.failed):>8}"
+    for one in status.counts:
+        done = f"{one.done} of {one.planned}"
+        yield f"{one.stage:16}{done:>14}{one.running:>9}{one.failed:>8}"
+    yield from status.lines
+
+
+def _told(tallies: dict[str, Tally]) -> Iterator[str]:
+    """Yield what runs, and what failed with the end of its log."""
     for stage, tally in tallies.items():
         for line in tally.running[:SHOWN]:
             yield f"running  {stage} {line}"
@@ -99,75 +147,6 @@ def status_lines(folder: Path) -> Iterator[str]:
         for job in tally.gone[:SHOWN]:
             yield f"deleted  {stage} {job.name}".rstrip() + f": {job.result} was made"
         yield from _more(tally.gone)
-    yield from _unusable(stages, run)
-
-
-def planned_jobs(results: Results, run: Run, record: RunRecord) -> dict[str, list[Job]]:
-    """Return the jobs of each stage of a run, in the order of the stages."""
-
-    def single(result: str, stage: str) -> list[Job]:
-        return [Job(result=Path(result), log=Path(run.log(stage)))]
-
-    def training(stage: str) -> list[Job]:
-        return [
-            Job(
-                result=Path(run.model(stage)),
-                log=Path(run.log(stage)),
-                claims=run.checkpoint(stage),
-            )
-        ]
-
-    stages = {
-        "preprocess": [
-            Job(
-                name=shard,
-                result=Path(results.preprocessed(shard)),
-                log=Path(results.log("preprocess", shard)),
-            )
-            for shard in record.shards
-        ],
-        **{stage: training(stage) for stage in record.stages},
-        "predict": [
-            Job(
-                name=shard,
-                result=Path(run.predicted(shard)),
-                log=Path(run.log("predict", shard)),
-            )
-            for shard in record.shards
-        ],
-        "predict_noisy": single(run.noisy, "predict_noisy") if record.noisy else [],
-        "predict_halves": [
-            Job(
-                name=shard,
-                result=Path(run.halves(shard)),
-                log=Path(run.log("predict_halves", shard)),
-            )
-            for shard in record.halves
-        ],
-        "calibrate": single(run.thresholds, "calibrate"),
-        "pick": single(run.picked, "pick"),
-        "evaluate": single(run.metrics, "evaluate") if record.evaluated else [],
-        "reproducibility": (
-            single(run.reproducibility, "reproducibility")
-            if record.reproducibility
-            else []
-        ),
-        "export": [
-            Job(
-                name=target,
-                result=Path(run.export(target)),
-                log=Path(run.log("export", target)),
-            )
-            for target in record.targets
-        ],
-        "report": single(results.report, "report"),
-        "finish": single(results.summary, "finish"),
-    }
-    return {
-        stage: jobs
-        for stage, jobs in stages.items()
-        if jobs or stage in ("preprocess", "predict")
-    }
 
 
 def _more(items: Sequence[object]) -> Iterator[str]:

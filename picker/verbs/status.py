@@ -1,7 +1,9 @@
 """Show what is done, what runs and what failed, with the reasons.
 
 Reads only what jobs leave in the results folder: manifests of what is done, claims of
-what is being computed, logs. It asks no cluster and computes nothing.
+what is being computed, logs. It asks no cluster and computes nothing. With --page the
+same is written to status.html in the results, which a browser loads again every half
+minute while the run goes on; snakemake keeps that page up to date by itself.
 """
 
 from __future__ import annotations
@@ -25,16 +27,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--results", type=Path, default=Path(folder), help=f"default: ./{folder}"
     )
+    parser.add_argument("--page", action="store_true", help="write status.html instead")
+    parser.add_argument(
+        "--follow",
+        action="store_true",
+        help="with --page: write it again and again until the run has ended",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Print the state of a project.
+    """Print the state of a project, or write its page.
 
     Raises
     ------
     ValueError
-        If nothing has run there.
+        If nothing has run there, or --follow comes without --page.
     """
+    if arguments.follow and not arguments.page:
+        raise ValueError("--follow comes without --page; expected both, add --page")
+    if arguments.page:
+        # What draws pages is not loaded to print a few lines.
+        from picker.jobs.status_page import follow_status, write_status_page
+
+        write = follow_status if arguments.follow else write_status_page
+        write(arguments.results)
+        return
     lines = status_lines(arguments.results)
     try:
         sys.stdout.writelines(f"{printable(line)}\n" for line in lines)

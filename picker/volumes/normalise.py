@@ -106,8 +106,8 @@ def prepared_volume(
         # Else a few gold beads would decide what is amplified.
         limits = _limits(source, settings, region)
         before = _scaling(source, limits, None, sign=1)  # refuses a constant volume
-        clipped = Normalised(source, before).part(slice(None), np.float32)
-        source, whitening = whitened(clipped)
+        clipped = Normalised(source, before)
+        source, whitening = whitened(clipped.slices(), clipped.shape)
     sign = -1 if settings.particles_are == "light" else 1
     limits = _limits(source, settings, region)
     last = _scaling(source, limits, region, sign=sign)

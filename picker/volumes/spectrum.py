@@ -104,7 +104,9 @@ def _crop_axis(volume: Volume, axis: int, numerator: int, denominator: int) -> V
     return result
 
 
-def whitened(volume: Volume) -> tuple[Volume, Whitening]:
+def whitened(
+    slices: Iterable[Volume], shape: tuple[int, ...]
+) -> tuple[Volume, Whitening]:
     """Return a volume with the same power at all frequencies, and the filter.
 
     Every Fourier coefficient is divided by the root of the mean power in its shell, so
@@ -114,18 +116,21 @@ def whitened(volume: Volume) -> tuple[Volume, Whitening]:
 
     Parameters
     ----------
-    volume
-        `(z, y, x)` density; left unchanged. Its spectrum takes as much memory again.
+    slices
+        `(y, x)` each, one after the other along z: all need not be in memory at once.
+    shape
+        Of the volume.
 
     Returns
     -------
-    `(z, y, x)` of mean 0, its rows apart in memory; all 0 if no frequency has any
-    power. Rounding gives some constant volumes a little power, so refuse those before.
+    `(z, y, x)` of mean 0, its rows apart in memory, which is what the spectrum took;
+    all 0 if no frequency has any power. Rounding gives some constant volumes a little
+    power, so refuse those before.
 
     Source: the whitening filter of template matching (Rickgauer et al. 2017, eLife 6).
     """
-    spectrum = _spectrum(volume, volume.shape)
-    z, y, x = volume.shape
+    spectrum = _spectrum(slices, shape)
+    z, y, x = shape
     flat = fft.fftfreq(y)[:, None] ** 2 + fft.rfftfreq(x) ** 2
     squares = fft.fftfreq(z) ** 2
     power, num = np.zeros((2, math.ceil(math.sqrt(3) / 2 / SHELL) + 1))
@@ -136,13 +141,13 @@ def whitened(volume: Volume) -> tuple[Volume, Whitening]:
         num += np.bincount(shell, minlength=len(power))
     mean = power.sum() / num.sum()
     if mean == 0:
-        return np.zeros_like(volume), Whitening((0.0,), (0.0,))
+        return np.zeros(shape, np.float32), Whitening((0.0,), (0.0,))
     seen = num > 0
     middle = (np.flatnonzero(seen) + 0.5) * SHELL
     # Interpolated, because a step between shells would ring.
     root = np.log(power[seen] / num[seen] / mean + MIN_POWER) / 2
     whitening = Whitening(tuple(middle.tolist()), tuple(root.tolist()))
-    return _filtered(spectrum, volume.shape, whitening), whitening
+    return _filtered(spectrum, shape, whitening), whitening
 
 
 def filtered(

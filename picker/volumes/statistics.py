@@ -92,17 +92,23 @@ def quantiles(
     volume: Volume, region: Region, fractions: tuple[float, float]
 ) -> NDArray[np.float64]:
     """Return two quantiles, of large volumes from a sample of their voxels."""
-    inside = volume if region is None else volume[region]
-    return np.asarray(np.quantile(_sample(inside), fractions), np.float64)
+    return np.asarray(np.quantile(_sample(volume, region), fractions), np.float64)
 
 
-def _sample(volume: Volume) -> NDArray[np.float32]:
-    """Return enough voxels, evenly spread, to take percentiles from."""
-    step = math.ceil(volume.size / MAX_QUANTILE_VOXELS)
+def _sample(volume: Volume, region: Region) -> NDArray[np.float32]:
+    """Return enough voxels that count, evenly spread, to take percentiles from."""
+    num = volume.size if region is None else np.count_nonzero(region)
+    step = math.ceil(num / MAX_QUANTILE_VOXELS)
     # A step that shares a factor with a row's length would see some columns only.
-    while math.gcd(step, math.prod(volume.shape[1:])) > 1:
+    row = math.prod(volume.shape[1:]) if region is None else 1
+    while math.gcd(step, row) > 1:
         step += 1
-    return volume.reshape(-1)[::step].astype(np.float32)
+    parts, seen = [], 0
+    for z, plane in enumerate(volume):
+        inside = plane.reshape(-1) if region is None else plane[region[z]]
+        parts.append(inside[-seen % step :: step].astype(np.float32))
+        seen += inside.size
+    return np.concatenate(parts)
 
 
 def _blocks(volume: Volume, region: Region) -> Iterator[Volume]:

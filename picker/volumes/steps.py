@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from picker.machine.memory import give_back_mapped_file
 from picker.volumes.spectrum import Whitening, filtered, fourier_crop
 from picker.volumes.statistics import BLOCK, Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     Volume = NDArray[np.float32]
@@ -94,6 +97,17 @@ class Normalised:
                 into[y : y + rows] = self.scaling.of(plane[y : y + rows])
         return result
 
+    def slices(self) -> Iterator[Volume]:
+        """Yield its slices, `(y, x)` of float32, one after the other along z.
+
+        A mapped file takes the memory of a few slices meanwhile.
+        """
+        for z in range(len(self.source)):
+            if z % 16 == 0:
+                give_back_mapped_file(self.source)
+            yield self.part(slice(z, z + 1), np.float32)[0]
+        give_back_mapped_file(self.source)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Steps:
@@ -129,10 +143,7 @@ class Steps:
         source = rescaled(volume, self.exponent, Fraction(*self.ratio))
         if self.before and self.whitening:
             clipped = Normalised(source, self.before)
-            slices = (
-                clipped.part(slice(z, z + 1), np.float32)[0] for z in range(len(source))
-            )
-            source = filtered(slices, source.shape, self.whitening)
+            source = filtered(clipped.slices(), clipped.shape, self.whitening)
         return Normalised(source, self.last)
 
     def of_noise(self, noise: Volume) -> Volume:

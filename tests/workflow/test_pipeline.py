@@ -28,6 +28,11 @@ TARGETS = ["copick", "kaggle", "relion3", "relion4", "relion5", "warp"]
 
 MODEL = ("semietpicker", "models", "co_train.safetensors")
 """What finds."""
+CAPTIONS = (
+    *("workflow", "page", "training", "label_next", "estimate", "metrics"),
+    "by_tomogram",
+)
+"""Of what a run without halves or benchmark makes."""
 BURN_IN = ("results/semietpicker/models/burn_in.safetensors",)
 """A target: the first stage of training."""
 
@@ -65,6 +70,30 @@ def test_every_promised_file_is_there(finished):
     costs = page[page.index("Time and memory") :]
     for stage in ("preprocess", "burn in", "co train", "predict", "predict noisy"):
         assert f"<td>{stage}</td>" in costs
+
+
+def test_the_status_page_says_that_the_run_has_ended(finished):
+    page = finished.path("status.html")
+    limit = time.monotonic() + 60  # another process writes it
+    while "the run has ended" not in page.read_text() and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert "the run has ended" in page.read_text()
+    assert "<td>co_train</td>" in page.read_text()
+
+
+def test_snakemakes_own_report_has_our_tables_and_their_captions(finished):
+    before = sorted(path for path in finished.path().rglob("*") if path.is_file())
+    finished.succeed("--report", "report.html")
+    page = finished.folder / "report.html"
+    text = page.read_text()
+    page.unlink()
+    for name in ("report.html", "by_tomogram.tsv", "metrics.json", "label_next.tsv"):
+        assert name in text
+    for caption in CAPTIONS:
+        first = (ROOT / f"workflow/report/{caption}.rst").read_text().split("{{")[0]
+        assert " ".join(first.split()[:5]) in text
+    after = sorted(path for path in finished.path().rglob("*") if path.is_file())
+    assert after == before
 
 
 def test_validation_tomograms_tell_what_to_expect_of_the_others(project):

@@ -91,17 +91,21 @@ rule tables:
     input:
         [cell.measured for cell in PLAN.cells()],
     output:
-        expand(
-            f"{RESULTS.benchmark}/{{name}}.tsv",
-            name=[
-                "table1_accuracy",
-                "table2_particles",
-                "table3_ablation",
-                "table4_speed",
-            ],
+        report(
+            expand(
+                f"{RESULTS.benchmark}/{{name}}",
+                name=[
+                    "table1_accuracy.tsv",
+                    "table2_particles.tsv",
+                    "table3_ablation.tsv",
+                    "table4_speed.tsv",
+                    "accuracy.svg",
+                    "speed.svg",
+                ],
+            ),
+            caption="../report/benchmark.rst",
+            category="Benchmark",
         ),
-        f"{RESULTS.benchmark}/accuracy.svg",
-        f"{RESULTS.benchmark}/speed.svg",
     log:
         RESULTS.log("benchmark", "tables"),
     conda:

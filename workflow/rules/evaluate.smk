@@ -7,7 +7,12 @@ rule reproducibility:
         thresholds=RUN.thresholds,
         settings=settings_files("particles", "evaluate", "pick"),
     output:
-        table=RUN.reproducibility,
+        table=report(
+            RUN.reproducibility,
+            caption="../report/reproducibility.rst",
+            category="Accuracy",
+            labels={"what": "reproducibility", "run": "{run}"},
+        ),
         failed=RUN.failed("reproducibility"),
     log:
         RUN.log("reproducibility"),
@@ -35,9 +40,19 @@ rule evaluate:
         thresholds=RUN.thresholds,
         settings=settings_files("particles", "evaluate", "pick", *of_part(EVALUATED)),
     output:
-        metrics=RUN.metrics,
+        metrics=report(
+            RUN.metrics,
+            caption="../report/metrics.rst",
+            category="Accuracy",
+            labels={"what": "metrics", "run": "{run}"},
+        ),
         curves=RUN.curves,
-        by_tomogram=RUN.by_tomogram,
+        by_tomogram=report(
+            RUN.by_tomogram,
+            caption="../report/by_tomogram.rst",
+            category="Accuracy",
+            labels={"what": "by tomogram", "run": "{run}"},
+        ),
         failed=RUN.failed("evaluate"),
     log:
         RUN.log("evaluate"),

@@ -30,8 +30,18 @@ rule pick:
         settings=settings_files("particles", "pick"),
     output:
         manifest=RUN.picked,
-        label_next=RUN.ranking,
-        estimate=RUN.estimate,
+        label_next=report(
+            RUN.ranking,
+            caption="../report/label_next.rst",
+            category="Picks",
+            labels={"what": "what to label next ({run})"},
+        ),
+        estimate=report(
+            RUN.estimate,
+            caption="../report/estimate.rst",
+            category="Picks",
+            labels={"what": "what to expect ({run})"},
+        ),
     log:
         RUN.log("pick"),
     benchmark:

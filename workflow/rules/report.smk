@@ -17,7 +17,12 @@ rule report:
         halves=PLAN.of(METHOD).halves(),
         settings=settings_files(*settings.model_dump()),
     output:
-        page=RESULTS.report,
+        page=report(
+            RESULTS.report,
+            caption="../report/page.rst",
+            category="Picks",
+            labels={"what": "the page"},
+        ),
         pages=directory(RESULTS.pages),
         failed=OURS.failed("report"),
     log:

@@ -12,7 +12,12 @@ rule train:
         start_from=lambda wildcards: run_of(wildcards).start_from(wildcards.stage),
     output:
         model=RUN.model("{stage}"),
-        table=RUN.table("{stage}"),
+        table=report(
+            RUN.table("{stage}"),
+            caption="../report/training.rst",
+            category="Training",
+            labels={"run": "{run}", "stage": "{stage}"},
+        ),
     log:
         RUN.log("{stage}"),
     benchmark:

@@ -102,7 +102,7 @@ def test_light_particles_and_rescaling_hold_for_noise_too(project):
 def test_noise_is_whitened_by_the_tomograms_filter(project):
     entry = project.preprocess(PreprocessSettings(clip="none", whiten=True))
     noise, _ = stored(entry.noise)
-    _, filter_ = whitened(project.path - project.path.mean())
+    _, filter_ = whitened(project.path - project.path.mean(), project.path.shape)
     expected = filtered((project.even - project.odd) / 2, project.path.shape, filter_)
     ratio = noise.std() / expected.std()
     np.testing.assert_allclose(noise, ratio * expected, atol=5e-3)

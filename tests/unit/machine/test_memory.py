@@ -2,9 +2,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from picker.__main__ import main
+from picker.machine.memory import give_back_mapped_file
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="only glibc can be told"
@@ -41,6 +43,21 @@ give_back_freed_memory()
 print(Path("/proc/self/statm").read_text().split()[1])
 """
 
+# Resident pages after 100 MB of a file were read, and after they were given back.
+MAPPED = """
+import sys
+from pathlib import Path
+import numpy as np
+from picker.machine.memory import give_back_mapped_file
+
+file = np.asarray(np.memmap(sys.argv[1], np.uint8, mode="r"))
+total = int(file.sum())
+print(Path("/proc/self/statm").read_text().split()[1])
+give_back_mapped_file(file)
+print(Path("/proc/self/statm").read_text().split()[1])
+assert int(file.sum()) == total == 100_000_000
+"""
+
 # What a program that starts itself again was told.
 TOLD = """
 import os, sys
@@ -66,6 +83,21 @@ def test_freed_memory_is_used_again_without_asking_the_system():
 def test_kept_memory_is_given_back_when_asked_for():
     kept, left = (int(pages) * os.sysconf("SC_PAGESIZE") for pages in printed(RESIDENT))
     assert kept - left > 90_000_000
+
+
+def test_a_mapped_file_is_given_back_and_still_there(tmp_path):
+    np.ones(100_000_000, np.uint8).tofile(tmp_path / "file")
+    resident, left = map(int, printed(MAPPED, str(tmp_path / "file")))
+    assert (resident - left) * os.sysconf("SC_PAGESIZE") > 90_000_000
+
+
+@pytest.mark.parametrize("mode", ["c", "r+"])
+def test_what_was_written_into_a_mapped_file_is_kept(mode, tmp_path):
+    np.ones(10_000, np.uint8).tofile(tmp_path / "file")
+    array = np.memmap(tmp_path / "file", np.uint8, mode=mode)
+    array[:] = 2
+    give_back_mapped_file(array)
+    assert (array == 2).all()
 
 
 def test_a_program_starts_anew_once_with_its_words():

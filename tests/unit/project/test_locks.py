@@ -72,7 +72,10 @@ def test_a_process_is_told_by_its_number_and_its_start(folder, error, is_alive):
     assert lock_is_there() == word.exists() == is_alive
 
 
-@pytest.mark.parametrize("looks", [("--summary",), ("--dag",), ("-D",), ("-l",)])
+LOOKS = ["--summary", "--dag", "-D", "-l", "--report a.zip", "--report=a.zip"]
+
+
+@pytest.mark.parametrize("looks", [words.split() for words in LOOKS])
 def test_whoever_looks_on_leaves_all_as_it_is(folder, looks):
     word = leave_note(HERE, NOBODY, 0)
     before = sorted(folder.rglob("*"))

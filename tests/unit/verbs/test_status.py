@@ -1,8 +1,15 @@
 import json
+import socket
+import subprocess
+import sys
+import threading
+import time
 
+import psutil
 import pytest
 
 from picker.__main__ import main
+from picker.jobs import status_page
 
 RECORD = {"method": "m", "tomograms": 5, "noisy": True, "shards": {"test-1": 5}}
 
@@ -25,3 +32,65 @@ def test_what_a_run_says_of_itself_may_be_damaged(tmp_path, capsys, text):
     (tmp_path / "run.json").write_text(text, encoding="latin-1")
     assert main(["status", "--results", str(tmp_path)]) == 1
     assert "is damaged; expected the record of a run" in capsys.readouterr().err
+
+
+def test_the_page_has_the_same_numbers_and_no_unescaped_text(tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps(RECORD | {"method": "<b>m"}))
+    log = tmp_path / "logs/preprocess/test-1.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("stopped at </pre><script>\x1b[2J\n")
+    assert main(["status", "--results", str(tmp_path), "--page"]) == 0
+    page = (tmp_path / "status.html").read_text()
+    assert "5 tomograms in 1 shards, method &lt;b&gt;m" in page
+    assert "<td>preprocess</td>" in page
+    assert "<td>0 of 1</td><td>0</td>" in page
+    assert r"stopped at &lt;/pre&gt;&lt;script&gt;\x1b[2J" in page
+    assert "<script" not in page
+    assert '<meta http-equiv="refresh" content="30">' in page
+
+
+@pytest.fixture
+def process():
+    """Return a process that stands for the workflow manager."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1) as started:
+        yield started
+        started.kill()
+
+
+def followed(folder, process, monkeypatch):
+    """Follow a run of a process in a thread; return it once there is a page."""
+    monkeypatch.setattr(status_page, "LOOKS", 0.01)
+    started = psutil.Process(process.pid).create_time()
+    owner = {"host": socket.gethostname(), "pid": process.pid, "started": started}
+    (folder / "run.json").write_text(json.dumps(RECORD | owner))
+    thread = threading.Thread(target=status_page.follow_status, args=(folder,))
+    thread.start()
+    limit = time.monotonic() + 30
+    while not (folder / "status.html").exists() and time.monotonic() < limit:
+        time.sleep(0.01)
+    return thread
+
+
+def test_the_page_is_written_until_the_run_has_ended(tmp_path, process, monkeypatch):
+    thread = followed(tmp_path, process, monkeypatch)
+    assert 'http-equiv="refresh"' in (tmp_path / "status.html").read_text()
+    process.kill()
+    process.wait()
+    thread.join(30)
+    assert not thread.is_alive()
+    page = (tmp_path / "status.html").read_text()
+    assert "the run has ended" in page
+    assert "refresh" not in page
+
+
+def test_the_page_of_the_next_run_is_left_to_it(tmp_path, process, monkeypatch):
+    monkeypatch.setattr(status_page, "EVERY", 0.01)
+    thread = followed(tmp_path, process, monkeypatch)
+    (tmp_path / "run.json").write_text(json.dumps(RECORD))
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_following_is_of_a_page(tmp_path, capsys):
+    assert main(["status", "--results", str(tmp_path), "--follow"]) == 1
+    assert "add --page" in capsys.readouterr().err

@@ -198,7 +198,7 @@ def test_a_constant_volume_is_refused_before_whitening(value):
     settings = PreprocessSettings(whiten=True)
     with pytest.raises(ValueError, match="volume is constant"):
         preprocess_volume(np.full(SHAPE, value), 10.0, settings)
-    assert not whitened(np.zeros(SHAPE, np.float32))[0].any()
+    assert not whitened(np.zeros(SHAPE, np.float32), SHAPE)[0].any()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -327,3 +327,21 @@ def test_nothing_of_the_volume_s_size_is_made_before_its_slices(monkeypatch):
     finally:
         tracemalloc.stop()
     assert peak < 0.3 * volume.nbytes
+
+
+@pytest.mark.parametrize("clip", ["sigma", "percentile", "none"])
+def test_whitening_takes_the_memory_of_one_spectrum(clip, monkeypatch):
+    monkeypatch.setattr("picker.volumes.statistics.MAX_QUANTILE_VOXELS", 10_000)
+    volume = noise((60, 90, 120))
+    region = np.ones(volume.shape, bool)
+    region[:5] = False
+    spectrum = np.empty((60, 90, 61), np.complex64).nbytes
+    tracemalloc.start()
+    try:
+        prepared_volume(
+            volume, 10.0, PreprocessSettings(clip=clip, whiten=True), region
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.3 * spectrum

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from picker.volumes.statistics import BLOCK, Limits, extremes, mean_and_spread
+from picker.volumes.statistics import (
+    BLOCK,
+    MAX_QUANTILE_VOXELS,
+    Limits,
+    extremes,
+    mean_and_spread,
+    quantiles,
+)
 
 SHAPE = (5, 40, BLOCK // 16)  # several blocks a slice, the last one smaller
 
@@ -51,3 +58,17 @@ def test_extremes_tell_of_voxels_that_are_not_finite():
     assert np.isnan(extremes(given)).any()
     given[1, 2, 3] = -np.inf
     assert extremes(given)[0] == -np.inf
+
+
+@pytest.mark.parametrize("region", [None, some()])
+@pytest.mark.parametrize("most", [MAX_QUANTILE_VOXELS, 7000])
+def test_percentiles_are_those_of_evenly_spread_voxels(most, region, monkeypatch):
+    monkeypatch.setattr("picker.volumes.statistics.MAX_QUANTILE_VOXELS", most)
+    given = volume(np.float32)[:, :, :2047]  # rows apart in memory
+    region = None if region is None else region[:, :, :2047]
+    values = given.reshape(-1) if region is None else given[region]
+    step = -(-values.size // most)
+    while region is None and np.gcd(step, 40 * 2047) > 1:
+        step += 1
+    expected = np.quantile(values[::step], (0.1, 0.9))
+    np.testing.assert_array_equal(quantiles(given, region, (0.1, 0.9)), expected)

@@ -1,0 +1,95 @@
+"""The jobs of a run, stage by stage: what each makes, claims and logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from picker.project.layout import Results, Run
+    from picker.project.run_record import RunRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One job of a stage, with the paths of its result, its claim and its log."""
+
+    result: Path
+    log: Path
+    name: str = ""
+    claims: str | None = None
+    """The file that it claims, if that is not the result."""
+
+    @property
+    def claimed(self) -> Path:
+        """The file that it claims."""
+        return Path(self.claims) if self.claims else self.result
+
+
+def planned_jobs(results: Results, run: Run, record: RunRecord) -> dict[str, list[Job]]:
+    """Return the jobs of each stage of a run, in the order of the stages."""
+
+    def single(result: str, stage: str) -> list[Job]:
+        return [Job(result=Path(result), log=Path(run.log(stage)))]
+
+    def training(stage: str) -> list[Job]:
+        return [
+            Job(
+                result=Path(run.model(stage)),
+                log=Path(run.log(stage)),
+                claims=run.checkpoint(stage),
+            )
+        ]
+
+    stages = {
+        "preprocess": [
+            Job(
+                name=shard,
+                result=Path(results.preprocessed(shard)),
+                log=Path(results.log("preprocess", shard)),
+            )
+            for shard in record.shards
+        ],
+        **{stage: training(stage) for stage in record.stages},
+        "predict": [
+            Job(
+                name=shard,
+                result=Path(run.predicted(shard)),
+                log=Path(run.log("predict", shard)),
+            )
+            for shard in record.shards
+        ],
+        "predict_noisy": single(run.noisy, "predict_noisy") if record.noisy else [],
+        "predict_halves": [
+            Job(
+                name=shard,
+                result=Path(run.halves(shard)),
+                log=Path(run.log("predict_halves", shard)),
+            )
+            for shard in record.halves
+        ],
+        "calibrate": single(run.thresholds, "calibrate"),
+        "pick": single(run.picked, "pick"),
+        "evaluate": single(run.metrics, "evaluate") if record.evaluated else [],
+        "reproducibility": (
+            single(run.reproducibility, "reproducibility")
+            if record.reproducibility
+            else []
+        ),
+        "export": [
+            Job(
+                name=target,
+                result=Path(run.export(target)),
+                log=Path(run.log("export", target)),
+            )
+            for target in record.targets
+        ],
+        "report": single(results.report, "report"),
+        "finish": single(results.summary, "finish"),
+    }
+    return {
+        stage: jobs
+        for stage, jobs in stages.items()
+        if jobs or stage in ("preprocess", "predict")
+    }
