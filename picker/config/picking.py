@@ -28,9 +28,9 @@ class PredictSettings(Settings):
     """Largest part of a tomogram that the network sees at once [voxels], z, y, x. A
     larger one is faster and takes more memory. Tomograms are cut into the fewest
     windows, of about equal size; a window that does not fit into a GPU's memory is
-    halved. null: 192, 352, 288, or 192, 264, 264 for networks of more than 32 channels
-    at their finest, as model.preset full; on a GPU 192, 704, 704, except for vnet,
-    deepfindet and tomopicker."""
+    halved. null: 192, 352, 288, or 192, 264, 264 in float32 and for networks of more
+    than 32 channels at their finest, as model.preset full; on a GPU 192, 704, 704,
+    except for vnet, deepfindet and tomopicker."""
     halo: Annotated[int, Field(ge=0, multiple_of=2)] = 24
     """Margin that a window sees around the part that is kept [voxels], even. Padding at
     its cut faces spoils what lies nearer to them."""

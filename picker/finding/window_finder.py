@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from picker.encodings.encoding import Encoding
     from picker.finding.finder import Volume
     from picker.finding.windows import Span
+    from picker.machine.precision import Precision
     from picker.networks.network import Network
 
 logger = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ WINDOW: ShapeZYX = (192, 352, 288)
 tomogram of 184×630×630 takes at most three times its memory."""
 WIDE = 32
 """Channels of the finest features, above which a network counts as wide."""
-WINDOW_OF_WIDE: ShapeZYX = (192, 264, 264)
-"""The same for wide networks that predict at stride 2, as the full-size one does."""
+SMALL_WINDOW: ShapeZYX = (192, 264, 264)
+"""The same in float32, and for wide networks as the full-size one."""
 WINDOW_ON_GPU: ShapeZYX = (192, 704, 704)
 """On a GPU, for networks that predict at stride 2. At full resolution a window
 would have more features than 31 bits count."""
@@ -75,10 +76,10 @@ class WindowFinder(Finder):
 
     def __post_init__(self) -> None:
         """Start with the windows that the settings ask for."""
-        self.window_zyx = self.settings.window_zyx or _largest_window(
-            self.model, self.device
-        )
         self.precision = choose_precision(self.settings.precision, self.device)
+        self.window_zyx = self.settings.window_zyx or _largest_window(
+            self.model, self.device, self.precision
+        )
         # The model itself is not kept: its weights would be in memory twice.
         self.model = folded(self.model)
         self._copying = torch.cuda.Stream() if self.device.type == "cuda" else None
@@ -237,13 +238,14 @@ def heatmap_finder(
     )
 
 
-def _largest_window(model: Network, device: torch.device) -> ShapeZYX:
+def _largest_window(
+    model: Network, device: torch.device, precision: Precision
+) -> ShapeZYX:
     """Return the largest window where the settings leave it open."""
     if device.type == "cuda" and model.stride > 1:
         return WINDOW_ON_GPU
-    if isinstance(model, Encoder) and model.widths[0] > WIDE:
-        return WINDOW_OF_WIDE
-    return WINDOW
+    is_wide = isinstance(model, Encoder) and model.widths[0] > WIDE
+    return WINDOW if precision.is_half and not is_wide else SMALL_WINDOW
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

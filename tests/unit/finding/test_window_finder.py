@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from picker.config import ModelSettings, Particle, PredictSettings
-from picker.finding.window_finder import WINDOW, WINDOW_OF_WIDE, heatmap_finder
+from picker.finding.window_finder import SMALL_WINDOW, WINDOW, heatmap_finder
 from picker.networks import build_model
 
 CPU = torch.device("cpu")
@@ -100,11 +100,19 @@ def test_weights_are_in_memory_once():
 
 
 @pytest.mark.parametrize(
-    ("widths", "expected"), [((32, 4), WINDOW), ((33, 4), WINDOW_OF_WIDE)]
+    ("widths", "precision", "expected"),
+    [
+        ((32, 4), "bfloat16", WINDOW),
+        ((33, 4), "bfloat16", SMALL_WINDOW),
+        ((32, 4), "float32", SMALL_WINDOW),
+    ],
 )
-def test_networks_with_more_features_have_smaller_windows(widths, expected):
+def test_networks_whose_features_take_more_have_smaller_windows(
+    widths, precision, expected
+):
     model = build_model(ModelSettings(widths=widths, blocks=(1, 1)), 2)
-    assert predictor(model, window_zyx=None).window_zyx == expected
+    found = predictor(model, window_zyx=None, precision=precision)
+    assert found.window_zyx == expected
     assert predictor(model).window_zyx == (16, 24, 32)
 
 
