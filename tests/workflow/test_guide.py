@@ -1,5 +1,6 @@
 """Every command of the README and the guide, run in a small project of one's own."""
 
+import json
 import os
 import re
 import shlex
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from picker.config import Config
-from picker.formats.picks.star import write_picks
+from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.volumes import mrc, ome_zarr
 from picker.volumes.phantoms.simulate import simulate_tomogram
 from tests.workflow.project import ROOT, SMALL
@@ -121,7 +122,26 @@ def home(tmp_path_factory):
         write_tomogram(folder, project, row, names, number)
     (project / "clicks.coords").write_text("100 200 150\n300 310 140\n")
     run(folder, project, "snakemake --profile local")
+    (project / "review.json").write_text(json.dumps(answered(project, "TS_02")))
     return folder
+
+
+def answered(project, tomogram):
+    """Return what a page saves when its best candidate was called wrong."""
+    found = read_picks(project / f"results/semietpicker/candidates/{tomogram}.star")
+    answer = {
+        "tomogram": tomogram,
+        "particle": str(found.particle[0]),
+        "position": found.position_zyx[0][::-1].tolist(),
+        "score": float(found.score[0]),
+        "answer": "wrong",
+    }
+    return {
+        "picker_review": 1,
+        "method": "semietpicker",
+        "run": "1",
+        "answers": [answer],
+    }
 
 
 def write_tomogram(home, project, row, names, index):
