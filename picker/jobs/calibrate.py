@@ -15,7 +15,7 @@ from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.partial_labels import partial_labels
 from picker.project.manifests import read_predicted
 from picker.project.records import Failed
-from picker.scoring.calibrate import calibrate
+from picker.scoring.calibrate import LEAST_F, calibrate
 from picker.scoring.calibrate_partial import NEW_TO_TRAINED, calibrate_partial
 
 if TYPE_CHECKING:
@@ -106,6 +106,14 @@ def calibrate_thresholds(
                 value.num_truth,
                 split,
             )
+            if value.num_truth and value.f < LEAST_F:
+                logger.warning(
+                    "warning: %s is not learned and gets no picks: hardly any candidate"
+                    " lies at one of its %d known particles. Label more of them, train"
+                    " longer, or set a threshold of your own in pick.thresholds",
+                    name,
+                    value.num_truth,
+                )
         found = {
             name: Calibrated(**dataclasses.asdict(value), source=split)
             for name, value in chosen.items()

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 
 from picker.core.files import write_text, written_whole
+from picker.machine.progress import tracked
 from picker.report.averages import (
     averages,
     draw_agreement,
@@ -64,7 +65,8 @@ def write_class_pages(galleries: Galleries, folder: Path, run: RunPages) -> None
     run
         What all pages have in common.
     """
-    for one in galleries.classes:
+    number = len(galleries.classes)
+    for one in tracked(galleries.classes, "report", number, "classes"):
         page = folder / CLASSES / f"{one.particle.name}.html"
         shots = {key: getattr(one, key).things() for key in TITLES}
         with written_whole(page.with_suffix(".webp")) as temporary:

@@ -27,6 +27,8 @@ MAX_ROWS = 200
 """Longest table of tomograms."""
 FIRST_ROWS = 50
 """Rows shown of a longer one."""
+LOW_F = 0.2
+"""Of a class where its threshold was chosen: below it most picks must be wrong."""
 NUM_NAMED = 5
 """Tomograms to label next, and tomograms to distrust, that are named."""
 
@@ -63,6 +65,7 @@ def render_report(data: ReportData) -> str:
         measures=[key for key in metrics if "@" in key],
         is_partial="n" in metrics,
         rules={name: rule for name, rule in data.rules.items() if rule["partial"]},
+        weak=_hardly_learned(data.rules),
         settings={name: _flat(section) for name, section in data.settings.items()},
         training={
             stage: charts
@@ -105,6 +108,12 @@ def _flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             lines[prefix + key] = value if isinstance(value, str) else json.dumps(value)
     return lines
+
+
+def _hardly_learned(rules: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return the classes of low F where their thresholds were chosen, and that F."""
+    known = {name: rule["f"] for name, rule in rules.items() if rule["num_truth"]}
+    return {name: f for name, f in known.items() if f is not None and f < LOW_F}
 
 
 def _least_sure(tomograms: Sequence[TomogramRecord]) -> list[str]:

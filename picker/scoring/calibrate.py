@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 FALLBACK = 0.5
 """Threshold of a class without any known particle or without any candidate."""
+LEAST_F = 0.02
+"""A class below it gets no picks. Its few right ones can be so by chance, and the
+threshold of the highest F-beta may let thousands of wrong ones in to reach them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,9 +33,9 @@ class Threshold:
     Attributes
     ----------
     threshold
-        Lowest score of a pick.
+        Lowest score of a pick; 1 where the class is not learned, see `LEAST_F`.
     f
-        F-beta at that threshold, on the tomograms that it is chosen on.
+        Highest F-beta on the tomograms that it is chosen on.
     num_truth
         Known particles in those tomograms.
     reliability
@@ -86,8 +89,9 @@ def calibrate(
             if num_truth and len(score)
             else (FALLBACK, 0.0)
         )
+        is_learned = f >= LEAST_F or not num_truth
         chosen[particle.name] = Threshold(
-            threshold=threshold,
+            threshold=threshold if is_learned else 1.0,
             f=f,
             num_truth=num_truth,
             reliability=reliability(score, is_true, num_truth),

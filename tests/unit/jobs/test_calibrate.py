@@ -61,6 +61,17 @@ def test_thresholds_say_which_split_they_are_chosen_on(candidates, tmp_path):
     assert found["f"] == pytest.approx(0.8)
 
 
+def test_a_class_that_is_not_learned_is_told_with_what_to_do(
+    candidates, tmp_path, caplog
+):
+    # The candidates that are left lie at no known particle.
+    found = read_picks(candidates)
+    write_picks(candidates, found.select(found.score < 0.5))
+    assert chosen(tmp_path, [entry(candidates, "labeled")])["threshold"] == 1.0
+    assert "warning: ribosome is not learned and gets no picks" in caplog.text
+    assert "pick.thresholds" in caplog.text
+
+
 def test_tomograms_without_labels_are_passed_over(candidates, tmp_path):
     other = entry(candidates, "unlabeled", name="TS_2", labels=None)
     assert chosen(tmp_path, [other, entry(candidates, "labeled")])["num_truth"] == 3

@@ -343,3 +343,12 @@ def test_what_is_found_again_is_drawn_and_told_at_the_threshold() -> None:
         *("apo-ferritin", "0.52", "8", "3", "0.20", "–", "–"),
     ]
     assert 'id="reproducibility"' not in render_report(full_report())
+
+
+def test_a_class_that_is_hardly_learned_is_a_problem_with_what_to_do() -> None:
+    rule = {"threshold": 0.3, "num_truth": 9, "partial": None}
+    rules = {"ribosome": rule | {"f": 0.9}, "apo-ferritin": rule | {"f": 0.1}}
+    text = " ".join(read(render_report(full_report(rules=rules))).text)
+    assert "ribosome is hardly learned" not in text
+    assert "apo-ferritin is hardly learned : F 0.10 on the tomograms" in text
+    assert "Label more of it" in text

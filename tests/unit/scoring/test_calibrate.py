@@ -53,6 +53,20 @@ def test_a_tomogram_without_candidates_is_no_error():
     assert chosen(no_picks())["a"].f == 0
 
 
+@pytest.mark.parametrize(("wrong", "threshold"), [(90, 0.05), (300, 1.0)])
+def test_a_class_that_only_chance_finds_gets_no_picks(wrong, threshold):
+    places = np.full((wrong, 3), 5000.0)
+    places[:, 0] += 200 * np.arange(wrong)
+    scores = np.linspace(0.9, 0.2, wrong)
+    found = chosen(
+        picks_from_arrays(
+            [*places, [100, 100, 100]], ["a"] * (wrong + 1), [*scores, 0.1]
+        )
+    )
+    assert found["a"].f == pytest.approx(2 / (wrong + 3))
+    assert found["a"].threshold == pytest.approx(threshold)
+
+
 @pytest.mark.parametrize(
     ("scores", "is_true", "num_truth", "beta", "threshold", "f"),
     [
