@@ -94,8 +94,8 @@ bench: $(READY) ## this machine's speed and memory, for docs/performance.md; a q
 bench-pages: $(READY) ## the table of docs/performance.md, of docs/performance/*.json
 	$(BIN)/python tests/benchmarks/performance.py --pages
 
-picture: $(READY) ## docs/report.webp, of the demo's report; needs `make demo` and chromium
-	$(BIN)/python tests/benchmarks/picture.py demo/results/report.html docs/report.webp
+picture: $(READY) ## docs/report.webp, a page of the demo; needs `make demo` and chromium
+	$(BIN)/python tests/benchmarks/picture.py demo/results/report/tomograms/sim_008.html docs/report.webp
 
 clean: ## remove the environment and caches, no results
 	rm -rf .venv .venv-interop .axe .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
