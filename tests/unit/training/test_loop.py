@@ -41,7 +41,7 @@ SHARED = TrainSettings(
     num_workers=0,
     precision="float32",
     checkpoint_every=10,
-    augment=AugmentSettings(intensity=0.3),
+    augment=AugmentSettings(intensity=0.3, dropblock=True),
 )
 
 
