@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FALLBACK = 0.5
 """Threshold of a class without any known particle or without any candidate."""
-LEAST_F = 0.02
+LEAST_F = 0.005
 """A class below it gets no picks. Its few right ones can be so by chance, and the
 threshold of the highest F-beta may let thousands of wrong ones in to reach them."""
 

@@ -53,7 +53,7 @@ def test_a_tomogram_without_candidates_is_no_error():
     assert chosen(no_picks())["a"].f == 0
 
 
-@pytest.mark.parametrize(("wrong", "threshold"), [(90, 0.05), (300, 1.0)])
+@pytest.mark.parametrize(("wrong", "threshold"), [(300, 0.05), (600, 1.0)])
 def test_a_class_that_only_chance_finds_gets_no_picks(wrong, threshold):
     places = np.full((wrong, 3), 5000.0)
     places[:, 0] += 200 * np.arange(wrong)
