@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from picker.config import Particle
     from picker.encodings.encoding import Encoding
 
+HIGHEST = np.nextafter(np.float32(1), np.float32(0))
+"""Of a score: a class whose threshold is 1 gets no picks, however sure the network."""
+
 
 def candidates_from_heatmap(
     heatmap: Tensor,
@@ -50,5 +53,5 @@ def candidates_from_heatmap(
     return Picks(
         position_zyx=position_from_index(index, voxel_size),
         particle=names[number],
-        score=score,
+        score=np.minimum(score, HIGHEST),
     )

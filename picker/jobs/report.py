@@ -157,7 +157,7 @@ def write_report(
     label_next = _rows(files.label_next)
     run = RunPages(
         method=method,
-        run=predictions.model[:16] or _digest(entries),
+        run=_run_id(predictions.model, output),
         particles=particles,
         thresholds={**thresholds.lowest, **pick.thresholds},
         set_thresholds=pick.thresholds,
@@ -182,7 +182,7 @@ def write_report(
         settings={path.stem: _section(path) for path in files.settings},
         training={p.stem: training_columns(read_rows(p)) for p in files.training},
         histograms=_histograms(predictions, particles),
-        thresholds=thresholds.lowest,
+        thresholds=run.thresholds,
         rules={n: value.model_dump() for n, value in thresholds.particles.items()},
         metrics=read_json(metrics) if metrics else None,
         curves=curve_columns(_rows(evaluation.get("curves"))),
@@ -271,6 +271,9 @@ def _address(path: Path, folder: Path) -> str:
     return quote(os.path.relpath(path, folder))
 
 
-def _digest(entries: Sequence[Picked | Failed]) -> str:
-    """Return what tells these picks from those of another run."""
-    return fingerprint([e.fingerprint for e in entries if isinstance(e, Picked)])[:16]
+def _run_id(model: str, output: Path) -> str:
+    """Return what tells one project's run from others.
+
+    Browsers keep answers under it, and may show pages of several projects.
+    """
+    return fingerprint(model, output.parent.resolve())[:16]

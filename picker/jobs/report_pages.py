@@ -78,11 +78,13 @@ def write_pages(
     with written_whole(folder) as temporary:
         temporary.mkdir()
         pages = TomogramPages(temporary, run)
-        shown = _shown(picked, candidates, tuple(run.particles), pick, pages, failures)
+        shown = _shown(
+            *(picked, candidates, tuple(run.particles), pick, pages, failures),
+            collectors,
+        )
         number = min(most, len(picked))
-        for view in tracked(islice(shown, most), "report", number, "tomograms"):
-            for collector in collectors:
-                collector.add(view.tomogram, view.candidates, view.truth)
+        for _ in tracked(islice(shown, most), "report", number, "tomograms"):
+            pass
         pages.write()
         for collector in collectors:
             collector.write(temporary)
@@ -96,12 +98,15 @@ def _shown(
     pick: PickSettings,
     pages: TomogramPages,
     failures: list[Failed],
+    collectors: Sequence[Collector],
 ) -> Iterator[View]:
-    """Yield each tomogram whose page could be written, one at a time."""
+    """Yield each tomogram that all pages could be made of, one at a time."""
     for entry in entries:
         try:
             view = _view(entry, predicted.get(entry.tomogram), particles, pick)
             pages.add(view)
+            for collector in collectors:
+                collector.add(view.tomogram, view.candidates, view.truth)
         except Exception as error:
             failures.append(cannot_be_used(entry, entry.picks, error))
         else:

@@ -120,7 +120,8 @@ def _rendered(one: ClassGallery, shots: dict[str, list[Shot]], run: RunPages) ->
 def _link(data: dict[str, Any]) -> str:
     """Return where the viewer shows a candidate."""
     place = ",".join(f"{value:g}" for value in data["position"])
-    return f"../tomograms/{quote(data['tomogram'])}.html#{place}"
+    page = f"../tomograms/{quote(data['tomogram'])}.html"
+    return f"{page}#at={place}&particle={quote(data['particle'])}"
 
 
 def _sprite(shots: dict[str, list[Shot]]) -> bytes:

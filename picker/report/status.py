@@ -29,8 +29,8 @@ def render_status(status: Status, written: datetime, refresh: int | None) -> str
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["printable"] = printable
-    text = resources.files("picker.report").joinpath("status.html.j2").read_text()
-    return environment.from_string(text).render(
+    template = resources.files("picker.report").joinpath("status.html.j2")
+    return environment.from_string(template.read_text("utf-8")).render(
         title=f"{status.record.method}: run",
         status=status,
         written=f"{written:%Y-%m-%d %H:%M:%S %Z}".strip(),

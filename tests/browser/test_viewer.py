@@ -290,3 +290,19 @@ def test_a_picture_that_is_missing_is_told(project, browser, tmp_path):
         f"return document.querySelector('#step').textContent.includes('{told}')",
     )
     assert any("ERR_FILE_NOT_FOUND" in line for line in browser.complaints())
+
+
+def test_a_gallerys_link_opens_the_place_of_its_candidate(project, browser):
+    browser.open(project.path("report", "classes", "ribosome.html"))
+    shot = "document.querySelector('.shot')"
+    candidate = json.loads(browser.run(f"return {shot}.dataset.candidate"))
+    browser.run(f"{shot}.querySelector('a').click()")
+    wait(browser, "return document.querySelector('#at') !== null")
+    wait(browser, "return !document.querySelector('#selected').hidden")
+    shown = json.loads(
+        browser.run("return document.querySelector('#selected').dataset.candidate")
+    )
+    assert shown == candidate
+    place = text(browser, "#at").removesuffix(" nm").split(", ")
+    step = np.array([10.0, 10.0, 10.0])
+    assert (np.abs(np.array(place, float) * 10 - candidate["position"]) <= step).all()

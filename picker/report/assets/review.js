@@ -217,8 +217,10 @@
     const link = event.target.closest?.("a[href]");
     if (!link || link.download || link.protocol === "blob:") return;
     const number = answers().length;
-    const isFree = !link.hash || link.hash.startsWith("#answers=");
-    if (number && isFree) link.hash = `answers=${number}`;
+    if (!number || (link.hash && !link.hash.includes("="))) return;
+    const said = new URLSearchParams(link.hash.slice(1));
+    said.set("answers", number);
+    link.hash = said;
   });
 
   window.addEventListener("storage", (event) => {

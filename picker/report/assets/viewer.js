@@ -173,6 +173,18 @@ function pickerTomogram(data) {
     event.preventDefault();
   }
 
+  // A gallery's link says where one of its candidates is.
+  function showAsked() {
+    const asked = new URLSearchParams(location.hash.slice(1));
+    const place = asked.get("at")?.split(",").map(Number) ?? [];
+    if (place.length !== 3 || !place.every(Number.isFinite)) return;
+    const isAsked = ({ particle, position }) => particle === asked.get("particle") &&
+      position.every((value, axis) => Math.abs(value - place[axis]) < 0.1);
+    const found = everything.find(isAsked);
+    if (found) select(found);
+    else state.at = place.map((value, axis) => grid.inside(axis, value));
+  }
+
   // --- begin
 
   const sprite = new Image();
@@ -225,5 +237,6 @@ function pickerTomogram(data) {
       " copy the whole folder of the report, or make the report again.";
   });
   sprite.src = `${encodeURIComponent(data.tomogram)}.webp`;
+  showAsked();
   redraw();
 }

@@ -1,6 +1,7 @@
 """Pages of classes: from manifests, candidates and volumes to pages."""
 
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -74,7 +75,9 @@ def page(folder, halves=(), **picking):
 def shown(text, title):
     """Return tomograms and scores of a gallery."""
     part = text[text.index(f"<h2>{title}</h2>") :].split("</section>")[0]
-    return re.findall(r'html#[\d.,]+">(.*?)</a><span>(.*?)</span>', part)
+    return re.findall(
+        r'html#at=[\d.,]+&amp;particle=ribosome">(.*?)</a><span>(.*?)</span>', part
+    )
 
 
 def test_the_report_links_to_a_page_with_each_tomograms_candidates(project):
@@ -111,3 +114,20 @@ def test_pages_of_an_earlier_run_are_gone(project):
     old.write_text("old")
     page(project)
     assert not old.exists()
+
+
+def test_damaged_candidates_of_a_half_cost_that_tomogram_alone(project):
+    (project / "none.star").write_text("no STAR")
+    text, report, failed = page(project, halves=[project / "halves.json"])
+    assert failed == ["TS_a"]
+    assert shown(text, "The highest scores") == [("TS_b", "0.900")]
+    assert "TS_b" in report
+
+
+def test_answers_of_two_projects_are_kept_apart(project, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other") / "project"
+    shutil.copytree(project, other)
+    ids = {
+        re.search(r'"run":"(\w+)"', page(folder)[0])[1] for folder in (project, other)
+    }
+    assert len(ids) == 2

@@ -128,7 +128,10 @@ def test_a_page_shows_each_candidate_where_a_review_expects_it(pages):
     best = candidates(np.linspace(0.9, 0.1, 60)).position_zyx[0]
     assert shown[0]["position"] == best[::-1].tolist()
     place = ",".join(f"{value:g}" for value in best[::-1])
-    assert f"../tomograms/TS_%3Cb%3E%C3%A4%26.html#{place}" in text
+    assert (
+        f"../tomograms/TS_%3Cb%3E%C3%A4%26.html#at={place}&amp;particle=ribosome"
+        in text
+    )
 
 
 def test_names_end_no_tag_and_no_script(pages):
