@@ -50,7 +50,7 @@ class CoTrainSettings(Settings):
     below it count as 0, as most of them are a haze between particles, in 0..1."""
     halves: Halves = "none"
     """What teacher and student see of unlabeled tomograms with halves
-    (docs/halves.md); not yet measured:
+    (docs/halves.md, with what it gained):
     - none: both see the tomogram.
     - opposite: the teacher sees one half, the student the other.
     - mixed: the teacher sees a random mixture of both halves, the student the opposite

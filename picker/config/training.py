@@ -100,7 +100,7 @@ class AugmentSettings(Settings):
     real_noise: Fraction = 0.0
     """Probability, in 0..1, that a labeled patch, or the student's view of an unlabeled
     one, gets noise on top: a part of the noise of any tomogram with halves that the
-    stage trains on (docs/halves.md). Not yet measured."""
+    stage trains on (docs/halves.md, with what it gained)."""
     real_noise_factor: Positive = 1.5
     """With real_noise: the noise is multiplied by a random number from 0 to this; 1 is
     the noise by which a half differs from its tomogram."""
