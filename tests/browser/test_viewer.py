@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from picker.__main__ import main
+from picker.core.fingerprint import fingerprint
 from picker.formats.picks.star import read_picks
 from tests.browser.driver import Browser, chromedriver
 from tests.workflow.project import ROOT, SMALL, Project
@@ -226,7 +227,7 @@ def test_answers_are_shared_and_saved(project, page, tmp_path):
         "model"
     ]
     assert (content["picker_review"], content["method"]) == (1, METHOD)
-    assert content["run"] == model[:16]
+    assert content["run"] == fingerprint(model, project.path().resolve())[:16]
     answers = content["answers"]
     assert [one["answer"] for one in answers] == ["wrong", "right", "other", "missed"]
     assert {one["tomogram"] for one in answers} == {TOMOGRAM}
