@@ -11,7 +11,6 @@ import numpy as np
 
 from picker.core.files import write_text, written_whole
 from picker.core.picks import Picks, concatenate, no_picks
-from picker.formats.picks.known import read_known_picks
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.review import read_review
 from picker.formats.tables.tomograms import text_of_table
@@ -20,7 +19,6 @@ from picker.formats.text import listed
 from picker.jobs.finish import mean_of
 from picker.jobs.reviewed_run import answers_by_tomogram, read_reviewed
 from picker.project.layout import picks_file
-from picker.project.records import Picked
 from picker.refining.answers import (
     Answers,
     answers_of,
@@ -139,18 +137,10 @@ def _next_round() -> Path:
 
 def _judged(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
     """Return what is known of a tomogram by all answers, earlier rounds' too."""
-    entry = _picked(row, reviewed)
+    entry = reviewed.picked(row)
     earlier = no_picks()
     if row.split == "reviewed":
-        before = entry.preprocessed
-        known, _ = read_known_picks(
-            row.picks,
-            row.tomogram,
-            reviewed.config.particles,
-            before.source_voxel_size,
-            before.source_shape_zyx,
-        )
-        answers = answers_of(known)
+        answers = answers_of(reviewed.known_picks(row))
         earlier = concatenate([answers.right, answers.wrong])
     found = answers_of(_latest(row, concatenate([earlier, picks]), reviewed))
     near = unjudged_near(
@@ -165,7 +155,7 @@ def _judged(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
 
 def _added(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
     """Return the particles that a labeled tomogram's own labels do not have."""
-    labels = _picked(row, reviewed).preprocessed.labels
+    labels = reviewed.picked(row).preprocessed.labels
     known = read_picks(labels) if labels else no_picks()
     found = answers_of(_latest(row, picks, reviewed))
     particles = reviewed.config.particles
@@ -199,12 +189,6 @@ def _latest(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
             *(row.tomogram, len(contradicted), contradicted.particle[0], place),
         )
     return found
-
-
-def _picked(row: TomogramRow, reviewed: Reviewed) -> Picked:
-    entry = reviewed.entries[row.tomogram]
-    assert isinstance(entry, Picked)
-    return entry
 
 
 def _with_picks(row: TomogramRow, file: Path) -> TomogramRow:

@@ -14,8 +14,13 @@ from picker.core.messages import shown
 from picker.core.picks import Picks, picks_from_arrays
 from picker.core.tomogram import index_from_position
 from picker.formats.picks.bounds import inside
-from picker.formats.tables.tomograms import project_rows, read_table
+from picker.formats.tables.tomograms import (
+    completed_rows,
+    project_rows,
+    read_table,
+)
 from picker.formats.text import listed
+from picker.jobs.known_picks import read_picks_of_row
 from picker.project.json_files import read_json
 from picker.project.manifests import read_picked
 from picker.project.plan import simulated_rows
@@ -55,6 +60,30 @@ class Reviewed:
     def radius(self) -> dict[str, float]:
         """Radius of each class [Å]."""
         return {particle.name: particle.radius for particle in self.config.particles}
+
+    def picked(self, row: TomogramRow) -> Picked:
+        """Return what the run made of a tomogram that it did not fail at."""
+        entry = self.entries[row.tomogram]
+        assert isinstance(entry, Picked)
+        return entry
+
+    def known_picks(self, row: TomogramRow) -> Picks:
+        """Return the picks of a row's files, read as the next run will read them.
+
+        Raises
+        ------
+        ValueError
+            If a file cannot be used.
+        """
+        (whole,) = completed_rows([row], self.config)
+        before = self.picked(row).preprocessed
+        picks, _ = read_picks_of_row(
+            whole,
+            self.config.particles,
+            before.source_voxel_size,
+            before.source_shape_zyx,
+        )
+        return picks
 
 
 def read_reviewed(method: str, results: Results, table: Path | None) -> Reviewed:

@@ -146,6 +146,19 @@ def test_a_later_round_and_a_later_file_stand(project, capsys):
     assert (project / "reviewed/rounds.tsv").read_text().count("\n") == 3
 
 
+def test_earlier_answers_are_read_as_their_row_says(project):
+    header = "_rlnTomoName _rlnCoordinateX _rlnCoordinateY _rlnCoordinateZ".split()
+    star = ["data_particles", "loop_", *header, "other 100 20 20"]
+    (project / "a.star").write_text("\n".join(star) + "\n")
+    (project / "by_hand.tsv").write_text(
+        "tomogram\tpath\tsplit\tpicks\tcalled\ttilt_pixel_size\n"
+        "TS_u\tTS_u.mrc\treviewed\ta.star\tother\t5.0\n"
+    )
+    assert main(["review", save(project, answer()), "--table", "by_hand.tsv"]) == 0
+    assert kept("reviewed/round_1/TS_u.star")[0] == [("a", 495), ("a", 300)]
+    assert rows("reviewed/round_1/tomograms.tsv")["TS_u"].called == "other"
+
+
 def test_a_labeled_tomogram_gets_the_labels_that_it_lacks(project, capsys):
     file = save(
         project,
