@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +12,8 @@ from picker.core.picks import Picks, concatenate, no_picks
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.review import read_review
 from picker.formats.tables.tomograms import text_of_table
-from picker.formats.tables.tsv import read_rows, text_of_rows
 from picker.formats.text import listed
-from picker.jobs.finish import mean_of
+from picker.jobs.review_rounds import TABLE, next_round, record_round
 from picker.jobs.reviewed_run import answers_by_tomogram, read_reviewed
 from picker.project.layout import picks_file
 from picker.refining.answers import (
@@ -29,18 +26,15 @@ from picker.refining.answers import (
 from picker.refining.select import with_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from picker.config import Split, TomogramRow
-    from picker.formats.tables.review import Review
     from picker.jobs.reviewed_run import Reviewed
-    from picker.project.layout import Results, Run
+    from picker.project.layout import Results
 
 logger = logging.getLogger("picker")
 
-FOLDER = Path("reviewed")
-TABLE = "tomograms.tsv"
-ROUNDS = "rounds.tsv"
 LABELED: tuple[Split, ...] = ("labeled", "partial", "validation")
 """Splits whose rows keep their own picks, and get those beside them that they lack."""
 
@@ -66,7 +60,8 @@ def label_reviewed(
     results
         Of the run that was reviewed.
     table
-        The project's tomograms; None: those of that run.
+        The project's tomograms; None: those of that run, with the answers of the
+        newest round.
     output
         Folder to write; None: `reviewed/round_<n>`, the next one.
     train_on_test
@@ -80,7 +75,8 @@ def label_reviewed(
     Raises
     ------
     ValueError
-        If a file cannot be used, the run's results are missing, an answer names a
+        If a file cannot be used, the run's results are missing, the newest round is of
+        another table, an answer names a
         tomogram or class that the run does not have or lies outside of its tomogram,
         nothing is left to be learned, or the folder exists.
     """
@@ -89,7 +85,7 @@ def label_reviewed(
     if len(methods) > 1:
         named = ", ".join(f"{path} of {name}" for name, path in methods.items())
         raise ValueError(f"answers about several methods: {named}; give those of one")
-    output = output or _next_round()
+    output = output or next_round()
     if output.exists():
         raise ValueError(f"{output} exists; expected a new folder, choose another")
     reviewed = read_reviewed(next(iter(methods)), results, table)
@@ -118,21 +114,13 @@ def label_reviewed(
             write_picks(picks_file(folder, name), found, {"tomogram": name})
             rows[name] = _with_picks(rows[name], picks_file(output, name))
         write_text(folder / TABLE, text_of_table(rows.values()))
-    _count(output, reviews.values(), reviewed.run)
+    record_round(output, reviewed.table, reviews.values(), reviewed.run)
     logger.info(
         "wrote %s, in which %d tomograms have new labels. Next: set in config.yaml"
         " tomograms.source: table and tomograms.table: %s, and run snakemake as before",
         *(output / TABLE, len(known), output / TABLE),
     )
     return output / TABLE
-
-
-def _next_round() -> Path:
-    """Return the first free folder of a round."""
-    number = 1
-    while (folder := FOLDER / f"round_{number}").exists():
-        number += 1
-    return folder
 
 
 def _judged(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
@@ -196,18 +184,3 @@ def _with_picks(row: TomogramRow, file: Path) -> TomogramRow:
     if row.split in LABELED:
         return row.model_copy(update={"picks": (*row.picks, file)})
     return row.model_copy(update={"split": "reviewed", "picks": (file,)})
-
-
-def _count(output: Path, reviews: Iterable[Review], run: Run) -> None:
-    """Add a line to the table of rounds: the answers, and how good the run was."""
-    given = Counter(answer.answer for review in reviews for answer in review.answers)
-    metrics = Path(run.metrics)
-    row: dict[str, str | float | None] = {
-        "round": output.name,
-        "method": run.method,
-        **{name: given[name] for name in ("right", "wrong", "other", "missed")},
-        "before": mean_of(metrics) if metrics.is_file() else "",
-    }
-    path = output.parent / ROUNDS
-    earlier = read_rows(path) if path.is_file() else []
-    write_text(path, text_of_rows([*earlier, row]))

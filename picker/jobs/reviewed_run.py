@@ -21,6 +21,7 @@ from picker.formats.tables.tomograms import (
 )
 from picker.formats.text import listed
 from picker.jobs.known_picks import read_picks_of_row
+from picker.jobs.review_rounds import newest_rows
 from picker.project.json_files import read_json
 from picker.project.manifests import read_picked
 from picker.project.plan import simulated_rows
@@ -28,7 +29,7 @@ from picker.project.records import Failed, Picked
 from picker.refining.answers import RIGHT, WRONG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from picker.config import TomogramRow
     from picker.formats.tables.review import Answer, Review
@@ -47,13 +48,16 @@ class Reviewed:
         Its results.
     entries
         Its tomograms with their picks.
+    table
+        The table to add to; of a run without one, where its tomograms come from.
     rows
-        Rows of the table that the next run trains on, by name of the tomogram.
+        Its rows, by name of the tomogram.
     """
 
     config: Config
     run: Run
     entries: Mapping[str, Picked | Failed]
+    table: Path
     rows: dict[str, TomogramRow]
 
     @property
@@ -104,17 +108,25 @@ def read_reviewed(method: str, results: Results, table: Path | None) -> Reviewed
             f" it, cannot be used; run snakemake again:\n{explained(error)}"
         ) from error
     if table:
-        rows = list(read_table(table))
-    elif config.tomograms.source == "simulate":
-        rows = list(simulated_rows(config, results))
+        rows: Sequence[TomogramRow] = read_table(table)
     else:
-        rows = project_rows(config)
+        table, rows = newest_rows(*_tomograms(config, results))
     return Reviewed(
         config=config,
         run=run,
+        table=table,
         entries={e.tomogram: e for e in read_picked([Path(run.picked)])},
         rows={row.tomogram: row for row in rows},
     )
+
+
+def _tomograms(config: Config, results: Results) -> tuple[Path, Sequence[TomogramRow]]:
+    """Return the table of a run's tomograms, or where they come from, and the rows."""
+    settings = config.tomograms
+    if settings.source == "simulate":
+        return Path(settings.source), simulated_rows(config, results)
+    is_table = settings.source == "table"
+    return settings.table if is_table else Path(settings.source), project_rows(config)
 
 
 def answers_by_tomogram(

@@ -124,8 +124,8 @@ def test_answers_make_a_reviewed_tomogram_and_leave_the_table_as_it_is(project):
     ]
     table = (project / "reviewed/rounds.tsv").read_text().splitlines()
     assert [line.split("\t") for line in table] == [
-        ["round", "method", "right", "wrong", "other", "missed", "before"],
-        ["round_1", "semietpicker", "1", "1", "1", "1", ""],
+        ["round", "table", "method", "right", "wrong", "other", "missed", "before"],
+        ["round_1", "tomograms.tsv", "semietpicker", "1", "1", "1", "1", ""],
     ]
 
 
@@ -144,6 +144,47 @@ def test_a_later_round_and_a_later_file_stand(project, capsys):
     ]
     assert "2 answers that a later one contradicts" in capsys.readouterr().err
     assert (project / "reviewed/rounds.tsv").read_text().count("\n") == 3
+
+
+def test_rounds_build_on_each_other_without_a_run_between_them(project, capsys):
+    assert main(["review", save(project, answer(), answer("TS_l"))]) == 0
+    capsys.readouterr()
+    second = save(project, answer(position=[500, 100, 100]))
+    assert main(["review", second]) == 0
+    assert kept("reviewed/round_2/TS_u.star")[0] == [("a", 300), ("a", 500)]
+    said = capsys.readouterr().err
+    assert "added to those of reviewed/round_1/tomograms.tsv" in said
+    found = rows("reviewed/round_2/tomograms.tsv")
+    assert [str(file) for file in found["TS_l"].picks] == [
+        "TS_l.csv",
+        "reviewed/round_1/TS_l.star",
+    ]
+    # The third is about a run that trained on the first.
+    settings = project / Results().settings("tomograms")
+    table = "reviewed/round_1/tomograms.tsv"
+    settings.write_text(json.dumps({"source": "table", "table": table}))
+    third = save(project, answer(answer="missed", position=[100, 300, 100]))
+    assert main(["review", third]) == 0
+    assert len(kept("reviewed/round_3/TS_u.star")[0]) == 3
+
+
+@pytest.mark.parametrize("change", ["another table", "other rows", "no rounds"])
+def test_earlier_answers_about_another_table_are_not_mixed_in(project, capsys, change):
+    file = save(project, answer())
+    assert main(["review", file]) == 0
+    if change == "another table":
+        settings = project / Results().settings("tomograms")
+        (project / "tomograms.tsv").rename(project / "mine.tsv")
+        settings.write_text(json.dumps({"source": "table", "table": "mine.tsv"}))
+    elif change == "other rows":
+        (project / "tomograms.tsv").write_text(TABLE.replace("predict", "unlabeled"))
+    else:
+        (project / "reviewed/rounds.tsv").unlink()
+    assert main(["review", file]) == 1
+    named = "--table reviewed/round_1/tomograms.tsv"
+    assert f"Name it: {named} keeps the earlier answers" in capsys.readouterr().err
+    assert not (project / "reviewed/round_2").exists()
+    assert main(["review", file, *named.split()]) == 0
 
 
 def test_earlier_answers_are_read_as_their_row_says(project):
