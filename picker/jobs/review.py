@@ -13,6 +13,7 @@ from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.review import read_review
 from picker.formats.tables.tomograms import text_of_table
 from picker.formats.text import listed
+from picker.jobs.known_picks import check_expected
 from picker.jobs.review_rounds import TABLE, next_round, record_round
 from picker.jobs.reviewed_run import answers_by_tomogram, read_reviewed
 from picker.project.layout import picks_file
@@ -35,8 +36,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
-LABELED: tuple[Split, ...] = ("labeled", "partial", "validation")
+LABELED: tuple[Split, ...] = ("labeled", "partial")
 """Splits whose rows keep their own picks, and get those beside them that they lack."""
+LEFT_OUT: dict[Split, str] = {
+    "test": "--train-on-test trains on them and tests on it no longer",
+    "validation": "thresholds and F1 would rest on candidates that the model itself"
+    " found. Label by hand what it missed there, in the tomogram's own picks",
+}
+"""Splits whose tomograms stay what they are, and what can be done."""
 
 
 def label_reviewed(
@@ -92,11 +99,11 @@ def label_reviewed(
     known = {}
     for name, picks in answers_by_tomogram(reviews, reviewed).items():
         row = reviewed.rows[name]
-        if row.split == "test" and not train_on_test:
+        why = None if row.split == "test" and train_on_test else LEFT_OUT.get(row.split)
+        if why:
             logger.warning(
-                "warning: %s is a test tomogram, and its %d answers are left out;"
-                " --train-on-test trains on them and tests on it no longer",
-                *(name, len(picks)),
+                "warning: %s is a %s tomogram, and its %d answers are left out; %s",
+                *(name, row.split, len(picks), why),
             )
             continue
         found = (_added if row.split in LABELED else _judged)(row, picks, reviewed)
@@ -143,8 +150,7 @@ def _judged(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
 
 def _added(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
     """Return the particles that a labeled tomogram's own labels do not have."""
-    labels = reviewed.picked(row).preprocessed.labels
-    known = read_picks(labels) if labels else no_picks()
+    known = reviewed.known_picks(row)
     found = answers_of(_latest(row, picks, reviewed))
     particles = reviewed.config.particles
     against = len(known) - len(without_wrong(known, found.wrong, particles))
@@ -154,14 +160,28 @@ def _added(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
             " own files of picks if they are",
             *(against, row.tomogram),
         )
-    added = with_labels(found.right, known, particles)
-    added = added.select(np.arange(len(known), len(added)))  # known ones come first
+    whole = with_labels(found.right, known, particles)
+    added = whole.select(np.arange(len(known), len(whole)))  # known ones come first
+    if len(added):
+        _warn_if_unexpected(row, whole, reviewed)
     logger.info(
         "%s is %s: %d labels are added to its own; what is wrong there is background"
         " already",
         *(row.tomogram, row.split, len(added)),
     )
     return added
+
+
+def _warn_if_unexpected(row: TomogramRow, labels: Picks, reviewed: Reviewed) -> None:
+    """Warn that the next run will refuse a tomogram with more labels than expected."""
+    try:
+        check_expected(reviewed.completed(row), labels)
+    except ValueError as error:
+        logger.warning(
+            "warning: with the answers %s. Correct it in the new table, or the next run"
+            " fails at this tomogram",
+            error,
+        )
 
 
 def _latest(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:

@@ -71,6 +71,11 @@ class Reviewed:
         assert isinstance(entry, Picked)
         return entry
 
+    def completed(self, row: TomogramRow) -> TomogramRow:
+        """Return a row with what the settings say of all rows."""
+        (whole,) = completed_rows([row], self.config)
+        return whole
+
     def known_picks(self, row: TomogramRow) -> Picks:
         """Return the picks of a row's files, read as the next run will read them.
 
@@ -79,10 +84,9 @@ class Reviewed:
         ValueError
             If a file cannot be used.
         """
-        (whole,) = completed_rows([row], self.config)
         before = self.picked(row).preprocessed
         picks, _ = read_picks_of_row(
-            whole,
+            self.completed(row),
             self.config.particles,
             before.source_voxel_size,
             before.source_shape_zyx,

@@ -30,12 +30,13 @@ def project(tmp_path, monkeypatch):
     """A project of one run; its tomograms are 600 × 400 × 200 Å."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tomograms.tsv").write_text(TABLE)
-    for name in "TS_l.mrc TS_l.csv TS_t.mrc TS_t.csv TS_u.mrc TS_x.mrc".split():
+    for name in "TS_l.mrc TS_t.mrc TS_t.csv TS_u.mrc TS_x.mrc".split():
         (tmp_path / name).touch()
     results = Results()
     run = results.run("semietpicker")
     folder = tmp_path / "results"
-    write_picks(folder / "labels.star", picks_from_arrays([[100.0] * 3], ["a"]))
+    for labels in (folder / "labels.star", tmp_path / "TS_l.csv"):
+        write_picks(labels, picks_from_arrays([[100.0] * 3], ["a"]))
     entries = []
     for name, split in (
         ("TS_l", "labeled"),
@@ -214,6 +215,31 @@ def test_a_labeled_tomogram_gets_the_labels_that_it_lacks(project, capsys):
     assert [str(f) for f in row.picks] == ["TS_l.csv", "reviewed/round_1/TS_l.star"]
     assert kept(row.picks[1]) == [[("a", 300)], [], []]
     assert "1 labels of TS_l are called wrong, and stay" in capsys.readouterr().err
+
+
+def test_validation_tomograms_stay_what_they_are(project, capsys):
+    (project / "tomograms.tsv").write_text(
+        TABLE.replace("labeled\tTS_l", "validation\tTS_l")
+    )
+    assert main(["review", save(project, answer("TS_l"), answer())]) == 0
+    row = rows("reviewed/round_1/tomograms.tsv")["TS_l"]
+    assert row == rows("tomograms.tsv")["TS_l"]
+    said = capsys.readouterr().err
+    assert "TS_l is a validation tomogram, and its 1 answers are left out" in said
+
+
+@pytest.mark.parametrize("expected", [1, 2])
+def test_more_labels_than_expected_are_told_before_the_next_run(
+    project, capsys, expected
+):
+    (project / "tomograms.tsv").write_text(
+        "tomogram\tpath\tsplit\tpicks\texpected\n"
+        f"TS_l\tTS_l.mrc\tpartial\tTS_l.csv\ta:{expected}\n"
+    )
+    assert main(["review", save(project, answer("TS_l"))]) == 0
+    said = capsys.readouterr().err
+    told = "warning: with the answers TS_l has 2 labels of a, more than the 1"
+    assert (told in said) == (expected == 1)
 
 
 def test_test_tomograms_are_trained_on_if_the_user_says_so(project, capsys):
