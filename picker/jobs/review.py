@@ -17,6 +17,7 @@ from picker.jobs.known_picks import check_expected
 from picker.jobs.review_rounds import TABLE, next_round, record_round
 from picker.jobs.reviewed_run import answers_by_tomogram, read_reviewed
 from picker.project.layout import picks_file
+from picker.project.partial import refuse_answers_alone
 from picker.refining.answers import (
     Answers,
     answers_of,
@@ -121,6 +122,10 @@ def label_reviewed(
             write_picks(picks_file(folder, name), found, {"tomogram": name})
             rows[name] = _with_picks(rows[name], picks_file(output, name))
         write_text(folder / TABLE, text_of_table(rows.values()))
+    try:
+        refuse_answers_alone(reviewed.config.method, list(rows.values()))
+    except ValueError as error:
+        logger.warning("warning: the next run will refuse the new table: %s", error)
     record_round(output, reviewed.table, reviews.values(), reviewed.run)
     logger.info(
         "wrote %s, in which %d tomograms have new labels. Next: set in config.yaml"

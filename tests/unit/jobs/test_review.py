@@ -228,6 +228,17 @@ def test_validation_tomograms_stay_what_they_are(project, capsys):
     assert "TS_l is a validation tomogram, and its 1 answers are left out" in said
 
 
+def test_a_table_that_no_thresholds_can_be_chosen_on_is_told(project, capsys):
+    def said():
+        assert main(["review", save(project, answer())]) == 0
+        return capsys.readouterr().err
+
+    assert "will refuse" not in said()
+    (project / "reviewed/round_1").rename(project / "other")
+    (project / "tomograms.tsv").write_text(TABLE.replace("\tlabeled", "\ttest"))
+    assert "warning: the next run will refuse the new table: thresholds of" in said()
+
+
 @pytest.mark.parametrize("expected", [1, 2])
 def test_more_labels_than_expected_are_told_before_the_next_run(
     project, capsys, expected
