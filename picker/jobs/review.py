@@ -15,7 +15,11 @@ from picker.formats.tables.tomograms import text_of_table
 from picker.formats.text import listed
 from picker.jobs.known_picks import check_expected
 from picker.jobs.review_rounds import TABLE, next_round, record_round
-from picker.jobs.reviewed_run import answers_by_tomogram, read_reviewed
+from picker.jobs.reviewed_run import (
+    answers_by_tomogram,
+    read_reviewed,
+    warn_of_other_runs,
+)
 from picker.project.layout import picks_file
 from picker.project.partial import refuse_answers_alone
 from picker.refining.answers import (
@@ -97,6 +101,7 @@ def label_reviewed(
     if output.exists():
         raise ValueError(f"{output} exists; expected a new folder, choose another")
     reviewed = read_reviewed(next(iter(methods)), results, table)
+    warn_of_other_runs(reviews, results)
     known = {}
     for name, picks in answers_by_tomogram(reviews, reviewed).items():
         row = reviewed.rows[name]

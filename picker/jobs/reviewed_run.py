@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from picker.config import TomogramRow
     from picker.formats.tables.review import Answer, Review
     from picker.project.layout import Results, Run
+
+logger = logging.getLogger("picker")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +135,36 @@ def _tomograms(config: Config, results: Results) -> tuple[Path, Sequence[Tomogra
         return Path(settings.source), simulated_rows(config, results)
     is_table = settings.source == "table"
     return settings.table if is_table else Path(settings.source), project_rows(config)
+
+
+def warn_of_other_runs(reviews: Mapping[Path, Review], results: Results) -> None:
+    """Warn of answers that were given on pages of another run than those there are."""
+    for path, review in reviews.items():
+        shown_now = _run_of_pages(review.method, results)
+        if shown_now and review.run != shown_now:
+            logger.warning(
+                "warning: %s was saved on pages of another run of %s, or of another"
+                " project, than those in %s. What it says of places is used as it is;"
+                " picks beside them, which nobody judged, are those of the last run",
+                *(path, review.method, results.pages),
+            )
+
+
+def _run_of_pages(method: str, results: Results) -> str | None:
+    """Return which run of a method the report's pages show; None if they do not say."""
+    for page in sorted(Path(results.pages).glob("*/*.html")):
+        text = page.read_text("utf-8", errors="replace")
+        _, told, rest = text.partition("window.pickerRun = ")
+        if not told:
+            continue
+        try:
+            said, _ = json.JSONDecoder().raw_decode(rest)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(said, dict) or said.get("method") != method:
+            return None
+        return said["run"] if isinstance(said.get("run"), str) else None
+    return None
 
 
 def answers_by_tomogram(

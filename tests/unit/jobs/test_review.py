@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from picker.__main__ import main
+from picker.config import Particle
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.tomograms import read_table
@@ -13,6 +14,8 @@ from picker.project.layout import Results
 from picker.project.manifests import write_manifest
 from picker.project.records import failed
 from picker.refining.answers import answers_of
+from picker.report.run_pages import RunPages
+from picker.report.templates import FOLDER, template
 from tests.unit.predicted import picked
 
 SHAPE = (20, 40, 60)
@@ -237,6 +240,32 @@ def test_a_table_that_no_thresholds_can_be_chosen_on_is_told(project, capsys):
     (project / "reviewed/round_1").rename(project / "other")
     (project / "tomograms.tsv").write_text(TABLE.replace("\tlabeled", "\ttest"))
     assert "warning: the next run will refuse the new table: thresholds of" in said()
+
+
+@pytest.mark.parametrize(
+    ("method", "run", "is_told"),
+    [
+        ("semietpicker", "a1", False),
+        ("semietpicker", "b2", True),
+        ("vnet", "b2", False),
+        (None, "", False),
+    ],
+)
+def test_answers_of_pages_of_another_run_are_told(
+    project, capsys, method, run, is_told
+):
+    pages = Path(Results().pages) / "classes"
+    pages.mkdir(parents=True)
+    if method:
+        # What a page says of its run, as its template has it.
+        lines = FOLDER.joinpath("class_page.html.j2").read_text().splitlines()
+        (line,) = [line for line in lines if "pickerRun" in line]
+        particles = [Particle(name="a", radius=1)]
+        of_run = RunPages(method=method, run=run, particles=particles, thresholds={})
+        one = template("class_page.html.j2").environment.from_string(line)
+        (pages / "a.html").write_text(one.render(run=of_run))
+    assert main(["review", save(project, answer())]) == 0
+    assert ("saved on pages of another run" in capsys.readouterr().err) == is_told
 
 
 @pytest.mark.parametrize("expected", [1, 2])
