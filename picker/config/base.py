@@ -35,6 +35,8 @@ SPLITS: tuple[Split, ...] = (
 )
 WITH_PICKS: tuple[Split, ...] = ("labeled", "partial", "reviewed", "validation")
 """Splits whose tomograms must have picks."""
+FEEDBACK: tuple[Split, ...] = ("validation", "labeled", "partial")
+"""Splits that thresholds can be chosen on: the first of them that there is."""
 UNFINISHED: tuple[Split, ...] = ("unlabeled", "predict", "partial", "reviewed")
 """Splits of tomograms that are worth labeling, or labeling on."""
 UNTRAINED: tuple[Split, ...] = ("test", "predict")

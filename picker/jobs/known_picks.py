@@ -33,16 +33,8 @@ def picks_of_row(
     ValueError
         If a file of picks cannot be used.
     """
-    picks, warnings = read_known_picks(
-        row.picks,
-        row.tomogram,
-        particles,
-        tomogram.voxel_size,
-        tomogram.shape_zyx,
-        row.tilt_pixel_size,
-        row.outside,
-        row.contours,
-        row.called,
+    picks, warnings = read_picks_of_row(
+        row, particles, tomogram.voxel_size, tomogram.shape_zyx
     )
     known = particles_of(row, picks)
     radius = {particle.name: particle.radius for particle in particles}
@@ -54,6 +46,41 @@ def picks_of_row(
         settings.particles_are,
     )
     return picks, warnings + ([f"{row.tomogram}: {contrast}"] if contrast else [])
+
+
+def read_picks_of_row(
+    row: TomogramRow,
+    particles: tuple[Particle, ...],
+    voxel_size: float,
+    shape_zyx: tuple[int, int, int],
+) -> tuple[Picks, list[str]]:
+    """Return a tomogram's known picks, read as its row says, and warnings.
+
+    Parameters
+    ----------
+    row
+        With what the settings say of all rows, see `completed_rows`.
+    particles
+        The classes that may occur.
+    voxel_size, shape_zyx
+        Of the user's volume, [Å] and voxels.
+
+    Raises
+    ------
+    ValueError
+        If a file of picks cannot be used.
+    """
+    return read_known_picks(
+        row.picks,
+        row.tomogram,
+        particles,
+        voxel_size,
+        shape_zyx,
+        row.tilt_pixel_size,
+        row.outside,
+        row.contours,
+        row.called,
+    )
 
 
 def particles_of(row: TomogramRow, picks: Picks) -> Picks:

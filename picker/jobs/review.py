@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from picker.core.files import write_text, written_whole
 from picker.core.picks import Picks, concatenate, no_picks
-from picker.formats.picks.known import read_known_picks
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.review import read_review
 from picker.formats.tables.tomograms import text_of_table
-from picker.formats.tables.tsv import read_rows, text_of_rows
 from picker.formats.text import listed
-from picker.jobs.finish import mean_of
-from picker.jobs.reviewed_run import answers_by_tomogram, read_reviewed
+from picker.jobs.known_picks import check_expected
+from picker.jobs.review_rounds import TABLE, next_round, record_round
+from picker.jobs.reviewed_run import (
+    answers_by_tomogram,
+    read_reviewed,
+    warn_of_other_runs,
+)
 from picker.project.layout import picks_file
-from picker.project.records import Picked
+from picker.project.partial import refuse_answers_alone
 from picker.refining.answers import (
     Answers,
     answers_of,
@@ -31,20 +32,23 @@ from picker.refining.answers import (
 from picker.refining.select import with_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from picker.config import Split, TomogramRow
-    from picker.formats.tables.review import Review
     from picker.jobs.reviewed_run import Reviewed
-    from picker.project.layout import Results, Run
+    from picker.project.layout import Results
 
 logger = logging.getLogger("picker")
 
-FOLDER = Path("reviewed")
-TABLE = "tomograms.tsv"
-ROUNDS = "rounds.tsv"
-LABELED: tuple[Split, ...] = ("labeled", "partial", "validation")
+LABELED: tuple[Split, ...] = ("labeled", "partial")
 """Splits whose rows keep their own picks, and get those beside them that they lack."""
+LEFT_OUT: dict[Split, str] = {
+    "test": "--train-on-test trains on them and tests on it no longer",
+    "validation": "thresholds and F1 would rest on candidates that the model itself"
+    " found. Label by hand what it missed there, in the tomogram's own picks",
+}
+"""Splits whose tomograms stay what they are, and what can be done."""
 
 
 def label_reviewed(
@@ -68,7 +72,8 @@ def label_reviewed(
     results
         Of the run that was reviewed.
     table
-        The project's tomograms; None: those of that run.
+        The project's tomograms; None: those of that run, with the answers of the
+        newest round.
     output
         Folder to write; None: `reviewed/round_<n>`, the next one.
     train_on_test
@@ -82,7 +87,8 @@ def label_reviewed(
     Raises
     ------
     ValueError
-        If a file cannot be used, the run's results are missing, an answer names a
+        If a file cannot be used, the run's results are missing, the newest round is of
+        another table, an answer names a
         tomogram or class that the run does not have or lies outside of its tomogram,
         nothing is left to be learned, or the folder exists.
     """
@@ -91,18 +97,19 @@ def label_reviewed(
     if len(methods) > 1:
         named = ", ".join(f"{path} of {name}" for name, path in methods.items())
         raise ValueError(f"answers about several methods: {named}; give those of one")
-    output = output or _next_round()
+    output = output or next_round()
     if output.exists():
         raise ValueError(f"{output} exists; expected a new folder, choose another")
     reviewed = read_reviewed(next(iter(methods)), results, table)
+    warn_of_other_runs(reviews, results)
     known = {}
     for name, picks in answers_by_tomogram(reviews, reviewed).items():
         row = reviewed.rows[name]
-        if row.split == "test" and not train_on_test:
+        why = None if row.split == "test" and train_on_test else LEFT_OUT.get(row.split)
+        if why:
             logger.warning(
-                "warning: %s is a test tomogram, and its %d answers are left out;"
-                " --train-on-test trains on them and tests on it no longer",
-                *(name, len(picks)),
+                "warning: %s is a %s tomogram, and its %d answers are left out; %s",
+                *(name, row.split, len(picks), why),
             )
             continue
         found = (_added if row.split in LABELED else _judged)(row, picks, reviewed)
@@ -120,7 +127,11 @@ def label_reviewed(
             write_picks(picks_file(folder, name), found, {"tomogram": name})
             rows[name] = _with_picks(rows[name], picks_file(output, name))
         write_text(folder / TABLE, text_of_table(rows.values()))
-    _count(output, reviews.values(), reviewed.run)
+    try:
+        refuse_answers_alone(reviewed.config.method, list(rows.values()))
+    except ValueError as error:
+        logger.warning("warning: the next run will refuse the new table: %s", error)
+    record_round(output, reviewed.table, reviews.values(), reviewed.run)
     logger.info(
         "wrote %s, in which %d tomograms have new labels. Next: set in config.yaml"
         " tomograms.source: table and tomograms.table: %s, and run snakemake as before",
@@ -129,28 +140,12 @@ def label_reviewed(
     return output / TABLE
 
 
-def _next_round() -> Path:
-    """Return the first free folder of a round."""
-    number = 1
-    while (folder := FOLDER / f"round_{number}").exists():
-        number += 1
-    return folder
-
-
 def _judged(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
     """Return what is known of a tomogram by all answers, earlier rounds' too."""
-    entry = _picked(row, reviewed)
+    entry = reviewed.picked(row)
     earlier = no_picks()
     if row.split == "reviewed":
-        before = entry.preprocessed
-        known, _ = read_known_picks(
-            row.picks,
-            row.tomogram,
-            reviewed.config.particles,
-            before.source_voxel_size,
-            before.source_shape_zyx,
-        )
-        answers = answers_of(known)
+        answers = answers_of(reviewed.known_picks(row))
         earlier = concatenate([answers.right, answers.wrong])
     found = answers_of(_latest(row, concatenate([earlier, picks]), reviewed))
     near = unjudged_near(
@@ -165,8 +160,7 @@ def _judged(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
 
 def _added(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
     """Return the particles that a labeled tomogram's own labels do not have."""
-    labels = _picked(row, reviewed).preprocessed.labels
-    known = read_picks(labels) if labels else no_picks()
+    known = reviewed.known_picks(row)
     found = answers_of(_latest(row, picks, reviewed))
     particles = reviewed.config.particles
     against = len(known) - len(without_wrong(known, found.wrong, particles))
@@ -176,14 +170,28 @@ def _added(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
             " own files of picks if they are",
             *(against, row.tomogram),
         )
-    added = with_labels(found.right, known, particles)
-    added = added.select(np.arange(len(known), len(added)))  # known ones come first
+    whole = with_labels(found.right, known, particles)
+    added = whole.select(np.arange(len(known), len(whole)))  # known ones come first
+    if len(added):
+        _warn_if_unexpected(row, whole, reviewed)
     logger.info(
         "%s is %s: %d labels are added to its own; what is wrong there is background"
         " already",
         *(row.tomogram, row.split, len(added)),
     )
     return added
+
+
+def _warn_if_unexpected(row: TomogramRow, labels: Picks, reviewed: Reviewed) -> None:
+    """Warn that the next run will refuse a tomogram with more labels than expected."""
+    try:
+        check_expected(reviewed.completed(row), labels)
+    except ValueError as error:
+        logger.warning(
+            "warning: with the answers %s. Correct it in the new table, or the next run"
+            " fails at this tomogram",
+            error,
+        )
 
 
 def _latest(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
@@ -201,29 +209,8 @@ def _latest(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
     return found
 
 
-def _picked(row: TomogramRow, reviewed: Reviewed) -> Picked:
-    entry = reviewed.entries[row.tomogram]
-    assert isinstance(entry, Picked)
-    return entry
-
-
 def _with_picks(row: TomogramRow, file: Path) -> TomogramRow:
     """Return a row that has the labels of a file."""
     if row.split in LABELED:
         return row.model_copy(update={"picks": (*row.picks, file)})
     return row.model_copy(update={"split": "reviewed", "picks": (file,)})
-
-
-def _count(output: Path, reviews: Iterable[Review], run: Run) -> None:
-    """Add a line to the table of rounds: the answers, and how good the run was."""
-    given = Counter(answer.answer for review in reviews for answer in review.answers)
-    metrics = Path(run.metrics)
-    row: dict[str, str | float | None] = {
-        "round": output.name,
-        "method": run.method,
-        **{name: given[name] for name in ("right", "wrong", "other", "missed")},
-        "before": mean_of(metrics) if metrics.is_file() else "",
-    }
-    path = output.parent / ROUNDS
-    earlier = read_rows(path) if path.is_file() else []
-    write_text(path, text_of_rows([*earlier, row]))

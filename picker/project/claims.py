@@ -70,7 +70,8 @@ def is_alive(pid: int, began: float | None = None) -> bool:
     """Return whether a process of this host that began at a time [s] is alive.
 
     Systems use the numbers of processes again; without the time any process with that
-    number counts.
+    number counts. A process that ended and whose parent has not asked for its exit
+    status, a zombie, keeps its number and is dead.
     """
     if pid < 1:  # the system takes these for groups of processes
         return False
@@ -81,7 +82,10 @@ def is_alive(pid: int, began: float | None = None) -> bool:
     except PermissionError:
         pass  # it is alive and belongs to another user
     try:
-        created = float(psutil.Process(pid).create_time())
+        process = psutil.Process(pid)
+        created = float(process.create_time())
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
     except psutil.NoSuchProcess:
         return True  # /proc mounted with hidepid hides other users' processes
     return began is None or abs(created - began) < 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import subprocess
@@ -12,9 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+logger = logging.getLogger("picker")
 
-def start_status_page(root: Path) -> subprocess.Popen[bytes]:
+
+def start_status_page(root: Path) -> subprocess.Popen[bytes] | None:
     """Start what keeps the page of the run in this folder up to date until it ends.
+
+    A host that can start no further process gets no page, and the run goes on.
 
     Parameters
     ----------
@@ -22,15 +27,23 @@ def start_status_page(root: Path) -> subprocess.Popen[bytes]:
         The folder that has the package.
     """
     others = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    return subprocess.Popen(
-        [sys.executable, "-m", "picker", "status", "--page", "--follow"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *others])},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        # A killed run's page says that it ended.
-        start_new_session=True,
-    )
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "picker", "status", "--page", "--follow"],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *others])},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # A killed run's page says that it ended.
+            start_new_session=True,
+        )
+    except OSError as error:
+        logger.warning(
+            "warning: status.html is not kept up to date, as its process cannot be"
+            " started (%s); write it with picker status --page",
+            error,
+        )
+        return None
 
 
 def job_prefix(root: Path, environment: Mapping[str, str], python: str | None) -> str:

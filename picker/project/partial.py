@@ -1,9 +1,10 @@
-"""Which methods train on tomograms of which a part is known."""
+"""What can be done with tomograms of which a part is known."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from picker.config.base import FEEDBACK
 from picker.config.methods import METHODS
 
 if TYPE_CHECKING:
@@ -40,6 +41,30 @@ def refuse_partial(method: str, rows: Sequence[TomogramRow]) -> None:
             f"method {method} takes what has no label for background, but"
             f" {len(found)} tomograms have split {split} ({found[0]} is the first);"
             f" expected one of the methods {others}. Change method, or {other}"
+        )
+
+
+def refuse_answers_alone(method: str, rows: Sequence[TomogramRow]) -> None:
+    """Check that thresholds need not rest on answers about candidates alone.
+
+    Training learns from these, but their candidates are chosen ones. A project in which
+    nothing is known is no such case: it can be preprocessed, and no training begins.
+
+    Raises
+    ------
+    ValueError
+        If the method is trained, and beside reviewed tomograms there is none that
+        thresholds can be chosen on.
+    """
+    splits = {row.split for row in rows}
+    is_trained = bool(METHODS[method].stages)  # type: ignore[index]
+    if is_trained and "reviewed" in splits and splits.isdisjoint(FEEDBACK):
+        raise ValueError(
+            f"thresholds of method {method} cannot be chosen: the tomograms are"
+            f" {', '.join(sorted(splits))}, and of those that train all are reviewed;"
+            " expected one at least of split labeled, partial or validation. Label the"
+            " particles of one, all of them (labeled, validation) or a part (partial),"
+            " and name its file in the column picks"
         )
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import TypeAdapter
 
 from picker.config import TomogramRow
-from picker.config.base import UNFINISHED
+from picker.config.base import FEEDBACK, UNFINISHED
 from picker.config.methods import METHODS
 from picker.project.halves import halved_shards, refuse_without_halves
-from picker.project.partial import refuse_partial
+from picker.project.partial import refuse_answers_alone, refuse_partial
 from picker.project.planned_run import PlannedRun
 from picker.project.run_record import RunRecord
 from picker.project.shards import shards_from_rows
@@ -82,8 +82,7 @@ class Plan:
         Without such tomograms it is the one where a part of them is.
         """
         splits = {row.split for row in self.rows}
-        order: tuple[Split, ...] = ("validation", "labeled", "partial")
-        return next((split for split in order if split in splits), "labeled")
+        return next((split for split in FEEDBACK if split in splits), "labeled")
 
     @property
     def copies(self) -> Literal["noise", "halves"] | None:
@@ -250,9 +249,10 @@ def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Pl
     ------
     ValueError
         If the method cannot be trained on them, see `refuse_partial`, or thresholds
-        cannot be chosen, see `refuse_without_halves`.
+        cannot be chosen, see `refuse_answers_alone` and `refuse_without_halves`.
     """
     refuse_partial(config.method, rows)
+    refuse_answers_alone(config.method, rows)
     shards = shards_from_rows(rows, config.tomograms.shard_size)
     plan = Plan(
         config=config,

@@ -86,26 +86,45 @@ class Status:
         )
 
 
-def read_status(folder: Path) -> Status:
-    """Return the state of a project.
+def read_begun_run(folder: Path) -> RunRecord:
+    """Return the record of a project's last run.
 
     Raises
     ------
     ValueError
-        If nothing has run there.
+        If nothing has run there, or it is damaged.
     """
-    results = Results(str(folder))
-    record_path = Path(results.record)
-    if not record_path.is_file():
+    path = Path(Results(str(folder)).record)
+    if not path.is_file():
         raise ValueError(
             f"no run.json in {folder}: nothing has run there yet; name the folder"
             " with --results"
         )
-    record = read_run_record(record_path)
+    return read_run_record(path)
+
+
+def read_status(folder: Path, *, is_over: bool | None = None) -> Status:
+    """Return the state of a project.
+
+    Parameters
+    ----------
+    folder
+        Its results.
+    is_over
+        Whether the run is known to have ended; None: what its record says.
+
+    Raises
+    ------
+    ValueError
+        If nothing has run there, or its record is damaged.
+    """
+    results = Results(str(folder))
+    record_path = Path(results.record)
+    record = read_begun_run(folder)
     begun = record_path.stat().st_mtime
     run = results.run(record.method)
     stages = planned_jobs(results, run, record)
-    over = record.is_over
+    over = record.is_over if is_over is None else is_over
     tallies = {stage: _tally(jobs, begun, over=over) for stage, jobs in stages.items()}
     return Status(
         record=record,

@@ -14,7 +14,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.jobs.review import FOLDER, label_reviewed
+from picker.jobs.review import label_reviewed
+from picker.jobs.review_rounds import FOLDER
 from picker.project.layout import Results
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files", nargs="+", type=Path, metavar="REVIEW", help="saved answers (JSON)"
     )
     parser.add_argument(
-        "--table", type=Path, help="the tomograms; default: those of the last run"
+        "--table",
+        type=Path,
+        help="the tomograms; default: those of the last run, with all earlier answers",
     )
     parser.add_argument(
         "--results", default=folder, help=f"of the run reviewed; default: {folder}"

@@ -58,7 +58,19 @@ def tomogram_rows(
     ValueError
         If the table or folder has errors; the message names up to ten.
     """
-    rows = project_rows(config, check_files=check_files)
+    return completed_rows(project_rows(config, check_files=check_files), config)
+
+
+def completed_rows(
+    rows: Iterable[TomogramRow], config: Config
+) -> tuple[TomogramRow, ...]:
+    """Return rows with what the settings say of all of them.
+
+    Raises
+    ------
+    ValueError
+        If an expected number is of no particle.
+    """
     common = config.tomograms.model_dump(
         include={"outside", "contours", "missing_chunks", "stacks_are_volumes"}
     )

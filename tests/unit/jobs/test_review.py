@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from picker.__main__ import main
+from picker.config import Particle
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.tomograms import read_table
@@ -13,6 +14,8 @@ from picker.project.layout import Results
 from picker.project.manifests import write_manifest
 from picker.project.records import failed
 from picker.refining.answers import answers_of
+from picker.report.run_pages import RunPages
+from picker.report.templates import FOLDER, template
 from tests.unit.predicted import picked
 
 SHAPE = (20, 40, 60)
@@ -30,12 +33,13 @@ def project(tmp_path, monkeypatch):
     """A project of one run; its tomograms are 600 × 400 × 200 Å."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tomograms.tsv").write_text(TABLE)
-    for name in "TS_l.mrc TS_l.csv TS_t.mrc TS_t.csv TS_u.mrc TS_x.mrc".split():
+    for name in "TS_l.mrc TS_t.mrc TS_t.csv TS_u.mrc TS_x.mrc".split():
         (tmp_path / name).touch()
     results = Results()
     run = results.run("semietpicker")
     folder = tmp_path / "results"
-    write_picks(folder / "labels.star", picks_from_arrays([[100.0] * 3], ["a"]))
+    for labels in (folder / "labels.star", tmp_path / "TS_l.csv"):
+        write_picks(labels, picks_from_arrays([[100.0] * 3], ["a"]))
     entries = []
     for name, split in (
         ("TS_l", "labeled"),
@@ -124,8 +128,8 @@ def test_answers_make_a_reviewed_tomogram_and_leave_the_table_as_it_is(project):
     ]
     table = (project / "reviewed/rounds.tsv").read_text().splitlines()
     assert [line.split("\t") for line in table] == [
-        ["round", "method", "right", "wrong", "other", "missed", "before"],
-        ["round_1", "semietpicker", "1", "1", "1", "1", ""],
+        ["round", "table", "method", "right", "wrong", "other", "missed", "before"],
+        ["round_1", "tomograms.tsv", "semietpicker", "1", "1", "1", "1", ""],
     ]
 
 
@@ -146,6 +150,60 @@ def test_a_later_round_and_a_later_file_stand(project, capsys):
     assert (project / "reviewed/rounds.tsv").read_text().count("\n") == 3
 
 
+def test_rounds_build_on_each_other_without_a_run_between_them(project, capsys):
+    assert main(["review", save(project, answer(), answer("TS_l"))]) == 0
+    capsys.readouterr()
+    second = save(project, answer(position=[500, 100, 100]))
+    assert main(["review", second]) == 0
+    assert kept("reviewed/round_2/TS_u.star")[0] == [("a", 300), ("a", 500)]
+    said = capsys.readouterr().err
+    assert "added to those of reviewed/round_1/tomograms.tsv" in said
+    found = rows("reviewed/round_2/tomograms.tsv")
+    assert [str(file) for file in found["TS_l"].picks] == [
+        "TS_l.csv",
+        "reviewed/round_1/TS_l.star",
+    ]
+    # The third is about a run that trained on the first.
+    settings = project / Results().settings("tomograms")
+    table = "reviewed/round_1/tomograms.tsv"
+    settings.write_text(json.dumps({"source": "table", "table": table}))
+    third = save(project, answer(answer="missed", position=[100, 300, 100]))
+    assert main(["review", third]) == 0
+    assert len(kept("reviewed/round_3/TS_u.star")[0]) == 3
+
+
+@pytest.mark.parametrize("change", ["another table", "other rows", "no rounds"])
+def test_earlier_answers_about_another_table_are_not_mixed_in(project, capsys, change):
+    file = save(project, answer())
+    assert main(["review", file]) == 0
+    if change == "another table":
+        settings = project / Results().settings("tomograms")
+        (project / "tomograms.tsv").rename(project / "mine.tsv")
+        settings.write_text(json.dumps({"source": "table", "table": "mine.tsv"}))
+    elif change == "other rows":
+        (project / "tomograms.tsv").write_text(TABLE.replace("predict", "unlabeled"))
+    else:
+        (project / "reviewed/rounds.tsv").unlink()
+    assert main(["review", file]) == 1
+    named = "--table reviewed/round_1/tomograms.tsv"
+    assert f"Name it: {named} keeps the earlier answers" in capsys.readouterr().err
+    assert not (project / "reviewed/round_2").exists()
+    assert main(["review", file, *named.split()]) == 0
+
+
+def test_earlier_answers_are_read_as_their_row_says(project):
+    header = "_rlnTomoName _rlnCoordinateX _rlnCoordinateY _rlnCoordinateZ".split()
+    star = ["data_particles", "loop_", *header, "other 100 20 20"]
+    (project / "a.star").write_text("\n".join(star) + "\n")
+    (project / "by_hand.tsv").write_text(
+        "tomogram\tpath\tsplit\tpicks\tcalled\ttilt_pixel_size\n"
+        "TS_u\tTS_u.mrc\treviewed\ta.star\tother\t5.0\n"
+    )
+    assert main(["review", save(project, answer()), "--table", "by_hand.tsv"]) == 0
+    assert kept("reviewed/round_1/TS_u.star")[0] == [("a", 495), ("a", 300)]
+    assert rows("reviewed/round_1/tomograms.tsv")["TS_u"].called == "other"
+
+
 def test_a_labeled_tomogram_gets_the_labels_that_it_lacks(project, capsys):
     file = save(
         project,
@@ -160,6 +218,68 @@ def test_a_labeled_tomogram_gets_the_labels_that_it_lacks(project, capsys):
     assert [str(f) for f in row.picks] == ["TS_l.csv", "reviewed/round_1/TS_l.star"]
     assert kept(row.picks[1]) == [[("a", 300)], [], []]
     assert "1 labels of TS_l are called wrong, and stay" in capsys.readouterr().err
+
+
+def test_validation_tomograms_stay_what_they_are(project, capsys):
+    (project / "tomograms.tsv").write_text(
+        TABLE.replace("labeled\tTS_l", "validation\tTS_l")
+    )
+    assert main(["review", save(project, answer("TS_l"), answer())]) == 0
+    row = rows("reviewed/round_1/tomograms.tsv")["TS_l"]
+    assert row == rows("tomograms.tsv")["TS_l"]
+    said = capsys.readouterr().err
+    assert "TS_l is a validation tomogram, and its 1 answers are left out" in said
+
+
+def test_a_table_that_no_thresholds_can_be_chosen_on_is_told(project, capsys):
+    def said():
+        assert main(["review", save(project, answer())]) == 0
+        return capsys.readouterr().err
+
+    assert "will refuse" not in said()
+    (project / "reviewed/round_1").rename(project / "other")
+    (project / "tomograms.tsv").write_text(TABLE.replace("\tlabeled", "\ttest"))
+    assert "warning: the next run will refuse the new table: thresholds of" in said()
+
+
+@pytest.mark.parametrize(
+    ("method", "run", "is_told"),
+    [
+        ("semietpicker", "a1", False),
+        ("semietpicker", "b2", True),
+        ("vnet", "b2", False),
+        (None, "", False),
+    ],
+)
+def test_answers_of_pages_of_another_run_are_told(
+    project, capsys, method, run, is_told
+):
+    pages = Path(Results().pages) / "classes"
+    pages.mkdir(parents=True)
+    if method:
+        # What a page says of its run, as its template has it.
+        lines = FOLDER.joinpath("class_page.html.j2").read_text().splitlines()
+        (line,) = [line for line in lines if "pickerRun" in line]
+        particles = [Particle(name="a", radius=1)]
+        of_run = RunPages(method=method, run=run, particles=particles, thresholds={})
+        one = template("class_page.html.j2").environment.from_string(line)
+        (pages / "a.html").write_text(one.render(run=of_run))
+    assert main(["review", save(project, answer())]) == 0
+    assert ("saved on pages of another run" in capsys.readouterr().err) == is_told
+
+
+@pytest.mark.parametrize("expected", [1, 2])
+def test_more_labels_than_expected_are_told_before_the_next_run(
+    project, capsys, expected
+):
+    (project / "tomograms.tsv").write_text(
+        "tomogram\tpath\tsplit\tpicks\texpected\n"
+        f"TS_l\tTS_l.mrc\tpartial\tTS_l.csv\ta:{expected}\n"
+    )
+    assert main(["review", save(project, answer("TS_l"))]) == 0
+    said = capsys.readouterr().err
+    told = "warning: with the answers TS_l has 2 labels of a, more than the 1"
+    assert (told in said) == (expected == 1)
 
 
 def test_test_tomograms_are_trained_on_if_the_user_says_so(project, capsys):

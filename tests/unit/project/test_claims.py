@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import random
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -73,6 +75,15 @@ def test_a_process_that_is_hidden_from_us_is_alive(monkeypatch):
     monkeypatch.setattr(psutil, "Process", hidden)
     assert claim.is_alive(os.getpid())
     assert claim.is_alive(os.getpid(), began=12.0)
+
+
+def test_a_process_that_ended_and_keeps_its_number_is_dead():
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        zombie = psutil.Process(ended.pid)
+        assert zombie.status() == psutil.STATUS_ZOMBIE
+        assert not claim.is_alive(ended.pid)
+        assert not claim.is_alive(ended.pid, zombie.create_time())
 
 
 def test_a_requeued_job_takes_over_from_itself_at_once(tmp_path, monkeypatch):

@@ -2,7 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from picker.project.launch import job_prefix, training_command
+from picker.project.launch import job_prefix, start_status_page, training_command
+
+
+def test_a_run_goes_on_without_its_status_page(monkeypatch, caplog):
+    monkeypatch.setattr("sys.executable", "/no/such/python")
+    assert start_status_page(Path()) is None
+    assert "status.html is not kept up to date" in caplog.text
 
 
 def test_one_gpu_or_none_needs_no_launcher():

@@ -92,6 +92,17 @@ def test_a_method_that_takes_unlabeled_particles_for_background_is_refused():
         other.labeled("burn_in")
 
 
+def test_thresholds_that_would_rest_on_answers_alone_are_refused():
+    rows = [REVIEWED, UNLABELED, TEST]
+    with pytest.raises(ValueError, match=r"method vnet .* reviewed, test, unlabeled, "):
+        plan(*rows)
+    blobs = CONFIG.model_copy(update={"method": "blobs"})
+    planned(blobs, rows, Results())
+    plan(UNLABELED)
+    for split in ("labeled", "partial", "validation"):
+        plan(*rows, row("k", split, PICKS))
+
+
 @pytest.mark.parametrize(
     ("rows", "feedback", "evaluated", "known"),
     [
@@ -120,7 +131,7 @@ def test_what_thresholds_and_figures_rest_on(rows, feedback, evaluated, known):
 
 def test_a_partial_tomogram_is_left_to_be_labeled_on():
     for unfinished in (PARTIAL, REVIEWED):
-        assert plan(unfinished).regions() == ["results/vnet/label_next"]
+        assert plan(LABELED, unfinished).regions() == ["results/vnet/label_next"]
     assert not plan(LABELED, TEST).regions_are_left
 
 

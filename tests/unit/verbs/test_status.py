@@ -91,6 +91,51 @@ def test_the_page_of_the_next_run_is_left_to_it(tmp_path, process, monkeypatch):
     assert not thread.is_alive()
 
 
+def test_a_host_with_a_new_name_still_sees_its_run_end(tmp_path, process, monkeypatch):
+    thread = followed(tmp_path, process, monkeypatch)
+    monkeypatch.setattr(socket, "gethostname", lambda: "renamed")
+    process.kill()
+    process.wait()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert "the run has ended" in (tmp_path / "status.html").read_text()
+
+
+@pytest.mark.parametrize("error", [OSError("stale file handle"), ValueError("cut")])
+def test_a_disk_that_fails_for_a_moment_ends_no_page(
+    tmp_path, process, monkeypatch, error
+):
+    monkeypatch.setattr(status_page, "EVERY", 0.01)
+    thread = followed(tmp_path, process, monkeypatch)
+    write, failures = status_page.write_text, [error] * 3
+
+    def fails(path, text):
+        if failures:
+            raise failures.pop()
+        write(path, text)
+
+    monkeypatch.setattr(status_page, "write_text", fails)
+    limit = time.monotonic() + 30
+    while failures and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert thread.is_alive()
+    failures += [error] * 3
+    process.kill()
+    process.wait()
+    thread.join(30)
+    assert "the run has ended" in (tmp_path / "status.html").read_text()
+
+
+def test_following_ends_where_no_page_can_be_written(tmp_path, process, monkeypatch):
+    monkeypatch.setattr(status_page, "EVERY", 0.01)
+    thread = followed(tmp_path, process, monkeypatch)
+    (tmp_path / "run.json").unlink()
+    process.kill()
+    process.wait()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
 def test_following_is_of_a_page(tmp_path, capsys):
     assert main(["status", "--results", str(tmp_path), "--follow"]) == 1
     assert "add --page" in capsys.readouterr().err
