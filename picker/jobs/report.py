@@ -167,7 +167,7 @@ def write_report(
     # Without thresholds a candidate cannot be told from a pick.
     candidates = predictions.tomograms if files.thresholds else ()
     classes = []
-    if files.thresholds:
+    if files.thresholds and max_pictures:
         halves = read_predicted(files.halves).tomograms
         classes.append(ClassPages(run, halves, pick.edge_margin))
     thumbnails = write_pages(

@@ -49,8 +49,8 @@ def project(tmp_path):
     return tmp_path
 
 
-def page(folder, halves=(), **picking):
-    """Return the page of the class, the report, and the tomograms that failed."""
+def write(folder, halves=(), max_pictures=9, **picking):
+    """Write the report and its pages."""
     write_report(
         ReportFiles(
             picked=[folder / "picked.json"],
@@ -61,12 +61,17 @@ def page(folder, halves=(), **picking):
         folder / "report.html",
         "semietpicker",
         PARTICLES,
-        max_pictures=9,
+        max_pictures=max_pictures,
         failed=folder / "failed.json",
         pages=folder / "report",
         pick=PickSettings(**picking),
         evaluate=EvaluateSettings(),
     )
+
+
+def page(folder, halves=(), **picking):
+    """Return the page of the class, the report, and the tomograms that failed."""
+    write(folder, halves, **picking)
     failed = read_manifest(folder / "failed.json").tomograms
     text = (folder / "report" / "classes" / "ribosome.html").read_text()
     return text, (folder / "report.html").read_text(), [e.tomogram for e in failed]
@@ -131,3 +136,9 @@ def test_answers_of_two_projects_are_kept_apart(project, tmp_path_factory):
         re.search(r'"run":"(\w+)"', page(folder)[0])[1] for folder in (project, other)
     }
     assert len(ids) == 2
+
+
+def test_without_pictures_there_are_no_pages_of_classes_to_link_to(project):
+    write(project, max_pictures=0)
+    assert "classes/" not in (project / "report.html").read_text()
+    assert not (project / "report" / "classes").exists()
