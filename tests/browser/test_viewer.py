@@ -256,7 +256,10 @@ def test_everybody_can_use_it(project, server, tmp_path, width, dark):
     browser = Browser(server, tmp_path, dark=dark)
     try:
         browser.resize(width, 900)
-        pages = ("report.html", f"report/tomograms/{TOMOGRAM}.html")
+        pages = (
+            *("report.html", f"report/tomograms/{TOMOGRAM}.html"),
+            "report/classes/ribosome.html",
+        )
         for page in pages:
             browser.open(project.path(page))
             if page == pages[1]:
