@@ -145,7 +145,7 @@ def make_results(folder, settings, rows):
         *(run.metrics, run.curves, run.by_tomogram, layout.report, layout.summary),
     ):
         put(path)
-    for path in (run.regions, run.export("relion5")):
+    for path in (run.regions, run.export("relion5"), layout.pages):
         Path(path).mkdir(parents=True)
 
 
