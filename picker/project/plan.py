@@ -165,7 +165,7 @@ class Plan:
         return [self.run.reproducibility] if self.halved else []
 
     def rounds(self) -> list[str]:
-        """Return the table of rounds of answers, if the run's table may be of one."""
+        """Return the table of rounds of answers, if the run's table is of one."""
         return rounds_beside(self.config.tomograms)
 
     def every_result(self) -> list[str]:

@@ -19,8 +19,13 @@ def rounds_of(table: Path) -> Path:
 
 
 def rounds_beside(settings: TomogramsSettings) -> list[str]:
-    """Return the table of rounds if a run's table may be of one, else nothing."""
-    if settings.source != "table":
-        return []
+    """Return the table of rounds if it has a line about a run's table, else nothing.
+
+    So a run on another table does not see that somebody writes one beside it.
+    """
     rounds = rounds_of(settings.table)
-    return [str(rounds)] if rounds.is_file() else []
+    if settings.source != "table" or not rounds.is_file():
+        return []
+    lines = rounds.read_text("utf-8", errors="replace").splitlines()
+    names = {line.partition("\t")[0] for line in lines}
+    return [str(rounds)] if settings.table.parent.name in names else []

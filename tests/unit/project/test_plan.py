@@ -144,8 +144,14 @@ def test_rounds_of_answers_are_those_beside_the_runs_table(tmp_path, monkeypatch
     )
     assert reviewed.rounds() == []
     table.parent.mkdir(parents=True)
-    Path("reviewed/rounds.tsv").touch()
+    rounds = Path("reviewed/rounds.tsv")
+    rounds.write_text("round\ttable\nround_1\ttomograms.tsv\n")
+    assert reviewed.rounds() == []
+    with rounds.open("a") as file:
+        file.write("round_2\treviewed/round_1/tomograms.tsv\n")
     assert reviewed.rounds() == ["reviewed/rounds.tsv"]
+    # Nor is a table one that lies beside it.
+    rounds.rename("rounds.tsv")
     assert plan(LABELED).rounds() == []
     simulated = settings.model_copy(update={"source": "simulate"})
     other = CONFIG.model_copy(update={"tomograms": simulated})
