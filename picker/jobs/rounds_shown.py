@@ -60,7 +60,8 @@ def _record(
 ) -> RoundRecord:
     """Return a round with the difference of this run from the one before it."""
     before = row.get("before") or ""
-    of_other = f" ({row['method']})" if row.get("method") != method else ""
+    of = row.get("method") or method
+    of_other = "" if of == method else f" ({of})"
     value = float(text) if (text := row.get("value")) else None
     why = _why_not(row, now)
     difference = None
