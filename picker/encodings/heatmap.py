@@ -151,9 +151,7 @@ def peaks_from_heatmap(
     positions, numbers, scores = [], [], []
     for number, kernel in enumerate(kernels):
         values = heatmap[number].float()
-        index = torch.nonzero(
-            (values == _highest_around(values, kernel)) & (values >= min_score)
-        )
+        index = torch.nonzero(is_peak(values, kernel, min_score))
         scores.append(values[tuple(index.T)].cpu().numpy())
         centre = index.double() + _subvoxel_shift(values, index)
         positions.append((centre * stride + (stride - 1) / 2).cpu().numpy())
@@ -167,19 +165,34 @@ def peaks_from_heatmap(
     )
 
 
+def is_peak(values: Tensor, kernel: int, min_score: float) -> Tensor:
+    """Return which voxels are local maxima.
+
+    Parameters
+    ----------
+    values
+        `(..., z, y, x)` of one class, in [0, 1].
+    kernel
+        Edge of the max-pool window [voxels], odd.
+    min_score
+        Lower maxima are none.
+    """
+    return (values == _highest_around(values, kernel)) & (values >= min_score)
+
+
 def _highest_around(values: Tensor, kernel: int) -> Tensor:
-    """Return the maximum of the cube around each voxel, `(z, y, x)` as `values`.
+    """Return the maximum of the cube around each voxel, `(..., z, y, x)` as `values`.
 
     What max-pooling with a stride of 1 gives, axis by axis and along each by doubling:
     3 log2(kernel) comparisons a voxel instead of kernel³, each of whole rows, which on
     a CPU is several times as fast as PyTorch's pooling along the axes.
     """
     # A longer kernel sees no more than the whole axis, and would fill the memory.
-    kernels = [min(kernel, 2 * size - 1) for size in values.shape]
+    kernels = [min(kernel, 2 * size - 1) for size in values.shape[-3:]]
     # Nothing lies beyond a face. Last axis first.
     beyond = [edge // 2 for edge in reversed(kernels) for _ in range(2)]
     highest = functional.pad(values, beyond, value=-torch.inf)
-    for axis, edge in enumerate(kernels):
+    for axis, edge in enumerate(kernels, -3):
         reach = 1  # each value is the highest of so many voxels from its own on
         while reach < edge:
             step = min(reach, edge - reach)

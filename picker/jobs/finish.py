@@ -68,7 +68,8 @@ def finish(
     if metrics:
         mean = mean_of(metrics)
     else:
-        mean = _expected(reproducibility) if reproducibility else ""
+        expected = expected_of(reproducibility) if reproducibility else None
+        mean = expected[1] if expected else ""
     line = f"{mean}; " if mean else ""
     line += f"{num_picks} picks of {len(entries)} tomograms in {folder};"
     line += f" report: {report}"
@@ -89,15 +90,15 @@ def _failures(
                 yield f" ({path.stem})", found
 
 
-def _expected(path: Path) -> str:
-    """Return the mean precision to expect of picks, as text; empty if not known."""
+def expected_of(path: Path) -> tuple[float, str] | None:
+    """Return the mean precision to expect of picks, also as text; None: not known."""
     rows = [row for row in read_rows(path) if row["is_threshold"] == "1"]
     known = [row for row in rows if row["expected_precision"]]
     if not known:
-        return ""
+        return None
     mean = statistics.fmean(float(row["expected_precision"]) for row in known)
     number = int(known[0]["tomograms"])
-    return (
+    return mean, (
         f"mean precision of at most {mean:.2f} to expect, from halves of {number}"
         f" tomogram{'' if number == 1 else 's'}"
     )

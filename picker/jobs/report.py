@@ -19,6 +19,8 @@ from picker.jobs.costs import stage_costs
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.known_particles import known_particles
 from picker.jobs.report_pages import write_pages
+from picker.jobs.rounds_shown import rounds_shown
+from picker.jobs.run_figure import figure_of
 from picker.machine.progress import tracked
 from picker.project.json_files import read_json
 from picker.project.manifests import (
@@ -72,6 +74,8 @@ class ReportFiles:
         Table of what is found again in the other half.
     halves
         Manifests of the candidates of halves, for pages of classes.
+    rounds
+        Table of rounds of answers.
     costs
         Folder of Snakemake's benchmark files.
     settings
@@ -88,6 +92,7 @@ class ReportFiles:
     regions: Path | None = None
     reproducibility: Path | None = None
     halves: Sequence[Path] = ()
+    rounds: Path | None = None
     costs: Path | None = None
     settings: Sequence[Path] = ()
 
@@ -102,6 +107,7 @@ def write_report(
     pick: PickSettings,
     evaluate: EvaluateSettings,
     max_pictures: int,
+    table: Path | None = None,
     notes: Sequence[str] = (),
     failed: Path | None = None,
 ) -> None:
@@ -127,6 +133,9 @@ def write_report(
         Which candidates are picks, and which picks are right.
     max_pictures
         At most this many tomograms are drawn.
+    table
+        The run's tomograms, which tells its rounds of answers from others; None: it
+        has none.
     notes
         Lines under the headline.
     failed
@@ -155,6 +164,7 @@ def write_report(
     evaluation = {path.stem: path for path in files.evaluation}
     metrics = evaluation.get("metrics")
     label_next = _rows(files.label_next)
+    now = figure_of(files.evaluation, files.reproducibility, files.halves)
     run = RunPages(
         method=method,
         run=_run_id(predictions.model, output),
@@ -192,6 +202,10 @@ def write_report(
         reproducibility=reproducibility_columns(_rows(files.reproducibility)),
         label_next=[row["tomogram"] for row in label_next],
         regions=_rows(files.regions),
+        rounds=rounds_shown(files.rounds, table, method, now)
+        if files.rounds and table
+        else (),
+        measured=now.text if now else "",
         costs=stage_costs(files.costs, method, files.predicted, files.training),
         thumbnails=thumbnails,
         pages=_address(pages, output.parent),

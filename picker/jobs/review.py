@@ -14,7 +14,7 @@ from picker.formats.tables.review import read_review
 from picker.formats.tables.tomograms import text_of_table
 from picker.formats.text import listed
 from picker.jobs.known_picks import check_expected
-from picker.jobs.review_rounds import TABLE, next_round, record_round
+from picker.jobs.review_rounds import next_round, record_round
 from picker.jobs.reviewed_run import (
     answers_by_tomogram,
     read_reviewed,
@@ -22,6 +22,7 @@ from picker.jobs.reviewed_run import (
 )
 from picker.project.layout import picks_file
 from picker.project.partial import refuse_answers_alone
+from picker.project.rounds import TABLE
 from picker.refining.answers import (
     Answers,
     answers_of,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from picker.core.files import write_text
 from picker.formats.tables.tomograms import read_table
 from picker.formats.tables.tsv import read_rows, text_of_rows
-from picker.jobs.finish import mean_of
+from picker.jobs.run_figure import figure_of
+from picker.project.rounds import FOLDER, ROUNDS, TABLE, rounds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
-FOLDER = Path("reviewed")
-TABLE = "tomograms.tsv"
-ROUNDS = "rounds.tsv"
+ANSWERS = ("right", "wrong", "other", "missed")
 
 
 def next_round() -> Path:
@@ -74,14 +73,22 @@ def record_round(
     output: Path, table: Path, reviews: Iterable[Review], run: Run
 ) -> None:
     """Add a line to the table of rounds: the answers, and how good the run was."""
-    given = Counter(answer.answer for review in reviews for answer in review.answers)
-    metrics = Path(run.metrics)
+    given = Counter[str](one.answer for review in reviews for one in review.answers)
+    halves = Path(run.halves("*"))
+    before = figure_of(
+        [file for file in map(Path, (run.metrics, run.by_tomogram)) if file.is_file()],
+        file if (file := Path(run.reproducibility)).is_file() else None,
+        sorted(halves.parent.glob(halves.name)),
+    )
     row: dict[str, str | float | None] = {
         "round": output.name,
         "table": str(table),
         "method": run.method,
-        **{name: given[name] for name in ("right", "wrong", "other", "missed")},
-        "before": mean_of(metrics) if metrics.is_file() else "",
+        **{name: given[name] for name in ANSWERS},
+        "before": before.text if before else None,
+        "measure": before.measure if before else None,
+        "value": before.value if before else None,
+        "judged_on": before.judged_on if before else None,
     }
     path = output.parent / ROUNDS
     earlier = read_rows(path) if path.is_file() else []
@@ -103,7 +110,7 @@ def _builds_on(table: Path, other: Path) -> bool:
     seen = set[Path]()
     while table.resolve() not in seen:
         seen.add(table.resolve())
-        rounds = table.parent.parent / ROUNDS
+        rounds = rounds_of(table)
         lines = read_rows(rounds) if rounds.is_file() else []
         before = [
             line.get("table")

@@ -91,6 +91,7 @@ class SemiETPicker(Method):
             data.hidden,
             trusted(chosen, data.particles, co_train) if chosen else None,
             burn_in if co_train.schedule == "continue" else None,
+            [particle.name for particle in data.particles],
         )
 
     def switched(

@@ -18,6 +18,7 @@ from picker.config.methods import METHODS
 from picker.project.halves import halved_shards, refuse_without_halves
 from picker.project.partial import refuse_answers_alone, refuse_partial
 from picker.project.planned_run import PlannedRun
+from picker.project.rounds import rounds_beside
 from picker.project.run_record import RunRecord
 from picker.project.shards import shards_from_rows
 
@@ -162,6 +163,10 @@ class Plan:
     def reproducibility(self) -> list[str]:
         """Return the table of what is found again in the other half, if there are."""
         return [self.run.reproducibility] if self.halved else []
+
+    def rounds(self) -> list[str]:
+        """Return the table of rounds of answers, if the run's table is of one."""
+        return rounds_beside(self.config.tomograms)
 
     def every_result(self) -> list[str]:
         """Return what is promised besides, so that each is missed if deleted alone.

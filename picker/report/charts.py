@@ -38,26 +38,36 @@ STYLE = {
     "xtick.color": CURRENT,
     "ytick.color": CURRENT,
 }
+DIFFERENCE = "student_teacher_difference"
+"""The column that a stage with a teacher and a student has."""
 PANELS = {
     "Loss": ("loss", "labeled_loss", "unlabeled_loss"),
     "Learning rate": ("learning_rate",),
     "F1 on validation tomograms": ("validation_f1",),
+    "Student's difference from teacher": (DIFFERENCE,),
     "Steps a second": ("steps_per_second",),
 }
+PSEUDO = "pseudo_particles_"
+"""How columns begin that have a class's pseudo-particles."""
 
 
-def draw_training(columns: Mapping[str, NDArray[np.float64]]) -> list[Markup]:
+def draw_training(
+    columns: Mapping[str, NDArray[np.float64]], particles: Sequence[Particle]
+) -> list[Markup]:
     """Return the charts of one stage's log: each panel whose columns it has.
 
     Parameters
     ----------
     columns
         As `training_columns` gives them; without `step` there is no chart.
+    particles
+        The classes.
     """
     charts: list[Markup] = []
     if "step" not in columns:
         return charts
-    for title, names in PANELS.items():
+    colors = {PSEUDO + particle.name: particle.color for particle in particles}
+    for title, names in {**PANELS, "Pseudo-particles of each class": colors}.items():
         curves = {}
         for name in names:
             if name not in columns:
@@ -68,10 +78,13 @@ def draw_training(columns: Mapping[str, NDArray[np.float64]]) -> list[Markup]:
         if not curves:
             continue
         figure, axes = new_chart(title, 2.85, 1.9)
-        for all_steps, all_values in curves.values():
+        for name, (all_steps, all_values) in curves.items():
             step, value = _thinned(all_steps, all_values)
-            axes.plot(step, value, lw=1.4, marker="." if len(step) < 15 else None)
-        if len(curves) > 1:
+            marker = "." if len(step) < 15 else None
+            axes.plot(step, value, lw=1.4, marker=marker, color=colors.get(name))
+        if names is colors:
+            axes.set_ylabel("in a million voxels")
+        elif len(curves) > 1:
             labels = [name.replace("_", " ") for name in curves]
             axes.legend(labels, frameon=False, labelcolor=CURRENT, fontsize=8)
         if title == "Loss" and all((value > 0).all() for _, value in curves.values()):

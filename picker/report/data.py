@@ -54,6 +54,31 @@ class TomogramRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RoundRecord:
+    """What the page shows of one round of answers.
+
+    Attributes
+    ----------
+    name
+        Of its folder.
+    answers
+        What was said: how often.
+    before
+        How good the run was that the answers are about, as text.
+    difference
+        By how much this run is better; None: see `why`.
+    why
+        Why there is no difference.
+    """
+
+    name: str
+    answers: Mapping[str, int]
+    before: str
+    difference: float | None
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReportData:
     """Everything that the page shows; sections without data are left out.
 
@@ -96,6 +121,10 @@ class ReportData:
         Rows of the table of regions to label, the fullest first.
     classes
         Class: address of its page, from the folder of this one.
+    rounds
+        Rounds of answers that this run has trained on, the earliest first.
+    measured
+        How good this run is, as text; empty if nobody knows.
     costs
         Stage, in the order that stages run in: what it took.
     thumbnails
@@ -131,6 +160,8 @@ class ReportData:
     label_next: Sequence[str] = ()
     regions: Sequence[Mapping[str, str]] = ()
     classes: Mapping[str, str] = field(default_factory=dict)
+    rounds: Sequence[RoundRecord] = ()
+    measured: str = ""
     costs: Mapping[str, StageCost] = field(default_factory=dict)
     thumbnails: Sequence[Thumbnail] = ()
     pages: str = "report"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from picker.report.charts import (
+    DIFFERENCE,
     draw_curves,
     draw_histogram,
     draw_reliability,
@@ -70,8 +71,9 @@ def render_report(data: ReportData) -> str:
         training={
             stage: charts
             for stage, columns in data.training.items()
-            if (charts := draw_training(columns))
+            if (charts := draw_training(columns, data.particles))
         },
+        has_teacher=any(DIFFERENCE in columns for columns in data.training.values()),
         histograms=[
             draw_histogram(data.histograms[p.name], p, data.thresholds.get(p.name))
             for p in data.particles

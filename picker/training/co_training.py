@@ -6,6 +6,7 @@ Unbiased Teacher.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,9 +16,12 @@ from picker.networks.views import averaged_views
 from picker.training.losses import mean_square
 from picker.training.partial_loss import PartialLoss
 from picker.training.task import AveragedTask, learning_rate_at
-from picker.training.teacher import target_from_teacher
+from picker.training.teacher import PseudoLabels, target_from_teacher
+from picker.training.teaching import EVERY, Teaching
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor, nn
@@ -59,6 +63,8 @@ class CoTraining(AveragedTask):
     continued
         Settings of the stage before, whose learning rate goes on falling where that
         stage has stopped; None: the learning rate is one of its own.
+    names
+        The classes, for the log; None: their numbers.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class CoTraining(AveragedTask):
         hidden: Hidden | None = None,
         trusted: NDArray[np.bool_] | None = None,
         continued: BurnInSettings | None = None,
+        names: Sequence[str] | None = None,
     ) -> None:
         self.name, self.schedule = name, settings
         self.model, self.patches = model, patches
@@ -88,6 +95,12 @@ class CoTraining(AveragedTask):
         self.hidden = hidden
         self.trusted = trusted
         self.continued = continued
+        radius = patches.unlabeled[0].radius
+        self.teaching = Teaching(
+            names or [str(number) for number in range(len(radius))],
+            radius,
+            patches.stride,
+        )
 
     def learning_rate(self, step: int) -> float:
         """Return that of its own schedule, or of the one that is continued.
@@ -117,50 +130,66 @@ class CoTraining(AveragedTask):
             self.labeled_loss.estimate(self.hidden, self.patches, self.teacher)
 
     def state(self) -> dict[str, Any]:
-        """Return both models' weights, and what the labeled loss remembers."""
-        return {**super().state(), "loss": self.labeled_loss.state()}
+        """Return both models' weights, and what the loss and the log remember."""
+        return {
+            **super().state(),
+            "loss": self.labeled_loss.state(),
+            "teaching": self.teaching.state(),
+        }
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Take over what `state` gave."""
         super().restore(saved)
         self.labeled_loss.restore(saved["loss"])
+        # Checkpoints of earlier versions have none; only the next row lacks steps.
+        self.teaching.restore(saved.get("teaching"))
 
-    def pseudo_labels(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Return what the teacher says of unlabeled patches, and where that holds.
+    def figures(self) -> dict[str, float]:
+        """Return what the teacher proposes, and how far the student is from it."""
+        return self.teaching.means()
 
-        Labels that somebody made there are part of it.
+    def pseudo_labels(self, heatmap: Tensor, batch: Batch) -> PseudoLabels:
+        """Return what is made of the teacher's heatmap of unlabeled patches.
 
-        Returns
-        -------
-        The target `(batch, class, z/R, y/R, x/R)`, and as it, or with one class for
-        all, 1 where it is known; None: everywhere.
+        Parameters
+        ----------
+        heatmap
+            `(batch, class, z/R, y/R, x/R)` in [0, 1].
+        batch
+            Whose labels of unlabeled patches, if there are any, join it.
         """
-        heatmap = averaged_views(self.teacher, batch.weak, self.settings.multi_view)
-        known = batch.unlabeled_region
+        region = batch.unlabeled_region
         if self.pseudo_picks is not None:
-            target, sure = target_from_teacher(
-                heatmap, self.pseudo_picks, batch.weak_target
-            )
-            return target, sure if known is None else known * sure
+            made = target_from_teacher(heatmap, self.pseudo_picks, batch.weak_target)
+            if region is None or made.known is None:
+                return made
+            return replace(made, known=region * made.known)
         target = torch.where(heatmap < self.settings.floor, 0, heatmap)
         if batch.weak_target is not None:
             target = torch.maximum(target, batch.weak_target)
-        return target, known
+        return PseudoLabels(target=target, known=region)
 
     def losses(self, student: nn.Module, batch: Batch, step: int) -> dict[str, Tensor]:
         """Return the labeled loss and the weighted unlabeled loss."""
-        pseudo, known = self.pseudo_labels(batch)
+        heatmap = averaged_views(self.teacher, batch.weak, self.settings.multi_view)
+        pseudo = self.pseudo_labels(heatmap, batch)
+        target = pseudo.target
         trusted = None
         if self.trusted is not None:
-            trusted = torch.from_numpy(self.trusted).to(pseudo, non_blocking=True)
+            trusted = torch.from_numpy(self.trusted).to(target, non_blocking=True)
         # One pass over both, so that batch statistics cover labeled and unlabeled.
         both = student(torch.cat([batch.labeled, batch.strong])).float().sigmoid()
         labeled, unlabeled = both.split([len(batch.labeled), len(batch.strong)])
+        if step % EVERY == 0:
+            region = batch.unlabeled_region
+            self.teaching.add(heatmap, unlabeled, region, pseudo.picks)
         weight = unlabeled_weight_at(step, self.settings)
         return {
             "labeled_loss": self.labeled_loss(labeled, batch),
             "unlabeled_loss": weight
-            * self.unlabeled_loss(unlabeled, pseudo, class_weight=trusted, known=known),
+            * self.unlabeled_loss(
+                unlabeled, target, class_weight=trusted, known=pseudo.known
+            ),
         }
 
 

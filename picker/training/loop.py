@@ -71,7 +71,8 @@ def train(
     key
         Names what is trained on what; a checkpoint with another is not resumed.
     log
-        Table of step, losses, learning rate and speed, rewritten at checkpoints.
+        Table of step, losses, the task's figures, learning rate and speed, rewritten
+        at checkpoints.
     validate
         Gives the mean F1 of a model, where there are validation tomograms.
     stop
@@ -173,6 +174,7 @@ def train(
                 "step": step,
                 "loss": total(torch.stack(list(losses.values())).sum()).item(),
                 **{name: total(value).item() for name, value in losses.items()},
+                **task.figures(),
                 "learning_rate": rate,
                 "gradient_norm": norm.item(),
                 "steps_per_second": speed,

@@ -114,6 +114,13 @@ class Task(ABC):
     def after_step(self) -> None:  # noqa: B027 - most tasks have nothing to do
         """Do what follows on a step of the optimizer."""
 
+    def figures(self) -> dict[str, float]:
+        """Return what a row of the log shows besides losses, and begin anew.
+
+        The loop asks at each row, so they are of the steps since the last one.
+        """
+        return {}
+
     def key(self) -> str:
         """Return what else the result depends on, besides settings and tomograms."""
         return ""

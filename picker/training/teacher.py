@@ -45,9 +45,29 @@ class PseudoPicks:
     stride: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PseudoLabels:
+    """What the teacher says of unlabeled patches.
+
+    Attributes
+    ----------
+    target
+        `(batch, class, z/R, y/R, x/R)` in [0, 1], labels that somebody made among it.
+    known
+        As it, or with one class for all, 1 where it holds; None: everywhere.
+    picks
+        `(n, 5)` patch, class and voxel of each pseudo-pick, on the CPU; None: there
+        are none, the heatmap itself is the target.
+    """
+
+    target: Tensor
+    known: Tensor | None
+    picks: Tensor | None = None
+
+
 def target_from_teacher(
     heatmap: Tensor, settings: PseudoPicks, labels: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+) -> PseudoLabels:
     """Return the heatmap's sure peaks, drawn as a labeled target is, and what is known.
 
     The haze between particles in a teacher's heatmap would outweigh them in the loss,
@@ -65,12 +85,11 @@ def target_from_teacher(
 
     Returns
     -------
-    The target, and 1 where it is known: at sure peaks and where it is clearly empty;
-    else 0. Both as the heatmap.
+    The target, known at sure peaks and where it is clearly empty, and these peaks.
     """
     z, y, x = (size * settings.stride for size in heatmap.shape[2:])
-    targets = []
-    for one in heatmap:
+    targets, picks = [], []
+    for patch, one in enumerate(heatmap):
         index, number, score = peaks_from_heatmap(
             one, settings.kernels, float(settings.threshold.min()), settings.stride
         )
@@ -78,6 +97,17 @@ def target_from_teacher(
         for of_class, distance in enumerate(settings.distance):
             ours = np.flatnonzero(sure & (number == of_class))
             sure[ours] = suppress_close(index[ours], score[ours], distance)
+        voxel = np.floor(index[sure] / settings.stride).astype(np.int64)
+        last = np.array(heatmap.shape[2:]) - 1
+        picks.append(
+            np.column_stack(
+                [
+                    np.full(len(voxel), patch),
+                    number[sure],
+                    np.clip(voxel, 0, last),
+                ]
+            )
+        )
         targets.append(
             target_from_index(
                 index[sure], number[sure], settings.sigma, (z, y, x), settings.stride
@@ -88,7 +118,11 @@ def target_from_teacher(
         target = torch.maximum(target, labels)
     doubt = torch.from_numpy(settings.doubt).to(heatmap)[:, None, None, None]
     unsure = (heatmap >= doubt) & (target < 0.5 * heatmap)
-    return target, (~unsure).float()
+    return PseudoLabels(
+        target=target,
+        known=(~unsure).float(),
+        picks=torch.from_numpy(np.concatenate(picks)),
+    )
 
 
 @torch.no_grad()

@@ -67,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="manifests of the candidates of halves",
     )
     parser.add_argument(
+        "--rounds", type=Path, help="TSV of rounds of answers, as picker review writes"
+    )
+    parser.add_argument(
         "--benchmarks",
         type=Path,
         help="folder of Snakemake's benchmark files, for times and memory",
@@ -108,6 +111,7 @@ def run(arguments: argparse.Namespace) -> None:
             regions=arguments.regions,
             reproducibility=arguments.reproducibility,
             halves=arguments.halves,
+            rounds=arguments.rounds,
             costs=arguments.benchmarks,
             settings=arguments.settings,
         ),
@@ -118,6 +122,7 @@ def run(arguments: argparse.Namespace) -> None:
         max_pictures=settings.max_pictures,
         pick=read_section(arguments.settings, "pick", PickSettings),
         evaluate=read_section(arguments.settings, "evaluate", EvaluateSettings),
+        table=tomograms.table if tomograms.source == "table" else None,
         notes=[NOTE] if tomograms.source == "simulate" else [],
         failed=arguments.failed,
     )

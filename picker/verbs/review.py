@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.jobs.review import label_reviewed
-from picker.jobs.review_rounds import FOLDER
 from picker.project.layout import Results
+from picker.project.rounds import FOLDER
 
 if TYPE_CHECKING:
     import argparse

@@ -32,31 +32,32 @@ from picker.encodings.heatmap import Gaussians
 from picker.training.co_training import CoTraining
 from picker.training.patches import PatchDataset
 from picker.training.supervised import heatmap_loss
+from picker.training.teacher import PseudoLabels
 
 
 class Cleaned(CoTraining):
     """The teacher's false particles are taken away by one who knows the truth."""
 
-    def pseudo_labels(self, batch):
+    def pseudo_labels(self, heatmap, batch):
         """Return the heatmap where a true particle is, and 0 elsewhere."""
-        heatmap, known = super().pseudo_labels(replace(batch, weak_target=None))
-        return heatmap * (batch.weak_target > 0.1), known
+        made = super().pseudo_labels(heatmap, replace(batch, weak_target=None))
+        return replace(made, target=made.target * (batch.weak_target > 0.1))
 
 
 class Oracle(CoTraining):
     """The truth takes the teacher's place, under the same strong augmentation."""
 
-    def pseudo_labels(self, batch):
+    def pseudo_labels(self, heatmap, batch):
         """Return the targets that the labels of unlabeled tomograms give."""
-        return batch.weak_target, batch.unlabeled_region
+        return PseudoLabels(target=batch.weak_target, known=batch.unlabeled_region)
 
 
 class Blind(CoTraining):
     """The teacher knows no label of an unlabeled tomogram, though they are there."""
 
-    def pseudo_labels(self, batch):
+    def pseudo_labels(self, heatmap, batch):
         """Return what the teacher says."""
-        return super().pseudo_labels(replace(batch, weak_target=None))
+        return super().pseudo_labels(heatmap, replace(batch, weak_target=None))
 
 
 RUNGS = {

@@ -1,8 +1,11 @@
 """Answers about a run's candidates, and a second run that learns from them."""
 
 import json
+import re
 import subprocess
 import sys
+
+import pytest
 
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.tomograms import read_table
@@ -37,6 +40,7 @@ def test_the_next_run_learns_from_answers(copy):
     assert "mean F1@0.5" in rounds
 
     copy.change("tomograms", source="table", table=named)
+    before = copy.path("summary.txt").read_text().partition(";")[0]
     output = copy.succeed()
     assert "rule simulate" not in output
     for stage in ("burn_in", "co_train"):
@@ -44,4 +48,15 @@ def test_the_next_run_learns_from_answers(copy):
         assert "1 places where somebody said that no particle is" in log
     # Wrong answers are no particles for the page, nor for what to label next.
     assert REVIEWED in copy.path("semietpicker", "label_next.tsv").read_text()
+    page = copy.path("report.html").read_text()
+    (line,) = re.findall("<tr><td>round_1</td>.*?</tr>", page, re.DOTALL)
+    cells = re.findall("<td.*?>(.*?)</td>", line)
+    assert cells[1:6] == ["0", "1", "0", "4", before]
+    now = copy.path("summary.txt").read_text().partition(";")[0]
+    assert f"This run: {now}" in page
+    values = [float(re.search(r" (0\.\d+) on test", text)[1]) for text in (before, now)]
+    assert float(cells[6]) == pytest.approx(values[1] - values[0], abs=0.0011)
+    # A later round's line is none of this run's business.
+    with (copy.folder / "reviewed/rounds.tsv").open("a") as file:
+        file.write(f"round_2\t{named}\n")
     assert "Nothing to be done" in copy.succeed()

@@ -15,6 +15,8 @@ rule report:
         regions=PLAN.regions(),
         reproducibility=PLAN.reproducibility(),
         halves=PLAN.of(METHOD).halves(),
+        # A later round's line says nothing of this run (`ancient`).
+        rounds=[ancient(path) for path in PLAN.rounds()],
         settings=settings_files(*settings.model_dump()),
     output:
         page=report(
@@ -41,6 +43,9 @@ rule report:
             if input.reproducibility
             else ""
         ),
+        rounds=lambda wildcards, input: (
+            f"--rounds {input.rounds}" if input.rounds else ""
+        ),
     shell:
         r"""
         python -m picker report --method {params.method} --picks {input.picks} \
@@ -48,7 +53,7 @@ rule report:
             --tables {input.tables} --evaluation {input.evaluation} \
             --label-next {input.label_next} --estimate {input.estimate} \
             {params.regions} {params.reproducibility} --halves {input.halves} \
-            --benchmarks {params.costs} --settings {input.settings} \
+            {params.rounds} --benchmarks {params.costs} --settings {input.settings} \
             --output {output.page} --pages {output.pages} --failed {output.failed} >{log} 2>&1
         """
 

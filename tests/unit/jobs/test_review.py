@@ -128,8 +128,14 @@ def test_answers_make_a_reviewed_tomogram_and_leave_the_table_as_it_is(project):
     ]
     table = (project / "reviewed/rounds.tsv").read_text().splitlines()
     assert [line.split("\t") for line in table] == [
-        ["round", "table", "method", "right", "wrong", "other", "missed", "before"],
-        ["round_1", "tomograms.tsv", "semietpicker", "1", "1", "1", "1", ""],
+        [
+            *("round", "table", "method", "right", "wrong", "other", "missed"),
+            *("before", "measure", "value", "judged_on"),
+        ],
+        [
+            *("round_1", "tomograms.tsv", "semietpicker", "1", "1", "1", "1"),
+            *("", "", "", ""),
+        ],
     ]
 
 

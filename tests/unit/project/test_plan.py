@@ -135,6 +135,29 @@ def test_a_partial_tomogram_is_left_to_be_labeled_on():
     assert not plan(LABELED, TEST).regions_are_left
 
 
+def test_rounds_of_answers_are_those_beside_the_runs_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = Path("reviewed/round_2/tomograms.tsv")
+    settings = CONFIG.tomograms.model_copy(update={"table": table})
+    reviewed = planned(
+        CONFIG.model_copy(update={"tomograms": settings}), [LABELED], Results()
+    )
+    assert reviewed.rounds() == []
+    table.parent.mkdir(parents=True)
+    rounds = Path("reviewed/rounds.tsv")
+    rounds.write_text("round\ttable\nround_1\ttomograms.tsv\n")
+    assert reviewed.rounds() == []
+    with rounds.open("a") as file:
+        file.write("round_2\treviewed/round_1/tomograms.tsv\n")
+    assert reviewed.rounds() == ["reviewed/rounds.tsv"]
+    # Nor is a table one that lies beside it.
+    rounds.rename("rounds.tsv")
+    assert plan(LABELED).rounds() == []
+    simulated = settings.model_copy(update={"source": "simulate"})
+    other = CONFIG.model_copy(update={"tomograms": simulated})
+    assert planned(other, [LABELED], Results()).rounds() == []
+
+
 def test_a_shard_depends_on_every_file_of_its_rows():
     masked = row("m", "labeled", (Path("p1"), Path("p2")), mask="mask.mrc")
     files = plan(LABELED, masked).files("labeled-0001of0001")

@@ -9,7 +9,7 @@ import numpy as np
 from picker.config import EvaluateSettings, Particle
 from picker.core.picks import no_picks, picks_from_arrays, score_histogram
 from picker.report.costs import StageCost
-from picker.report.data import ReportData, TomogramRecord
+from picker.report.data import ReportData, RoundRecord, TomogramRecord
 from picker.report.page import render_report
 from picker.report.tables import (
     counts_by_tomogram,
@@ -352,3 +352,39 @@ def test_a_class_that_is_hardly_learned_is_a_problem_with_what_to_do() -> None:
     assert "ribosome is hardly learned" not in text
     assert "apo-ferritin is hardly learned : F 0.10 on the tomograms" in text
     assert "Label more of it" in text
+
+
+def test_rounds_of_answers_have_a_table_with_what_they_brought() -> None:
+    rounds = [
+        RoundRecord(
+            name="round_1",
+            answers={"right": 1200, "wrong": 2, "other": 0, "missed": 4},
+            before="mean F1@0.5 0.500 on test",
+            difference=-0.0254,
+        ),
+        RoundRecord(
+            name="round_2",
+            answers={"right": 1, "wrong": 2, "other": 0, "missed": 4},
+            before="mean F1@0.5 0.600 on validation",
+            difference=None,
+            why="not comparable: other tomograms",
+        ),
+    ]
+    measured = "mean F1@0.5 0.475 on test"
+    html = render_report(full_report(rounds=rounds, measured=measured))
+    text = " ".join(read(html).text)
+    assert f"This run: {measured}. It has trained on the answers of 2 rounds." in text
+    assert "round_1 1,200 2 0 4 mean F1@0.5 0.500 on test -0.025" in text
+    assert "validation not comparable: other tomograms" in text
+    assert 'id="rounds"' not in render_report(full_report(measured=measured))
+    assert "nobody has measured" in render_report(full_report(rounds=rounds))
+
+
+def test_a_log_with_a_teacher_says_what_pseudo_particles_are() -> None:
+    step = np.arange(3.0)
+    log = {"step": step, "loss": step + 1}
+    plain = render_report(full_report(training={"burn_in": log}))
+    taught = log | {"student_teacher_difference": step}
+    found = render_report(full_report(training={"burn_in": log, "co_train": taught}))
+    assert "Pseudo-particles, in" not in plain
+    assert "Pseudo-particles, in" in found

@@ -8,6 +8,7 @@ import torch
 
 from picker.config import BurnInSettings, CoTrainSettings, LossSettings
 from picker.encodings.heatmap import Gaussians
+from picker.networks.views import averaged_views
 from picker.training.co_training import CoTraining
 from picker.training.expected import mass_of_one
 from picker.training.losses import HeatmapLoss, mean_square
@@ -45,14 +46,16 @@ def co_training(continued=None, trusted=None, **settings):
 def test_low_values_of_the_teacher_count_as_none():
     plain, floored = co_training(), co_training(floor=0.3)
     batch = plain.patches[0]
-    heatmap, known = plain.pseudo_labels(batch)
-    cut, _ = floored.pseudo_labels(batch)
-    assert known is None
+    heatmap = averaged_views(plain.teacher, batch.weak, True)
+    made = plain.pseudo_labels(heatmap, batch)
+    cut = floored.pseudo_labels(heatmap, batch).target
+    assert made.known is None
+    assert torch.equal(made.target, heatmap)
     assert 0 < (heatmap < 0.3).sum() < heatmap.numel()
     assert torch.equal(cut, heatmap * (heatmap >= 0.3))
     # Labels are none of the teacher's values.
     labels = torch.full_like(heatmap, 0.1)
-    cut, _ = floored.pseudo_labels(replace(batch, weak_target=labels))
+    cut = floored.pseudo_labels(heatmap, replace(batch, weak_target=labels)).target
     assert torch.equal(cut, (heatmap * (heatmap >= 0.3)).clamp_min(0.1))
 
 
@@ -63,7 +66,8 @@ def test_unlabeled_patches_may_have_the_plain_squared_error():
     expected = same.losses(same.model, batch, 0)
     found = plain.losses(plain.model, batch, 0)
     assert torch.equal(found["labeled_loss"], expected["labeled_loss"])
-    pseudo, _ = plain.pseudo_labels(batch)
+    heatmap = averaged_views(plain.teacher, batch.weak, True)
+    pseudo = plain.pseudo_labels(heatmap, batch).target
     both = plain.model(torch.cat([batch.labeled, batch.strong])).sigmoid()
     of_unlabeled = both[len(batch.labeled) :]
     assert found["unlabeled_loss"].item() == pytest.approx(

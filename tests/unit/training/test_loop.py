@@ -226,6 +226,24 @@ def test_the_log_has_a_row_every_25_steps_and_one_at_the_end(tmp_path):
     assert [row["step"] for row in rows(tmp_path)] == ["25", "50", "60"]
 
 
+class KilledError(Exception):
+    pass
+
+
+def killed_at(monkeypatch, number):
+    """Let training end within a step, without a word."""
+    real = Adam.step
+    calls = []
+
+    def step(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == number:
+            raise KilledError
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(Adam, "step", step)
+
+
 @pytest.mark.parametrize(
     "settings",
     [BurnInSettings(steps=30), CoTrainSettings(steps=30, ramp_up_steps=5)],
@@ -235,23 +253,10 @@ def test_a_resumed_run_ends_bit_equal_to_an_uninterrupted_one(
     tmp_path, settings, monkeypatch
 ):
     whole = train(tmp_path / "whole", settings).state_dict()
-
-    class KilledError(Exception):
-        pass
-
-    real = Adam.step
-    calls = []
-
-    def step(self, *args, **kwargs):
-        calls.append(1)
-        if len(calls) == 17:
-            raise KilledError
-        return real(self, *args, **kwargs)
-
-    monkeypatch.setattr(Adam, "step", step)
-    with pytest.raises(KilledError):
-        train(tmp_path / "cut", settings)
-    monkeypatch.setattr(Adam, "step", real)
+    with monkeypatch.context() as patch:
+        killed_at(patch, 17)
+        with pytest.raises(KilledError):
+            train(tmp_path / "cut", settings)
     resumed = train(tmp_path / "cut", settings).state_dict()
     for name, value in whole.items():
         assert torch.equal(value, resumed[name]), name

@@ -77,13 +77,15 @@ def test_sure_peaks_are_drawn_anew_and_unsure_ones_left_open():
         kernels=[3, 3],
         stride=2,
     )
-    target, known = target_from_teacher(heatmap[None], how)
+    made = target_from_teacher(heatmap[None], how)
+    target, known = made.target, made.known
     only = target_from_index(centres[:1], np.array([0]), sigma, (20, 40, 56), 2)
     torch.testing.assert_close(target[0], torch.from_numpy(only), atol=2e-3, rtol=0)
     assert known[0, 0, 4, 15, 20] == 0
     assert known[0, 0, 4, 5, 6] == 1
     assert known[0, 0, 0, 0, 0] == 1
     assert known[0, 1].all()
+    assert made.picks.tolist() == [[0, 0, 4, 5, 6]]
 
 
 def test_labels_are_sure_whatever_the_teacher_says():
@@ -100,12 +102,14 @@ def test_labels_are_sure_whatever_the_teacher_says():
     label = target_from_index(np.array([[3.0, 3, 3]]), number, sigma, shape, 1)
     labels = torch.from_numpy(label)[None]
     heatmap = 0.5 * labels  # too low for a pseudo-pick, too high for background
-    target, known = target_from_teacher(heatmap, settings)
-    assert target.max() == 0
-    assert not known[0, 0, 3, 3, 3]
-    target, known = target_from_teacher(heatmap, settings, labels)
-    assert torch.equal(target, labels)
-    assert known.all()
+    made = target_from_teacher(heatmap, settings)
+    assert made.target.max() == 0
+    assert not made.known[0, 0, 3, 3, 3]
+    made = target_from_teacher(heatmap, settings, labels)
+    assert torch.equal(made.target, labels)
+    assert made.known.all()
+    # They are not the teacher's.
+    assert len(made.picks) == 0
 
 
 def test_two_pseudo_picks_are_as_far_apart_as_picks():
@@ -122,10 +126,11 @@ def test_two_pseudo_picks_are_as_far_apart_as_picks():
         kernels=[3, 3],
         stride=1,
     )
-    both, _ = target_from_teacher(heatmap[None], settings)
+    both = target_from_teacher(heatmap[None], settings).target
     assert both[0, 0, 6, 6, [5, 10]].tolist() == pytest.approx([1, 1], abs=0.02)
     far = replace(settings, distance=np.array([6.0, 6.0]))
-    one, known = target_from_teacher(heatmap[None], far)
+    made = target_from_teacher(heatmap[None], far)
+    one, known = made.target, made.known
     assert one[0, 0, 6, 6, [5, 10]].tolist() == pytest.approx([1, 0], abs=0.02)
     # Neither a particle nor background; another class is no obstacle.
     assert known[0, 0, 6, 6, 10] == 0
