@@ -16,8 +16,9 @@ import numpy as np
 
 from picker.core.files import write_text, written_whole
 from picker.report.run_pages import write_assets
-from picker.report.slices import slices_of, webp
+from picker.report.slices import slices_of
 from picker.report.templates import script_json, template
+from picker.report.webp import small_webp
 from picker.scoring.match import match_picks
 
 if TYPE_CHECKING:
@@ -119,7 +120,9 @@ class TomogramPages:
         slices = slices_of(view.tomogram.volume)
         script = f"pickerTomogram({script_json(self._script(view, slices))});\n"
         left = MAX_BYTES - len(script.encode())
-        picture = webp(slices.picture(), min(BEST_PICTURE, max(LEAST_PICTURE, left)))
+        picture = small_webp(
+            slices.picture(), min(BEST_PICTURE, max(LEAST_PICTURE, left))
+        )
         write_text(self.folder / TOMOGRAMS / f"{name}.js", script)
         with written_whole(self.folder / TOMOGRAMS / f"{name}.webp") as path:
             path.write_bytes(picture)
@@ -207,7 +210,7 @@ class TomogramPages:
         return Thumbnail(
             tomogram=name,
             href=f"{TOMOGRAMS}/{quote(name)}.html",
-            webp=base64.b64encode(webp(middle, THUMBNAIL)).decode("ascii"),
+            webp=base64.b64encode(small_webp(middle, THUMBNAIL)).decode("ascii"),
             size=(num_x, num_y),
             circles=circles,
             z=z,

@@ -16,11 +16,11 @@ from picker.report.averages import (
     draw_profiles,
     gray_levels,
     shown_averages,
-    webp,
 )
 from picker.report.charts import CURRENT, inline_svg, new_chart
 from picker.report.gallery import NEIGHBOUR_EDGES, NUM_SHOTS, data_of
 from picker.report.templates import template
+from picker.report.webp import webp
 
 if TYPE_CHECKING:
     from pathlib import Path
