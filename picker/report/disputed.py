@@ -53,7 +53,7 @@ class Look:
     def about(self, particle: str) -> str:
         """Return its name, the threshold of a class, and what model it is of."""
         model = f", model {self.model[:12]}" if self.model else ""
-        return f"{self.name} (threshold {self.thresholds[particle]:.2f}{model})"
+        return f"{self.name} (threshold {self.thresholds[particle]:.3f}{model})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,8 +132,8 @@ def _lacking(one: Look, other: Look, particle: Particle) -> list[Dispute]:
             position_zyx=picks.position_zyx[place],
             score=float(picks.score[place]),
             difference=float(difference[place]),
-            said=f"{one.name} {picks.score[place]:.2f},"
-            f" {other.name} {f'{again[place]:.2f}' if again[place] else 'none'}",
+            said=f"{one.name} {picks.score[place]:.3f},"
+            f" {other.name} {f'{again[place]:.3f}' if again[place] else 'none'}",
         )
         for place in lacks.tolist()
     ]

@@ -112,8 +112,10 @@ def test_thresholds_and_margins_are_those_of_picking(project):
 def test_halves_say_what_is_disputed(project):
     text, *_ = page(project, halves=[project / "halves.json"])
     disputed = shown(text, "The most disputed")
-    assert disputed == [("TS_a", "even half 0.90, odd half none")]
-    assert "even half (threshold 0.50) with odd half (threshold 0.50) in 1 tom" in text
+    assert disputed == [("TS_a", "even half 0.900, odd half none")]
+    assert (
+        "even half (threshold 0.500) with odd half (threshold 0.500) in 1 tom" in text
+    )
     assert "There is nothing to" not in text
 
 
@@ -139,17 +141,17 @@ def test_another_methods_picks_are_compared_as_they_are(project, blobs):
     results = Results(str(project))
     text, *_ = page(project, results=results)
     disputed = shown(text, "The most disputed")
-    assert disputed == [("TS_a", "blobs 0.70, semietpicker none")]
+    assert disputed == [("TS_a", "blobs 0.700, semietpicker none")]
     compared = (
-        "semietpicker (threshold 0.50) with blobs (threshold 0.30, model fedcba987654)"
-        " in 1 tomogram."
+        "semietpicker (threshold 0.500) with blobs (threshold 0.300,"
+        " model fedcba987654) in 1 tomogram."
     )
     assert compared in text
     # Of a half and of a method together the greater dispute is first.
     both, *_ = page(project, halves=[project / "halves.json"], results=results)
     assert [said for _, said in shown(both, "The most disputed")] == [
-        "even half 0.90, odd half none",
-        "blobs 0.70, semietpicker none",
+        "even half 0.900, odd half none",
+        "blobs 0.700, semietpicker none",
     ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from picker.config import Particle
-from picker.core.picks import picks_from_arrays
+from picker.core.picks import no_picks, picks_from_arrays
 from picker.core.tomogram import Tomogram
 from picker.report.class_page import CLASSES, write_class_pages
 from picker.report.disputed import Look
@@ -103,11 +103,20 @@ def test_disputed_have_the_places_and_scores_of_the_pages_own_candidates():
     ]
     assert scores(one.disputed) == [0.9, 0.8]
     assert [shot.said for shot in shown] == [
-        "even half 0.90, odd half 0.30",
-        "even half 0.70, odd half 0.20",
+        "even half 0.900, odd half 0.300",
+        "even half 0.700, odd half 0.200",
     ]
-    halves = ("even half (threshold 0.50)", "odd half (threshold 0.50)")
+    halves = ("even half (threshold 0.500)", "odd half (threshold 0.500)")
     assert one.compared == {halves: 1}
+
+
+def test_a_tomogram_without_candidates_has_those_of_its_halves():
+    found = picks_from_arrays([[100, 100, 100]], ["ribosome"], [0.9])
+    galleries = Galleries([RIBOSOME], {"ribosome": 0.5})
+    pair = (look("even half", found), look("odd half", no_picks()))
+    galleries.add(tomogram(), no_picks(), looks=[pair])
+    (shot,) = galleries.classes[0].disputed.things()
+    assert (round(shot.score, 3), shot.position_zyx.tolist()) == (0.9, [100, 100, 100])
 
 
 def test_neighbours_and_maps_count_picks_alone():
