@@ -119,14 +119,18 @@ def mean_of(boxes: Iterable[NDArray[np.floating]], poses: Poses) -> Mean:
     measured = np.zeros(SHELL.shape, np.float32)
     turned = np.empty_like(total)
     frequency = FREQUENCY.reshape(-1, 3).T
-    for box, rotation, shift in zip(
-        boxes, poses.rotation, poses.shift_zyx, strict=True
+    moves = poses.shift_zyx.any(axis=1) | (poses.rotation != np.eye(3)).any(axis=(1, 2))
+    for box, rotation, shift, is_moved in zip(
+        boxes, poses.rotation, poses.shift_zyx, moves, strict=True
     ):
-        # The average at x is the particle at R x + shift, both from their centres.
-        centre = np.full(3, CENTRE, np.float32)
-        offset = centre + shift - rotation @ centre
         source = np.asarray(box, np.float32)
-        ndimage.affine_transform(source, rotation, offset, output=turned, order=1)
+        if is_moved:
+            # The average at x is the particle at R x + shift, both from their centres.
+            centre = np.full(3, CENTRE, np.float32)
+            offset = centre + shift - rotation @ centre
+            ndimage.affine_transform(source, rotation, offset, output=turned, order=1)
+        else:
+            turned[:] = source
         total += turned
         k_z, k_x = rotation[[0, 2]] @ frequency
         measured += is_measured(k_z, k_x).reshape(SHELL.shape)

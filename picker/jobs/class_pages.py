@@ -9,14 +9,17 @@ from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.stored import HALVES
 from picker.project.records import Predicted
 from picker.report.class_page import write_class_pages
+from picker.report.disputed import Look
 from picker.report.gallery import Galleries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from picker.config import PickSettings
     from picker.core.picks import Picks
     from picker.core.tomogram import Tomogram
+    from picker.jobs.other_methods import OtherMethod
     from picker.project.records import Failed, Half
     from picker.report.run_pages import RunPages
 
@@ -25,7 +28,12 @@ class ClassPages:
     """Gathers tomograms, and writes a page a class at the end."""
 
     def __init__(
-        self, run: RunPages, halves: Sequence[Predicted | Failed], edge_margin: float
+        self,
+        run: RunPages,
+        predicted: Sequence[Predicted | Failed],
+        halves: Sequence[Predicted | Failed],
+        others: Sequence[OtherMethod],
+        pick: PickSettings,
     ) -> None:
         """Begin with nothing.
 
@@ -33,14 +41,18 @@ class ClassPages:
         ----------
         run
             What all pages have in common.
-        halves
-            Candidates of halves, where these were predicted.
-        edge_margin
-            Least distance of a pick from a face of its tomogram [Å].
+        predicted, halves
+            Candidates of tomograms, and of halves where these were predicted.
+        others
+            Methods that this one is compared with.
+        pick
+            Which candidates may be picks.
         """
         self.run = run
         self.galleries = Galleries(run.particles, run.thresholds)
-        self._edge_margin = edge_margin
+        self._pick = pick
+        self._others = others
+        self._whole = {e.tomogram: e for e in predicted if isinstance(e, Predicted)}
         self._halves = {
             (e.tomogram, e.half): e for e in halves if isinstance(e, Predicted)
         }
@@ -48,17 +60,32 @@ class ClassPages:
     def add(self, tomogram: Tomogram, candidates: Picks, truth: Picks | None) -> None:
         """Gather one tomogram's candidates; `truth` is not looked at."""
         del truth
-        even, odd = (self._of_half(tomogram.name, half) for half in HALVES)
-        both = None if even is None or odd is None else (even, odd)
-        self.galleries.add(tomogram, candidates, halves=both)
+        pairs = []
+        halves = [self._of_half(tomogram.name, half) for half in HALVES]
+        if halves[0] is not None and halves[1] is not None:
+            pairs.append((halves[0], halves[1]))
+        ours = Look(
+            name=self.run.method, found=candidates, thresholds=self.run.thresholds
+        )
+        whole = self._whole.get(tomogram.name)
+        particles = tuple(self.run.particles)
+        for other in self._others:
+            look = other.look(whole, particles, self._pick) if whole else None
+            if look is not None:
+                pairs.append((ours, look))
+        self.galleries.add(tomogram, candidates, looks=pairs)
 
-    def _of_half(self, tomogram: str, half: Half) -> Picks | None:
+    def _of_half(self, tomogram: str, half: Half) -> Look | None:
         """Return the candidates of a half that may be picks; None without any."""
         entry = self._halves.get((tomogram, half))
         if entry is None:
             return None
         picks = read_picks(entry.candidates)
-        return where_picks_may_be(picks, entry.preprocessed, self._edge_margin)
+        return Look(
+            name=f"{half} half",
+            found=where_picks_may_be(picks, entry.preprocessed, self._pick.edge_margin),
+            thresholds=self.run.thresholds,
+        )
 
     def write(self, folder: Path) -> None:
         """Write the pages into the folder of all pages."""

@@ -18,6 +18,7 @@ from picker.jobs.class_pages import ClassPages
 from picker.jobs.costs import stage_costs
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.known_particles import known_particles
+from picker.jobs.other_methods import other_methods
 from picker.jobs.report_pages import write_pages
 from picker.jobs.rounds_shown import rounds_shown
 from picker.jobs.run_figure import figure_of
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from picker.config import EvaluateSettings, Particle, PickSettings
+    from picker.project.layout import Results
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +110,7 @@ def write_report(
     evaluate: EvaluateSettings,
     max_pictures: int,
     table: Path | None = None,
+    results: Results | None = None,
     notes: Sequence[str] = (),
     failed: Path | None = None,
 ) -> None:
@@ -136,6 +139,9 @@ def write_report(
     table
         The run's tomograms, which tells its rounds of answers from others; None: it
         has none.
+    results
+        The project's, whose other methods are compared on the pages of classes, as
+        they are at the moment; None: no method is.
     notes
         Lines under the headline.
     failed
@@ -179,7 +185,8 @@ def write_report(
     classes = []
     if files.thresholds and max_pictures:
         halves = read_predicted(files.halves).tomograms
-        classes.append(ClassPages(run, halves, pick.edge_margin))
+        others = other_methods(results, method, particles) if results else []
+        classes.append(ClassPages(run, candidates, halves, others, pick))
     thumbnails = write_pages(
         *(pages, run, entries, candidates, pick, failures),
         most=max_pictures,

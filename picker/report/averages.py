@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from picker.averaging.boxes import (
     radial_profile,
 )
 from picker.report.charts import CURRENT, inline_svg, new_chart
+from picker.report.webp import webp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,13 +159,6 @@ def gray_levels(
     way = (np.asarray(values, np.float32) - low) / max(high - low, 1e-6)
     levels: NDArray[np.uint8] = np.rint(255 * np.clip(way, 0, 1)).astype(np.uint8)
     return levels
-
-
-def webp(pixels: NDArray[np.uint8], quality: int) -> bytes:
-    """Return `(rows, columns)` gray levels as a WebP file."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).convert("RGB").save(file, "webp", quality=quality, method=4)
-    return file.getvalue()
 
 
 def _grays(boxes: Sequence[NDArray[np.float32]]) -> tuple[float, float]:

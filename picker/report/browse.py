@@ -16,8 +16,9 @@ import numpy as np
 
 from picker.core.files import write_text, written_whole
 from picker.report.run_pages import write_assets
-from picker.report.slices import slices_of, webp
+from picker.report.slices import slices_of
 from picker.report.templates import script_json, template
+from picker.report.webp import small_webp
 from picker.scoring.match import match_picks
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ TOMOGRAMS = "tomograms"
 """Folder of the tomograms' pages, in that of all pages."""
 MAX_CANDIDATES = 4000
 """Of a page."""
+MAX_KNOWN = 2000
+"""Known particles that a page draws; it counts all of them."""
 MAX_BYTES = 280_000
 """Of a page's script and picture."""
 BEST_PICTURE, LEAST_PICTURE = 170_000, 60_000
@@ -119,7 +122,9 @@ class TomogramPages:
         slices = slices_of(view.tomogram.volume)
         script = f"pickerTomogram({script_json(self._script(view, slices))});\n"
         left = MAX_BYTES - len(script.encode())
-        picture = webp(slices.picture(), min(BEST_PICTURE, max(LEAST_PICTURE, left)))
+        picture = small_webp(
+            slices.picture(), min(BEST_PICTURE, max(LEAST_PICTURE, left))
+        )
         write_text(self.folder / TOMOGRAMS / f"{name}.js", script)
         with written_whole(self.folder / TOMOGRAMS / f"{name}.webp") as path:
             path.write_bytes(picture)
@@ -146,6 +151,7 @@ class TomogramPages:
         depth, height, width = slices.gray.shape
         parts = [view.candidates.of(p.name) for p in self.run.particles]
         shares = _shares([len(part) for part in parts], MAX_CANDIDATES)
+        known = self._known(view)
         return {
             "tomogram": view.tomogram.name,
             "voxelSize": view.tomogram.voxel_size,
@@ -158,15 +164,28 @@ class TomogramPages:
             if view.slab
             else [],
             "classes": [
-                self._class(view, particle, part, share)
+                self._class(particle, part, share, known.get(particle.name))
                 for particle, part, share in zip(
                     self.run.particles, parts, shares, strict=True
                 )
             ],
         }
 
+    def _known(self, view: View) -> dict[str, tuple[Picks, int]]:
+        """Return each class's known particles and how many of them are drawn."""
+        if view.truth is None:
+            return {}
+        names = [particle.name for particle in self.run.particles]
+        parts = [view.truth.of(name) for name in names]
+        shares = _shares([len(part) for part in parts], MAX_KNOWN)
+        return dict(zip(names, zip(parts, shares, strict=True), strict=True))
+
     def _class(
-        self, view: View, particle: Particle, candidates: Picks, share: int
+        self,
+        particle: Particle,
+        candidates: Picks,
+        share: int,
+        known: tuple[Picks, int] | None,
     ) -> dict[str, Any]:
         """Return one class's threshold, candidates and known particles."""
         best_first = candidates.select(np.argsort(-candidates.score, kind="stable"))
@@ -179,13 +198,18 @@ class TomogramPages:
             "position": _xyz(shown.position_zyx),
             "score": [shortest(score) for score in shown.score],
         }
-        if view.truth is not None:
-            known = view.truth.of(particle.name)
+        if known is not None:
+            truth, drawn = known
             distance = self.run.distance_per_radius * particle.radius
             match = match_picks(
-                shown.position_zyx, shown.score, known.position_zyx, distance
+                shown.position_zyx, shown.score, truth.position_zyx, distance
             )
-            part |= {"known": _xyz(known.position_zyx), "match": match.tolist()}
+            evenly = np.arange(drawn) * len(truth) // max(1, drawn)
+            part |= {
+                "known": _xyz(truth.position_zyx[evenly]),
+                "numKnown": len(truth),
+                "right": "".join("1" if of >= 0 else "0" for of in match),
+            }
         return part
 
     def _thumbnail(self, view: View, slices: Slices) -> Thumbnail:
@@ -207,7 +231,7 @@ class TomogramPages:
         return Thumbnail(
             tomogram=name,
             href=f"{TOMOGRAMS}/{quote(name)}.html",
-            webp=base64.b64encode(webp(middle, THUMBNAIL)).decode("ascii"),
+            webp=base64.b64encode(small_webp(middle, THUMBNAIL)).decode("ascii"),
             size=(num_x, num_y),
             circles=circles,
             z=z,

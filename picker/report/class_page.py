@@ -16,11 +16,11 @@ from picker.report.averages import (
     draw_profiles,
     gray_levels,
     shown_averages,
-    webp,
 )
 from picker.report.charts import CURRENT, inline_svg, new_chart
 from picker.report.gallery import NEIGHBOUR_EDGES, NUM_SHOTS, data_of
 from picker.report.templates import template
+from picker.report.webp import webp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,14 +42,14 @@ TITLES = {
     "highest": "The highest scores",
     "lowest": "The lowest scores of picks",
     "below": "The highest scores below the threshold",
-    "disputed": "Found in one half alone",
+    "disputed": "The most disputed",
 }
 HINTS = {
     "highest": "These should all be right.",
     "lowest": "If most are wrong, the threshold is too low.",
     "below": "If most are right, the threshold is too high.",
-    "disputed": "Picks that the even or the odd half alone has, the highest scores"
-    " first: noise, or particles that are hard to see.",
+    "disputed": "What one look has as a pick and another has not, the greatest"
+    " difference first: noise, or particles that are hard to see.",
 }
 
 
@@ -84,11 +84,13 @@ def _rendered(one: ClassGallery, shots: dict[str, list[Shot]], run: RunPages) ->
         {
             "title": TITLES[key],
             "hint": HINTS[key],
+            "is_disputed": key == "disputed",
             "shots": [
                 {
                     "place": divmod(next(places), COLUMNS),
                     "tomogram": shot.tomogram,
                     "score": shot.score,
+                    "said": shot.said,
                     "link": _link(data),
                     "data": json.dumps(data),
                 }
@@ -97,7 +99,7 @@ def _rendered(one: ClassGallery, shots: dict[str, list[Shot]], run: RunPages) ->
             ],
         }
         for key in TITLES
-        if key != "disputed" or one.num_halved
+        if key != "disputed" or one.compared
     ]
     has_averages = picks is not None or below is not None
     return template("class_page.html.j2").render(
@@ -109,6 +111,7 @@ def _rendered(one: ClassGallery, shots: dict[str, list[Shot]], run: RunPages) ->
         columns=COLUMNS,
         rows=ROWS,
         galleries=galleries,
+        compared=one.compared.items(),
         averaged=averaged,
         profiles=draw_profiles(picks, below, one.particle) if has_averages else None,
         agreement=draw_agreement(picks, below, one.particle) if has_averages else None,

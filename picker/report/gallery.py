@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -12,9 +13,9 @@ from scipy.spatial import cKDTree
 
 from picker.averaging.boxes import central_slices, cut_box
 from picker.averaging.poses import prepared
-from picker.core.picks import no_picks
 from picker.refining.select import picks_apart
 from picker.report.browse import shortest
+from picker.report.disputed import FOUND, disputes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from picker.config import Particle
     from picker.core.picks import Picks
     from picker.core.tomogram import Tomogram
+    from picker.report.disputed import Dispute, Look
 
 NUM_SHOTS = 24
 """Cut-outs in each gallery."""
@@ -33,8 +35,6 @@ ALL_BOXES = 1440
 """Boxes in memory, of all classes together: 65 kB each."""
 APART = 1.0
 """Candidates of a class nearer to a better one are left out [radii]."""
-FOUND = 0.5
-"""Candidates of two halves this near to each other are the same [radii]."""
 NEIGHBOUR_EDGES = np.linspace(0, 8, 33)
 """Edges of bins of the distance to the nearest pick [radii]."""
 MAP_SIZE = 32
@@ -57,12 +57,15 @@ class Shot:
         In 0..1.
     slices
         `(3, 32, 32)` float16, see `central_slices`.
+    said
+        What two looks say of it, where they disagree.
     """
 
     tomogram: str
     position_zyx: NDArray[np.float64]
     score: float
     slices: NDArray[np.float16]
+    said: str = ""
 
 
 class Best(Generic[T]):
@@ -103,14 +106,15 @@ class ClassGallery:
         Most boxes of each average.
     highest, lowest, below, disputed
         Candidates to look at: the picks of the highest and of the lowest scores, the
-        best candidates that are no picks, and picks that one half of the tomogram has
-        alone.
+        best candidates that are no picks, and what one look has as a pick and another
+        has not, see `disputes`.
     boxes, boxes_below
         What is averaged of picks and of candidates that are no picks, float16, see
         `prepared`. Each tomogram's best come first, then the second best of each.
     num_picks, num_below, num_tomograms
-        Picks, other candidates and tomograms that were seen; `num_halved` tomograms
-        had candidates of halves.
+        Picks, other candidates and tomograms that were seen.
+    compared
+        Two looks, described: number of tomograms in which they were compared.
     map_xy, map_xz
         `(32, 32)` picks over the tomograms' width, height and depth; y and z first.
     neighbours
@@ -129,7 +133,7 @@ class ClassGallery:
     num_picks: int = 0
     num_below: int = 0
     num_tomograms: int = 0
-    num_halved: int = 0
+    compared: Counter[tuple[str, str]] = field(default_factory=Counter)
     map_xy: NDArray[np.int64] = field(default_factory=_map)
     map_xz: NDArray[np.int64] = field(default_factory=_map)
     neighbours: NDArray[np.int64] = field(
@@ -144,7 +148,7 @@ class ClassGallery:
         self,
         tomogram: Tomogram,
         candidates: Picks,
-        halves: tuple[Picks, Picks] | None,
+        looks: Sequence[tuple[Look, Look]],
     ) -> None:
         """Gather one tomogram's candidates of this class."""
         name, radius = self.particle.name, self.particle.radius
@@ -181,13 +185,38 @@ class ClassGallery:
             boxes.offer((rank, -score[place]), partial(averaged, place))
         for place in reversed(range(num)):
             self.lowest.offer((score[place],), partial(shot, place))
-        picks = found.select(is_pick)
-        if halves is not None:
-            self.num_halved += 1
-            once = _in_one_half(picks, halves, self.particle, self.threshold)
-            for place in np.flatnonzero(once).tolist():
-                self.disputed.offer((-score[place],), partial(shot, place))
-        self._count(picks, tomogram)
+        self._compare(tomogram, found, looks)
+        self._count(found.select(is_pick), tomogram)
+
+    def _compare(
+        self, tomogram: Tomogram, found: Picks, looks: Sequence[tuple[Look, Look]]
+    ) -> None:
+        """Gather what looks at a tomogram disagree about.
+
+        A candidate of the page's own has the same place and score in all galleries, for
+        answers are kept by these.
+        """
+        name, radius = self.particle.name, self.particle.radius
+        for one, other in looks:
+            self.compared[one.about(name), other.about(name)] += 1
+        tree = cKDTree(found.position_zyx) if len(found) else None
+
+        def shot(dispute: Dispute) -> Shot:
+            position, score = dispute.position_zyx, dispute.score
+            gap, place = tree.query(position) if tree else (np.inf, 0)
+            if gap <= FOUND * radius:
+                position, score = found.position_zyx[place], float(found.score[place])
+            cut = central_slices(cut_box(tomogram, position, radius))
+            return Shot(
+                tomogram=tomogram.name,
+                position_zyx=position,
+                score=score,
+                slices=cut.astype(np.float16),
+                said=dispute.said,
+            )
+
+        for dispute in disputes(looks, self.particle):
+            self.disputed.offer((-dispute.difference,), partial(shot, dispute))
 
     def _count(self, picks: Picks, tomogram: Tomogram) -> None:
         """Add picks to the maps and to the distances of neighbours."""
@@ -230,7 +259,7 @@ class Galleries:
         candidates: Picks,
         truth: Picks | None = None,
         *,
-        halves: tuple[Picks, Picks] | None = None,
+        looks: Sequence[tuple[Look, Look]] = (),
     ) -> None:
         """Gather what one tomogram has.
 
@@ -243,28 +272,12 @@ class Galleries:
             All peaks that may be picks.
         truth
             Known particles, which galleries do without.
-        halves
-            Candidates of its even and of its odd half, where these were predicted.
+        looks
+            Pairs of looks at it to be compared: its halves, two methods.
         """
         del truth
         for of_class in self.classes:
-            of_class.add(tomogram, candidates, halves)
-
-
-def _in_one_half(
-    picks: Picks, halves: tuple[Picks, Picks], particle: Particle, threshold: float
-) -> NDArray[np.bool_]:
-    """Return which picks are picks in one half and not in the other."""
-    found = []
-    for half in halves:
-        own = half.of(particle.name)
-        own = own.select(own.score >= threshold) if len(own) else no_picks()
-        gap = np.full(len(picks), np.inf)
-        if len(own) and len(picks):
-            gap = np.asarray(cKDTree(own.position_zyx).query(picks.position_zyx)[0])
-        found.append(gap <= FOUND * particle.radius)
-    once: NDArray[np.bool_] = found[0] != found[1]
-    return once
+            of_class.add(tomogram, candidates, looks)
 
 
 def data_of(shot: Shot, particle: Particle) -> dict[str, Any]:

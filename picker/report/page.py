@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 
 from picker.report.charts import (
     DIFFERENCE,
@@ -15,7 +16,7 @@ from picker.report.charts import (
     draw_reproducibility,
     draw_training,
 )
-from picker.report.templates import template
+from picker.report.templates import FOLDER, template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,10 +25,15 @@ if TYPE_CHECKING:
 
     from picker.report.data import ReportData, TomogramRecord
 
+MAX_TOMOGRAMS = 5000
+"""Longest table of tomograms' picks, which can be searched: 0.5 kB a row."""
+MAX_THUMBNAILS = 200
+"""Pictures on the page; up to 10 kB each."""
 MAX_ROWS = 200
-"""Longest table of tomograms."""
+"""Longest list of problems."""
 FIRST_ROWS = 50
-"""Rows shown of a longer one."""
+"""Rows of tables of which the first ones tell most, and of those that need no
+scrolling."""
 LOW_F = 0.2
 """Of a class where its threshold was chosen: below it most picks must be wrong."""
 NUM_NAMED = 5
@@ -53,7 +59,9 @@ def render_report(data: ReportData) -> str:
         failed=[t for t in data.tomograms if t.error is not None],
         warnings=_tomograms_by_warning(data.tomograms),
         num_warnings=sum(len(t.warnings) for t in data.tomograms),
-        rows=done if len(done) <= MAX_ROWS else done[:FIRST_ROWS],
+        rows=done[:MAX_TOMOGRAMS],
+        thumbnails=data.thumbnails[:MAX_THUMBNAILS],
+        table_script=Markup(FOLDER.joinpath("table.js").read_text("utf-8")),
         max_rows=MAX_ROWS,
         first_rows=FIRST_ROWS,
         least_sure=_least_sure(done)[:num_named],

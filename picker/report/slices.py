@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 if TYPE_CHECKING:
@@ -22,8 +20,6 @@ MAX_SIDE = 16_383
 BLUR = 0.8
 """Standard deviation of a Gaussian over binned slices [pixels]; what is finer is mostly
 noise, which takes most of the bytes."""
-QUALITIES = (45, 25, 10, 1)
-"""Of WebP, tried one after the other until the file is small enough."""
 DARKEST, BRIGHTEST = 0.2, 99.8
 """Percentiles of the density that become black and white."""
 
@@ -85,22 +81,6 @@ def slices_of(volume: NDArray[Any], max_pixels: int = MAX_PIXELS) -> Slices:
     low, high = np.percentile(binned, (DARKEST, BRIGHTEST))
     gray = (binned - low) * (255 / max(high - low, 1e-6))
     return Slices(step_zyx=step, gray=gray.clip(0, 255).round().astype(np.uint8))
-
-
-def webp(pixels: NDArray[np.uint8], max_bytes: int) -> bytes:
-    """Return a WebP of gray pixels, of the best quality that is small enough.
-
-    The poorest one if none is.
-    """
-    image = Image.fromarray(pixels)
-    data = b""
-    for quality in QUALITIES:
-        file = io.BytesIO()
-        image.save(file, "WEBP", quality=quality, method=4)
-        data = file.getvalue()
-        if len(data) <= max_bytes:
-            break
-    return data
 
 
 def _step(shape_zyx: tuple[int, ...], max_pixels: int) -> tuple[int, int, int]:

@@ -17,6 +17,7 @@ from picker.config import (
 )
 from picker.jobs.report import ReportFiles, write_report
 from picker.jobs.settings import read_particles, read_section
+from picker.project.layout import Results
 from picker.verbs.common import add_failed, add_settings
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="folder of Snakemake's benchmark files, for times and memory",
     )
+    parser.add_argument(
+        "--results",
+        help="folder of results, whose other methods are compared as they are now",
+    )
     add_settings(parser, "all sections; shown on the page")
     parser.add_argument("--output", type=Path, required=True, help="HTML to write")
     parser.add_argument(
@@ -123,6 +128,7 @@ def run(arguments: argparse.Namespace) -> None:
         pick=read_section(arguments.settings, "pick", PickSettings),
         evaluate=read_section(arguments.settings, "evaluate", EvaluateSettings),
         table=tomograms.table if tomograms.source == "table" else None,
+        results=Results(arguments.results) if arguments.results else None,
         notes=[NOTE] if tomograms.source == "simulate" else [],
         failed=arguments.failed,
     )

@@ -310,3 +310,22 @@ def test_a_gallerys_link_opens_the_place_of_its_candidate(project, browser):
     place = text(browser, "#at").removesuffix(" nm").split(", ")
     step = np.array([10.0, 10.0, 10.0])
     assert (np.abs(np.array(place, float) * 10 - candidate["position"]) <= step).all()
+
+
+def test_the_reports_table_can_be_searched_and_sorted(project, browser):
+    browser.open(project.path("report.html"))
+    shown = "table.sorted tbody tr:not([hidden]) td:nth-child({})"
+    names = texts(browser, shown.format(1))
+    assert names == sorted(names)
+    assert len(names) > 2
+    browser.run("document.querySelector('table.sorted th:nth-child(3) button').click()")
+    picks = [int(cell.split("/")[0]) for cell in texts(browser, shown.format(3))]
+    assert picks == sorted(picks, reverse=True)
+    browser.run("document.querySelector('table.sorted th button').click()")
+    assert texts(browser, shown.format(1)) == names
+    browser.run(
+        "const e = document.querySelector('.search input'); e.value = 'TEST 004';"
+        "e.dispatchEvent(new Event('input'))"
+    )
+    assert texts(browser, shown.format(1)) == [TOMOGRAM]
+    assert text(browser, ".search output") == f"1 of {len(names)}"

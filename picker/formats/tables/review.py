@@ -78,7 +78,9 @@ def read_review(path: Path) -> Review:
     ValueError
         If it is missing, of another kind or version, or has no answer or a damaged one.
     """
-    if not checked_file(path, EXPECTED).is_file():
+    if checked_file(path, EXPECTED).is_dir():
+        raise ValueError(f"{path} is a folder; expected a file, {EXPECTED}: name that")
+    if not path.exists():
         raise ValueError(f"{path} does not exist; expected {EXPECTED}, fix the path")
     try:
         content = json_of(read_text(path, EXPECTED))

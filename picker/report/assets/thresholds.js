@@ -47,8 +47,9 @@ class ParticleClass {
       particle: part.name,
       position: three(part.position, i),
       score,
-      isRight: this.hasTruth ? part.match[i] >= 0 : null,
+      isRight: this.hasTruth ? part.right[i] === "1" : null,
     }));
+    this.numKnown = part.numKnown; // Those that are drawn may be fewer.
     const known = part.known ?? [];
     this.known = Array.from({ length: known.length / 3 }, (_, i) => three(known, i));
     const stored = thresholds.read()[part.name];
@@ -84,7 +85,7 @@ class ParticleClass {
     const parts = [isCut ? `at least ${number}: no more are on this page` : number];
     if (this.hasTruth) {
       const right = picks.filter((pick) => pick.isRight).length;
-      const all = this.known.length;
+      const all = this.numKnown;
       if (this.isPartial) parts.push(`${right} of ${all} labels found`);
       else parts.push(`${right} right`, `${picks.length - right} wrong`, `${all - right} missed`);
     }

@@ -201,6 +201,13 @@ function pickerTomogram(data) {
       `${data.step[0]}×${data.step[1]} voxels (${nm(data.step[0])} nm).`
     : `Every slice is shown; a voxel is ${nm(1)} nm.`;
   find("#known").hidden = !hasTruth;
+  const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+  const drawn = sum(classes.map((one) => one.known.length));
+  const known = sum(classes.map((one) => one.numKnown ?? 0));
+  if (drawn < known) {
+    find("#known .soft").textContent =
+      `dashed, ${known - drawn} of ${known} are not drawn, but counted`;
+  }
   find("#known input").addEventListener("change", (event) => {
     state.showKnown = event.target.checked;
     redraw();

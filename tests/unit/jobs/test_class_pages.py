@@ -3,15 +3,18 @@
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from picker.config import EvaluateSettings, Particle, PickSettings
+from picker.core.files import write_text
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.jobs.report import ReportFiles, write_report
+from picker.project.layout import Results
 from picker.project.manifests import read_manifest, write_manifest
 from tests.unit.predicted import (
     calibrated,
@@ -49,7 +52,7 @@ def project(tmp_path):
     return tmp_path
 
 
-def write(folder, halves=(), max_pictures=9, **picking):
+def write(folder, halves=(), max_pictures=9, results=None, **picking):
     """Write the report and its pages."""
     write_report(
         ReportFiles(
@@ -64,14 +67,15 @@ def write(folder, halves=(), max_pictures=9, **picking):
         max_pictures=max_pictures,
         failed=folder / "failed.json",
         pages=folder / "report",
+        results=results,
         pick=PickSettings(**picking),
         evaluate=EvaluateSettings(),
     )
 
 
-def page(folder, halves=(), **picking):
+def page(folder, halves=(), results=None, **picking):
     """Return the page of the class, the report, and the tomograms that failed."""
-    write(folder, halves, **picking)
+    write(folder, halves, results=results, **picking)
     failed = read_manifest(folder / "failed.json").tomograms
     text = (folder / "report" / "classes" / "ribosome.html").read_text()
     return text, (folder / "report.html").read_text(), [e.tomogram for e in failed]
@@ -81,7 +85,10 @@ def shown(text, title):
     """Return tomograms and scores of a gallery."""
     part = text[text.index(f"<h2>{title}</h2>") :].split("</section>")[0]
     return re.findall(
-        r'html#at=[\d.,]+&amp;particle=ribosome">(.*?)</a><span>(.*?)</span>', part
+        r'html#at=[\d.,]+&amp;particle=ribosome">(.*?)</a>'
+        r'(?:<span>|</div>\n<div class="looks">)'
+        r"(.*?)</",
+        part,
     )
 
 
@@ -92,7 +99,8 @@ def test_the_report_links_to_a_page_with_each_tomograms_candidates(project):
     assert below == [("TS_a", "0.400"), ("TS_b", "0.400")]
     assert '<a href="report/classes/ribosome.html">ribosome</a>' in report
     assert failed == []
-    assert "in one half alone" not in text
+    assert "<h2>The most disputed</h2>" not in text
+    assert "There is nothing to\ncompare" in text
 
 
 def test_thresholds_and_margins_are_those_of_picking(project):
@@ -103,7 +111,74 @@ def test_thresholds_and_margins_are_those_of_picking(project):
 
 def test_halves_say_what_is_disputed(project):
     text, *_ = page(project, halves=[project / "halves.json"])
-    assert shown(text, "Found in one half alone") == [("TS_a", "0.900")]
+    disputed = shown(text, "The most disputed")
+    assert disputed == [("TS_a", "even half 0.900, odd half none")]
+    assert (
+        "even half (threshold 0.500) with odd half (threshold 0.500) in 1 tom" in text
+    )
+    assert "There is nothing to" not in text
+
+
+@pytest.fixture
+def blobs(project):
+    """What another method left of TS_a and of an earlier volume of TS_b."""
+    run = Results(str(project)).run("blobs")
+    places = [[52, 60, 70], [20, 150, 20]]
+    star = project / "blobs.star"
+    write_picks(star, picks_from_arrays(places, ["ribosome"] * 2, [0.8, 0.7]))
+    about = {"shape_zyx": (20, 20, 20)}
+    entries = [
+        predicted(star, "TS_a", **about),
+        predicted(star, "TS_b", **about, fingerprint="older"),
+    ]
+    write_predicted(Path(run.predicted("test-0of1")), entries, model="fedcba9876543210")
+    thresholds = thresholds_of({"ribosome": calibrated(0.3)}, "fedcba9876543210")
+    write_text(Path(run.thresholds), thresholds)
+    return run
+
+
+def test_another_methods_picks_are_compared_as_they_are(project, blobs):
+    results = Results(str(project))
+    text, *_ = page(project, results=results)
+    disputed = shown(text, "The most disputed")
+    assert disputed == [("TS_a", "blobs 0.700, semietpicker none")]
+    compared = (
+        "semietpicker (threshold 0.500) with blobs (threshold 0.300,"
+        " model fedcba987654) in 1 tomogram."
+    )
+    assert compared in text
+    # Of a half and of a method together the greater dispute is first.
+    both, *_ = page(project, halves=[project / "halves.json"], results=results)
+    assert [said for _, said in shown(both, "The most disputed")] == [
+        "even half 0.900, odd half none",
+        "blobs 0.700, semietpicker none",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "told"),
+    [
+        (lambda run: Path(run.thresholds).write_text("{"), "picks of blobs are not"),
+        (
+            lambda run: write_predicted(
+                Path(run.predicted("test-1of2")), [], model="another"
+            ),
+            "predicted by several models",
+        ),
+        (
+            lambda run: (Path(run.folder).parent / "blobs.star").unlink(),
+            "candidates of blobs are not compared",
+        ),
+    ],
+)
+def test_a_method_that_is_half_there_is_told_and_left_out(
+    project, blobs, break_it, told, caplog
+):
+    break_it(blobs)
+    text, _, failed = page(project, results=Results(str(project)))
+    assert "<h2>The most disputed</h2>" not in text
+    assert failed == []
+    assert told in caplog.text
 
 
 def test_a_tomogram_that_cannot_be_read_is_left_out_and_told(project):

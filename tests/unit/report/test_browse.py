@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from picker.config import Particle
-from picker.core.picks import no_picks, picks_from_arrays
+from picker.core.picks import concatenate, no_picks, picks_from_arrays
 from picker.core.slab import Face, Slab
 from picker.core.tomogram import Tomogram
 from picker.report.browse import TomogramPages, View, _shares
@@ -56,13 +56,13 @@ def test_candidates_are_the_best_first_with_scores_of_float32(tmp_path):
     assert ferritin["score"] == []
 
 
-def test_each_candidate_says_which_known_particle_it_is(tmp_path):
+def test_each_candidate_says_whether_it_is_a_known_particle(tmp_path):
     truth = picks_from_arrays([[50, 100, 140], [0, 0, 0]], ["ribosome"] * 2)
     written(tmp_path, view(truth=truth))
     ribosome, ferritin = data_of(tmp_path)["classes"]
-    assert ribosome["match"] == [0, -1]
+    assert (ribosome["right"], ribosome["numKnown"]) == ("10", 2)
     assert ribosome["known"] == [140, 100, 50, 0, 0, 0]
-    assert ferritin["match"] == [-1]
+    assert (ferritin["right"], ferritin["numKnown"]) == ("0", 0)
 
 
 def test_faces_and_shape_are_in_x_y_z(tmp_path):
@@ -83,7 +83,7 @@ def test_a_page_stays_below_300_kilobytes_and_says_what_is_left_out(tmp_path):
         rng.uniform(0, 1, number).astype(np.float32),
     )
     volume = rng.normal(size=(90, 300, 300)).astype(np.float16)
-    truth = picks.select(np.arange(900))
+    truth = concatenate([picks, picks])
     written(tmp_path, view(picks=picks, truth=truth, volume=volume))
     sizes = [path.stat().st_size for path in (tmp_path / "tomograms").iterdir()]
     assert len(sizes) == 3
@@ -93,6 +93,11 @@ def test_a_page_stays_below_300_kilobytes_and_says_what_is_left_out(tmp_path):
     assert (len(ferritin["score"]), ferritin["left"]) == (few, 0)
     assert len(ribosome["score"]) == 4000 - few
     assert ribosome["left"] == number - 4000
+    # Each is known; of the known ones a part is drawn, and all count.
+    assert set(ribosome["right"]) == set(ferritin["right"]) == {"1"}
+    drawn = [len(one["known"]) // 3 for one in (ribosome, ferritin)]
+    assert drawn == [2000 - 2 * few, 2 * few]
+    assert [ribosome["numKnown"], ferritin["numKnown"]] == [18_000 - 2 * few, 2 * few]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from picker.config import Particle
-from picker.core.picks import picks_from_arrays
+from picker.core.picks import no_picks, picks_from_arrays
 from picker.core.tomogram import Tomogram
 from picker.report.class_page import CLASSES, write_class_pages
+from picker.report.disputed import Look
 from picker.report.gallery import MAX_BOXES, NUM_SHOTS, Best, Galleries
 from picker.report.run_pages import RunPages
 from tests.unit.report.examples import FERRITIN, PARTICLES, RIBOSOME
@@ -80,14 +81,42 @@ def test_things_of_high_keys_are_never_made():
     assert best.things() == [1, 2]
 
 
-def test_disputed_are_picks_of_one_half_alone():
-    places = [[50, 50, 50], [50, 50, 180], [180, 50, 50], [180, 180, 180]]
-    whole = picks_from_arrays(places, ["ribosome"] * 4, [0.9, 0.8, 0.7, 0.3])
-    even = picks_from_arrays(places, ["ribosome"] * 4, [0.8, 0.7, 0.2, 0.8])
-    odd = picks_from_arrays(places, ["ribosome"] * 4, [0.8, 0.2, 0.2, 0.2])
+def look(name, picks, threshold=0.5):
+    return Look(name=name, found=picks, thresholds={"ribosome": threshold})
+
+
+def test_disputed_have_the_places_and_scores_of_the_pages_own_candidates():
+    """So an answer about one is an answer about it in every gallery."""
+    places = np.array([[50, 50, 50], [50, 50, 180], [180, 50, 50], [180, 180, 180]])
+    names = ["ribosome"] * 4
+    whole = picks_from_arrays(places[:3], names[:3], [0.9, 0.8, 0.3])
+    even = picks_from_arrays(places + 10, names, [0.8, 0.7, 0.2, 0.9])
+    odd = picks_from_arrays(places - 10, names, [0.8, 0.2, 0.2, 0.3])
     galleries = Galleries([RIBOSOME], {"ribosome": 0.5})
-    galleries.add(tomogram(), whole, halves=(even, odd))
-    assert scores(galleries.classes[0].disputed) == [0.8]
+    pair = (look("even half", even), look("odd half", odd))
+    galleries.add(tomogram(), whole, looks=[pair])
+    one = galleries.classes[0]
+    shown = one.disputed.things()
+    assert [shot.position_zyx.tolist() for shot in shown] == [
+        [190, 190, 190],  # the whole tomogram has none there
+        [50, 50, 180],
+    ]
+    assert scores(one.disputed) == [0.9, 0.8]
+    assert [shot.said for shot in shown] == [
+        "even half 0.900, odd half 0.300",
+        "even half 0.700, odd half 0.200",
+    ]
+    halves = ("even half (threshold 0.500)", "odd half (threshold 0.500)")
+    assert one.compared == {halves: 1}
+
+
+def test_a_tomogram_without_candidates_has_those_of_its_halves():
+    found = picks_from_arrays([[100, 100, 100]], ["ribosome"], [0.9])
+    galleries = Galleries([RIBOSOME], {"ribosome": 0.5})
+    pair = (look("even half", found), look("odd half", no_picks()))
+    galleries.add(tomogram(), no_picks(), looks=[pair])
+    (shot,) = galleries.classes[0].disputed.things()
+    assert (round(shot.score, 3), shot.position_zyx.tolist()) == (0.9, [100, 100, 100])
 
 
 def test_neighbours_and_maps_count_picks_alone():
@@ -154,7 +183,8 @@ def test_a_class_with_few_candidates_has_a_page_without_averages(pages):
     assert text.count("Too few to average.") == 2
     assert "Agreement of two halves" not in text
     assert "There are none." in text
-    assert "Found in one half alone" not in text
+    assert "<h2>The most disputed</h2>" not in text
+    assert "There is nothing to\ncompare" in text
 
 
 def test_noise_has_no_aligned_average(pages):

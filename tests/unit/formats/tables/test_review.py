@@ -73,3 +73,8 @@ def test_what_is_no_review_is_one_error_that_names_the_file(tmp_path, content, r
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"none\.json does not exist; expected the"):
         read_review(tmp_path / "none.json")
+
+
+def test_a_folder_is_told_from_a_missing_file(tmp_path):
+    with pytest.raises(ValueError, match=r"is a folder; expected a file, the review"):
+        read_review(tmp_path)
