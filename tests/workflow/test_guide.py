@@ -219,10 +219,10 @@ def test_commands_run(home, text):
     run(home, ROOT if text.startswith("make") else project, "\n".join(script) or "true")
 
 
-def test_the_settings_without_labels_make_picks(home):
+def test_the_settings_without_labels_make_picks(tmp_path):
     """The page's block is the whole of them, but for phantoms that are small."""
-    project = home / "without_labels"
-    run(home, ROOT, "picker init ~/without_labels")
+    project = tmp_path / "without_labels"
+    run(tmp_path, ROOT, "picker init ~/without_labels")
     page = (GUIDE / "labels.md").read_text()
     (shown,) = (text for kind, text in BLOCK.findall(page) if kind == "yaml")
     (project / "config.yaml").write_text(shown)
@@ -237,7 +237,7 @@ def test_the_settings_without_labels_make_picks(home):
     )
     section = page[page.index("## No labels at all") :]
     command = next(text for kind, text in BLOCK.findall(section) if kind == "bash")
-    run(home, project, command)
+    run(tmp_path, project, command)
     results = project / "results"
     picks = read_picks(results / "blobs" / "picks" / "TS_01.star")
     assert (picks.score >= 0.5).all()

@@ -65,7 +65,7 @@ class Calibrated(_Strict):
     that were held out."""
     reliability: Curve | None = None
     """None where precision is not known."""
-    source: Split | Literal["none"]
+    source: Literal[Split, "none"]
     """Split of the tomograms that it was chosen on; none: no particle is known, and the
     method has a threshold of its own."""
     partial: OfPart | None = None
