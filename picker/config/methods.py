@@ -78,6 +78,9 @@ class Row:
         How the method differs from others of the same module.
     sections
         Sections of settings that finding reads besides `predict`.
+    threshold_setting
+        The setting that says what has a score of 0.5, which is the threshold of classes
+        of which no particle is known; None: the method needs labels.
     """
 
     module: str
@@ -85,6 +88,7 @@ class Row:
     network: NetworkName | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     sections: tuple[str, ...] = ()
+    threshold_setting: str | None = None
 
     def stage(self, name: str) -> Stage:
         """Return the stage with a name.
@@ -165,7 +169,9 @@ METHODS: dict[MethodName, Row] = {
     "tomopicker_pn": replace(_TOMOPICKER, options={"loss": "pn"}),
     "tomopicker_pu": replace(_TOMOPICKER, options={"loss": "pu"}),
     "tomopicker_kl": replace(_TOMOPICKER, options={"loss": "kl"}),
-    "blobs": Row(module="blobs", sections=("blobs",)),
+    "blobs": Row(
+        module="blobs", sections=("blobs",), threshold_setting="blobs.threshold_sd"
+    ),
 }
 """Source: Wang et al. 2025, SemiETPicker, section 3.3 and tables 1, 3 and 4; Uddin et
 al. 2025, TomoPicker, section 3.2."""

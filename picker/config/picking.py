@@ -61,6 +61,9 @@ class PickSettings(Settings):
     edge_margin: Annotated[float, Field(ge=0)] = 0.0
     """Least distance of a pick from a face of the tomogram [Å]; nearer ones are
     dropped."""
+    top_k: Count | None = None
+    """Greatest number of picks of a class in a tomogram: the best of those that are
+    left. null: no limit."""
 
 
 class LabelNextSettings(Settings):

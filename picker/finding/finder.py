@@ -30,10 +30,13 @@ class Finder(ABC):
         The classes that it finds.
     device
         Where it computes.
+    reads_region
+        Whether `candidates` makes anything of the region.
     """
 
     particles: tuple[Particle, ...]
     device: torch.device = CPU
+    reads_region: bool = False
 
     def __str__(self) -> str:
         """Return where it computes, for the log."""
@@ -44,8 +47,13 @@ class Finder(ABC):
         return volume
 
     @abstractmethod
-    def candidates(self, volume: Volume, voxel_size: float) -> Picks:
-        """Return every candidate [Å], best first.
+    def candidates(
+        self,
+        volume: Volume,
+        voxel_size: float,
+        region: NDArray[np.bool_] | None = None,
+    ) -> Picks:
+        """Return every candidate [Å], best first, within the region and outside.
 
         Parameters
         ----------
@@ -53,4 +61,7 @@ class Finder(ABC):
             `(z, y, x)`, normalised.
         voxel_size
             Edge of a voxel [Å].
+        region
+            `(z, y, x)` true where picks may lie, at any resolution of the same field of
+            view; None: everywhere, or nobody asked.
         """

@@ -23,6 +23,7 @@ from picker.networks.folded import folded
 from picker.networks.views import averaged_views
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from picker.config import Particle, PredictSettings, ShapeZYX
@@ -185,7 +186,12 @@ class WindowFinder(Finder):
         )
         heatmap[(slice(None), *place)] = found[(slice(None), *kept)]
 
-    def candidates(self, volume: Volume, voxel_size: float) -> Picks:
+    def candidates(
+        self,
+        volume: Volume,
+        voxel_size: float,
+        region: NDArray[np.bool_] | None = None,
+    ) -> Picks:
         """Return every candidate in a normalised tomogram [Å], best first.
 
         Raises
@@ -193,6 +199,7 @@ class WindowFinder(Finder):
         ValueError
             If the heatmap has values that are not numbers, in which there are no peaks.
         """
+        del region
         heatmap = self.heatmap(volume)
         if not math.isfinite(float(heatmap.sum())):
             raise ValueError(

@@ -6,7 +6,8 @@ import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
-from picker.config.base import WITH_PICKS
+from picker.config.base import FEEDBACK, WITH_PICKS
+from picker.config.methods import METHODS
 from picker.core.files import write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import Calibrated, OfPart, Thresholds
@@ -15,7 +16,7 @@ from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.partial_labels import partial_labels
 from picker.project.manifests import read_predicted
 from picker.project.records import Failed
-from picker.scoring.calibrate import LEAST_F, calibrate
+from picker.scoring.calibrate import FALLBACK, LEAST_F, calibrate
 from picker.scoring.calibrate_partial import NEW_TO_TRAINED, calibrate_partial
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from picker.config import CalibrateSettings, PartialSettings, Particle, PickSettings
+    from picker.config.methods import MethodName
     from picker.core.picks import Picks
     from picker.project.records import Predicted
     from picker.scoring.calibrate_partial import PartialThreshold
@@ -44,6 +46,7 @@ def calibrate_thresholds(
     settings: CalibrateSettings,
     picking: PickSettings,
     partial: PartialSettings,
+    method: MethodName | None = None,
 ) -> None:
     """Write the thresholds of one model.
 
@@ -62,6 +65,9 @@ def calibrate_thresholds(
         Edge margin and distances that thresholds are used with later.
     partial
         Which labels of partial tomograms are held out.
+    method
+        The one that predicted, if it needs no labels: where no tomogram has any that
+        thresholds can be chosen on, each class has the method's own.
 
     Raises
     ------
@@ -71,6 +77,12 @@ def calibrate_thresholds(
         has none.
     """
     predictions = read_predicted(manifests)
+    if method and not any(e.split in FEEDBACK for e in predictions.tomograms):
+        found = {p.name: _own_threshold(p.name, method) for p in particles}
+        write_text(
+            output, Thresholds(model=predictions.model, particles=found).as_json()
+        )
+        return
     labeled = _labeled(predictions.tomograms)
     split = labeled[0][0].split
     if split == "labeled" and settings.copies == "halves":
@@ -84,7 +96,6 @@ def calibrate_thresholds(
     # By file: the copies of a tomogram share its name and its labels.
     candidates = {str(e.candidates): counted(e.candidates, e) for e, _ in labeled}
     apart = picking.min_distance_per_radius
-    found: dict[str, Calibrated]
     if split == "partial":
         labels = {
             str(e.candidates): partial_labels(
@@ -98,6 +109,9 @@ def calibrate_thresholds(
         truth = {str(e.candidates): counted(path, e) for e, path in labeled}
         chosen = calibrate(candidates, truth, particles, settings, apart)
         for name, value in chosen.items():
+            if not value.num_truth:
+                logger.info("%s: threshold %.3f, no particle is known", name, FALLBACK)
+                continue
             logger.info(
                 "%s: threshold %.3f, F %.2f on %d particles of %s tomograms",
                 name,
@@ -106,7 +120,7 @@ def calibrate_thresholds(
                 value.num_truth,
                 split,
             )
-            if value.num_truth and value.f < LEAST_F:
+            if value.f < LEAST_F:
                 logger.warning(
                     "warning: %s is not learned and gets no picks: hardly any candidate"
                     " lies at one of its %d known particles. Label more of them, train"
@@ -120,6 +134,19 @@ def calibrate_thresholds(
         }
     thresholds = Thresholds(model=predictions.model, particles=found)
     write_text(output, thresholds.as_json())
+
+
+def _own_threshold(name: str, method: MethodName) -> Calibrated:
+    """Return a method's own threshold of a class of which nothing is known; log it."""
+    logger.info(
+        "%s: threshold %.3f. No tomogram has labels to choose one by, so it is what %s"
+        " gives that score. Raise that for fewer and surer picks, or set"
+        " pick.thresholds, or with pick.top_k the number of picks in a tomogram",
+        name,
+        FALLBACK,
+        METHODS[method].threshold_setting,
+    )
+    return Calibrated(threshold=FALLBACK, f=None, num_truth=0, source="none")
 
 
 def _of_part(name: str, chosen: PartialThreshold) -> Calibrated:

@@ -232,7 +232,8 @@ def _expected(
     entry: Predicted, criteria: Criteria, picks: Picks, known: dict[str, Reliability]
 ) -> dict[str, tuple[float, float]]:
     """Return how many of each class's picks should be right, and of how many there."""
-    candidates = uncut_picks(entry, criteria.particles, criteria.settings)
+    unlimited = criteria.settings.model_copy(update={"top_k": None})
+    candidates = uncut_picks(entry, criteria.particles, unlimited)
     return {
         name: expected(curve, candidates.of(name).score, picks.of(name).score)
         for name, curve in known.items()

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from picker.config.methods import METHODS
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.thresholds import OtherModelError, read_thresholds
 from picker.formats.text import listed
@@ -15,6 +16,7 @@ from picker.jobs.slab import slab_of
 from picker.project.claims import delete_leftovers_of_ended_jobs
 from picker.project.layout import THRESHOLDS
 from picker.refining.select import select_picks
+from picker.scoring.calibrate import FALLBACK
 from picker.volumes.exclude import allowed_region
 from picker.volumes.normalise import prepared_volume
 
@@ -107,7 +109,7 @@ def predict_files(
 def thresholds_for(
     loaded: Loaded, models: Sequence[Path], named: Path | None, picking: PickSettings
 ) -> dict[str, float]:
-    """Return each particle's threshold; 0 where no file has one.
+    """Return each particle's threshold; where no file has one, 0 or the method's own.
 
     The file beside a model may be another model's, as it is beside a burn-in's: then
     it is ignored with a warning. One that the user names must be this model's.
@@ -136,6 +138,10 @@ def thresholds_for(
         )
     if not named and picking.thresholds.keys() == set(names):
         return picking.thresholds
+    own = METHODS[loaded.card.method].threshold_setting
+    if own and not named:
+        logger.info("threshold %.1f, which is the score of %s", FALLBACK, own)
+        return dict.fromkeys(names, FALLBACK)
     beside = models[-1].with_name(THRESHOLDS) if models else None
     chosen = named or beside
     if not chosen:
@@ -185,7 +191,7 @@ def _picks(
     card = loaded.card
     volume, voxel_size, region = _prepared(path, card, reading)
     return select_picks(
-        loaded.finder.candidates(volume, voxel_size),
+        loaded.finder.candidates(volume, voxel_size, region),
         card.particles,
         thresholds,
         picking,

@@ -13,6 +13,7 @@ import numpy as np
 
 from picker.core.picks import score_histogram
 from picker.formats.picks.star import write_picks
+from picker.formats.volumes.read import read_mask
 from picker.jobs.failures import told_failure
 from picker.jobs.recipe import is_recipe
 from picker.jobs.shard_inputs import (
@@ -214,7 +215,9 @@ def _found(
     assert tomogram.voxel_size is not None
     started = time.monotonic()
     try:
-        candidates = finder.candidates(volume, tomogram.voxel_size)
+        mask = entry.mask if finder.reads_region else None
+        region = read_mask(mask) if mask else None
+        candidates = finder.candidates(volume, tomogram.voxel_size, region)
     except RuntimeError:
         # Of the device, which has no better luck with the others.
         raise

@@ -74,7 +74,8 @@ def common_voxel_size(entries: Sequence[Preprocessed]) -> float:
     if not entries:
         raise ValueError(
             "training needs labeled tomograms, got none; give some rows of the table"
-            " split labeled or partial, and picks"
+            " split labeled or partial, and picks, or set method: blobs, which needs"
+            " none"
         )
     sizes = [entry.voxel_size for entry in entries]
     if max(sizes) > 1.05 * min(sizes):

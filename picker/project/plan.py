@@ -88,11 +88,11 @@ class Plan:
     @property
     def copies(self) -> Literal["noise", "halves"] | None:
         """What is predicted to calibrate on beside labeled tomograms, if these do."""
-        if self.feedback != "labeled":
+        labeled = [row for row in self.rows if row.split == "labeled"]
+        if self.feedback != "labeled" or not labeled:
             return None
         copies = self.config.calibrate.copies
         if copies == "auto":
-            labeled = (row for row in self.rows if row.split == "labeled")
             return "halves" if all(row.halves for row in labeled) else "noise"
         return copies
 

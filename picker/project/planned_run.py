@@ -69,8 +69,16 @@ class PlannedRun:
         return [self.run.predicted(shard) for shard in self.plan.shard_names()]
 
     def calibrated_on(self) -> list[str]:
-        """Return the manifests of the candidates that thresholds are chosen from."""
-        return self.predicted(self.plan.feedback) + self.copies()
+        """Return the manifests of the candidates that thresholds are chosen from.
+
+        Where no particle is known, all those that a method's own threshold is for.
+        """
+        known = self.predicted(self.plan.feedback) + self.copies()
+        return known or (self.candidates() if self.row.threshold_setting else [])
+
+    def own_threshold(self) -> str:
+        """Return the option that names a method which needs no labels; else nothing."""
+        return f"--method {self.run.method}" if self.row.threshold_setting else ""
 
     def copies(self) -> list[str]:
         """Return the manifests of copies, where labeled tomograms calibrate."""

@@ -1,4 +1,4 @@
-"""From candidates to picks: thresholds, distances, mask and edges."""
+"""From candidates to picks: thresholds, distances, mask, edges and numbers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def select_picks(
 
     Mask and edges are applied before distances, so a candidate outside drops none
     inside. Nor does one drop a candidate of higher score: a lower threshold adds picks
-    and removes none.
+    and removes none. What is left is cut to the best `top_k`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def select_picks(
     particles
         Classes; candidates of other classes are dropped.
     settings
-        Distances, edge margin, and thresholds that take precedence.
+        Distances, edge margin, greatest number, and thresholds that take precedence.
     thresholds
         Particle: lowest score of a pick, where `settings.thresholds` has none.
     voxel_size, shape_zyx
@@ -61,7 +61,8 @@ def select_picks(
             & inside
         )
         distance = settings.min_distance_per_radius * particle.radius
-        kept.append(picks_apart(candidates.select(of_class), distance))
+        best_first = picks_apart(candidates.select(of_class), distance)
+        kept.append(best_first.select(np.arange(len(best_first))[: settings.top_k]))
     return concatenate(kept)
 
 

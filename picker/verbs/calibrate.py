@@ -2,7 +2,8 @@
 
 Validation tomograms where there are any, else the labeled ones and copies of them
 (with noise, or their halves), else the partial ones, by labels that trained nothing;
-never test tomograms.
+never test tomograms. A method that needs no labels has thresholds of its own where
+there are none.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.config import CalibrateSettings, PartialSettings, PickSettings
+from picker.config.methods import METHODS
 from picker.jobs.calibrate import calibrate_thresholds
 from picker.jobs.settings import read_particles, read_section
 from picker.verbs.common import add_settings
@@ -28,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="predicted shards of tomograms with labels, and of their copies",
     )
+    parser.add_argument(
+        "--method",
+        choices=[name for name, row in METHODS.items() if row.threshold_setting],
+        help="the method, if it needs no labels: without any, 0.5 is the threshold",
+    )
     add_settings(parser, "particles, calibrate, pick, partial")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
 
@@ -41,4 +48,5 @@ def run(arguments: argparse.Namespace) -> None:
         read_section(arguments.settings, "calibrate", CalibrateSettings),
         read_section(arguments.settings, "pick", PickSettings),
         read_section(arguments.settings, "partial", PartialSettings),
+        arguments.method,
     )

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from scipy.spatial import cKDTree
 
-from picker.config import Config
+from picker.config import Config, Particle, SimulateSettings
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.volumes import mrc, ome_zarr
 from picker.volumes.phantoms.simulate import simulate_tomogram
@@ -216,6 +217,36 @@ def test_commands_run(home, text):
             if word.startswith("results/") and "export" in word:
                 assert list(project.glob(word.rstrip("/"))), word
     run(home, ROOT if text.startswith("make") else project, "\n".join(script) or "true")
+
+
+def test_the_settings_without_labels_make_picks(tmp_path):
+    """The page's block is the whole of them, but for phantoms that are small."""
+    project = tmp_path / "without_labels"
+    run(tmp_path, ROOT, "picker init ~/without_labels")
+    page = (GUIDE / "labels.md").read_text()
+    (shown,) = (text for kind, text in BLOCK.findall(page) if kind == "yaml")
+    (project / "config.yaml").write_text(shown)
+    particles = tuple(
+        Particle.model_validate(p) for p in yaml.safe_load(shown)["particles"]
+    )
+    simulated = SimulateSettings(shape_zyx=(40, 96, 96), snr=(1.0, 1.0))
+    tomogram, truth = simulate_tomogram("TS_01", 0, particles, simulated)
+    mrc.write_volume(project / "TS_01.mrc", tomogram.volume, tomogram.voxel_size)
+    (project / "tomograms.tsv").write_text(
+        "tomogram\tpath\tsplit\nTS_01\tTS_01.mrc\tpredict\n"
+    )
+    section = page[page.index("## No labels at all") :]
+    command = next(text for kind, text in BLOCK.findall(section) if kind == "bash")
+    run(tmp_path, project, command)
+    results = project / "results"
+    picks = read_picks(results / "blobs" / "picks" / "TS_01.star")
+    assert (picks.score >= 0.5).all()
+    gap = cKDTree(picks.position_zyx).query(truth.position_zyx)[0]
+    assert (gap < 60).mean() > 0.8
+    assert (results / "report.html").is_file()
+    assert list((results / "blobs" / "export" / "relion5").iterdir())
+    log = (results / "logs" / "blobs" / "calibrate.log").read_text()
+    assert "blobs.threshold_sd" in log
 
 
 def test_only_what_a_page_has_is_not_run():

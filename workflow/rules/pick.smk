@@ -15,9 +15,10 @@ rule calibrate:
         "../../envs/picker-cpu.yaml"
     params:
         version=__version__,
+        own=lambda wildcards: run_of(wildcards).own_threshold(),
     shell:
         r"""
-        python -m picker calibrate --manifests {input.manifests} \
+        python -m picker calibrate {params.own} --manifests {input.manifests} \
             --settings {input.settings} --output {output} >{log} 2>&1
         """
 

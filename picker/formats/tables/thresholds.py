@@ -65,8 +65,9 @@ class Calibrated(_Strict):
     that were held out."""
     reliability: Curve | None = None
     """None where precision is not known."""
-    source: Split
-    """Split of the tomograms that it was chosen on."""
+    source: Literal[Split, "none"]
+    """Split of the tomograms that it was chosen on; none: no particle is known, and the
+    method has a threshold of its own."""
     partial: OfPart | None = None
     """None where all particles were known."""
 
@@ -74,7 +75,8 @@ class Calibrated(_Strict):
     def _whole_or_part(self) -> Self:
         if (self.partial is None) != (self.source != "partial"):
             raise ValueError("expected `partial` with source partial, and there alone")
-        if self.partial is None and (self.f is None or self.reliability is None):
+        is_measured = self.partial is None and self.source != "none"
+        if is_measured and (self.f is None or self.reliability is None):
             raise ValueError(f"expected f and reliability with source {self.source}")
         return self
 

@@ -61,6 +61,28 @@ def test_thresholds_say_which_split_they_are_chosen_on(candidates, tmp_path):
     assert found["f"] == pytest.approx(0.8)
 
 
+def test_a_method_without_labels_has_a_threshold_of_its_own(
+    candidates, tmp_path, caplog
+):
+    """What a test tomogram's labels say stays unused."""
+    caplog.set_level("INFO")
+    entries = [entry(candidates, "predict", labels=None), entry(candidates, "test")]
+    write_predicted(tmp_path / "shard.json", entries)
+    run = [[tmp_path / "shard.json"], tmp_path / "t.json", PARTICLES]
+    settings = [CalibrateSettings(), PickSettings(), PartialSettings()]
+    with pytest.raises(ValueError, match="is split test"):
+        calibrate_thresholds(*run, *settings)
+    calibrate_thresholds(*run, *settings, "blobs")
+    found = read_thresholds(tmp_path / "t.json", MODEL, ["ribosome"])
+    assert found.lowest == {"ribosome": 0.5}
+    assert found.particles["ribosome"].source == "none"
+    assert "it is what blobs.threshold_sd gives that score" in caplog.text
+    write_predicted(tmp_path / "shard.json", [entry(candidates, "labeled")])
+    calibrate_thresholds(*run, *settings, "blobs")
+    known = read_thresholds(tmp_path / "t.json", MODEL, ["ribosome"])
+    assert known.particles["ribosome"].source == "labeled"
+
+
 def test_a_class_that_is_not_learned_is_told_with_what_to_do(
     candidates, tmp_path, caplog
 ):

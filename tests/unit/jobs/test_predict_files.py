@@ -45,7 +45,7 @@ def test_while_a_file_is_predicted_it_is_in_memory_once(project, monkeypatch):
     """Normalised; as it came it is gone, and so is the file before."""
     seen = []
 
-    def candidates(_, volume, voxel_size):
+    def candidates(_, volume, voxel_size, region=None):
         assert (volume.shape, voxel_size) == (SHAPE, 10.0)
         arrays = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
         traces = tracemalloc.take_snapshot().filter_traces([arrays]).traces
@@ -91,10 +91,10 @@ def test_an_error_that_nobody_thought_of_takes_no_other_down(
 ):
     candidates = WindowFinder.candidates
 
-    def unlucky(self, volume, voxel_size):
+    def unlucky(self, volume, voxel_size, region=None):
         if volume[0, 0, 0] == first:
             raise ZeroDivisionError("division by zero")
-        return candidates(self, volume, voxel_size)
+        return candidates(self, volume, voxel_size, region)
 
     with mrcfile.open(project / "a.mrc") as file:
         values = file.data.astype(np.float64).clip(-3, 3)
@@ -130,7 +130,7 @@ def test_a_stack_and_missing_chunks_are_taken_if_the_user_says_so(project, capsy
 def scores(project, monkeypatch, capsys, *words):
     """Return exit status, the scores of a's picks, and what was said."""
 
-    def candidates(_, volume, voxel_size):
+    def candidates(_, volume, voxel_size, region=None):
         places = [[300, 400, 500], [300, 700, 500]]
         return picks_from_arrays(places, ["ribosome"] * 2, [0.5, 0.2])
 
@@ -163,7 +163,7 @@ def test_thresholds_beside_a_model_are_its_own_or_passed_over_aloud(
 
 
 def test_bad_thresholds_stop_before_anything_is_predicted(project, monkeypatch, capsys):
-    def candidates(_, volume, voxel_size):
+    def candidates(_, volume, voxel_size, region=None):
         raise AssertionError("predicted")
 
     monkeypatch.setattr(WindowFinder, "candidates", candidates)

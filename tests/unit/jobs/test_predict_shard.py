@@ -89,11 +89,11 @@ def test_one_that_cannot_be_computed_is_recorded_and_the_others_go_on(
 ):
     candidates = WindowFinder.candidates
 
-    def unlucky(self, volume, voxel_size):
+    def unlucky(self, volume, voxel_size, region=None):
         if unlucky.calls == 0:
             unlucky.calls += 1
             raise ZeroDivisionError("division by zero")
-        return candidates(self, volume, voxel_size)
+        return candidates(self, volume, voxel_size, region)
 
     unlucky.calls = 0
     monkeypatch.setattr(WindowFinder, "candidates", unlucky)
@@ -219,7 +219,7 @@ def test_a_half_is_the_volume_with_or_without_its_noise(shard, monkeypatch):
     with_halves(shard)
     seen = []
 
-    def kept(self, volume, voxel_size):
+    def kept(self, volume, voxel_size, region=None):
         seen.append(np.array(volume, np.float32))
         return read_picks(first.candidates)
 

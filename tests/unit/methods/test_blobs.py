@@ -8,9 +8,10 @@ from scipy import ndimage
 from picker.__main__ import main
 from picker.config import Config, Particle, PredictSettings
 from picker.config.blobs import BlobsSettings
+from picker.finding.laplacian import dark_blobs
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.mrc import write_volume
-from picker.methods import load
+from picker.methods import blobs, load
 
 VOXEL = 10.0
 SHAPE = (48, 64, 72)
@@ -32,6 +33,10 @@ def volume():
             )
             found -= 2 * ball.astype(np.float32)
     return found
+
+
+def write_settings(folder, name, content):
+    (folder / name).write_text(json.dumps(content))
 
 
 def finder(particles, **settings):
@@ -83,6 +88,112 @@ def test_a_file_is_picked_without_a_model(tmp_path, volume, monkeypatch):
         VOXEL * np.array(CENTRES["large"])[:, None] - large.position_zyx, axis=2
     )
     assert (away.min(axis=1) < 40).all()
+
+
+def test_a_class_without_labels_has_the_threshold_of_the_settings(
+    tmp_path, volume, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    write_volume(tmp_path / "a.mrc", volume, VOXEL)
+    write_settings(tmp_path, "particles.json", [p.model_dump() for p in (LARGE,)])
+    counts = {}
+    for height in (2.5, 6.0):
+        write_settings(tmp_path, "blobs.json", {"threshold_sd": height})
+        words = "predict a.mrc --method blobs --output a.star --settings"
+        assert main([*words.split(), "particles.json", "blobs.json"]) == 0
+        found = read_picks(tmp_path / "a.star")
+        assert (found.score >= 0.5).all()
+        counts[height] = len(found)
+    said = "threshold 0.5, which is the score of blobs.threshold_sd"
+    assert said in capsys.readouterr().err
+    assert counts[2.5] > counts[6.0] >= 2
+    write_settings(tmp_path, "pick.json", {"top_k": 1})
+    assert main([*words.split(), "particles.json", "pick.json"]) == 0
+    assert len(read_picks(tmp_path / "a.star")) == 1
+
+
+def test_a_gold_bead_is_no_pick_and_changes_no_noise(tmp_path, volume, monkeypatch):
+    """The darkest blob of all, unless gold is avoided."""
+    monkeypatch.chdir(tmp_path)
+    bead = np.array([36.0, 14, 50])
+    grid = np.indices(SHAPE)
+    distance = np.sqrt(((grid - bead.reshape(3, 1, 1, 1)) ** 2).sum(0))
+    write_volume(tmp_path / "a.mrc", volume - 40 * (distance < 4), VOXEL)
+    write_settings(tmp_path, "particles.json", [LARGE.model_dump()])
+    best = {}
+    for gold in (None, 50.0):
+        write_settings(tmp_path, "preprocess.json", {"avoid_gold": gold})
+        words = "predict a.mrc --method blobs --output a.star --settings"
+        assert main([*words.split(), "particles.json", "preprocess.json"]) == 0
+        best[gold] = read_picks(tmp_path / "a.star")
+    assert np.linalg.norm(best[None].position_zyx[0] - VOXEL * bead) < 40
+    gap = np.linalg.norm(best[50.0].position_zyx - VOXEL * bead, axis=1)
+    assert gap.min() > 80
+    centres = VOXEL * np.array(CENTRES["large"], float)
+    away = np.linalg.norm(centres[:, None] - best[50.0].position_zyx[:2], axis=2)
+    assert away.min(axis=1).max() < 40
+
+
+def test_noise_is_that_of_the_region(volume):
+    """Vacuum has less of it, at whatever resolution the region comes."""
+    inside = np.zeros(SHAPE, bool)
+    inside[:24] = True
+    thin = np.where(inside, volume, 0.1 * volume).astype(np.float32)
+    heights = [
+        finder((LARGE,)).deviations(thin, 8.0, region)[0].max()
+        for region in (None, inside, inside[::2, ::2, ::2])
+    ]
+    assert heights[0] > 1.3 * heights[1]
+    assert heights[2] == pytest.approx(heights[1], rel=0.1)
+    assert heights[1] == pytest.approx(
+        finder((LARGE,)).deviations(volume[:24], 8.0)[0].max(), rel=0.2
+    )
+
+
+def test_a_region_without_a_voxel_of_the_grid_has_no_candidates(volume):
+    nowhere = np.zeros(SHAPE, bool)
+    assert len(finder((LARGE,)).candidates(volume, VOXEL, nowhere)) == 0
+
+
+def test_the_coarse_grid_finds_the_same(volume, monkeypatch):
+    """Its places are as far apart as a Gaussian allows, or one voxel."""
+    coarse = finder((LARGE,)).candidates(volume, VOXEL)
+    assert finder((LARGE,)).deviations(volume, 8.0)[1] == 2
+    monkeypatch.setattr(blobs, "SIGMA_PER_PLACE", 100)
+    fine = finder((LARGE,)).candidates(volume, VOXEL)
+    best = slice(2)
+    np.testing.assert_allclose(
+        coarse.position_zyx[best], fine.position_zyx[best], atol=0.1 * LARGE.radius
+    )
+    np.testing.assert_allclose(coarse.score[best], fine.score[best], atol=0.05)
+
+
+def test_an_image_is_filtered_too(volume):
+    image = volume[24]
+    score, stride = finder((LARGE,)).deviations(image, 8.0)
+    y, x = np.unravel_index(score.argmax(), score.shape)
+    found = np.array([y, x]) * stride + (stride - 1) / 2
+    gap = np.linalg.norm(np.array(CENTRES["large"])[:, 1:] - found, axis=1)
+    assert gap.min() < 4
+
+
+def test_the_published_formula_is_narrow_and_unnormalised(volume):
+    """A size's Gaussian is d/4π wide, and one noise divides all sizes."""
+    found = finder((LARGE,), formula="as_published", sizes=(1.0,))
+    score, stride = found.deviations(volume, 12.0)
+    ours = finder((LARGE,), sizes=(1.0,), sigma_per_radius=1 / (2 * np.pi))
+    expected, _ = ours.deviations(volume, 12.0)
+    assert stride == 1
+    np.testing.assert_allclose(score, expected, rtol=1e-4, atol=1e-4)
+    both = finder((LARGE,), formula="as_published", sizes=(1.0, 2.0))
+    apart, _ = both.deviations(volume, 12.0)
+    narrow, wide = (
+        s**2 * np.maximum(dark_blobs(volume, s), 0) for s in (6 / np.pi, 12 / np.pi)
+    )
+    larger = np.maximum(narrow, wide)
+    there = larger > 0.1 * larger.max()
+    ratio = apart[there] / larger[there]
+    assert ratio.std() < 1e-3 * ratio.mean()
 
 
 def test_a_model_or_a_method_is_wanted_not_both(tmp_path, capsys):

@@ -280,3 +280,17 @@ def test_what_a_run_says_of_itself():
     assert (record.method, record.tomograms, record.noisy) == ("vnet", 3, True)
     assert (record.evaluated, record.targets) == (True, ("relion5", "warp"))
     assert set(record.shards.values()) == {1}
+
+
+def test_without_labels_a_method_of_its_own_threshold_is_calibrated_on_nothing():
+    """By all candidates it knows which model they are of; no copies are made."""
+    config = CONFIG.model_copy(update={"method": "blobs"})
+    alone = planned(config, (UNLABELED, TEST), Results())
+    run = alone.of("blobs")
+    assert alone.copies is None
+    assert run.calibrated_on() == run.candidates()
+    assert run.own_threshold() == "--method blobs"
+    with_labels = planned(config, (LABELED, UNLABELED), Results()).of("blobs")
+    assert UNLABELED.split not in "".join(with_labels.calibrated_on())
+    assert plan(UNLABELED).of("vnet").calibrated_on() == []
+    assert plan(LABELED).of("vnet").own_threshold() == ""

@@ -127,3 +127,21 @@ def test_labels_stay_beside_the_picks_that_are_none_of_them():
     assert both.particle.tolist() == ["a", "a", "a", "b"]
     assert len(with_labels(no_picks(), labels, particles)) == 2
     assert len(with_labels(picks, no_picks(), particles)) == 3
+
+
+def test_no_more_than_the_best_of_each_class_are_kept():
+    """Those outside of the mask, or too close to a better one, take no place."""
+    mask = np.ones(SHAPE, bool)
+    mask[:2] = False
+    candidates = picks(
+        ("a", 0, 50, 50, 0.9),
+        ("a", 50, 50, 50, 0.8),
+        ("a", 50, 50, 60, 0.75),
+        ("a", 50, 300, 300, 0.7),
+        ("a", 50, 300, 500, 0.6),
+        ("b", 50, 50, 50, 0.4),
+    )
+    found = select(candidates, mask, top_k=2)
+    np.testing.assert_allclose(found.of("a").score, [0.8, 0.7])
+    assert len(found.of("b")) == 1
+    assert len(select(candidates, mask).of("a")) == 3
