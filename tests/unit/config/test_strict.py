@@ -58,11 +58,11 @@ def laughs(kind: str, levels: int) -> str:
 def test_a_file_of_settings_says_one_thing(tmp_path, text, message):
     path = tmp_path / "config.yaml"
     path.write_text(text)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ValueError, match=r"config\.yaml") as caught:
         check_settings_file(path)
     assert message in str(caught.value)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
