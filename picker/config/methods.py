@@ -24,6 +24,7 @@ MethodName = Literal[
     "tomopicker_pu",
     "tomopicker_kl",
     "blobs",
+    "template",
 ]
 NetworkName = Literal["unet", "fpn", "vnet", "deepfindet", "resunet"]
 
@@ -78,6 +79,8 @@ class Row:
         How the method differs from others of the same module.
     sections
         Sections of settings that finding reads besides `predict`.
+    densities
+        Whether it finds by density maps, which every class then needs.
     """
 
     module: str
@@ -85,6 +88,7 @@ class Row:
     network: NetworkName | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     sections: tuple[str, ...] = ()
+    densities: bool = False
 
     def stage(self, name: str) -> Stage:
         """Return the stage with a name.
@@ -166,6 +170,7 @@ METHODS: dict[MethodName, Row] = {
     "tomopicker_pu": replace(_TOMOPICKER, options={"loss": "pu"}),
     "tomopicker_kl": replace(_TOMOPICKER, options={"loss": "kl"}),
     "blobs": Row(module="blobs", sections=("blobs",)),
+    "template": Row(module="template", sections=("template",), densities=True),
 }
 """Source: Wang et al. 2025, SemiETPicker, section 3.3 and tables 1, 3 and 4; Uddin et
 al. 2025, TomoPicker, section 3.2."""
