@@ -30,12 +30,12 @@ class TemplateSettings(Settings):
     mask_per_radius: Positive = 1.5
     """Radius of the soft ball in which they are compared, as a fraction of the
     particle's radius."""
-    normalise: Literal["local", "global"] = "local"
+    normalise: Literal["global", "local"] = "global"
     """What a match is divided by:
-    - local: the standard deviation of the voxels in the ball around it, which makes it
-      a correlation; strong noise, gold and membranes count less.
-    - global: that of the whole tomogram, so that of two matches of the same shape the
-      one with more contrast scores higher."""
+    - global: the standard deviation of the whole tomogram's voxels, so that of two
+      matches of one shape that with more contrast scores higher.
+    - local: that of the voxels in the ball around it, which makes it a correlation;
+      what lies in strong noise, at gold or at membranes scores lower."""
     half_score_sd: Positive = 6.0
     """Height of a match with score 0.5, in robust standard deviations of the matches of
     all voxels."""

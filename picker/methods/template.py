@@ -112,7 +112,7 @@ class TemplateFinder(Finder):
         Raises
         ------
         ValueError
-            If a template is larger than the volume, or a map cannot be of its class.
+            If a particle is larger than the volume, or a map cannot be of its class.
         """
         whole = np.asarray(volume[:], np.float32)
         ratio = binning(self.settings.resolution, voxel_size)
@@ -137,15 +137,14 @@ class TemplateFinder(Finder):
         self, light: Tensor, particle: Particle, voxel_size: float
     ) -> Picks:
         """Return the peaks of one class in a binned volume."""
-        bank = self.bank(particle, voxel_size)
-        size, least = bank.mask.shape[0], min(light.shape)
-        if size > least:
+        shortest = min(light.shape) * voxel_size
+        if 2 * particle.radius > shortest:
             raise ValueError(
-                f"the template of {particle.name} is {size} voxels of"
-                f" {voxel_size:.3g} Å wide, more than the tomogram, which has {least}"
-                " along an axis; expected a smaller one, lower the radius or"
-                " template.mask_per_radius"
+                f"{particle.name} is {2 * particle.radius:g} Å wide, more than the"
+                f" tomogram, whose shortest axis is {shortest:.4g} Å; expected a"
+                " particle that fits, check its radius and the tomogram's voxel size"
             )
+        bank = self.bank(particle, voxel_size)
         match = best_match(light, bank, is_local=self.settings.normalise == "local")
         deviations = deviations_of(match)
         if deviations is None:

@@ -27,6 +27,6 @@ def density(shape, centre, rotation=None, voxel_size=VOXEL):
 
 def density_map(voxel_size=VOXEL, size=24):
     """Return the map, its particle off the middle of the box."""
-    centre = np.full(3, size / 2) + [1.0, -0.7, 0.4]
+    centre = np.add(size / 2, [1.0, -0.7, 0.4])
     volume = density((size,) * 3, centre, voxel_size=voxel_size)
     return Tomogram(name="three", volume=volume, voxel_size=voxel_size)

@@ -77,7 +77,7 @@ def test_a_turned_particle_in_noise_is_found(volume, bank, templates):
 
 def test_a_match_is_the_best_correlation(volume, bank, templates):
     match = best_match(volume, bank)
-    for place in (PLACE, PLACE + [3, -2, 1], [13, 8, 19]):
+    for place in (PLACE, np.add(PLACE, [3, -2, 1]), [13, 8, 19]):
         expected = correlations(volume, place, templates, bank.mask).max()
         # 1% of the templates' squares is not in the mixtures.
         assert float(match[tuple(place)]) == pytest.approx(expected, abs=0.03)

@@ -95,9 +95,15 @@ def test_classes_without_a_map_are_named():
         finder((THREE, other))
 
 
-def test_a_template_larger_than_the_tomogram_is_refused(volume):
-    with pytest.raises(ValueError, match=r"template of three is 15 .* which has 12"):
-        finder().candidates(volume[:12], VOXEL)
+def test_a_particle_larger_than_the_tomogram_is_refused(volume):
+    with pytest.raises(ValueError, match=r"three is 160 Å .* shortest axis is 140 Å"):
+        finder().candidates(volume[:7], VOXEL)
+
+
+def test_a_mask_may_reach_beyond_the_tomogram(volume):
+    picks = finder().candidates(volume[4:15], VOXEL)  # the ball is 300 Å wide
+    away = picks.position_zyx[0] / VOXEL - (CENTRES[0] - [4, 0, 0])
+    assert np.abs(away).max() < 0.75
 
 
 def test_settings_name_classes_without_a_map():
