@@ -10,6 +10,7 @@ from picker.config import Config, Particle, PredictSettings
 from picker.config.template import TemplateSettings
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.mrc import write_volume
+from picker.jobs.loaded import read_loaded
 from picker.methods import load
 from picker.methods.template import binning, chosen_step, number_of_rotations
 from tests.unit.finding.particle import RADIUS, density, density_map
@@ -153,3 +154,14 @@ def test_a_map_that_cannot_be_used_is_named(
     error = capsys.readouterr().err
     assert "density map of three: " in error
     assert expected in error
+
+
+def test_another_map_in_the_same_file_makes_candidates_again(tmp_path):
+    three = {"name": "three", "radius": RADIUS, "density": str(tmp_path / "map.mrc")}
+    settings = tmp_path / "particles.json"
+    settings.write_text(json.dumps([three]))
+    keys = set()
+    for factor in (1.0, 1.0, 2.0):
+        write_volume(tmp_path / "map.mrc", density_map().volume ** factor, 10.0)
+        keys.add(read_loaded([], "template", [settings]).model_key)
+    assert len(keys) == 2
