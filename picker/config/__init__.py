@@ -45,6 +45,7 @@ from picker.config.picking import (
 )
 from picker.config.preprocess import PreprocessSettings
 from picker.config.simulate import SimulateSettings
+from picker.config.template import TemplateSettings
 from picker.config.tomograms import (
     CopickSettings,
     TomogramRow,
@@ -87,6 +88,7 @@ __all__ = [
     "SimulateSettings",
     "Split",
     "Target",
+    "TemplateSettings",
     "TomoPickerSettings",
     "TomogramRow",
     "TomogramsSettings",
@@ -120,7 +122,8 @@ class Config(Settings):
     - tomopicker_kl, tomopicker_pu, tomopicker_pn: as deepfindet, but learn of tomograms
       with a few labels how many particles there are (kl), that what has no label may be
       a particle (pu), or that it is none (pn).
-    - blobs: trains nothing; finds blobs of about a particle's size."""
+    - blobs: trains nothing; finds blobs of about a particle's size.
+    - template: trains nothing; finds what resembles the particles' density maps."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
     """The classes of particles to find, one entry each:"""
     tomograms: TomogramsSettings = TomogramsSettings()
@@ -134,6 +137,7 @@ class Config(Settings):
     predict: PredictSettings = PredictSettings()
     tomopicker: TomoPickerSettings = TomoPickerSettings()
     blobs: BlobsSettings = BlobsSettings()
+    template: TemplateSettings = TemplateSettings()
     calibrate: CalibrateSettings = CalibrateSettings()
     pick: PickSettings = PickSettings()
     label_next: LabelNextSettings = LabelNextSettings()
@@ -167,6 +171,17 @@ class Config(Settings):
             raise ValueError(
                 f"predict.window_zyx is {list(window)}; this model's strides need at"
                 f" least {least} voxels along each axis, enlarge it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _densities_are_named(self) -> Self:
+        missing = [p.name for p in self.particles if p.density is None]
+        if METHODS[self.method].densities and missing:
+            raise ValueError(
+                f"method {self.method} needs a density map of every class, and"
+                f" {', '.join(missing)} has none; name the file as its density in"
+                " particles, or leave the class out"
             )
         return self
 

@@ -24,6 +24,7 @@ MethodName = Literal[
     "tomopicker_pu",
     "tomopicker_kl",
     "blobs",
+    "template",
 ]
 NetworkName = Literal["unet", "fpn", "vnet", "deepfindet", "resunet"]
 
@@ -81,6 +82,8 @@ class Row:
     threshold_setting
         The setting that says what has a score of 0.5, which is the threshold of classes
         of which no particle is known; None: the method needs labels.
+    densities
+        Whether it finds by density maps, which every class then needs.
     """
 
     module: str
@@ -89,6 +92,7 @@ class Row:
     options: Mapping[str, Any] = field(default_factory=dict)
     sections: tuple[str, ...] = ()
     threshold_setting: str | None = None
+    densities: bool = False
 
     def stage(self, name: str) -> Stage:
         """Return the stage with a name.
@@ -171,6 +175,12 @@ METHODS: dict[MethodName, Row] = {
     "tomopicker_kl": replace(_TOMOPICKER, options={"loss": "kl"}),
     "blobs": Row(
         module="blobs", sections=("blobs",), threshold_setting="blobs.threshold_sd"
+    ),
+    "template": Row(
+        module="template",
+        sections=("template",),
+        densities=True,
+        threshold_setting="template.threshold_sd",
     ),
 }
 """Source: Wang et al. 2025, SemiETPicker, section 3.3 and tables 1, 3 and 4; Uddin et

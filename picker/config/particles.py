@@ -25,7 +25,7 @@ COLORS = (
 class Particle(Settings):
     """One class of particles."""
 
-    # A density map shapes phantoms, and the volumes made with it count by themselves.
+    # A density map counts by its content, and the phantoms made with it by themselves.
     NOT_IN_KEY = frozenset({"weight", "color", "density", "called"})
 
     name: str
@@ -41,8 +41,8 @@ class Particle(Settings):
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$", default_factory=lambda: COLORS[0])
     """Color in pictures, "#rrggbb"; left out: a different one for each class."""
     density: UserPath | None = None
-    """Density map to make phantoms from (MRC; light on dark, with its true voxel size);
-    null: a made-up shape."""
+    """Density map to make phantoms from, and for method template (MRC; light on dark,
+    with its true voxel size); null: phantoms have a made-up shape."""
     called: str | None = None
     """Name of the class in the files of other programs, read and written, if it
     differs."""

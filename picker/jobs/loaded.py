@@ -10,6 +10,7 @@ from picker import __version__
 from picker.config import Config, ModelSettings, PredictSettings, PreprocessSettings
 from picker.config.methods import METHODS
 from picker.core.fingerprint import fingerprint
+from picker.jobs.densities import read_densities
 from picker.jobs.model_card import ModelCard, model_fingerprint, read_model
 from picker.jobs.settings import read_particles, read_section
 from picker.machine.device import choose_device
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from picker.config.methods import MethodName
+    from picker.core.tomogram import Tomogram
     from picker.finding.finder import Finder
 
 
@@ -92,7 +94,9 @@ def read_loaded(
         key = fingerprint(__version__, name, [p.key() for p in card.particles])
     row = METHODS[card.method]
     own = [section(one, Config.section_kind(one)).key() for one in row.sections]
-    finder = load(card.method).finder(
+    densities = read_densities(card.particles) if row.densities else {}
+    own += [_digest(one) for one in densities.values()]
+    finder = load(card.method, densities).finder(
         [model for model, _ in models], card.particles, section, device
     )
     del models
@@ -102,6 +106,16 @@ def read_loaded(
         card=card,
         model_key=fingerprint(key, own) if own else key,
         settings_key=predict.key(),
+    )
+
+
+def _digest(density: Tomogram) -> str:
+    """Return what a density map finds: its name, values and voxel size."""
+    return fingerprint(
+        density.name,
+        density.voxel_size,
+        density.shape_zyx,
+        density.volume.tobytes(),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.mrc import write_volume
-from picker.formats.volumes.read import read_tomogram
+from picker.jobs.densities import read_densities
 from picker.project.claims import delete_leftovers_of_ended_jobs
 from picker.volumes.phantoms.simulate import simulate_phantom
 
@@ -57,11 +57,8 @@ def simulate(
         )
     delete_leftovers_of_ended_jobs(output.parent)
     logger.info("simulates %s", name)
-    densities = {
-        p.name: read_tomogram(p.density, p.name)[0] for p in particles if p.density
-    }
     tomogram, picks, noise = simulate_phantom(
-        name, index, particles, settings, densities
+        name, index, particles, settings, read_densities(particles)
     )
     write_volume(output, tomogram.volume, tomogram.voxel_size)
     if noise is not None:

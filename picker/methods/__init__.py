@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from picker.config import ModelSettings, Particle
     from picker.config.methods import MethodName, Row, Stage
+    from picker.core.tomogram import Tomogram
     from picker.finding.finder import Finder
     from picker.networks.network import Network
     from picker.training.source import PatchSource
@@ -89,10 +90,14 @@ class Method(ABC):
     ----------
     row
         What the workflow knows of it.
+    densities
+        Density maps of classes by name, particles light; for finding with a method
+        whose row says that it finds by them, else empty.
     """
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: Row, densities: Mapping[str, Tomogram]) -> None:
         self.row = row
+        self.densities = densities
 
     def network(self, settings: ModelSettings, num_particles: int) -> Network:
         """Return an untrained network, with random weights from torch's state."""
@@ -137,8 +142,11 @@ class Method(ABC):
         """
 
 
-def load(name: MethodName) -> Method:
-    """Return a method; only its own file is loaded."""
+def load(name: MethodName, densities: Mapping[str, Tomogram] | None = None) -> Method:
+    """Return a method, with density maps if it is given any.
+
+    Only its own file is loaded.
+    """
     row = METHODS[name]
     module = importlib.import_module(f"picker.methods.{row.module}")
-    return cast("Method", module.METHOD(row))
+    return cast("Method", module.METHOD(row, densities or {}))

@@ -175,6 +175,11 @@ class PlannedRun:
         sections = ("predict", *more, *self.row.sections)
         return [self.plan.results.settings(section) for section in sections]
 
+    def density_maps(self) -> list[str]:
+        """Return the density maps that it finds by."""
+        particles = self.plan.config.particles if self.row.densities else ()
+        return [str(p.density) for p in particles if p.density]
+
     def finds(self) -> str:
         """Return the options that name the models, or a method that has none."""
         models = " ".join(f"--model {path}" for path in self.models())

@@ -64,6 +64,7 @@ rule measure:
         failed=CELL.failed("evaluate"),
         metrics=CELL.metrics,
         settings=lambda wildcards: cell_of(wildcards).finding_settings(),
+        maps=lambda wildcards: cell_of(wildcards).density_maps(),
     output:
         CELL.measured,
     log:

@@ -4,6 +4,7 @@ rule predict:
         models=lambda wildcards: run_of(wildcards).models(),
         manifest=PREPROCESSED,
         settings=lambda wildcards: run_of(wildcards).finding_settings(),
+        maps=lambda wildcards: run_of(wildcards).density_maps(),
     output:
         PREDICTED,
     log:
@@ -34,6 +35,7 @@ rule predict_noisy:
         models=lambda wildcards: run_of(wildcards).models(),
         manifests=lambda wildcards: run_of(wildcards).preprocessed("labeled"),
         settings=lambda wildcards: run_of(wildcards).finding_settings(),
+        maps=lambda wildcards: run_of(wildcards).density_maps(),
         calibrate=settings_files("calibrate"),
     output:
         RUN.noisy,
@@ -66,6 +68,7 @@ rule predict_halves:
         models=lambda wildcards: run_of(wildcards).models(),
         manifest=PREPROCESSED,
         settings=lambda wildcards: run_of(wildcards).finding_settings(),
+        maps=lambda wildcards: run_of(wildcards).density_maps(),
     output:
         HALVES,
     log:

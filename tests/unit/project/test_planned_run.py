@@ -118,6 +118,13 @@ def test_what_finds_is_named_by_its_models_or_by_the_method():
     ]
 
 
+def test_a_method_that_finds_by_density_maps_reads_them():
+    particles = [{"name": "a", "radius": 60, "density": "maps/a.mrc"}]
+    found = plan(particles=particles)
+    assert found.of("template").density_maps() == ["maps/a.mrc"]
+    assert found.of("blobs").density_maps() == []
+
+
 def test_manifests_of_all_cells_are_held_against_the_disk():
     found = plan()
     assert len(found.cells()) == 4 * 2 * 2

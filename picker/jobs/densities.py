@@ -1,0 +1,35 @@
+"""The density maps of classes, from the files that the settings name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from picker.formats.volumes.read import read_tomogram
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from picker.config import Particle
+    from picker.core.tomogram import Tomogram
+
+
+def read_densities(particles: Iterable[Particle]) -> dict[str, Tomogram]:
+    """Return the density map of each class that has one, by the class's name.
+
+    Raises
+    ------
+    ValueError
+        If a file is missing, cannot be read, has no voxel size or is constant.
+    """
+    found = {}
+    for particle in particles:
+        if particle.density is None:
+            continue
+        try:
+            found[particle.name], _ = read_tomogram(particle.density, particle.name)
+        except (ValueError, FileNotFoundError) as error:
+            raise ValueError(
+                f"density map of {particle.name}: {error}. A map's voxel size [Å] is"
+                " what its file says"
+            ) from error
+    return found
