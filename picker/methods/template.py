@@ -36,6 +36,7 @@ from picker.volumes.spectrum import fourier_crop
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from picker.config import Particle
@@ -106,14 +107,20 @@ class TemplateFinder(Finder):
         # Tomograms of one voxel size, as most are, share their templates.
         self._banks: dict[tuple[str, float], Bank] = {}
 
-    def candidates(self, volume: Volume, voxel_size: float) -> Picks:
-        """Return the peaks of every class [Å], best first.
+    def candidates(
+        self,
+        volume: Volume,
+        voxel_size: float,
+        region: NDArray[np.bool_] | None = None,
+    ) -> Picks:
+        """Return the peaks of every class [Å], best first; the region is not needed.
 
         Raises
         ------
         ValueError
             If a particle is larger than the volume, or a map cannot be of its class.
         """
+        del region
         whole = np.asarray(volume[:], np.float32)
         ratio = binning(self.settings.resolution, voxel_size)
         extent = (np.array(whole.shape) - 1) * voxel_size

@@ -36,7 +36,7 @@ rule report:
         method=METHOD,
         costs=RESULTS.costs,
         # Other methods' results are shown as they are; none is waited for.
-        results=RESULTS.folder,
+        results=lambda wildcards: RESULTS.folder,
         regions=lambda wildcards, input: (
             f"--regions {OURS.regions_table}" if input.regions else ""
         ),
