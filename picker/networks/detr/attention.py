@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from picker.networks.detr.sampling import sampled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,19 +76,15 @@ class DeformableAttention(nn.Module):
         weights = self.weights(queries).view(*shape[:3], -1).softmax(dim=-1)
         centre = squares[..., None, None, None, :2]
         half = squares[..., None, None, None, 2:] / 2
-        # grid_sample wants x before y, in -1 to 1 from edge to edge. Each head of each
-        # patch is an image of its own.
-        grid = (2 * (centre + half * places) - 1).flip(-1)
-        grid = grid.transpose(1, 2).flatten(0, 1)
+        # Each head of each patch is an image of its own.
+        places = (centre + half * places).transpose(1, 2).flatten(0, 1)
         values = self.values(tokens).view(batch, -1, self.heads, width // self.heads)
         values = values.permute(0, 2, 3, 1).flatten(0, 1)
         seen = []
         for level, (y, x) in enumerate(sizes):
             start = sum(a * b for a, b in sizes[:level])
             image = values[..., start : start + y * x].unflatten(-1, (y, x))
-            seen.append(
-                functional.grid_sample(image, grid[:, :, level], align_corners=False)
-            )
+            seen.append(sampled(image, places[:, :, level]))
         weights = weights.transpose(1, 2).flatten(0, 1)[:, None]
         result = (torch.cat(seen, dim=-1) * weights).sum(dim=-1)
         result = result.unflatten(0, (batch, self.heads)).flatten(1, 2).transpose(1, 2)
