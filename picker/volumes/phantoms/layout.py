@@ -21,14 +21,20 @@ class Layout:
     rng
         Draws the places that are tried.
     shape_zyx
-        Size of the phantom [voxels].
+        Size of what centres lie in [voxels].
+    above
+        Voxels before that along z, which no centre lies in.
     """
 
     def __init__(
-        self, rng: np.random.Generator, shape_zyx: tuple[int, int, int]
+        self,
+        rng: np.random.Generator,
+        shape_zyx: tuple[int, int, int],
+        above: int = 0,
     ) -> None:
         self.rng = rng
-        self.last = np.array(shape_zyx, np.float64) - 1
+        self.first = np.array([above, 0, 0], np.float64)
+        self.last = self.first + np.array(shape_zyx, np.float64) - 1
         self.centres = np.empty((0, 3))
         self.radii = np.empty(0)
         self.shells: list[tuple[NDArray[np.float64], float, float]] = []
@@ -63,14 +69,15 @@ class Layout:
             `(3,)` index of another sphere of this radius [voxels].
         """
         # Faces cut some particles, as lamellae do, but leave more than half of each.
-        margin = np.minimum(0.6 * radius, self.last / 4)
-        tries = self.rng.uniform(margin, self.last - margin, size=(500, 3))
+        margin = np.minimum(0.6 * radius, (self.last - self.first) / 4)
+        low, high = self.first + margin, self.last - margin
+        tries = self.rng.uniform(low, high, size=(500, 3))
         if near is not None:
             direction = self.rng.normal(size=(200, 3))
             direction /= np.linalg.norm(direction, axis=1, keepdims=True)
             radii = self.rng.uniform(1.9, 3.0, size=(200, 1))
             beside = near + direction * radius * radii
-            inside = ((beside >= margin) & (beside <= self.last - margin)).all(axis=1)
+            inside = ((beside >= low) & (beside <= high)).all(axis=1)
             tries = np.concatenate([beside[inside], tries])
         distances = np.sqrt(((tries[:, None] - self.centres) ** 2).sum(axis=2))
         free = (distances >= MIN_DISTANCE * (self.radii + radius)).all(axis=1)

@@ -112,6 +112,34 @@ def simulate_phantom(
 
     Arguments and errors as for `simulate_tomogram`; the tomogram is the same too.
     """
+    # A plain modulo admits negative seeds, which the generator itself does not.
+    rng = np.random.default_rng([settings.seed % 2**64, index])
+    signal, picks = clean_density(rng, name, particles, settings, maps)
+    volume, noise = imaged(rng, signal, settings)
+    tomogram = Tomogram(name=name, volume=volume, voxel_size=settings.voxel_size)
+    return Phantom(tomogram, picks, noise)
+
+
+def clean_density(
+    rng: np.random.Generator,
+    name: str,
+    particles: tuple[Particle, ...],
+    settings: SimulateSettings,
+    maps: Mapping[str, Tomogram] | None = None,
+    above: int = 0,
+) -> tuple[Grid, Picks]:
+    """Return the `(z, y, x)` density of a phantom, particles near 1, and its picks.
+
+    Parameters
+    ----------
+    rng
+        Draws everything.
+    name, particles, settings, maps
+        As for `simulate_tomogram`, with its errors.
+    above
+        Voxels that the density has more than the settings say, above and below, where
+        no centre lies.
+    """
     for particle in particles:
         if particle.radius < settings.voxel_size:
             raise ValueError(
@@ -119,28 +147,26 @@ def simulate_phantom(
                 f" simulate.voxel_size, {settings.voxel_size} Å; raise the radius or"
                 " lower the voxel size"
             )
-    # A plain modulo admits negative seeds, which the generator itself does not.
-    rng = np.random.default_rng([settings.seed % 2**64, index])
     bodies = [
         body_from_map(maps[p.name], p.radius, settings.voxel_size)
         if maps and p.name in maps
         else body(place)
         for place, p in enumerate(particles)
     ]
-    signal, centre_zyx, classes = _place_everything(rng, particles, bodies, settings)
+    signal, centre_zyx, classes = _place_everything(
+        rng, particles, bodies, settings, above
+    )
     if len(classes) == 0:
         raise ValueError(
             f"no particle was placed in {name}: {settings.shape_zyx} voxels of"
             f" {settings.voxel_size} Å, {settings.particles_per_class} particles a"
             " class; raise simulate.shape_zyx or simulate.particles_per_class"
         )
-    volume, noise = imaged(rng, signal, settings)
     picks = picks_from_arrays(
         position_from_index(centre_zyx, settings.voxel_size),
         [particles[place].name for place in classes],
     )
-    tomogram = Tomogram(name=name, volume=volume, voxel_size=settings.voxel_size)
-    return Phantom(tomogram, picks, noise)
+    return signal, picks
 
 
 def _place_everything(
@@ -148,10 +174,12 @@ def _place_everything(
     particles: tuple[Particle, ...],
     bodies: Sequence[Body],
     settings: SimulateSettings,
+    above: int,
 ) -> tuple[Grid, NDArray[np.float64], NDArray[np.intp]]:
     """Return the clean density, `(n, 3)` centres [voxels] and `(n,)` classes."""
-    volume = np.zeros(settings.shape_zyx, np.float32)
-    layout = Layout(rng, settings.shape_zyx)
+    depth, *across = settings.shape_zyx
+    volume = np.zeros((depth + 2 * above, *across), np.float32)
+    layout = Layout(rng, settings.shape_zyx, above)
     radii = np.array([p.radius for p in particles]) / settings.voxel_size
     counts = rng.poisson(settings.particles_per_class, len(particles))
     if settings.particles_per_class >= 1:
@@ -191,7 +219,7 @@ def _place_vesicles(
     for _ in range(rng.poisson(settings.membranes)):
         radius = rng.uniform(*VESICLE_RADIUS)
         reach, half = np.array([radius, 0.75 * BILAYER]) / settings.voxel_size
-        tries = rng.uniform(0, layout.last, size=(50, 3))
+        tries = rng.uniform(layout.first, layout.last, size=(50, 3))
         free = [
             all(
                 np.linalg.norm(centre - other) >= reach + shell + 2 * half

@@ -1,0 +1,1 @@
+"""What a detection transformer learns: matching, losses and denoising queries."""
