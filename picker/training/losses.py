@@ -33,11 +33,14 @@ class HeatmapLoss:
         See `picker.config.LossSettings`.
     least_mass
         `(class,)` of the reweighted losses, as `reweighted` has it.
+    over_unknown
+        For the reweighted losses, as `reweighted` has it.
     """
 
     background_weight: float
     kind: LossKind = "reweighted_mse"
     least_mass: tuple[float, ...] | None = None
+    over_unknown: bool = False
 
     def __call__(
         self,
@@ -64,6 +67,7 @@ class HeatmapLoss:
             least_mass=self.least_mass,
             class_weight=class_weight,
             known=known,
+            over_unknown=self.over_unknown,
         )
 
 
@@ -124,6 +128,7 @@ def reweighted(
     least_mass: tuple[float, ...] | None = None,
     class_weight: Tensor | None = None,
     known: Tensor | None = None,
+    over_unknown: bool = False,
 ) -> Tensor:
     """Return the mean error with particles and background weighted apart.
 
@@ -147,6 +152,9 @@ def reweighted(
     known
         As `target`, or with one class for all; 0 where the target says nothing, and
         those voxels do not count.
+    over_unknown
+        Divide the background by that of all voxels, known or not. So where single
+        places are known alone, these few voxels weigh no more than as many others.
 
     Where several processes share a batch, each returns its part of the sum.
 
@@ -157,7 +165,8 @@ def reweighted(
     if known is not None:
         target, empty = known * target, known * empty
     # The denominators are those of the whole batch, over all processes.
-    masses = [total(target.sum(over)), total(empty.sum(over))]
+    divided_by = 1 - target if over_unknown else empty
+    masses = [total(target.sum(over)), total(divided_by.sum(over))]
     if least_mass is not None:
         least = torch.tensor(least_mass).to(target, non_blocking=True)
         masses = [torch.maximum(mass, least) for mass in masses]

@@ -193,6 +193,7 @@ def heatmap_loss(shared: TrainSettings, patches: PatchDataset) -> HeatmapLoss:
         background_weight=shared.background_weight,
         kind=shared.loss.kind,
         least_mass=least,
+        over_unknown=any(source.review for source in patches.labeled),
     )
 
 

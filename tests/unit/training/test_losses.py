@@ -101,6 +101,7 @@ def test_what_nobody_looked_at_changes_neither_loss_nor_gradient():
     kinds = [
         HeatmapLoss(background_weight=4.0, kind=kind) for kind in get_args(LossKind)
     ]
+    kinds.append(HeatmapLoss(background_weight=4.0, over_unknown=True))
     for loss in (*kinds, mean_square, tversky):
         assert loss(found, target, known=known) == loss(found, other, known=known)
         assert loss(found, target) != loss(found, other)
@@ -133,6 +134,19 @@ def test_cross_entropy_moves_a_sure_false_peak_as_much_as_an_unsure_one():
         torch.isfinite(torch.tensor(slope(entropy, [x, -x, 0.0], [0.0, 1.0, 0.5], 0)))
         for x in (50.0, -50.0)
     )
+
+
+def test_few_known_voxels_of_background_do_not_weigh_as_much_as_a_patch():
+    nothing, found = stack([0.0] * 4), stack([0.5] * 4)
+    known = stack([1.0, 0.0, 0.0, 0.0])
+
+    def loss(over_unknown, known):
+        which = HeatmapLoss(background_weight=4.0, over_unknown=over_unknown)
+        return which(found, nothing, known=known).item()
+
+    assert loss(False, None) == loss(True, None) == pytest.approx(1)
+    assert loss(False, known) == pytest.approx(1)
+    assert loss(True, known) == pytest.approx(1 / 4)
 
 
 @pytest.mark.parametrize("kind", get_args(LossKind))

@@ -12,6 +12,7 @@ from picker.training.losses import reweighted_mse
 from picker.training.patches import PatchDataset
 from picker.training.review import Places, Review
 from picker.training.source import PatchSource
+from picker.training.supervised import heatmap_loss
 
 SHAPE = (24, 40, 48)
 RADIUS = np.array([6.0, 4.0])
@@ -133,6 +134,13 @@ def test_a_wrong_pick_costs_in_its_class_alone():
     assert loss(0, at_wrong) > nothing
     assert loss(1, at_wrong) == nothing
     assert loss(0, ~at_wrong) == nothing
+
+
+def test_few_answers_weigh_no_more_than_as_many_voxels_of_a_whole_patch():
+    labels, wrong = [(1, 12, 20, 40)], [(0, 12, 20, 8)]
+    for given, is_reviewed in ((None, False), (wrong, True)):
+        data = dataset([source(labels), source(labels, given)])
+        assert heatmap_loss(TrainSettings(), data).over_unknown is is_reviewed
 
 
 def test_the_teacher_is_not_believed_where_somebody_said_wrong():

@@ -40,7 +40,8 @@ def test_the_verb_reads_density_maps(tmp_path, monkeypatch, capsys):
     (tmp_path / "p0.mrc").write_bytes(b"not an MRC file")
     assert simulated("p0.mrc")[0] == 1
     said = capsys.readouterr().err
-    assert "p0.mrc" in said and "give an MRC, EM or HDF5 file" in said
+    assert "p0.mrc" in said
+    assert "give an MRC, EM or HDF5 file" in said
 
 
 def test_halves_are_written_where_they_are_asked_for(tmp_path, monkeypatch, capsys):
