@@ -54,7 +54,8 @@ class Resident:
     """Batches that lie where they are computed on; the same ones again and again."""
 
     def __init__(self, dataset, device):
-        self.shape = dataset.shape
+        self.shape, self.stride = dataset.shape, dataset.stride
+        self.unlabeled = dataset.unlabeled
         self.batches = [dataset[step].to(device) for step in range(RESIDENT)]
 
     def iterate(self, dataset, start, stop, device):
