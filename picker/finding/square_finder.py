@@ -94,8 +94,13 @@ class SquareFinder(Finder):
     device: torch.device = CPU
 
     @torch.inference_mode()
-    def candidates(self, volume: Volume, voxel_size: float) -> Picks:
-        """Return every candidate [Å], z 0, best first.
+    def candidates(
+        self,
+        volume: Volume,
+        voxel_size: float,
+        region: NDArray[np.bool_] | None = None,
+    ) -> Picks:
+        """Return every candidate [Å], z 0, best first; the region is not needed.
 
         Tiles share as much as the largest particle's diameter, so that each particle
         is seen as a whole by the tile in which its centre counts.
@@ -105,6 +110,7 @@ class SquareFinder(Finder):
         ValueError
             If the volume has more than one slice, or particles are too large for tiles.
         """
+        del region
         depth, *across = volume.shape
         if depth != 1:
             raise ValueError(
