@@ -11,6 +11,7 @@ import torch
 
 from picker.config import CoTrainSettings
 from picker.encodings.heatmap import Gaussians, target_from_index
+from picker.report import charts
 from picker.training import loop
 from picker.training.teacher import PseudoPicks
 from picker.training.teaching import DIFFERENCE, EVERY, PSEUDO, Teaching
@@ -193,3 +194,7 @@ def test_a_checkpoint_of_an_earlier_version_goes_on() -> None:
     batch = replace(one.patches[0])
     one.losses(one.model, batch, 0)
     assert DIFFERENCE in one.figures()
+
+
+def test_the_report_draws_the_columns_that_training_writes():
+    assert (charts.PSEUDO, charts.DIFFERENCE) == (PSEUDO, DIFFERENCE)
