@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from picker.config.base import Fraction, Positive, Settings
+from picker.config.base import Count, Fraction, Positive, Settings
 
 
 class PreprocessSettings(Settings):
@@ -30,6 +30,18 @@ class PreprocessSettings(Settings):
     """Give all frequencies the same power, as the whitening filter of template matching
     does; outliers are clipped before and after. It helps on one set of simulated
     tomograms and harms on another (see docs/accuracy.md): try both on your data."""
+    smooth: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Width (σ) of a Gaussian that smooths volumes before they are normalised, once
+    outliers are clipped [Å]. 0: none, which is right for most: networks and blobs
+    smooth themselves."""
+    equalise: bool = False
+    """Of micrographs: even out their contrast, tile by tile, so that thick ice and thin
+    look alike (contrast-limited adaptive histogram equalisation)."""
+    equalise_tiles: Count = 10
+    """With equalise: number of tiles along each axis."""
+    equalise_clip: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 4.0
+    """With equalise: how often a gray level of a tile counts at most, over the mean of
+    all 256; what is more is spread over all, so that contrast is not raised further."""
     particles_are: Literal["dark", "light"] = "dark"
     """Contrast of the particles in the files: dark (usual in cryo-ET) or light; light
     ones are inverted."""

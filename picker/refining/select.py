@@ -116,7 +116,8 @@ def in_region(
     voxel_size, shape_zyx
         Of the tomogram, [Å] and [voxels].
     edge_margin
-        Least distance from the centres of the outermost voxels [Å].
+        Least distance from the centres of the outermost voxels [Å]; a micrograph has
+        no faces along z.
     mask
         As for `select_picks`.
 
@@ -125,8 +126,9 @@ def in_region(
     `(n,)` true for those inside.
     """
     last = (np.array(shape_zyx) - 1) * voxel_size
+    margin = np.where(last > 0, edge_margin, 0.0)
     inside: NDArray[np.bool_] = np.all(
-        (position_zyx >= edge_margin) & (position_zyx <= last - edge_margin), axis=1
+        (position_zyx >= margin) & (position_zyx <= last - margin), axis=1
     )
     if mask is None:
         return inside

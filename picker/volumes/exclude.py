@@ -106,7 +106,8 @@ def away_from_gold(
 
     A bead is a connected blob of voxels that all differ from the median by more than
     `gold_sigma` standard deviations, in the same direction as particles, and that
-    together are at least as large as a ball of `gold_diameter`. Median and spread are
+    together are at least as large as a ball of `gold_diameter`, or as a disc of it in a
+    micrograph. Median and spread are
     robust: beads do not change them.
 
     Parameters
@@ -140,7 +141,10 @@ def away_from_gold(
     labels = np.empty(volume.shape, np.int32)
     ndimage.label(extreme, output=labels)
     sizes = np.bincount(labels[extreme], minlength=1)
-    least = math.pi / 6 * (settings.gold_diameter / voxel_size) ** 3
+    across = settings.gold_diameter / voxel_size
+    # In a micrograph a bead is a disc.
+    disc, bead_size = math.pi / 4 * across**2, math.pi / 6 * across**3
+    least = disc if len(volume) == 1 else bead_size
     beads = np.flatnonzero(sizes[1:] >= least) + 1
 
     away = np.ones(volume.shape, np.bool_)

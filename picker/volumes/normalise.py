@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from picker.volumes.equalise import Equalising, equalised
 from picker.volumes.rescale import resampled, rescaling
 from picker.volumes.spectrum import whitened
 from picker.volumes.statistics import Limits, extremes, mean_and_spread, quantiles
-from picker.volumes.steps import STORED, Normalised, Scaling, Steps, rescaled
+from picker.volumes.steps import (
+    STORED,
+    Normalised,
+    Scaling,
+    Steps,
+    rescaled,
+    smoothed,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -83,7 +91,7 @@ def prepared_volume(
     """Return what `preprocess_volume` does, not computed yet, and how it is made again.
 
     Arguments and errors as for that. No copy is made of a volume whose numbers float32
-    holds, unless it is rescaled or whitened.
+    holds, unless it is rescaled, whitened, smoothed or equalised.
     """
     if not (math.isfinite(voxel_size) and voxel_size > 0):
         raise ValueError(
@@ -101,13 +109,21 @@ def prepared_volume(
         voxel_size = voxel_size * ratio.numerator / ratio.denominator
     if region is not None:
         region = resampled(region, source.shape, ratio)
-    before, whitening = None, None
-    if settings.whiten:
-        # Else a few gold beads would decide what is amplified.
+    before, whitening, equalising = None, None, None
+    smooth = settings.smooth / voxel_size
+    if settings.whiten or smooth or settings.equalise:
+        # Else a few gold beads would decide what is amplified, or spread.
         limits = _limits(source, settings, region)
         before = _scaling(source, limits, None, sign=1)  # refuses a constant volume
         clipped = Normalised(source, before)
-        source, whitening = whitened(clipped.slices(), clipped.shape)
+        if settings.whiten:
+            source, whitening = whitened(clipped.slices(), clipped.shape)
+        else:
+            source = clipped.part(slice(None), np.float32)
+        source = smoothed(source, smooth)
+    if settings.equalise:
+        equalising = _equalising(source, settings, region)
+        source = equalised(source[0], equalising)[None]
     sign = -1 if settings.particles_are == "light" else 1
     limits = _limits(source, settings, region)
     last = _scaling(source, limits, region, sign=sign)
@@ -120,6 +136,8 @@ def prepared_volume(
         before=before,
         whitening=whitening,
         last=last,
+        smooth=smooth,
+        equalising=equalising,
     )
     return Normalised(source, last), voxel_size, warnings, steps
 
@@ -187,6 +205,30 @@ def _limits(
     if settings.clip == "percentile":
         return Limits.of(*quantiles(source, region, settings.clip_percentiles))
     return None
+
+
+def _equalising(
+    source: NDArray[Any], settings: PreprocessSettings, region: Region
+) -> Equalising:
+    """Return how contrast is evened out, from the least to the greatest value.
+
+    Raises
+    ------
+    ValueError
+        If it is no micrograph.
+    """
+    if len(source) > 1:
+        raise ValueError(
+            f"volume has {len(source)} slices, but preprocess.equalise evens out"
+            " micrographs, which have one; set it to false"
+        )
+    low, high = _limits(source, settings, region) or extremes(source)
+    return Equalising(
+        low=float(low),
+        high=float(high),
+        tiles=settings.equalise_tiles,
+        clip=settings.equalise_clip,
+    )
 
 
 def _scaling(

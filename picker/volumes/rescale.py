@@ -78,7 +78,8 @@ def resampled(
 
 def _check_extent(shape: tuple[int, ...], voxel_size: float, target: float) -> None:
     """Refuse voxels that are larger than the volume."""
-    shortest = min(shape, default=0) * voxel_size
+    # A micrograph is one voxel thick, and stays so.
+    shortest = min(shape[shape[0] == 1 :]) * voxel_size
     if target > shortest:
         raise ValueError(
             f"preprocess.target_voxel_size is {target:g} Å, and the volume's shortest"

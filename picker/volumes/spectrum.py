@@ -46,7 +46,7 @@ def fourier_crop(volume: Volume, ratio: Fraction) -> Volume:
     multiple of the ratio's numerator, so that the crop is exact, and trimmed after.
     The result is just large enough for the centre of each voxel of the original to
     lie inside. The added samples lead from the last slice back to the first, because
-    the Fourier transform takes the volume for periodic.
+    the Fourier transform takes the volume for periodic. One slice stays one slice.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def fourier_crop(volume: Volume, ratio: Fraction) -> Volume:
         )
     if ratio == 1:
         return volume
-    for axis in range(3):
+    for axis in range(3) if len(volume) > 1 else (1, 2):
         volume = _crop_axis(volume, axis, ratio.numerator, ratio.denominator)
     return volume
 

@@ -10,8 +10,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from picker.machine.memory import give_back_mapped_file
+from picker.volumes.equalise import Equalising, equalised
 from picker.volumes.spectrum import Whitening, filtered, fourier_crop
 from picker.volumes.statistics import BLOCK, Limits
 
@@ -119,10 +121,16 @@ class Steps:
         Of the power of two that it is multiplied by first.
     ratio
         Numerator and denominator of the new voxel size over the old.
-    before, whitening
-        How it is clipped before whitening, and the filter; None: it is not whitened.
+    before
+        How it is clipped before any of the next three; None: there are none.
+    whitening
+        The filter that whitens it; None: it is not whitened.
     last
         How it is clipped and normalised.
+    smooth
+        Width (σ) of the Gaussian that smooths it then [its new voxels]; 0: none.
+    equalising
+        How the contrast of a micrograph is evened out; None: it is not.
     """
 
     exponent: int
@@ -130,6 +138,8 @@ class Steps:
     before: Scaling | None
     whitening: Whitening | None
     last: Scaling
+    smooth: float = 0.0
+    equalising: Equalising | None = None
 
     def of(self, volume: NDArray[Any]) -> Normalised:
         """Return the volume that they were measured in, normalised.
@@ -138,16 +148,24 @@ class Steps:
         ----------
         volume
             `(z, y, x)` in a type whose numbers float32 holds; left unchanged. No copy
-            is made of it unless it is rescaled or whitened.
+            is made of it unless it is rescaled, whitened, smoothed or equalised.
         """
         source = rescaled(volume, self.exponent, Fraction(*self.ratio))
-        if self.before and self.whitening:
+        if self.before:
             clipped = Normalised(source, self.before)
-            source = filtered(clipped.slices(), clipped.shape, self.whitening)
+            if self.whitening:
+                source = filtered(clipped.slices(), clipped.shape, self.whitening)
+            else:
+                source = clipped.part(slice(None), np.float32)
+            source = smoothed(source, self.smooth)
+            if self.equalising:
+                source = equalised(source[0], self.equalising)[None]
         return Normalised(source, self.last)
 
     def of_noise(self, noise: Volume) -> Volume:
         """Return noise after what is linear of them: all but clipping and means.
+
+        Micrographs, whose contrast alone is evened out, have no halves.
 
         Parameters
         ----------
@@ -157,8 +175,26 @@ class Steps:
         result = rescaled(noise, self.exponent, Fraction(*self.ratio))
         if self.whitening:
             result = filtered(result, result.shape, self.whitening)
+        result = smoothed(result, self.smooth)
         result *= np.float32((self.before.gain if self.before else 1) * self.last.gain)
         return result
+
+
+def smoothed(volume: Volume, sigma: float) -> Volume:
+    """Return a volume after a Gaussian along its axes; along z not of one slice.
+
+    Parameters
+    ----------
+    volume
+        `(z, y, x)`, which is returned itself if there is nothing to do.
+    sigma
+        Width of the Gaussian [voxels].
+    """
+    if sigma == 0:
+        return volume
+    along_z = sigma if len(volume) > 1 else 0
+    result: Volume = gaussian_filter(volume, (along_z, sigma, sigma), mode="nearest")
+    return result
 
 
 def rescaled(volume: NDArray[Any], exponent: int, ratio: Fraction) -> NDArray[Any]:

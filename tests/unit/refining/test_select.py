@@ -145,3 +145,9 @@ def test_no_more_than_the_best_of_each_class_are_kept():
     np.testing.assert_allclose(found.of("a").score, [0.8, 0.7])
     assert len(found.of("b")) == 1
     assert len(select(candidates, mask).of("a")) == 3
+
+
+def test_a_micrograph_has_no_faces_along_z():
+    position = np.array([[0, 50, 50], [0, 5, 50], [0, 50, 589]], float)
+    inside = in_region(position, 10.0, (1, 40, 60), 20.0, None)
+    assert inside.tolist() == [True, False, False]

@@ -152,3 +152,13 @@ def test_little_memory_is_used_beside_the_input(monkeypatch):
     finally:
         tracemalloc.stop()
     assert peak < 2 * volume.nbytes
+
+
+def test_a_bead_in_a_micrograph_is_a_disc():
+    shape = (1, 60, 80)
+    bead, small = ball((0, 20, 20), 3, shape), ball((0, 40, 60), 1, shape)
+    volume = noise(shape)
+    volume[bead | small] -= 60
+    away, num = away_from_gold(volume, V, GOLD)
+    assert num == 1
+    np.testing.assert_array_equal(~away, bead)
