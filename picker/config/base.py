@@ -54,7 +54,15 @@ Target = Literal[
     "tomotwin",
     "cbox",
     "eman2",
+    "autopick",
+    "box",
 ]
+ONLY_OF_MICROGRAPHS: tuple[Target, ...] = ("autopick", "box")
+"""Targets that hold no z."""
+OF_MICROGRAPHS: tuple[Target, ...] = (*ONLY_OF_MICROGRAPHS, "cbox")
+"""Targets that hold picks of micrographs."""
+Dimensions = Literal[2, 3]
+"""Of what a row of the table names: 2 is a micrograph, a volume of one slice."""
 Contours = Literal["points", "middles"]
 Outside = Literal["drop_few", "drop", "error"]
 Positive = Annotated[float, Field(gt=0)]

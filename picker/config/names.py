@@ -17,8 +17,9 @@ VOLUME_ENDINGS = (
 """Endings of files that hold a tomogram or its tilt series."""
 PICKS_ENDINGS = (
     *(".star", ".json", ".csv", ".tsv", ".txt", ".ndjson", ".mod", ".tbl"),
-    *(".coords", ".cbox"),
+    *(".coords", ".cbox", ".box"),
     *("_particles", "_info", "_pick"),  # of pytom-match-pick, EMAN2, ours for RELION
+    *("_autopick", "_manualpick"),  # of RELION in micrographs
 )
 VOXEL_SIZE = re.compile(r"(?<=.)_\d+(\.\d+)?Apx$")
 """What Warp writes after a tomogram's name, as in TS_01_10.00Apx.mrc."""

@@ -104,4 +104,5 @@ def tomogram_picks(entry: Picked) -> TomogramPicks:
         ),
         tilt_pixel_size=before.tilt_pixel_size,
         called=before.called,
+        file=before.source,
     )

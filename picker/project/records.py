@@ -54,6 +54,8 @@ class Preprocessed(Head):
     it."""
     source_shape_zyx: ShapeZYX
     """Shape of the user's file [voxels]."""
+    source: Path | None = None
+    """The user's file, as the table names it."""
     tilt_pixel_size: float | None = None
     """Unbinned pixel size of its own tilt series [Å]."""
     called: str | None = None

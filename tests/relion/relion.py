@@ -42,7 +42,7 @@ def relion(folder, program, *arguments):
     return said
 
 
-def export(folder, found, voxel_size, shape_zyx, scores=None):
+def export(folder, found, voxel_size, shape_zyx, scores=None, target="relion3"):
     """Export picks for RELION as the rule does, from a manifest, and return where.
 
     Parameters
@@ -55,6 +55,8 @@ def export(folder, found, voxel_size, shape_zyx, scores=None):
         Of every tomogram, [Å] and voxels.
     scores
         `(n,)` scores, the same for every tomogram; None: all 1.
+    target
+        The kind of files.
     """
     entries = []
     for name, position_zyx in found.items():
@@ -65,11 +67,11 @@ def export(folder, found, voxel_size, shape_zyx, scores=None):
     manifest, settings = folder / "pick.json", folder / "particles.json"
     write_manifest(manifest, entries)
     settings.write_text(json.dumps([{"name": PARTICLE, "radius": 60.0}]))
-    output = folder / "export" / "relion3"
+    output = folder / "export" / target
     subprocess.run(
         [
             *(sys.executable, "-m", "picker", "export", "--manifests", manifest),
-            *("--settings", settings, "--target", "relion3", "--output", output),
+            *("--settings", settings, "--target", target, "--output", output),
         ],
         cwd=ROOT,
         check=True,
@@ -77,10 +79,11 @@ def export(folder, found, voxel_size, shape_zyx, scores=None):
     return output / PARTICLE
 
 
-def extract(folder, names, coordinates, voxel_size, box, *more):
+def extract(folder, names, coordinates, voxel_size, box, *more, suffix="_pick.star"):
     """Let RELION cut boxes of tomograms `<folder>/<name>.mrc`; return their table.
 
-    Rows are in RELION's order: by tomogram, then as in its coordinate file.
+    Rows are in RELION's order: by tomogram, then as in its coordinate file, whose name
+    is the tomogram's and a suffix.
     """
     micrographs = folder / "micrographs.star"
     optics = OPTICS | {"rlnMicrographPixelSize": voxel_size}
@@ -93,7 +96,7 @@ def extract(folder, names, coordinates, voxel_size, box, *more):
         folder,
         "preprocess",
         *("--i", micrographs.name, "--coord_dir", f"{coordinates}/"),
-        *("--coord_suffix", "_pick.star", "--extract", "--extract_size", box),
+        *("--coord_suffix", suffix, "--extract", "--extract_size", box),
         *("--part_dir", "boxes/", "--part_star", "boxes/particles.star", *more),
     )
     return starfile.read(folder / "boxes" / "particles.star", always_dict=True)[

@@ -1,5 +1,6 @@
 """RELION 3.1 finds every pick where it is, and averages particles sharply."""
 
+import mrcfile
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -347,3 +348,26 @@ def test_what_the_pipeline_exports_is_extracted_whole(tmp_path):
 
 def test_these_tests_ran_against_the_release_that_the_guide_names():
     assert "3.1.3" in relion(None, "reconstruct", "--version")
+
+
+@pytest.mark.parametrize(
+    ("target", "suffix"), [("autopick", "_autopick.star"), ("box", ".box")]
+)
+def test_particles_of_a_micrograph_lie_at_the_centre_of_their_boxes(
+    tmp_path, target, suffix
+):
+    rng = np.random.default_rng(0)
+    shape = (1, 200, 240)
+    places = rng.permutation(np.indices((19, 23)).reshape(2, -1).T)[:100] * 10 + 10
+    image = np.zeros(shape, np.float32)
+    image[0, places[:, 0], places[:, 1]] = np.arange(1, 101)
+    write_volume(tmp_path / "mic.mrc", image, 1.25)
+    index_zyx = np.column_stack([np.zeros(100), places])
+    index_zyx[:, 1:] += rng.uniform(-0.49, 0.49, (100, 2))
+    found = {"mic": index_zyx * 1.25}
+    output = export(tmp_path, found, 1.25, shape, target=target)
+    particles = extract(tmp_path, ["mic"], output, 1.25, 16, suffix=suffix)
+    assert particles.rlnImageName[0] == "000001@boxes/mic.mrcs"
+    images = mrcfile.read(tmp_path / "boxes" / "mic.mrcs")
+    assert images.shape == (100, 16, 16)
+    np.testing.assert_array_equal(images[:, 8, 8], np.arange(1, 101))

@@ -1,6 +1,7 @@
 """CrYOLO's boxes (.cbox): STAR tables whose x and y are a box's corner.
 
-x and y are the corner with the lowest numbers, z is the box's centre; all in voxels.
+x and y are the corner with the lowest numbers, z is the box's centre; all in voxels. In
+micrographs z and depth are `<NA>`.
 
 Source: MPI-Dortmund/tomotwin-cryoet, tomotwin/modules/inference/CBOXInterface;
 https://cryolo.readthedocs.io
@@ -40,6 +41,7 @@ COLUMNS = (
     "NumBoxes",
     "Angle",
 )
+NONE = "<NA>"
 READ = frozenset({*CORNER, CENTRE, *SIZE, SCORE})
 
 
@@ -49,17 +51,18 @@ def read_boxes(path: Path) -> Coordinates:
     Raises
     ------
     ValueError
-        If the table is missing or damaged, or its boxes have no z.
+        If the table is missing or damaged, or only some of its boxes have a z.
     """
     tables = read_tables(path, (), READ)
     table = next((table for table in tables if table.name == BLOCK), None)
     if table is None:
         raise ValueError(f"{path} has no table data_{BLOCK}; expected one, fix it")
-    if CENTRE not in table:
-        raise ValueError(
-            f"{path} has no column {CENTRE}: its boxes are of single images; expected"
-            " boxes traced through a tomogram"
-        )
+    z = np.full(len(table), np.nan)
+    if CENTRE in table:
+        z = table.numbers(CENTRE, may_lack=True)
+    is_flat = bool(np.isnan(z).all())
+    if not is_flat:
+        z = table.numbers(CENTRE)
     x, y = (
         table.numbers(corner) + table.numbers(size) / 2
         for corner, size in zip(CORNER, SIZE, strict=True)
@@ -67,8 +70,10 @@ def read_boxes(path: Path) -> Coordinates:
     return coordinates_from_xyz(
         "CBOX",
         "voxels",
-        np.stack([x, y, table.numbers(CENTRE)], axis=1),
+        np.stack([x, y, np.zeros(len(z)) if is_flat else z], axis=1),
         score=table.numbers(SCORE, may_lack=True) if SCORE in table else None,
+        # Of no boxes nobody can say.
+        has_z=not is_flat or not len(z),
     )
 
 
@@ -85,7 +90,10 @@ def write_boxes(
             for position, score in rows_of(one.picks, name):
                 corner = position / one.voxel_size - np.array([0, edge / 2, edge / 2])
                 size = [str(edge)] * 5
-                rows.append(" ".join([*texts(corner), *size, score, "1", "0"]))
+                x, y, z = texts(corner)
+                if one.is_micrograph:
+                    z = size[2] = NONE
+                rows.append(" ".join([x, y, z, *size, score, "1", "0"]))
             _write(folder / f"{one.tomogram}_{name}.cbox", rows)
 
 

@@ -74,13 +74,19 @@ def interpret(
     Raises
     ------
     ValueError
-        If contours of several points may be picks or not, the file counts in pixels
+        If a tomogram's file has no z, contours of several points may be picks or not,
+        the file counts in pixels
         of an unknown size, or picks lie outside and are not to be dropped.
     """
     voxel_size, shape = interpretation.voxel_size, interpretation.shape_zyx
     tilt_pixel_size = interpretation.tilt_pixel_size
     is_certain = interpretation.is_certain
     warnings: list[str] = []
+    if not found.has_z and shape[0] > 1:
+        raise ValueError(
+            f"{path} ({found.kind}) has no z: its picks are of a micrograph, and the"
+            f" tomogram has {shape[0]} slices; expected x, y and z, name another file"
+        )
     found = picks_of_contours(path, found, interpretation.contours)
     if not is_certain:
         found, warnings = in_voxels_of_tomogram(path, found, voxel_size, shape)

@@ -13,6 +13,7 @@ import numpy as np
 from picker.config import known_as
 from picker.core.files import checked_file
 from picker.formats.picks import (
+    box,
     cbox,
     copick,
     dynamo,
@@ -49,6 +50,7 @@ EMPTY = {
     ".ndjson": "CryoET portal ndjson",
     ".coords": "TomoTwin coords",
     ".tbl": "Dynamo table",
+    ".box": "EMAN box",
 }
 """Kinds without a header: in a file without picks the name alone shows the kind."""
 
@@ -113,6 +115,7 @@ TEXTS: tuple[
     (_has_block(cbox.BLOCK), cbox.read_boxes),
     (_has_block(r"[^\s,]*"), _read_star),
     (_has_number_columns(dynamo.FEWEST_COLUMNS, np.inf), dynamo.read_table),
+    (_has_number_columns(4, 5), box.read_boxes),
     (_has_number_columns(3, 3), tomotwin.read_coords),
     (napari.has_axes, napari.read_points),
     (lambda _: True, read_xyz_table),

@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -65,6 +66,8 @@ class TomogramPicks:
         names the files themselves.
     in_relion
         Its name in RELION's tomograms.star; None: `own_name`.
+    file
+        Its file, as the table names it; None: it is not known.
     """
 
     tomogram: str
@@ -75,11 +78,22 @@ class TomogramPicks:
     tilt_size_zyx: tuple[int, int, int] | None = None
     called: str | None = None
     in_relion: str | None = None
+    file: Path | None = None
 
     @property
     def relion_name(self) -> str:
         """What RELION calls it; RELION tells tomograms apart by this name alone."""
         return self.in_relion or self.own_name
+
+    @property
+    def micrograph_name(self) -> str:
+        """What RELION calls a micrograph: the path of its file."""
+        return self.called or str(self.file or f"{self.tomogram}.mrc")
+
+    @property
+    def is_micrograph(self) -> bool:
+        """Whether it is one slice."""
+        return self.shape_zyx[0] == 1
 
     @property
     def own_name(self) -> str:
@@ -149,6 +163,8 @@ class Coordinates:
         `(n, 3)` shifts [Å] to add to the positions; None if there are none.
     drawing
         What an IMOD model says of its volume and contours; None for other kinds.
+    has_z
+        Whether the file has a z. Else it is of micrographs, and z is 0.
     warnings
         What was left out or guessed.
     """
@@ -164,6 +180,7 @@ class Coordinates:
     doubtful_sizes: Mapping[str, Sizes] = field(default_factory=dict)
     shift_zyx: NDArray[np.float64] | None = None
     drawing: Drawing | None = None
+    has_z: bool = True
     warnings: tuple[str, ...] = ()
 
 

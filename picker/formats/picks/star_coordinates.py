@@ -9,7 +9,7 @@ import numpy as np
 
 from picker.config.names import VOLUME_ENDINGS
 from picker.formats.picks.records import Coordinates, Unit, coordinates_from_xyz
-from picker.formats.picks.star_index import FILE, Index
+from picker.formats.picks.star_index import COORDINATE_FILE, FILE, Index
 from picker.formats.picks.star_shifts import IN_PIXELS, ORIGIN, TURNED, shifts
 from picker.formats.picks.star_sizes import (
     DETECTOR_SIZE,
@@ -43,7 +43,9 @@ MICROGRAPH = "rlnMicrographName"
 PARTICLE = "pickerParticle"
 OF_AIS = "ais"
 """What names of Ais' own columns begin with."""
-TEXTS = frozenset({TOMOGRAM, MICROGRAPH, PARTICLE, FILE, GROUP})
+TEXTS = frozenset({TOMOGRAM, MICROGRAPH, PARTICLE, FILE, COORDINATE_FILE, GROUP})
+IN_MICROGRAPHS = "RELION 2D"
+"""Kind of coordinates without z."""
 NUMBERS = frozenset(
     {
         *(*POSITION, *CENTERED, *COORDINATE, SCORE, OUR_SCORE, PYTOM_SCORE),
@@ -55,7 +57,7 @@ NUMBERS = frozenset(
 
 
 def read_star(path: Path) -> Coordinates | Index:
-    """Return a STAR file's coordinates, or which files an index of RELION 5 names.
+    """Return a STAR file's coordinates, or which files an index of RELION names.
 
     Raises
     ------
@@ -64,6 +66,11 @@ def read_star(path: Path) -> Coordinates | Index:
     """
     tables = read_tables(path, TEXTS, NUMBERS)
     index = next((table for table in tables if FILE in table), None)
+    micrographs = next((table for table in tables if COORDINATE_FILE in table), None)
+    if micrographs is not None:
+        names = short_names(micrographs.texts(MICROGRAPH), of_files=True)
+        files = tuple(micrographs.texts(COORDINATE_FILE))
+        return Index(path=path, tomogram=tuple(names), file=files, of_micrographs=True)
     if index is None:
         return _coordinates(path, tables)
     if TOMOGRAM not in index:
@@ -92,13 +99,17 @@ def _coordinates(path: Path, tables: Sequence[Table]) -> Coordinates:
     (table,) = found
     tomogram = _tomograms(table)
     kind, unit = _kind(table)
-    value_xyz = np.stack([table.numbers(name) for name in _columns(table)], axis=1)
+    has_z = kind != IN_MICROGRAPHS
+    columns = [table.numbers(name) for name in _columns(table)[: 3 if has_z else 2]]
+    columns += [] if has_z else [np.zeros(len(table))]
+    value_xyz = np.stack(columns, axis=1)
     if kind == "Warp" and _are_fractions(value_xyz):
         unit = "fractions of the tomogram"
     score = next((s for s in (OUR_SCORE, SCORE, PYTOM_SCORE) if s in table), None)
     sizes = pixel_sizes(tables, table) if unit == "voxels" else {}
     # RELION counts in pixels of the micrograph; Warp in those of --coords_angpix.
-    own = sizes.get(MICROGRAPH_SIZE) if kind == "RELION 3.1" else None
+    is_relion = kind in ("RELION 3.1", IN_MICROGRAPHS)
+    own = sizes.get(MICROGRAPH_SIZE) if is_relion else None
     shift_xyz, warnings = shifts(table)
     if kind == "Ais" and TOMOGRAM in table:
         warnings += (f"{path} is of Ais; read as voxels, not as unbinned pixels",)
@@ -114,6 +125,7 @@ def _coordinates(path: Path, tables: Sequence[Table]) -> Coordinates:
         pixel_size=own,
         doubtful_sizes={} if own else sizes,
         shift_zyx=None if shift_xyz is None else shift_xyz[:, ::-1],
+        has_z=has_z,
         warnings=warnings,
     )
 
@@ -148,8 +160,9 @@ def _kind(table: Table) -> tuple[str, Unit]:
         return "Warp", "voxels"
     if owner == TOMOGRAM:
         return "RELION 4", "pixels of the tilt series"
-    kind = "pytom-match-pick" if PYTOM_SCORE in table else "RELION 3.1"
-    return kind, "voxels"
+    if PYTOM_SCORE in table:
+        return "pytom-match-pick", "voxels"
+    return "RELION 3.1" if COORDINATE[2] in table else IN_MICROGRAPHS, "voxels"
 
 
 def _are_fractions(value: NDArray[np.float64]) -> bool:

@@ -1,4 +1,8 @@
-"""RELION 5's index for importing coordinates: which file has which tomogram's."""
+"""Indices: which file has which tomogram's coordinates, or which micrograph's.
+
+RELION 5 imports coordinates of tomograms by one, and RELION 4 and 5 have one of every
+picking of micrographs.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 FILE = "rlnTomoImportParticleFile"
+COORDINATE_FILE = "rlnMicrographCoordinates"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,19 +33,23 @@ class Index:
         The index itself.
     tomogram, file
         Tomogram and file of each row.
+    of_micrographs
+        Whether it names micrographs in place of tomograms.
     """
 
     path: Path
     tomogram: tuple[str, ...]
     file: tuple[str, ...]
+    of_micrographs: bool = False
 
 
 def follow(
     index: Index, tomogram: str | None, read: Callable[[Path], Coordinates]
 ) -> Coordinates:
-    """Return the coordinates of the files that an index of RELION 5 names.
+    """Return the coordinates of the files that an index of RELION names.
 
-    Paths count from the index's folder or from the working directory. If the index
+    Paths count from the index's folder, one above it, as that of RELION's project is,
+    or from the working directory. If the index
     names the tomogram, its file alone is read, so that another tomogram's missing file
     does no harm.
 
@@ -70,6 +79,13 @@ def follow(
             files[file] = read(_path(index.path, file))
         parts.append((owner, _part(index.path, file, owner, files[file])))
     kinds = {part.kind for _, part in parts}
+    if index.of_micrographs:
+        if any(part.has_z for _, part in parts):
+            raise ValueError(
+                f"{index.path} names files of {listed(sorted(kinds))}; expected x and y"
+                " of particles in micrographs, as STAR or EMAN boxes"
+            )
+        return replace(_joined(parts, files.values()), has_z=False)
     relion = {"RELION 5 STAR", "RELION 3.1 STAR"}
     if len(kinds) > 1 or any(k.endswith("STAR") and k not in relion for k in kinds):
         raise ValueError(
@@ -97,7 +113,7 @@ def follow(
 
 def _path(index: Path, file: str) -> Path:
     """Return where a file lies that an index names."""
-    places = (index.parent / file, Path(file))
+    places = (*(folder / file for folder in index.absolute().parents), Path(file))
     try:
         path = next((place for place in places if place.is_file()), None)
     except OSError:  # a name longer than any file's

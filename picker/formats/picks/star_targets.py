@@ -9,13 +9,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from picker.config import tomogram_name
-from picker.formats.picks.star_coordinates import CENTERED, CLASS, COORDINATE, SCORE
+from picker.formats.picks.star_coordinates import (
+    CENTERED,
+    CLASS,
+    COORDINATE,
+    MICROGRAPH,
+    SCORE,
+)
+from picker.formats.picks.star_index import COORDINATE_FILE
 from picker.formats.picks.star_sizes import TILT_NOTE
 from picker.formats.picks.units import centre_position
-from picker.formats.picks.writing import each_class, rows_of, texts
+from picker.formats.picks.writing import each_class, rows_of, texts, whole_index
 from picker.formats.tables.star_table import write_block
 from picker.formats.text import listed
 
@@ -120,12 +125,52 @@ def write_relion3(
         for one in tomograms:
             rows = []
             for position, score in rows_of(one.picks, particle):
-                index = np.floor(position / one.voxel_size + 0.5).astype(int)
-                # One particle outside stops RELION's whole job.
-                index = np.clip(index, 0, np.array(one.shape_zyx) - 1)
+                index = whole_index(position, one)
                 rows.append([*map(str, index[::-1]), score, str(number)])
             path = folder / particle / f"{one.tomogram}_pick.star"
             write_block(path, "", columns, rows)
+
+
+def write_autopick(
+    folder: Path,
+    micrographs: Sequence[TomogramPicks],
+    particles: Sequence[str],
+    root: Path | None = None,
+) -> None:
+    """Write what RELION's own picker does: rounded p, one file a micrograph and class.
+
+    `<particle>/coordinate_files.star` names the files, as extraction in RELION 4 and 5
+    wants it: a micrograph by its file's path in the table or the table's `called`, the
+    coordinates by whole paths.
+
+    Parameters
+    ----------
+    folder
+        Filled.
+    micrographs
+        What to write.
+    particles
+        Classes; each gets its files, even if empty.
+    root
+        The folder's place once it is finished; None: here.
+
+    Source: 3dem/relion, src/autopicker.cpp and src/preprocessing.cpp, whose pixels
+    count from 0 and are cut to whole ones.
+    """
+    columns = [*COORDINATE[:2], SCORE, CLASS]
+    for number, particle in each_class(particles, micrographs):
+        files = []
+        for one in micrographs:
+            rows = []
+            for position, score in rows_of(one.picks, particle):
+                _, y, x = whole_index(position, one)
+                rows.append([str(x), str(y), score, str(number)])
+            name = f"{particle}/{one.tomogram}_autopick.star"
+            write_block(folder / name, "", columns, rows)
+            place = (root or folder).absolute() / name
+            files.append([one.micrograph_name, str(place)])
+        path = folder / particle / "coordinate_files.star"
+        write_block(path, "coordinate_files", [MICROGRAPH, COORDINATE_FILE], files)
 
 
 def write_warp(

@@ -7,7 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from picker.config.base import OF_MICROGRAPHS, ONLY_OF_MICROGRAPHS
 from picker.formats.picks import (
+    box,
     cbox,
     copick,
     dynamo,
@@ -42,6 +44,8 @@ FILES: dict[Target, str] = {
     "tomotwin": "{tomogram}_{particle}.coords",
     "cbox": "{tomogram}_{particle}.cbox",
     "eman2": "{tomogram}_info.json",
+    "autopick": "{particle}/{tomogram}_autopick.star",
+    "box": "{particle}/{tomogram}.box",
 }
 
 
@@ -76,6 +80,7 @@ def write_target(
         If the target cannot tell particles or tomograms apart by their names, or two
         tomograms' picks would get into one file.
     """
+    _check_dimensions(target, tomograms)
     names = [particle.name for particle in particles]
     _check_files_differ(
         target, folder, [one.tomogram for one in tomograms], names, settings
@@ -110,6 +115,32 @@ def write_target(
             cbox.write_boxes(folder, tomograms, particles)
         case "eman2":
             eman2.write_info(folder, tomograms, particles, t)
+        case "autopick":
+            star_targets.write_autopick(folder, tomograms, names, root)
+        case "box":
+            box.write_boxes(folder, tomograms, particles)
+
+
+def _check_dimensions(target: Target, tomograms: Sequence[TomogramPicks]) -> None:
+    """Refuse picks of micrographs for a target of tomograms, or the other way round.
+
+    Raises
+    ------
+    ValueError
+        If there are any.
+    """
+    flat = target in ONLY_OF_MICROGRAPHS
+    for one in tomograms:
+        if one.is_micrograph and target not in OF_MICROGRAPHS:
+            raise ValueError(
+                f"{target} is of tomograms, but {one.tomogram} is a micrograph;"
+                f" expected one of {', '.join(OF_MICROGRAPHS)}"
+            )
+        if flat and not one.is_micrograph:
+            raise ValueError(
+                f"{target} holds no z, but {one.tomogram} has {one.shape_zyx[0]}"
+                " slices; expected a target of tomograms, name another"
+            )
 
 
 def _check_files_differ(
@@ -169,16 +200,18 @@ def _check_names_differ(target: Target, tomograms: Sequence[TomogramPicks]) -> N
     ValueError
         If two have one name in it.
     """
+    is_listed = target == "autopick"  # each in a file, and all files in a list
     # Dynamo numbers tomograms instead.
-    if "{tomogram}" in FILES[target] or target == "dynamo":
+    if ("{tomogram}" in FILES[target] and not is_listed) or target == "dynamo":
         return
     names: dict[str, str] = {}
     for one in tomograms:
-        other = names.setdefault(one.own_name, one.tomogram)
+        name = one.micrograph_name if is_listed else one.own_name
+        other = names.setdefault(name, one.tomogram)
         if other != one.tomogram:
             raise ValueError(
                 f"{target} has the picks of all tomograms in one file, in which"
-                f" {other} and {one.tomogram} are both {one.own_name}; expected"
+                f" {other} and {one.tomogram} are both {name}; expected"
                 " different names: correct the table's column called, or leave it out"
             )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from picker.core.picks import Picks
@@ -22,6 +23,17 @@ def rows_of(picks: Picks, particle: str) -> Iterator[tuple[NDArray[np.float64], 
     own = picks.of(particle)
     for position, score in zip(own.position_zyx, own.score, strict=True):
         yield position, str(score)
+
+
+def whole_index(
+    position_zyx: NDArray[np.float64], one: TomogramPicks
+) -> NDArray[np.intp]:
+    """Return the voxel that a position [Å] is nearest to, in its tomogram.
+
+    For RELION, which cuts decimals off, and stops at a particle outside.
+    """
+    index = np.floor(position_zyx / one.voxel_size + 0.5).astype(np.intp)
+    return np.clip(index, 0, np.array(one.shape_zyx) - 1)
 
 
 def texts(value_zyx: NDArray[np.float64]) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from picker.config import ExportSettings, Particle
+from picker.config.base import ONLY_OF_MICROGRAPHS
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import write_picks
 from picker.formats.picks.targets import FILES, files_of_target, write_target
 
-KINDS = ("picker", *FILES)
+KINDS = ("picker", *(kind for kind in FILES if kind not in ONLY_OF_MICROGRAPHS))
+"""Kinds that hold picks of tomograms."""
 SHAPE = (300, 620, 640)
 V = 7.5
 T = 2.5

@@ -402,3 +402,25 @@ def test_what_a_killed_one_left_is_deleted_by_the_next(tmp_path, coords, output)
         kept.name,
         output,
     }
+
+
+def test_picks_of_a_micrograph_are_converted(tmp_path, capsys):
+    """Its shape is that of one slice; the image itself may say it."""
+    (tmp_path / "mic.box").write_text("100 200 64 64\n")
+    flat = ("--voxel-size", "1.25", "--shape", "1", "400", "500")
+    words = (tmp_path / "mic.box", "--particle", "a", "--to")
+    out = tmp_path / "mic_autopick.star"
+    assert convert(*words, "autopick", "--output", out, geometry=flat) == 0
+    assert read_coordinates(out).value_zyx.tolist() == [[0, 232, 132]]
+    image = np.arange(200_000, dtype=np.float32).reshape(1, 400, 500)
+    mrc.write_volume(tmp_path / "mic.mrc", image, 1.25)
+    words = (out, "--particle", "a", "--to")
+    of_file = ("--tomogram", tmp_path / "mic.mrc")
+    ours = tmp_path / "mic.star"
+    assert convert(*words, "picker", "--output", ours, *of_file, geometry=()) == 0
+    assert read_picks(ours).position_zyx.tolist() == [[0, 290, 165]]
+    for kind, problem in (("imod", "mic is a micrograph"), ("relion5", "of tomograms")):
+        words = (ours, "--to", kind, "--output", tmp_path / kind)
+        assert convert(*words, *of_file, geometry=()) == 1
+        assert problem in capsys.readouterr().err
+        assert not (tmp_path / kind).exists()

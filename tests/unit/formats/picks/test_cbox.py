@@ -39,7 +39,10 @@ def test_boxes_of_cryolo_have_corners_and_a_central_slice(tmp_path, caplog):
     path.write_text(CBOX.format(est="nan"))
     assert check(path, caplog, "CBOX", score=0.5) == []
     path.write_text(CBOX.format(est="1").replace("_CoordinateZ #3", "_Other #3"))
-    with pytest.raises(ValueError, match="no column CoordinateZ: its boxes are of sin"):
+    with pytest.raises(ValueError, match=r"\(CBOX\) has no z: its picks are of a micr"):
+        read(path)
+    path.write_text(CBOX.format(est="1").replace(" 20.0 37", " <NA> 37"))
+    with pytest.raises(ValueError, match=r"\(CBOX\) has no z"):
         read(path)
     path.write_text(CBOX.format(est="1").replace(" 37 36", " <NA> 36"))
     with pytest.raises(ValueError, match="row 1 has no Width"):

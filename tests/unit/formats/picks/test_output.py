@@ -6,10 +6,10 @@ import pytest
 
 from picker.config import ExportSettings, Particle
 from picker.core.picks import no_picks, picks_from_arrays
-from picker.formats.picks.output import KINDS, write_output
+from picker.formats.picks.output import write_output
 from picker.formats.picks.read import read_coordinates
 from picker.formats.picks.records import TomogramPicks
-from tests.unit.formats.examples import SHAPE, V
+from tests.unit.formats.examples import KINDS, SHAPE, V
 
 PICKS = picks_from_arrays([[100, 200, 300.5], [80, 70, 60]], ["a", "b"])
 PARTICLES = (Particle(name="a", radius=150), Particle(name="b", radius=65))
