@@ -24,6 +24,7 @@ from picker.config.blobs import BlobsSettings
 from picker.config.co_train import CoTrainSettings
 from picker.config.loss import LossSettings
 from picker.config.methods import METHODS, MethodName
+from picker.config.micrographs import default_targets, refuse_other_dimensions
 from picker.config.names import (
     known_as,
     safe_name,
@@ -122,7 +123,7 @@ class Config(Settings):
     - tomopicker_kl, tomopicker_pu, tomopicker_pn: as deepfindet, but learn of tomograms
       with a few labels how many particles there are (kl), that what has no label may be
       a particle (pu), or that it is none (pn).
-    - blobs: trains nothing; finds blobs of about a particle's size.
+    - blobs: trains nothing; finds blobs of about a particle's size, in micrographs too.
     - template: trains nothing; finds what resembles the particles' density maps."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
     """The classes of particles to find, one entry each:"""
@@ -161,6 +162,18 @@ class Config(Settings):
     def section_kind(cls, name: str) -> type[Settings]:
         """Return the type of a section."""
         return cast("type[Settings]", cls.model_fields[name].annotation)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The programs that picks are written for."""
+        if self.export.targets is None:
+            return default_targets(self.tomograms.dimensions)
+        return self.export.targets
+
+    @model_validator(mode="after")
+    def _dimensions_fit(self) -> Self:
+        refuse_other_dimensions(self)
+        return self
 
     @model_validator(mode="after")
     def _windows_hold_the_network(self) -> Self:

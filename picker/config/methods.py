@@ -84,6 +84,8 @@ class Row:
         of which no particle is known; None: the method needs labels.
     densities
         Whether it finds by density maps, which every class then needs.
+    micrographs
+        Whether it also finds in micrographs, volumes of one slice.
     """
 
     module: str
@@ -93,6 +95,7 @@ class Row:
     sections: tuple[str, ...] = ()
     threshold_setting: str | None = None
     densities: bool = False
+    micrographs: bool = False
 
     def stage(self, name: str) -> Stage:
         """Return the stage with a name.
@@ -174,7 +177,10 @@ METHODS: dict[MethodName, Row] = {
     "tomopicker_pu": replace(_TOMOPICKER, options={"loss": "pu"}),
     "tomopicker_kl": replace(_TOMOPICKER, options={"loss": "kl"}),
     "blobs": Row(
-        module="blobs", sections=("blobs",), threshold_setting="blobs.threshold_sd"
+        module="blobs",
+        sections=("blobs",),
+        threshold_setting="blobs.threshold_sd",
+        micrographs=True,
     ),
     "template": Row(
         module="template",

@@ -146,17 +146,12 @@ class ReproducibilitySettings(Settings):
 class ExportSettings(Settings):
     """Picks for other programs."""
 
-    targets: tuple[Target, ...] = (
-        "relion5",
-        "relion4",
-        "relion3",
-        "warp",
-        "copick",
-        "kaggle",
-    )
+    targets: tuple[Target, ...] | None = None
     """The programs: relion5, relion4, relion3 (3.1), warp, copick, kaggle, portal
     (ndjson of the CryoET data portal), imod (.mod), dynamo (.tbl), tomotwin (.coords),
-    cbox (crYOLO), eman2 (json). docs/export.md has their units and origins."""
+    cbox (crYOLO), eman2 (json); for micrographs autopick (STAR of RELION), box (EMAN)
+    and cbox. docs/export.md has their units and origins. null: relion5, relion4,
+    relion3, warp, copick and kaggle; for micrographs autopick and box."""
     tilt_series_pixel_size: Positive | None = None
     """Unbinned pixel size of the tilt series [Å], for tomograms without tilt_pixel_size
     in the table; null: the tomogram's voxel size."""

@@ -21,7 +21,8 @@ class SimulateSettings(Settings):
     test: Annotated[int, Field(ge=0)] = 3
     """Number of tomograms that are only used for evaluation."""
     shape_zyx: ShapeZYX = (48, 160, 160)
-    """Size of a tomogram [voxels], z, y, x."""
+    """Size of a tomogram [voxels], z, y, x. A micrograph shows what lies in a layer
+    that is z thick: with 1 particles lie side by side, in more some hide others."""
     voxel_size: Positive = 10.0
     """Edge of a voxel [Å]."""
     particles_per_class: Positive = 12.0
@@ -36,7 +37,8 @@ class SimulateSettings(Settings):
     """Mean number of vesicles in a tomogram; particles are inside or outside of
     them."""
     missing_wedge: Annotated[float, Field(ge=0, lt=90)] = 30.0
-    """Half-angle of the missing wedge about y [degrees]: 30 is a tilt range of ±60."""
+    """Half-angle of the missing wedge about y [degrees]: 30 is a tilt range of ±60.
+    Micrographs have none."""
     halves: bool = False
     """Whether the halves of each tomogram are simulated too, with noise of their own;
     the tomogram, which is their mean, stays the same."""

@@ -11,6 +11,7 @@ from picker.config.base import (
     WITH_PICKS,
     Contours,
     Count,
+    Dimensions,
     Finite,
     Outside,
     Positive,
@@ -65,6 +66,8 @@ class TomogramRow(Settings):
     """As tomograms.missing_chunks; no column of the table."""
     stacks_are_volumes: bool = False
     """As tomograms.stacks_are_volumes; no column of the table."""
+    dimensions: Dimensions = 3
+    """As tomograms.dimensions; no column of the table."""
 
     _name = field_validator("tomogram")(checked_name)
     _called = field_validator("called")(checked_called)
@@ -216,6 +219,11 @@ class TomogramsSettings(Settings):
     source: Literal["table", "copick", "simulate"] = "table"
     """Kind of source: table (a TSV file), copick (a Kaggle/copick folder) or simulate
     (phantoms)."""
+    dimensions: Dimensions = 3
+    """What is to be picked: 3 is tomograms; 2 is micrographs, images or volumes of one
+    slice, with the methods that find in those (docs/micrographs.md). A file of the
+    other kind is an error. Wherever settings say tomogram, a micrograph is meant too.
+    """
     table: UserPath = Path("tomograms.tsv")
     """With source table: TSV with the columns tomogram, path (MRC, EM, HDF5 or Zarr),
     split (labeled, partial, reviewed, unlabeled, validation, test or predict) and picks
@@ -259,3 +267,12 @@ class TomogramsSettings(Settings):
     shard_size: Count = 32
     """Number of tomograms that one job preprocesses or predicts; a larger one means
     fewer jobs. Snakemake is slow at choosing among many: 256 for 500,000 tomograms."""
+
+    @model_validator(mode="after")
+    def _copick_has_tomograms(self) -> Self:
+        if self.dimensions == 2 and self.source == "copick":
+            raise ValueError(
+                "dimensions is 2 and source is copick, which has tomograms alone;"
+                " expected the micrographs in a table, set source: table"
+            )
+        return self

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tomogram:
-    """One reconstructed volume.
+    """One reconstructed volume, or a micrograph, which is a volume of one slice.
 
     Attributes
     ----------
@@ -35,6 +35,11 @@ class Tomogram:
         """Number of voxels along z, y and x."""
         z, y, x = self.volume.shape
         return (z, y, x)
+
+    @property
+    def is_micrograph(self) -> bool:
+        """Whether it is an image: one slice."""
+        return len(self.volume) == 1
 
 
 def position_from_index(

@@ -26,7 +26,13 @@ def read_densities(particles: Iterable[Particle]) -> dict[str, Tomogram]:
         if particle.density is None:
             continue
         try:
-            found[particle.name], _ = read_tomogram(particle.density, particle.name)
+            density, _ = read_tomogram(particle.density, particle.name)
+            if density.is_micrograph:
+                raise ValueError(
+                    f"{particle.density} has one slice; expected a volume, give the"
+                    " particle's map and no image of it"
+                )
+            found[particle.name] = density
         except (ValueError, FileNotFoundError) as error:
             raise ValueError(
                 f"density map of {particle.name}: {error}. A map's voxel size [Å] is"

@@ -215,6 +215,12 @@ def _prepared(
         may_be_stack=reading.may_be_stack,
         may_be_sparse=reading.may_be_sparse,
     )
+    if tomogram.is_micrograph and not METHODS[card.method].micrographs:
+        fitting = listed(name for name, row in METHODS.items() if row.micrographs)
+        raise ValueError(
+            f"{path} has one slice: a micrograph, but method {card.method} finds in"
+            f" tomograms alone; expected a tomogram, or use one of {fitting}"
+        )
     warnings += _voxel_size_warning(tomogram, card)
     slab, more = slab_of(tomogram, card.particles, card.preprocess)
     warnings += more

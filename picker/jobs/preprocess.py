@@ -19,6 +19,7 @@ from picker.config.base import UNTRAINED
 from picker.core.files import checked_file, remove
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.tomograms import read_table
+from picker.formats.volumes.files import check_dimensions
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.formats.volumes.read import accepted, map_tomogram, read_mask
 from picker.jobs.failures import told_failure
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
+MOST_PIXELS, BEST_PIXELS = 64, 32
+"""Widths of the largest particle of a micrograph from which there is a warning, and
+that it names: 16 to 32 pixels show what tells particles apart."""
 DIGITS = 5
 """Decimals of a voxel size [Å]: as many as readers of volumes give, whose headers are
 float32."""
@@ -174,6 +178,7 @@ def preprocess_tomogram(
     tomogram, warnings = map_tomogram(
         row.path, row.tomogram, row.voxel_size, **accepted(row)
     )
+    check_dimensions(row.path, tomogram.shape_zyx, row.dimensions)
     if row.called:
         warnings.append(f"tomogram {row.called!r} is called {row.tomogram} here")
     picks = None
@@ -204,6 +209,8 @@ def preprocess_tomogram(
     )
     warnings += more
     voxel_size = round(voxel_size, DIGITS)
+    if tomogram.is_micrograph:
+        warnings += _size_warning(row, particles, voxel_size)
     of_noise, noise_spread = None, None
     if noise_volume is not None:
         noise_volume, noise_spread, mean = preprocess_noise(noise_volume, steps, region)
@@ -220,6 +227,7 @@ def preprocess_tomogram(
         fingerprint=key,
         voxel_size=voxel_size,
         shape_zyx=normalised.shape,
+        source=row.path,
         source_voxel_size=tomogram.voxel_size,
         source_shape_zyx=tomogram.shape_zyx,
         tilt_pixel_size=row.tilt_pixel_size,
@@ -253,6 +261,20 @@ def preprocess_tomogram(
         )
         write_recipe(recipe, made)
     return record
+
+
+def _size_warning(
+    row: TomogramRow, particles: tuple[Particle, ...], voxel_size: float
+) -> list[str]:
+    """Return a warning if particles in a micrograph are needlessly many pixels wide."""
+    diameter = 2 * max(particle.radius for particle in particles)
+    if diameter <= MOST_PIXELS * voxel_size:
+        return []
+    return [
+        f"{row.tomogram}: the largest particle is {diameter / voxel_size:.0f} pixels"
+        f" wide, and {BEST_PIXELS} are enough to find it, in less time; set"
+        f" preprocess.target_voxel_size: {diameter / BEST_PIXELS:.2g}"
+    ]
 
 
 def _failed(row: TomogramRow, volume: Path, error: Exception) -> Failed:

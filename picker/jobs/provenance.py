@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NOT_IN_KEY = {
     *("split", "expected", "tilt_pixel_size", "missing_chunks", "stacks_are_volumes"),
+    "dimensions",
 }
 """Columns of a row that change no result, or only make one where there was none."""
 STAMPED = ("even", "odd")

@@ -1,4 +1,4 @@
-"""One phantom tomogram to its files."""
+"""One phantom tomogram or micrograph to its files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from picker.formats.picks.star import write_picks
 from picker.formats.volumes.mrc import write_volume
 from picker.jobs.densities import read_densities
 from picker.project.claims import delete_leftovers_of_ended_jobs
+from picker.volumes.phantoms.micrographs import simulate_micrograph
 from picker.volumes.phantoms.simulate import simulate_phantom
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from picker.config import Particle, SimulateSettings
+    from picker.config.base import Dimensions
 
 logger = logging.getLogger("picker")
 
@@ -29,8 +31,9 @@ def simulate(
     output: Path,
     truth: Path,
     halves: Sequence[Path] = (),
+    dimensions: Dimensions = 3,
 ) -> None:
-    """Write a phantom tomogram, its halves and the particles that it shows.
+    """Write a phantom, its halves and the particles that it shows.
 
     Parameters
     ----------
@@ -44,11 +47,14 @@ def simulate(
         MRC file and STAR file to write.
     halves
         MRC files of the even and the odd half to write, where `settings.halves`.
+    dimensions
+        3 makes a tomogram, 2 a micrograph, which has no halves.
 
     Raises
     ------
     ValueError
-        If a density cannot be read, or there are not as many halves as asked for.
+        If a density cannot be read, there are not as many halves as asked for, or any
+        of a micrograph.
     """
     if len(halves) != 2 * settings.halves:
         raise ValueError(
@@ -57,9 +63,14 @@ def simulate(
         )
     delete_leftovers_of_ended_jobs(output.parent)
     logger.info("simulates %s", name)
-    tomogram, picks, noise = simulate_phantom(
-        name, index, particles, settings, read_densities(particles)
-    )
+    maps = read_densities(particles)
+    noise = None
+    if dimensions == 2:
+        tomogram, picks = simulate_micrograph(name, index, particles, settings, maps)
+    else:
+        tomogram, picks, noise = simulate_phantom(
+            name, index, particles, settings, maps
+        )
     write_volume(output, tomogram.volume, tomogram.voxel_size)
     if noise is not None:
         for path, part in zip(halves, (noise, -noise), strict=True):

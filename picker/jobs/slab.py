@@ -33,7 +33,8 @@ def slab_of(
     """Return the faces found in a tomogram, None without any, and warnings.
 
     Faces that leave out many of the known picks, or all of the user's mask, are wrong
-    and are not used. A slab thinner than the largest particle is none.
+    and are not used. A slab thinner than the largest particle is none, and micrographs
+    have none.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def slab_of(
     mask
         Shaped as the volume; true where the user allows particles.
     """
-    if not settings.find_slab:
+    if not settings.find_slab or tomogram.is_micrograph:
         return None, []
     thinnest = 2 * max(particle.radius for particle in particles)
     slab = find_slab(tomogram.volume, tomogram.voxel_size, thinnest)

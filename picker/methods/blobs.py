@@ -92,16 +92,20 @@ class BlobFinder(Finder):
         """Return the peaks of every class [Å], best first.
 
         Noise is measured in the region alone: vacuum has less of it than ice, and gold
-        is none.
+        is none. A micrograph, a volume of one slice, has blobs of two dimensions.
         """
+        is_micrograph = volume.shape[0] == 1
+        image = np.asarray(volume[:])[0] if is_micrograph else volume
+        if is_micrograph and region is not None:
+            region = region[0]
         encoding = Gaussians(nms_per_radius=self.predict.nms_per_radius)
         progress = Progress("blobs", len(self.particles), "classes")
         parts = []
         for number, particle in enumerate(self.particles, 1):
-            score, stride = self.deviations(
-                volume, particle.radius / voxel_size, region
-            )
+            score, stride = self.deviations(image, particle.radius / voxel_size, region)
             score /= score + self.settings.threshold_sd
+            if is_micrograph:
+                score = score[None]
             parts.append(
                 candidates_from_heatmap(
                     torch.from_numpy(score)[None],

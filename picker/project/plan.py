@@ -53,6 +53,7 @@ def simulated_rows(config: Config, results: Results) -> tuple[TomogramRow, ...]:
             picks=(Path(results.simulated_truth(name)),),
             even=half(name, 0),
             odd=half(name, 1),
+            dimensions=config.tomograms.dimensions,
         )
         for name, split in ((f"sim_{i:03d}", split) for i, split in enumerate(splits))
     )
@@ -134,7 +135,7 @@ class Plan:
 
     def failed(self) -> list[str]:
         """Return the manifests of what failed behind the picks."""
-        stages = ["report", *(f"export/{name}" for name in self.config.export.targets)]
+        stages = ["report", *(f"export/{name}" for name in self.config.targets)]
         stages += ["evaluate"] if self.truth_is_known else []
         stages += ["label_next"] if self.regions_are_left else []
         stages += ["reproducibility"] if self.halved else []
@@ -176,7 +177,7 @@ class Plan:
         run = self.run
         return [
             *(run.thresholds, run.ranking, run.estimate),
-            *(run.export(target) for target in self.config.export.targets),
+            *(run.export(target) for target in self.config.targets),
             *self.evaluation(),
             *self.regions(),
             *self.reproducibility(),
@@ -232,7 +233,7 @@ class Plan:
             halves=tuple(self.of(self.run.name).halved()),
             reproducibility=bool(self.halved),
             evaluated=self.truth_is_known,
-            targets=self.config.export.targets,
+            targets=self.config.targets,
             shards={shard: len(rows) for shard, rows in self.shards.items()},
         )
 

@@ -72,7 +72,8 @@ class Slices:
 def slices_of(volume: NDArray[Any], max_pixels: int = MAX_PIXELS) -> Slices:
     """Return the slices of a `(z, y, x)` volume, of at most so many pixels.
 
-    Cubes of voxels become pixels, or boxes that are twice as high (along z) as wide.
+    Cubes of voxels become pixels, or boxes that are twice as high (along z) as wide;
+    none is higher than the volume.
     """
     step = _step(volume.shape, max_pixels)
     binned = np.stack(list(_binned(volume, step)))
@@ -95,7 +96,7 @@ def _step(shape_zyx: tuple[int, ...], max_pixels: int) -> tuple[int, int, int]:
     while True:
         for thick in (edge, 2 * edge):
             if is_small((thick, edge, edge)):
-                return thick, edge, edge
+                return min(thick, shape_zyx[0]), edge, edge
         edge += 1
 
 

@@ -1,4 +1,4 @@
-"""Make phantom tomograms with known particles.
+"""Make phantom tomograms or micrographs with known particles.
 
 Each becomes an MRC file and, beside it, a STAR file of its true picks; with
 simulate.halves two more are its halves. They serve the demo and tests; they are not
@@ -8,9 +8,10 @@ data.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from picker.config import SimulateSettings
+from picker.config.base import Dimensions
 from picker.jobs.settings import read_particles, read_section
 from picker.jobs.simulate import simulate
 from picker.verbs.common import add_settings
@@ -35,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="MRC files of the even and the odd half to write",
     )
+    parser.add_argument(
+        "--dimensions",
+        type=int,
+        choices=get_args(Dimensions),
+        default=3,
+        help="2 makes a micrograph: a projection along z; 3",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -47,4 +55,5 @@ def run(arguments: argparse.Namespace) -> None:
         output=arguments.output,
         truth=arguments.truth,
         halves=arguments.halves,
+        dimensions=arguments.dimensions,
     )

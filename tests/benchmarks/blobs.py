@@ -1,8 +1,9 @@
 """How many particles the method blobs finds on phantoms, without any label.
 
 Recall at half a radius among twice as many candidates as there are particles, for one
-class and for three, with one size or three, and by the published formula. Run from the
-repository: python tests/benchmarks/blobs.py
+class and for three, with one size or three, and by the published formula; in tomograms,
+or with --micrographs in projections. Run from the repository:
+python tests/benchmarks/blobs.py
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from picker.config.blobs import BlobsSettings
 from picker.methods import load
 from picker.refining.select import picks_apart
 from picker.scoring.match import pooled_matches
+from picker.volumes.phantoms.micrographs import simulate_micrograph
 from picker.volumes.phantoms.simulate import simulate_tomogram
 
 PHANTOMS = {
@@ -60,16 +62,21 @@ def recalls(tomogram, truth, particles, settings):
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--seeds", type=int, default=3)
 parser.add_argument("--snr", type=float, default=0.35)
+parser.add_argument("--micrographs", action="store_true")
 arguments = parser.parse_args()
+simulate = simulate_micrograph if arguments.micrographs else simulate_tomogram
+# Of a layer of 300 Å, with as many particles of 9 to 24 pixels as fit side by side.
+shape = (30, 256, 256) if arguments.micrographs else (48, 160, 160)
 for label, (particles, number) in PHANTOMS.items():
     phantoms = [
-        simulate_tomogram(
+        simulate(
             "phantom",
             0,
             particles,
             SimulateSettings(
                 snr=(arguments.snr, arguments.snr),
                 particles_per_class=number,
+                shape_zyx=shape,
                 seed=seed,
             ),
         )

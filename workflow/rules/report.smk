@@ -68,7 +68,7 @@ rule finish:
         picks=OURS.picked,
         metrics=PLAN.evaluation()[:1],
         reproducibility=PLAN.reproducibility(),
-        exports=[OURS.export(target) for target in settings.export.targets],
+        exports=[OURS.export(target) for target in settings.targets],
         failed=PLAN.failed(),
     output:
         RESULTS.summary,

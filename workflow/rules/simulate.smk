@@ -1,4 +1,4 @@
-# A phantom tomogram and its truth, for the demo and the tests.
+# A phantom tomogram or micrograph, and its truth, for the demo and the tests.
 rule simulate:
     input:
         settings=settings_files("particles", "simulate"),
@@ -16,9 +16,11 @@ rule simulate:
     params:
         index=lambda wildcards: PLAN.place(wildcards.tomogram),
         version=__version__,
+        dimensions=settings.tomograms.dimensions,
     shell:
         r"""
         python -m picker simulate --name {wildcards.tomogram:q} --index {params.index} \
             --settings {input.settings} --output {output.volume} \
-            --truth {output.truth} --halves {output.halves} >{log} 2>&1
+            --truth {output.truth} --halves {output.halves} \
+            --dimensions {params.dimensions} >{log} 2>&1
         """

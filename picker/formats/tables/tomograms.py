@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from picker.config import Config, Particle, TomogramRow, explained
+from picker.config.micrographs import refuse_columns_of_tomograms
 from picker.formats.picks.copick_layout import find_tomograms
 from picker.formats.tables.tsv import (
     check_rows,
@@ -69,10 +70,14 @@ def completed_rows(
     Raises
     ------
     ValueError
-        If an expected number is of no particle.
+        If an expected number is of no particle, or a micrograph has what only tomograms
+        have.
     """
     common = config.tomograms.model_dump(
-        include={"outside", "contours", "missing_chunks", "stacks_are_volumes"}
+        include={
+            *("outside", "contours", "missing_chunks", "stacks_are_volumes"),
+            "dimensions",
+        }
     )
     return tuple(_completed(row, common, config) for row in rows)
 
@@ -81,6 +86,8 @@ def _completed(
     row: TomogramRow, common: Mapping[str, Any], config: Config
 ) -> TomogramRow:
     """Return a row with what the settings say of all of them."""
+    if common["dimensions"] == 2:
+        refuse_columns_of_tomograms(row)
     values = {
         **common,
         "voxel_size": row.voxel_size or config.tomograms.voxel_size,

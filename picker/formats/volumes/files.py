@@ -62,6 +62,24 @@ def check_shape(
         )
 
 
+def check_dimensions(path: Path, shape: Sequence[int], dimensions: int) -> None:
+    """Refuse a micrograph among tomograms, and a tomogram among micrographs.
+
+    Raises
+    ------
+    ValueError
+        If it has one slice and 3 dimensions are wanted, or several and 2 are.
+    """
+    if (shape[0] == 1) == (dimensions == 2):
+        return
+    num = "one slice: a micrograph" if shape[0] == 1 else f"{shape[0]} slices"
+    raise ValueError(
+        f"{path} has {num}, but tomograms.dimensions is {dimensions}; expected"
+        f" {'micrographs' if dimensions == 2 else 'tomograms'} alone, take it out of"
+        f" the table, or set tomograms.dimensions: {5 - dimensions} if all are such"
+    )
+
+
 def too_large(path: Path, shape: Sequence[int], bytes_each: int = 4) -> str:
     """Return the message for a volume that does not fit into the memory."""
     size = math.prod(shape) * bytes_each / 1e9

@@ -107,6 +107,9 @@ def read_volume(
         volume = volume.view(np.uint8)
     volume = _zyx(path, volume, header, warnings)
     stored = _header_voxel_size(header)
+    if shape[0] == 1:
+        # Of an image many programs leave the cell along z at 0.
+        stored = stored[:2]
     size, more = checked_voxel_size(path, stored, voxel_size)
     return volume, size, warnings + more
 

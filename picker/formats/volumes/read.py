@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHORTEST_AXIS = 16
-"""Fewest voxels along an axis that the network can look at."""
+"""Fewest voxels along an axis that the network can look at; micrographs have one along
+z."""
 
 
 class Accepting(Protocol):
@@ -92,8 +93,8 @@ def map_tomogram(
     ------
     ValueError
         If it cannot be read, is larger than the memory, is not 3-D, has an axis of
-        fewer than 16 voxels, voxels that are not finite, or the same value in every
-        voxel.
+        fewer than 16 voxels (but for one slice, which is a micrograph), voxels that are
+        not finite, or the same value in every voxel.
     MemoryError
         If it does not fit into the memory.
     """
@@ -208,10 +209,12 @@ def _read_image(
     )
     if stored.dtype.kind not in "iuf":
         raise ValueError(f"{path} holds {stored.dtype}; expected real numbers")
-    if stored.ndim != 3 or min(stored.shape) < SHORTEST_AXIS:
+    # One slice is a micrograph.
+    sides = stored.shape[1:] if stored.shape[:1] == (1,) else stored.shape
+    if stored.ndim != 3 or min(sides) < SHORTEST_AXIS:
         raise ValueError(
             f"{path} has shape {stored.shape} (z, y, x); expected a volume with at"
-            f" least {SHORTEST_AXIS} voxels along each axis"
+            f" least {SHORTEST_AXIS} voxels along each axis, or one slice"
         )
     z, y, x = stored.shape
     if z > min(y, x):

@@ -188,7 +188,9 @@ function pickerTomogram(data) {
   // --- begin
 
   const sprite = new Image();
-  const panes = VIEWS.map((view) =>
+  const isFlat = data.shape[2] === 1; // a micrograph
+  document.body.classList.toggle("flat", isFlat);
+  const panes = (isFlat ? VIEWS.slice(0, 1) : VIEWS).map((view) =>
     new Pane(view, grid, sprite, { move, click, hover, redraw, at: () => state.at }));
   for (const one of classes) {
     find("#classes").append(one.row(redraw));
@@ -196,7 +198,9 @@ function pickerTomogram(data) {
   }
   const [, , thick] = data.step;
   const nm = (voxels) => ((voxels * data.voxelSize) / 10).toFixed(1);
-  find("#step").textContent = thick > 1
+  find("#step").textContent = isFlat
+    ? `A pixel is ${data.step[0]}×${data.step[1]} of the image's (${nm(data.step[0])} nm).`
+    : thick > 1
     ? `Each slice is the mean of ${thick} voxels along z (${nm(thick)} nm); a pixel is ` +
       `${data.step[0]}×${data.step[1]} voxels (${nm(data.step[0])} nm).`
     : `Every slice is shown; a voxel is ${nm(1)} nm.`;

@@ -226,3 +226,44 @@ def test_what_a_terminal_would_obey_is_written_out() -> None:
     said = explained(caught.value)
     assert said.isprintable()
     assert said.startswith("  \\x1b[31mred\\u202e: unknown setting")
+
+
+SOME = {"particles": [{"name": "ribosome", "radius": 150}]}
+MICROGRAPHS = {"method": "blobs", "tomograms": {"dimensions": 2}}
+
+
+def test_targets_follow_from_what_is_picked():
+    assert Config.model_validate(SOME).targets[:2] == ("relion5", "relion4")
+    assert Config.model_validate(SOME | MICROGRAPHS).targets == ("autopick", "box")
+    named = {"export": {"targets": ["cbox"]}}
+    assert Config.model_validate(SOME | named).targets == ("cbox",)
+    assert Config.model_validate(SOME | MICROGRAPHS | named).targets == ("cbox",)
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        (
+            MICROGRAPHS | {"method": "supervised"},
+            "supervised finds in tomograms alone,",
+        ),
+        (
+            MICROGRAPHS | {"export": {"targets": ["box", "imod"]}},
+            "export.targets has imod, which are of tomograms",
+        ),
+        ({"export": {"targets": ["cbox", "box"]}}, "has box, which hold no z"),
+        ({"preprocess": {"equalise": True}}, "equalise is true, but tomograms.dimens"),
+        (
+            {"method": "blobs", "simulate": {"halves": True}}
+            | {"tomograms": {"dimensions": 2, "source": "simulate"}},
+            "micrographs have no halves",
+        ),
+        (
+            {"method": "blobs", "tomograms": {"dimensions": 2, "source": "copick"}},
+            "copick, which has tomograms alone",
+        ),
+    ],
+)
+def test_what_does_not_fit_micrographs_or_tomograms_is_an_error(values, match):
+    with pytest.raises(ValueError, match=match):
+        Config.model_validate(SOME | values)

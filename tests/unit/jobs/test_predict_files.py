@@ -10,6 +10,7 @@ from picker.config import ModelSettings, Particle, PreprocessSettings
 from picker.core.picks import picks_from_arrays
 from picker.finding.window_finder import WindowFinder
 from picker.formats.picks.star import read_picks
+from picker.formats.volumes.mrc import write_volume
 from picker.jobs.model_card import ModelCard, model_fingerprint, write_model
 from picker.networks import build_model
 from tests.unit.predicted import calibrated, thresholds_of
@@ -183,3 +184,16 @@ def test_thresholds_of_ones_own_need_no_file(project, monkeypatch, capsys):
     status, _, said = scores(*tried, "--settings", "pick.json")
     assert status == 1
     assert "pick.thresholds names tric; the model knows ribosome" in said
+
+
+def test_a_micrograph_needs_a_method_that_finds_in_such(project, capsys):
+    image = np.random.default_rng(0).standard_normal((1, 96, 96), np.float32)
+    write_volume(project / "m.mrc", image, 10.0)
+    words = "predict m.mrc --output m.star"
+    assert main([*words.split(), "--model", "model.safetensors"]) == 1
+    said = capsys.readouterr().err
+    assert "m.mrc has one slice: a micrograph, but method supervised finds in" in said
+    (project / "particles.json").write_text('[{"name": "ribosome", "radius": 100}]')
+    words += " --method blobs --settings particles.json"
+    assert main(words.split()) == 0
+    assert (read_picks(project / "m.star").position_zyx[:, 0] == 0).all()

@@ -448,3 +448,27 @@ def test_manifests_say_the_same_after_they_were_read(project):
     entry = project.preprocess(**project.halves())
     write_manifest(project.folder / "m.json", [entry])
     assert read_preprocessed([project.folder / "m.json"]) == [entry]
+
+
+def test_a_micrograph_is_made_again(project):
+    write_volume(project.folder / "m.mrc", project.volume[:1], 10.0)
+    more = {"path": project.folder / "m.mrc", "dimensions": 2}
+    settings = PLAIN.model_copy(
+        update={"equalise": True, "equalise_tiles": 2, "smooth": 8.0}
+    )
+    kept, made = project.both(settings, **more)
+    assert made.shape_zyx == (1, *SHAPE[1:])
+    assert made.source == project.folder / "m.mrc"
+    np.testing.assert_array_equal(whole_volume(made), whole_volume(kept))
+    with pytest.raises(ValueError, match=r"m\.mrc has one slice: a micrograph, but"):
+        project.preprocess(under="other", path=project.folder / "m.mrc")
+
+
+def test_a_micrograph_of_needlessly_many_pixels_is_told(project):
+    write_volume(project.folder / "m.mrc", project.volume[:1], 1.2)
+    more = {"path": project.folder / "m.mrc", "dimensions": 2}
+    (warning,) = project.preprocess(**more).warnings
+    assert "largest particle is 100 pixels wide, and 32 are enough" in warning
+    assert "set preprocess.target_voxel_size: 3.8" in warning
+    settings = PLAIN.model_copy(update={"target_voxel_size": 3.8})
+    assert project.preprocess(settings, under="binned", **more).warnings == ()

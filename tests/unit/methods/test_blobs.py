@@ -6,12 +6,15 @@ import torch
 from scipy import ndimage
 
 from picker.__main__ import main
-from picker.config import Config, Particle, PredictSettings
+from picker.config import Config, Particle, PredictSettings, SimulateSettings
 from picker.config.blobs import BlobsSettings
 from picker.finding.laplacian import dark_blobs
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.mrc import write_volume
 from picker.methods import blobs, load
+from picker.refining.select import picks_apart
+from picker.scoring.match import match_picks
+from picker.volumes.phantoms.micrographs import simulate_micrograph
 
 VOXEL = 10.0
 SHAPE = (48, 64, 72)
@@ -210,3 +213,34 @@ def test_settings_that_find_nothing_are_refused():
     given = {"particles": [{"name": "a", "radius": 60}], "blobs": {"sizes": [0.0]}}
     with pytest.raises(ValueError, match=r"blobs\.sizes"):
         Config.model_validate(given)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_most_particles_of_a_micrograph_are_found(seed):
+    """Among twice as many candidates, at a signal-to-noise ratio of .35."""
+    particles = (Particle(name="ribosome", radius=60),)
+    settings = SimulateSettings(
+        **{"shape_zyx": (30, 256, 320), "voxel_size": 5, "particles_per_class": 25},
+        **{"snr": (0.35, 0.35), "seed": seed},
+    )
+    micrograph, truth = simulate_micrograph("m", 0, particles, settings)
+    found = finder(particles).candidates(micrograph.volume, micrograph.voxel_size)
+    assert (found.position_zyx[:, 0] == 0).all()
+    apart = picks_apart(found, 60)
+    best = apart.select(np.arange(2 * len(truth)))
+    match = match_picks(best.position_zyx, best.score, truth.position_zyx, 30)
+    assert np.count_nonzero(match >= 0) >= 0.8 * len(truth) > 10
+
+
+def test_noise_in_a_micrograph_is_that_of_the_region():
+    rng = np.random.default_rng(0)
+    image = rng.standard_normal((1, 128, 160)).astype(np.float32)
+    image[:, :, 80:] *= 0.1
+    image[0, 55:71, 30:46] -= 1
+    region = np.zeros(image.shape, bool)
+    region[:, :, :80] = True
+    one, other = (
+        finder((LARGE,)).candidates(image, VOXEL, where).score[0]
+        for where in (region, None)
+    )
+    assert other > 1.1 * one

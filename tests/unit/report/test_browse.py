@@ -166,3 +166,15 @@ def test_circles_of_thumbnails_are_of_picks_and_as_wide_as_their_spheres(tmp_pat
         (10.5, 14.5, pytest.approx(8), "#ff0000"),
         (20.5, 16.5, pytest.approx(10), "#ff0000"),
     ]
+
+
+def test_a_micrograph_has_one_slice(tmp_path):
+    volume = np.random.default_rng(0).normal(size=(1, 1200, 1800)).astype(np.float16)
+    picks = picks_from_arrays([[0, 50, 70]], ["ribosome"])
+    (one,) = written(tmp_path, view(picks=picks, volume=volume))
+    data = data_of(tmp_path)
+    assert (data["shape"], data["step"]) == ([1800, 1200, 1], [2, 2, 1])
+    assert (data["pixels"], data["columns"]) == ([900, 600, 1], 1)
+    assert (one.z, one.size) == (0, (1800, 1200))
+    ((x, y, radius, _),) = one.circles
+    assert (x, y, radius) == (7.5, 1194.5, PARTICLES[0].radius / 10)

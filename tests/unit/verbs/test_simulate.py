@@ -60,3 +60,15 @@ def test_halves_are_written_where_they_are_asked_for(tmp_path, monkeypatch, caps
     )
     np.testing.assert_allclose((even + odd) / 2, volume, atol=1e-6)
     assert (even - odd).std() > 0.5
+
+
+def test_two_dimensions_make_a_micrograph(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "particles.json").write_text('[{"name": "p0", "radius": 90}]')
+    (tmp_path / "simulate.json").write_text(SMALL.model_dump_json())
+    words = "simulate --name t --index 0 --output t.mrc --truth t.star --dimensions 2"
+    settings = ["--settings", "particles.json", "simulate.json"]
+    assert main([*words.split(), *settings]) == 0
+    micrograph, _ = read_tomogram(tmp_path / "t.mrc", "t")
+    assert micrograph.shape_zyx == (1, *SMALL.shape_zyx[1:])
+    assert (read_picks(tmp_path / "t.star").position_zyx[:, 0] == 0).all()

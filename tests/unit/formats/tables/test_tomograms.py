@@ -58,6 +58,7 @@ def test_rows(folder):
         "called": None,
         "missing_chunks": "error",
         "stacks_are_volumes": False,
+        "dimensions": 3,
         "expected": {},
     }
     assert second.path == folder / "b.mrc"
@@ -253,3 +254,24 @@ def test_a_table_that_is_written_is_the_one_that_is_read(folder):
     assert rows[1].called == "Position 4"
     # Columns that no row needs are left out.
     assert "even" not in (folder / "again.tsv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("tilt_pixel_size", "1.5"), ("slab_z_low", "100")]
+)
+def test_micrographs_have_no_columns_of_tomograms(folder, column, value):
+    write(folder, f"a\ta.mrc\tpredict\t{value}\n", f"tomogram\tpath\tsplit\t{column}\n")
+    assert tomogram_rows(config())[0].dimensions == 3
+    with pytest.raises(
+        ValueError, match=f"tomogram a has a value in {column}, which m"
+    ):
+        tomogram_rows(config_of_micrographs())
+    write(folder, "a\ta.mrc\tpredict\n", "tomogram\tpath\tsplit\n")
+    assert tomogram_rows(config_of_micrographs())[0].dimensions == 2
+
+
+def config_of_micrographs():
+    particles = [{"name": "ribosome", "radius": 150}]
+    return Config.model_validate(
+        {"method": "blobs", "particles": particles, "tomograms": {"dimensions": 2}}
+    )

@@ -1,10 +1,12 @@
 import os
 
+import mrcfile
 import numpy as np
 import pytest
 import zarr
 
 from picker.formats.volumes import mrc, ome_zarr
+from picker.formats.volumes.files import check_dimensions
 from picker.formats.volumes.read import (
     map_tomogram,
     read_geometry,
@@ -211,3 +213,28 @@ def test_a_pipe_in_a_zarr_folder_is_not_waited_for(tmp_path, inside):
     os.mkfifo(path / inside)
     with pytest.raises(ValueError, match=r"is not a file; expected|chunks are missing"):
         read_tomogram(path, "a", 10.0)
+
+
+def test_an_image_is_a_volume_of_one_slice(tmp_path):
+    """Of the size along z programs write 0, as here, or anything."""
+    with mrcfile.new(tmp_path / "a.mrc") as file:
+        file.set_data(marked()[0])
+        file.voxel_size = (0.66, 0.66, 0)
+    tomogram, warnings = map_tomogram(tmp_path / "a.mrc", "a")
+    assert (tomogram.shape_zyx, tomogram.voxel_size) == ((1, 20, 28), 0.66)
+    assert tomogram.is_micrograph
+    assert warnings == []
+    np.testing.assert_array_equal(tomogram.volume[0], marked()[0])
+    assert np.shares_memory(tomogram.volume, tomogram.volume.base)
+    assert read_geometry(tmp_path / "a.mrc")[:2] == ((1, 20, 28), 0.66)
+    mrc.write_volume(tmp_path / "b.mrc", marked()[:1, :12], 10.0)
+    with pytest.raises(ValueError, match=r"shape \(1, 12, 28\).*or one slice"):
+        map_tomogram(tmp_path / "b.mrc", "b")
+
+
+@pytest.mark.parametrize(("num", "dimensions"), [(1, 3), (18, 2)])
+def test_micrographs_and_tomograms_are_not_mixed(tmp_path, num, dimensions):
+    check_dimensions(tmp_path, (num, 20, 28), 5 - dimensions)
+    match = f"but tomograms.dimensions is {dimensions}; .*dimensions: {5 - dimensions}"
+    with pytest.raises(ValueError, match=match):
+        check_dimensions(tmp_path, (num, 20, 28), dimensions)

@@ -1,0 +1,35 @@
+"""A project of micrographs, from images to the files that RELION extracts from."""
+
+import json
+
+from picker.formats.picks.read import read_coordinates
+from picker.formats.picks.star import read_picks
+from tests.workflow.project import SMALL, Project
+
+
+def test_micrographs_are_picked_evaluated_and_exported(tmp_path):
+    project = Project(
+        tmp_path,
+        {
+            "method": "blobs",
+            "particles": SMALL["particles"][:1],
+            "tomograms": {"source": "simulate", "dimensions": 2},
+            "simulate": SMALL["simulate"]
+            | {"labeled": 1, "unlabeled": 0, "shape_zyx": [24, 96, 112]},
+            "preprocess": {"equalise": True, "equalise_tiles": 2},
+            "pick": {"edge_margin": 20, "top_k": 8},
+            "export": {"targets": ["autopick"]},
+        },
+    )
+    project.succeed()
+    metrics = json.loads(
+        project.path("blobs", "evaluation", "metrics.json").read_text()
+    )
+    assert metrics
+    picks = read_picks(project.path("blobs", "picks", "sim_001.star"))
+    assert 0 < len(picks) <= 8
+    assert (picks.position_zyx[:, 0] == 0).all()
+    listed = project.path("blobs", "export", "autopick", "ribosome")
+    found = read_coordinates(listed / "coordinate_files.star", "sim_001")
+    assert len(found.value_zyx) == len(picks)
+    assert project.path("report", "tomograms", "sim_001.html").is_file()
