@@ -9,15 +9,22 @@ python tests/benchmarks/blobs.py
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from picker.config import Particle, PredictSettings, SimulateSettings
+from picker.config import (
+    Particle,
+    PredictSettings,
+    PreprocessSettings,
+    SimulateSettings,
+)
 from picker.config.blobs import BlobsSettings
 from picker.methods import load
 from picker.refining.select import picks_apart
 from picker.scoring.match import pooled_matches
+from picker.volumes.normalise import preprocess_volume
 from picker.volumes.phantoms.micrographs import simulate_micrograph
 from picker.volumes.phantoms.simulate import simulate_tomogram
 
@@ -39,6 +46,28 @@ VARIANTS = {
     "0.85, 1, 1.15": BlobsSettings(sizes=(0.85, 1.0, 1.15)),
     "as published": BlobsSettings(formula="as_published"),
 }
+PREPARED = {
+    "equalised": PreprocessSettings(equalise=True),
+    "smoothed by 20 Å": PreprocessSettings(smooth=20),
+}
+"""Of micrographs: the same as built, on what `preprocess` makes of them."""
+
+
+def prepared(phantom, settings):
+    """Return a phantom as `preprocess` stores it, and its truth."""
+    tomogram, truth = phantom
+    volume, voxel_size, _ = preprocess_volume(
+        tomogram.volume, tomogram.voxel_size, settings
+    )
+    return replace(tomogram, volume=volume, voxel_size=voxel_size), truth
+
+
+def print_recalls(label, phantoms, particles, settings):
+    """Print the mean recall of each seed and of each class."""
+    rows = np.array([recalls(*p, particles, settings) for p in phantoms])
+    by_seed = ", ".join(f"{value:.2f}" for value in rows.mean(axis=1))
+    by_class = ", ".join(f"{value:.2f}" for value in rows.mean(axis=0))
+    print(f"{label}: seeds {by_seed}; classes {by_class}", flush=True)
 
 
 def recalls(tomogram, truth, particles, settings):
@@ -83,7 +112,7 @@ for label, (particles, number) in PHANTOMS.items():
         for seed in range(1, arguments.seeds + 1)
     ]
     for name, settings in VARIANTS.items():
-        rows = np.array([recalls(*p, particles, settings) for p in phantoms])
-        by_seed = ", ".join(f"{value:.2f}" for value in rows.mean(axis=1))
-        by_class = ", ".join(f"{value:.2f}" for value in rows.mean(axis=0))
-        print(f"{label}, {name}: seeds {by_seed}; classes {by_class}", flush=True)
+        print_recalls(f"{label}, {name}", phantoms, particles, settings)
+    for name, settings in PREPARED.items() if arguments.micrographs else ():
+        other = [prepared(phantom, settings) for phantom in phantoms]
+        print_recalls(f"{label}, {name}", other, particles, BlobsSettings())
