@@ -51,8 +51,8 @@ def refuse_other_dimensions(config: Config) -> None:
     if not METHODS[config.method].micrographs:
         raise ValueError(
             f"method {config.method} finds in tomograms alone, but"
-            f" tomograms.dimensions is 2; expected one of the methods {fitting}, which"
-            " find in micrographs"
+            " tomograms.dimensions is 2; expected a method that finds in micrographs:"
+            f" {fitting}"
         )
     if deep := [name for name in targets if name not in OF_MICROGRAPHS]:
         raise ValueError(
