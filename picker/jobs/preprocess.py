@@ -41,6 +41,7 @@ from picker.project.records import PREPROCESSED, Failed, Preprocessed
 from picker.volumes.exclude import allowed_region
 from picker.volumes.halves import preprocess_noise
 from picker.volumes.normalise import prepared_volume
+from picker.volumes.rescale import needless_pixels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,9 +53,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
-MOST_PIXELS, BEST_PIXELS = 64, 32
-"""Widths of the largest particle of a micrograph from which there is a warning, and
-that it names: 16 to 32 pixels show what tells particles apart."""
 DIGITS = 5
 """Decimals of a voxel size [Å]: as many as readers of volumes give, whose headers are
 float32."""
@@ -210,7 +208,8 @@ def preprocess_tomogram(
     warnings += more
     voxel_size = round(voxel_size, DIGITS)
     if tomogram.is_micrograph:
-        warnings += _size_warning(row, particles, voxel_size)
+        diameter = 2 * max(particle.radius for particle in particles)
+        warnings += needless_pixels(row.tomogram, diameter, voxel_size)
     of_noise, noise_spread = None, None
     if noise_volume is not None:
         noise_volume, noise_spread, mean = preprocess_noise(noise_volume, steps, region)
@@ -261,20 +260,6 @@ def preprocess_tomogram(
         )
         write_recipe(recipe, made)
     return record
-
-
-def _size_warning(
-    row: TomogramRow, particles: tuple[Particle, ...], voxel_size: float
-) -> list[str]:
-    """Return a warning if particles in a micrograph are needlessly many pixels wide."""
-    diameter = 2 * max(particle.radius for particle in particles)
-    if diameter <= MOST_PIXELS * voxel_size:
-        return []
-    return [
-        f"{row.tomogram}: the largest particle is {diameter / voxel_size:.0f} pixels"
-        f" wide, and {BEST_PIXELS} are enough to find it, in less time; set"
-        f" preprocess.target_voxel_size: {diameter / BEST_PIXELS:.2g}"
-    ]
 
 
 def _failed(row: TomogramRow, volume: Path, error: Exception) -> Failed:

@@ -17,6 +17,10 @@ TARGET_TOLERANCE = 3e-3
 NEARLY_SAME_VOXEL_SIZE = 1e-2
 """Voxel sizes this close, relative, are not worth rescaling."""
 
+MOST_PIXELS, BEST_PIXELS = 64, 32
+"""Widths of the largest particle of a micrograph from which there is a warning, and
+that it names: 16 to 32 pixels show what tells particles apart."""
+
 
 def rescaling(
     shape: tuple[int, ...], voxel_size: float, target: float | None
@@ -61,6 +65,27 @@ def rescaling(
     while abs(round(denominator * ratio) / denominator / ratio - 1) > TARGET_TOLERANCE:
         denominator += 1
     return Fraction(round(denominator * ratio), denominator), []
+
+
+def needless_pixels(name: str, diameter: float, voxel_size: float) -> list[str]:
+    """Return a warning if particles in a micrograph are needlessly many pixels wide.
+
+    Parameters
+    ----------
+    name
+        Of the micrograph.
+    diameter
+        Of the largest particle [Å].
+    voxel_size
+        Edge of a pixel, after rescaling [Å].
+    """
+    if diameter <= MOST_PIXELS * voxel_size:
+        return []
+    return [
+        f"{name}: the largest particle is {diameter / voxel_size:.0f} pixels wide, and"
+        f" {BEST_PIXELS} are enough to find it, in less time; set"
+        f" preprocess.target_voxel_size: {diameter / BEST_PIXELS:.2g}"
+    ]
 
 
 def resampled(
