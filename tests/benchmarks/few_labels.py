@@ -93,9 +93,9 @@ def shared_settings(seed):
     )
 
 
-def burned_in(sources, seed, steps):
+def burned_in(sources, seed, steps, **settings):
     """Return a network trained on these labels."""
-    shared, burn_in = shared_settings(seed), BurnInSettings(steps=steps)
+    shared, burn_in = shared_settings(seed), BurnInSettings(steps=steps, **settings)
     torch.manual_seed(seed)
     model = build_model(ModelSettings(preset="small"), len(PARTICLES))
     patches = PatchDataset(sources, [], shared, "burn_in", Gaussians())
