@@ -161,6 +161,9 @@ class Coordinates:
         differ.
     shift_zyx
         `(n, 3)` shifts [Å] to add to the positions; None if there are none.
+    rotation
+        `(n, 3, 3)` matrices as `Picks` have them, NaN where unknown; None if there are
+        none.
     drawing
         What an IMOD model says of its volume and contours; None for other kinds.
     has_z
@@ -179,6 +182,7 @@ class Coordinates:
     pixel_size: Sizes | None = None
     doubtful_sizes: Mapping[str, Sizes] = field(default_factory=dict)
     shift_zyx: NDArray[np.float64] | None = None
+    rotation: NDArray[np.float64] | None = None
     drawing: Drawing | None = None
     has_z: bool = True
     warnings: tuple[str, ...] = ()

@@ -58,7 +58,7 @@ def select_rows(found: Coordinates, rows: NDArray[np.intp]) -> Coordinates:
         name: _sizes_of_rows(sizes, indices)
         for name, sizes in found.doubtful_sizes.items()
     }
-    shift = found.shift_zyx
+    shift, rotation = found.shift_zyx, found.rotation
     return replace(
         found,
         value_zyx=found.value_zyx[rows],
@@ -69,6 +69,7 @@ def select_rows(found: Coordinates, rows: NDArray[np.intp]) -> Coordinates:
         pixel_size=_sizes_of_rows(found.pixel_size, indices),
         doubtful_sizes={name: size for name, size in sizes.items() if size is not None},
         shift_zyx=None if shift is None else shift[rows],
+        rotation=None if rotation is None else rotation[rows],
     )
 
 
