@@ -164,6 +164,8 @@ class Coordinates:
     rotation
         `(n, 3, 3)` matrices as `Picks` have them, NaN where unknown; None if there are
         none.
+    filament
+        `(n,)` number of the filament that each is of; None if the file does not say.
     drawing
         What an IMOD model says of its volume and contours; None for other kinds.
     has_z
@@ -183,6 +185,7 @@ class Coordinates:
     doubtful_sizes: Mapping[str, Sizes] = field(default_factory=dict)
     shift_zyx: NDArray[np.float64] | None = None
     rotation: NDArray[np.float64] | None = None
+    filament: NDArray[np.int64] | None = None
     drawing: Drawing | None = None
     has_z: bool = True
     warnings: tuple[str, ...] = ()

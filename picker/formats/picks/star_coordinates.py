@@ -39,12 +39,13 @@ SCORE = "rlnAutopickFigureOfMerit"
 CLASS = "rlnClassNumber"
 OUR_SCORE = "pickerScore"
 PYTOM_SCORE = "rlnLCCmax"
+TUBE = "rlnHelicalTubeID"
 TOMOGRAM = "rlnTomoName"
 MICROGRAPH = "rlnMicrographName"
 PARTICLE = "pickerParticle"
 OF_AIS = "ais"
 """What names of Ais' own columns begin with."""
-TEXTS = frozenset({TOMOGRAM, MICROGRAPH, PARTICLE, FILE, COORDINATE_FILE, GROUP})
+TEXTS = frozenset({TOMOGRAM, MICROGRAPH, PARTICLE, FILE, COORDINATE_FILE, GROUP, TUBE})
 IN_MICROGRAPHS = "RELION 2D"
 """Kind of coordinates without z."""
 NUMBERS = frozenset(
@@ -133,6 +134,9 @@ def _coordinates(path: Path, tables: Sequence[Table]) -> Coordinates:
         doubtful_sizes={} if own else sizes,
         shift_zyx=None if shift_xyz is None else shift_xyz[:, ::-1],
         rotation=rotation,
+        filament=np.unique(np.array(table.raw(TUBE)), return_inverse=True)[1]
+        if TUBE in table
+        else None,
         has_z=has_z,
         warnings=warnings,
     )
