@@ -63,7 +63,9 @@ def why_not(matrix: NDArray[np.float64], tolerance: float = TOLERANCE) -> str | 
     """Return why a `(3, 3)` matrix is no rotation; None if it is one."""
     if not np.isfinite(matrix).all():
         return "is not finite"
-    if np.abs(matrix @ matrix.T - np.eye(3)).max() > tolerance:
+    with np.errstate(invalid="ignore", over="ignore"):
+        away = np.abs(matrix @ matrix.T - np.eye(3)).max()
+    if not away <= tolerance:
         return "is not orthogonal"
     if np.linalg.det(matrix) < 0:
         return "is left-handed: it mirrors"
@@ -79,7 +81,8 @@ def first_bad(
     """
     known = np.flatnonzero(are_known(rotation))
     some = rotation[known]
-    with np.errstate(invalid="ignore"):
+    # Damaged numbers may be too large for a product.
+    with np.errstate(invalid="ignore", over="ignore"):
         away = np.abs(some @ some.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
         is_right = (away <= tolerance) & (np.linalg.det(some) > 0)
     if is_right.all():
