@@ -176,7 +176,7 @@ def oriented(tmp_path_factory):
         tomogram="TS_01", voxel_size=VOXEL_SIZE, shape_zyx=SHAPE, picks=picks
     )
     particles = [Particle(name="ribosome", radius=150)]
-    for target in ("relion5", "dynamo", "stopgap", "copick"):
+    for target in ("relion5", "dynamo", "stopgap", "av3", "copick"):
         (folder / target).mkdir()
         write_target(target, folder / target, [one], particles, ExportSettings())
     return folder, picks
@@ -202,6 +202,18 @@ def test_copick_has_our_rotations(oriented):
     turns = np.array(found["transform"])[:, :3, :3]
     np.testing.assert_allclose(turns[:, ::-1, ::-1], picks.rotation, atol=1e-15)
     np.testing.assert_array_equal(found["position_xyz"], picks.position_zyx[:, ::-1])
+
+
+def test_copick_reads_our_lists_for_dynamo_and_av3(oriented):
+    folder, picks = oriented
+    files = (folder / "dynamo" / "ribosome.tbl", folder / "av3" / "ribosome.em")
+    lists = ask("copick", "read_lists", *files, str(VOXEL_SIZE))
+    assert sorted(lists) == ["av3", "dynamo"]
+    for found in lists.values():
+        turns = np.array(found["turn"])[:, ::-1, ::-1]
+        np.testing.assert_allclose(turns, picks.rotation, atol=1e-6)
+        place_zyx = np.array(found["position_xyz"])[:, ::-1]
+        np.testing.assert_allclose(place_zyx, picks.position_zyx, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["int16", "int32", "float32", "float64"])
