@@ -50,6 +50,7 @@ Target = Literal[
     "kaggle",
     "portal",
     "imod",
+    "peet",
     "dynamo",
     "stopgap",
     "av3",

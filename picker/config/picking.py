@@ -149,11 +149,11 @@ class ExportSettings(Settings):
 
     targets: tuple[Target, ...] | None = None
     """The programs: relion5, relion4, relion3 (3.1), warp, copick, kaggle, portal
-    (ndjson of the CryoET data portal), imod (.mod), dynamo (.tbl), stopgap (.star),
-    av3 (.em), tomotwin (.coords), cbox (crYOLO), eman2 (json); for micrographs autopick
-    (STAR of RELION), box (EMAN) and cbox. docs/export.md has their units and origins.
-    null: relion5, relion4, relion3, warp, copick and kaggle; for micrographs autopick
-    and box."""
+    (ndjson of the CryoET data portal), imod (.mod), peet (.mod with .csv), dynamo
+    (.tbl), stopgap (.star), av3 (.em), tomotwin (.coords), cbox (crYOLO), eman2 (json);
+    for micrographs autopick (STAR of RELION), box (EMAN) and cbox. docs/export.md has
+    their units and origins. null: relion5, relion4, relion3, warp, copick and kaggle;
+    for micrographs autopick and box."""
     tilt_series_pixel_size: Positive | None = None
     """Unbinned pixel size of the tilt series [Å], for tomograms without tilt_pixel_size
     in the table; null: the tomogram's voxel size."""

@@ -22,6 +22,7 @@ from picker.formats.picks import (
     imod_layout,
     motive_lists,
     napari,
+    peet,
     portal,
     tomotwin,
 )
@@ -179,7 +180,8 @@ def _read(path: Path) -> Parsed:
         )
     if not checked_file(path, "of picks").is_file():
         raise FileNotFoundError(f"file of picks {path} does not exist; fix its path")
-    stamps = [_stamp(file) for file in (path, *maps(path)) if file.is_file()]
+    beside = (*maps(path), *peet.lists(path))
+    stamps = [_stamp(file) for file in (path, *beside) if file.is_file()]
     # What changed just now may change again within one tick of the disk's clock.
     if any(abs(time.time_ns() - changed) < SETTLED_NS for _, changed, _ in stamps):
         return _parsed.__wrapped__(path, ())
@@ -199,7 +201,7 @@ def _parsed(path: Path, stamps: tuple[tuple[int, int, int], ...]) -> Parsed:
         start = file.read(motive_lists.START_BYTES)
     found: Coordinates | Index
     if start.startswith(imod_layout.MAGIC[:4]):
-        found = imod.read_model(path)
+        found = peet.with_list(path, imod.read_model(path))
     elif motive_lists.is_av3(start):
         found = motive_lists.read_av3(path)
     else:

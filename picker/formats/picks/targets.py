@@ -17,6 +17,7 @@ from picker.formats.picks import (
     imod,
     kaggle,
     motive_lists,
+    peet,
     portal,
     star_targets,
     tomotwin,
@@ -42,6 +43,7 @@ FILES: dict[Target, str] = {
     "kaggle": "submission.csv",
     "portal": "{tomogram}_{particle}.ndjson",
     "imod": "{tomogram}.mod",
+    "peet": "{tomogram}_{particle}.mod",
     "dynamo": "{particle}.tbl",
     "stopgap": "{particle}.star",
     "av3": "{particle}.em",
@@ -54,7 +56,7 @@ FILES: dict[Target, str] = {
 
 ANGLED: tuple[Target, ...] = (
     *("relion5", "relion4", "relion3", "warp"),
-    *("dynamo", "stopgap", "av3"),
+    *("peet", "dynamo", "stopgap", "av3"),
 )
 """Targets that want an orientation of every pick, or of none."""
 
@@ -119,6 +121,8 @@ def write_target(
             portal.write_points(folder, tomograms, names)
         case "imod":
             imod.write_models(folder, tomograms, particles)
+        case "peet":
+            peet.write_lists(folder, tomograms, particles)
         case "dynamo":
             dynamo.write_tables(folder, tomograms, names)
         case "stopgap":

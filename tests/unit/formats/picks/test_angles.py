@@ -28,7 +28,7 @@ from tests.unit.formats.examples import PARTICLE, SHAPE, T, V, random_picks, wri
 
 KINDS = (
     *("picker", "relion5", "relion4", "relion3", "warp", "copick", "portal"),
-    *("dynamo", "stopgap", "av3"),
+    *("dynamo", "stopgap", "av3", "peet"),
 )
 TURNS = random_rotations(30, np.random.default_rng(1))
 # No turn at all, and tilts of 0, 90 and 180.
@@ -362,3 +362,30 @@ def test_a_motive_list_of_av3_that_is_damaged(truth, tmp_path):
     path.write_bytes(swapped.ljust(512, b"\0") + stored)
     assert degrees_apart(read(path).rotation, TURNS) < LIMIT
     assert not motive_lists.is_av3(b"IMODV1.2" * 4)
+
+
+def test_a_list_of_peet_belongs_to_its_model(truth, tmp_path):
+    path = write_kind("peet", tmp_path, truth)
+    file = path.with_suffix(".csv")
+    lines = file.read_text().splitlines()
+    # Offsets are voxels to add; PEET puts its version behind the header.
+    cells = lines[1].split(",")
+    cells[10:13] = ["1", "-2", "0.5"]
+    other = tmp_path / "TS_1_ribosome_initMOTL.csv"
+    other.write_text("\n".join([lines[0] + ",PEET 1.16", ",".join(cells), *lines[2:]]))
+    file.write_text("x,y,z\n1,2,3\n")
+    moved = (read(path).position_zyx[0] - truth.position_zyx[0]) / V
+    np.testing.assert_allclose(moved, [0.5, -2, 1], atol=1e-4)
+    other.write_text("\n".join(lines[:-1]))
+    with pytest.raises(
+        ValueError, match=r"initMOTL.csv has 29 rows, but TS_1_ribosome"
+    ):
+        read(path)
+    other.write_text("\n".join([*lines[:-1], lines[-1].rpartition(",")[0]]))
+    with pytest.raises(ValueError, match="row 30 has 19 values; expected 20"):
+        read(path)
+    other.write_text("\n".join([*lines[:-1], "nan" + lines[-1]]))
+    with pytest.raises(ValueError, match="row 30 has 'nan"):
+        read(path)
+    other.unlink()
+    assert read(path).rotation is None
