@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from picker.config.base import (
     SPLITS,
+    Angles,
     Contours,
     Outside,
     Settings,
@@ -63,6 +64,7 @@ from picker.core.messages import cut, printable, shown
 
 __all__ = [
     "SPLITS",
+    "Angles",
     "AugmentSettings",
     "BenchmarkSettings",
     "BurnInSettings",

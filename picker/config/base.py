@@ -50,7 +50,10 @@ Target = Literal[
     "kaggle",
     "portal",
     "imod",
+    "peet",
     "dynamo",
+    "stopgap",
+    "av3",
     "tomotwin",
     "cbox",
     "eman2",
@@ -63,6 +66,7 @@ OF_MICROGRAPHS: tuple[Target, ...] = (*ONLY_OF_MICROGRAPHS, "cbox")
 """Targets that hold picks of micrographs."""
 Dimensions = Literal[2, 3]
 """Of what a row of the table names: 2 is a micrograph, a volume of one slice."""
+Angles = Literal["known", "zero", "random"]
 Contours = Literal["points", "middles"]
 Outside = Literal["drop_few", "drop", "error"]
 Positive = Annotated[float, Field(gt=0)]

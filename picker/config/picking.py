@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from picker.config.base import (
+    Angles,
     Count,
     Fraction,
     Positive,
@@ -148,10 +149,11 @@ class ExportSettings(Settings):
 
     targets: tuple[Target, ...] | None = None
     """The programs: relion5, relion4, relion3 (3.1), warp, copick, kaggle, portal
-    (ndjson of the CryoET data portal), imod (.mod), dynamo (.tbl), tomotwin (.coords),
-    cbox (crYOLO), eman2 (json); for micrographs autopick (STAR of RELION), box (EMAN)
-    and cbox. docs/export.md has their units and origins. null: relion5, relion4,
-    relion3, warp, copick and kaggle; for micrographs autopick and box."""
+    (ndjson of the CryoET data portal), imod (.mod), peet (.mod with .csv), dynamo
+    (.tbl), stopgap (.star), av3 (.em), tomotwin (.coords), cbox (crYOLO), eman2 (json);
+    for micrographs autopick (STAR of RELION), box (EMAN) and cbox. docs/export.md has
+    their units and origins. null: relion5, relion4, relion3, warp, copick and kaggle;
+    for micrographs autopick and box."""
     tilt_series_pixel_size: Positive | None = None
     """Unbinned pixel size of the tilt series [Å], for tomograms without tilt_pixel_size
     in the table; null: the tomogram's voxel size."""
@@ -164,6 +166,14 @@ class ExportSettings(Settings):
     """User in the names of copick's files."""
     session_id: str = "1"
     """Session in the names of copick's files, quoted."""
+    angles: Angles = "known"
+    """Angles of picks whose orientation is not known, in files of programs that keep
+    angles; docs/orientations.md has the programs' conventions:
+    - known: none where no pick of a class has a known orientation, else 0.
+    - zero: 0, for programs that need angles, such as M.
+    - random: all orientations equally likely."""
+    angles_seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of random angles."""
     relion5_centre: Literal["size/2", "size/2-1"] = "size/2"
     """Origin of RELION 5's centred coordinates [voxels]: size/2 or size/2-1."""
 

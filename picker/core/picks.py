@@ -1,4 +1,4 @@
-"""Picks: positions of particles, with their classes and scores."""
+"""Picks: positions of particles, with their classes, scores and orientations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from picker.core.rotations import are_known, first_bad, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,16 +29,23 @@ class Picks:
         `(n,)` names of the particles' classes.
     score
         `(n,)` float32 heatmap values in [0, 1]; known picks have 1.
+    rotation
+        `(n, 3, 3)` float64 matrices R that turn the particle as its reference shows it
+        into the tomogram: what lies at v from the reference's centre lies at R v from
+        the pick's position. They act on column vectors z, y, x. NaN where a pick's
+        orientation is not known; None if no pick's is.
 
     Raises
     ------
     ValueError
-        If the three differ in length, or a position or score is not finite.
+        If these differ in length, a position or score is not finite, or a matrix is no
+        rotation.
     """
 
     position_zyx: NDArray[np.float64]
     particle: NDArray[np.str_]
     score: NDArray[np.float32]
+    rotation: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Check that the arrays belong together."""
@@ -52,6 +61,19 @@ class Picks:
         if not np.isfinite(self.position_zyx).all():
             bad = int(np.flatnonzero(~np.isfinite(self.position_zyx).all(axis=1))[0])
             raise ValueError(f"position of pick {bad + 1} is not finite")
+        self._check_rotation()
+
+    def _check_rotation(self) -> None:
+        if self.rotation is None:
+            return
+        if self.rotation.shape != (len(self), 3, 3):
+            raise ValueError(
+                f"picks need ({len(self)}, 3, 3) rotations; got {self.rotation.shape}"
+            )
+        if found := first_bad(self.rotation):
+            raise ValueError(f"rotation of pick {found[0] + 1} {found[1]}")
+        if not are_known(self.rotation).any():
+            object.__setattr__(self, "rotation", None)
 
     def __len__(self) -> int:
         """Return the number of picks."""
@@ -63,6 +85,7 @@ class Picks:
             position_zyx=self.position_zyx[which],
             particle=self.particle[which],
             score=self.score[which],
+            rotation=None if self.rotation is None else self.rotation[which],
         )
 
     def of(self, particle: str) -> Picks:
@@ -74,6 +97,7 @@ def picks_from_arrays(
     position_zyx: NDArray[np.floating] | list[list[float]],
     particle: Iterable[str],
     score: NDArray[np.floating] | list[float] | None = None,
+    rotation: NDArray[np.floating] | None = None,
 ) -> Picks:
     """Return `Picks` from anything array-like; without scores each pick has 1."""
     names = np.array(list(particle), dtype=np.str_)
@@ -83,6 +107,7 @@ def picks_from_arrays(
         score=np.ones(len(names), np.float32)
         if score is None
         else np.asarray(score, np.float32),
+        rotation=None if rotation is None else np.asarray(rotation, np.float64),
     )
 
 
@@ -98,6 +123,7 @@ def concatenate(parts: Iterable[Picks]) -> Picks:
         position_zyx=np.concatenate([p.position_zyx for p in sets]),
         particle=np.concatenate([p.particle for p in sets]),
         score=np.concatenate([p.score for p in sets]),
+        rotation=joined((p.rotation, len(p)) for p in sets),
     )
 
 

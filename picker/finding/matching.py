@@ -53,11 +53,14 @@ class Bank:
         `(k, n, n, n)` kernels: singular vectors, times the root of the weight.
     mixture
         `(r, k)` factors of norm 1, a row for each rotation.
+    rotation
+        `(r, 3, 3)`: these rotations, as `bank_of` was given them.
     """
 
     mask: Tensor
     basis: Tensor
     mixture: Tensor
+    rotation: NDArray[np.float32]
 
 
 @torch.inference_mode()
@@ -104,6 +107,7 @@ def bank_of(
         mask=mask,
         basis=kernels.reshape(rank, *mask.shape),
         mixture=mixture / mixture.norm(dim=1, keepdim=True).clamp_min(TINY),
+        rotation=rotations,
     )
 
 
@@ -169,6 +173,26 @@ def best_match(
         best[part] = found
         progress.update(number)
     return best
+
+
+@torch.inference_mode()
+def best_rotation(
+    volume: Tensor, bank: Bank, index_zyx: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Return `(n, 3, 3)` rotations that match best at `(n, 3)` voxels.
+
+    What `best_match` takes the maximum of, computed again at a few voxels: to keep the
+    rotation of every voxel would slow the search down.
+    """
+    size = bank.mask.shape[0]
+    around = functional.pad(volume, (size // 2,) * 6)
+    basis = bank.basis.flatten(1)
+    found = []
+    for z, y, x in index_zyx.tolist():
+        part = around[z : z + size, y : y + size, x : x + size]
+        found.append(int((bank.mixture @ (basis @ part.flatten())).argmax()))
+    rotations: NDArray[np.float32] = bank.rotation[found]
+    return rotations
 
 
 class _Kernels:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 READABLE = (
     "STAR (picker, RELION, Warp, pytom-match-pick, Ais), copick JSON, CryoET portal"
-    " ndjson, EMAN2 json, EMAN box, CBOX, IMOD model, Dynamo table, TomoTwin coords,"
-    " napari points, or CSV or TSV with x, y, z in Å"
+    " ndjson, EMAN2 json, EMAN box, CBOX, IMOD model, Dynamo table, STOPGAP or AV3"
+    " motive list, TomoTwin coords, napari points, or CSV or TSV with x, y, z in Å"
 )
 LISTED = 5
 """Most names that a message lists."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,71 +19,29 @@ from picker.formats.picks.tomogram_names import tomograms_of_files
 from picker.formats.picks.units import NAMED_UNITS
 from picker.formats.tables.tilt_series import read_tilt_series, with_tilt_series
 from picker.formats.text import listed
-from picker.formats.volumes.read import accepted, read_geometry
+from picker.jobs.convert_options import (
+    ConvertOptions,
+    check_positive,
+    interpretation_of,
+)
 from picker.jobs.file_names import FileNames
+from picker.jobs.orient import (
+    mirrored,
+    read_surface,
+    rotations_along_filaments,
+    rotations_along_normals,
+)
 from picker.project.claims import delete_leftovers_of_ended_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from picker.config import Contours, Outside
     from picker.formats.picks.output import Kind
-    from picker.formats.picks.records import Centre, Coordinates, TiltSeries
+    from picker.formats.picks.records import Coordinates, TiltSeries
+    from picker.refining.orient import Surface
 
 logger = logging.getLogger("picker")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ConvertOptions:
-    """What a user says of files of picks, and of the files to make of them.
-
-    Attributes
-    ----------
-    tomogram
-        Volume that has the voxel size and shape; None: both are given here.
-    voxel_size, shape
-        Of the tomogram, [Å] and voxels (z, y, x); None: the volume's.
-    missing_chunks, stacks_are_volumes
-        Doubtful volumes that are read all the same.
-    name
-        The one tomogram that is wanted, or a new name for the only one; None: all.
-    particle
-        Class of picks whose file does not say it.
-    radius
-        Of boxes and spheres [Å].
-    tilt_pixel_size
-        t [Å]; None: as files say.
-    tomograms_star
-        RELION's tomograms.star, with t and the unbinned size of each tilt series.
-    unit
-        One of `NAMED_UNITS`, whatever the files' kinds have; None: as kinds have it.
-    contours
-        What is a pick in IMOD's contours of several points; None: unknown.
-    outside
-        Which picks outside of the tomogram are dropped.
-    flip
-        Axes along which positions are mirrored, of "x", "y" and "z".
-    relion5_centre, output_relion5_centre
-        What RELION 5 calls 0 in files that are read and in those that are written.
-    """
-
-    tomogram: Path | None = None
-    voxel_size: float | None = None
-    shape: Sequence[int] | None = None
-    missing_chunks: Literal["error", "fill"] = "error"
-    stacks_are_volumes: bool = False
-    name: str | None = None
-    particle: str | None = None
-    radius: float = 100.0
-    tilt_pixel_size: float | None = None
-    tomograms_star: Path | None = None
-    unit: str | None = None
-    contours: Contours | None = None
-    outside: Outside = "drop_few"
-    flip: Sequence[str] = ()
-    relion5_centre: Centre = "size/2"
-    output_relion5_centre: Centre = "size/2"
 
 
 def convert(
@@ -108,64 +66,25 @@ def convert(
         If an input cannot be read or leaves a doubt that the options do not settle, or
         the output would replace something else.
     """
-    interpretation = _interpretation(options)
-    _check_positive("--radius", options.radius)
+    if options.normals_from and options.along_filaments:
+        raise ValueError(
+            "expected --normals-from or --along-filaments, not both: each sets the"
+            " orientation of every pick"
+        )
+    interpretation = interpretation_of(options)
+    check_positive("--radius", options.radius)
     particle_names = FileNames("particle")
     tomograms = _tomograms(inputs, options, interpretation, particle_names)
     particles = _particles(tomograms, options, particle_names)
-    settings = ExportSettings(relion5_centre=options.output_relion5_centre)
+    settings = ExportSettings(
+        relion5_centre=options.output_relion5_centre,
+        angles=options.angles,
+        angles_seed=options.angles_seed,
+    )
     delete_leftovers_of_ended_jobs(output.parent)
     write_output(kind, output, tomograms, particles, settings)
     num = sum(len(one.picks) for one in tomograms)
     logger.info("%s: %d picks as %s", output, num, kind)
-
-
-def _interpretation(options: ConvertOptions) -> Interpretation:
-    """Return the tomogram that picks lie in, and what the user says of the numbers."""
-    _check_positive("--voxel-size", options.voxel_size)
-    _check_positive("--tilt-pixel-size", options.tilt_pixel_size)
-    shape, voxel_size = _geometry(options)
-    return Interpretation(
-        voxel_size=voxel_size,
-        shape_zyx=shape,
-        tilt_pixel_size=options.tilt_pixel_size,
-        centre=options.relion5_centre,
-        outside=options.outside,
-        contours=options.contours,
-        is_certain=options.unit is not None,
-    )
-
-
-def _geometry(options: ConvertOptions) -> tuple[tuple[int, int, int], float]:
-    """Return the tomogram's shape (z, y, x) and voxel size [Å]."""
-    if options.tomogram:
-        shape, voxel_size, warnings = read_geometry(
-            options.tomogram, options.voxel_size, **accepted(options)
-        )
-        for warning in warnings:
-            logger.warning("warning: %s", warning)
-        if options.shape and tuple(options.shape) != shape:
-            raise ValueError(
-                f"--shape is {tuple(options.shape)}, but {options.tomogram} has"
-                f" {shape} voxels (z, y, x); leave one of them out"
-            )
-        return shape, voxel_size
-    if options.voxel_size is None or not options.shape:
-        raise ValueError(
-            "the tomogram's voxel size and shape are not known; give --tomogram, or"
-            " --voxel-size [Å] and --shape Z Y X [voxels]"
-        )
-    z, y, x = options.shape
-    if min(z, y, x) < 1:
-        raise ValueError(
-            f"--shape is {z} {y} {x}; expected voxels along z, y, x, all > 0"
-        )
-    return (z, y, x), options.voxel_size
-
-
-def _check_positive(option: str, value: float | None) -> None:
-    if value is not None and not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{option} is {value:g} Å; expected more than 0")
 
 
 def _tomograms(
@@ -178,6 +97,9 @@ def _tomograms(
     star = options.tomograms_star
     series = read_tilt_series(star) if star else {}
     names = FileNames("tomogram")
+    surface = None
+    if options.normals_from:
+        surface = read_surface(options.normals_from, interpretation.shape_zyx)
     picks: dict[str, list[Picks]] = {}
     unusable: list[str] = []
     files = [(path, _read(path, options)) for path in inputs]
@@ -194,7 +116,8 @@ def _tomograms(
         name = names.add(own_name)
         tilts = series.get(known_as([own_name, name], series, star) or "")
         part = _picks(
-            path, rows, _with_tilts(interpretation, tilts), options, particle_names
+            *(path, rows, _with_tilts(interpretation, tilts), options),
+            *(particle_names, surface),
         )
         picks.setdefault(name, []).append(part)
         logger.info(
@@ -261,8 +184,9 @@ def _picks(
     interpretation: Interpretation,
     options: ConvertOptions,
     particle_names: FileNames,
+    surface: Surface | None,
 ) -> Picks:
-    """Return one tomogram's picks [Å], checked with its volume and mirrored."""
+    """Return one tomogram's picks [Å], checked, mirrored and oriented."""
     rows, position, warnings = interpret(path, rows, interpretation)
     for warning in [*rows.warnings, *warnings]:
         logger.warning("warning: %s", warning)
@@ -276,8 +200,21 @@ def _picks(
     safe = {name: particle_names.add(name) for name in dict.fromkeys(particle)}
     last = (np.array(interpretation.shape_zyx) - 1) * interpretation.voxel_size
     is_mirrored = [axis in options.flip for axis in "zyx"]
-    mirrored = np.where(is_mirrored, last - position, position)
-    return picks_from_arrays(mirrored, [safe[name] for name in particle], rows.score)
+    position = np.where(is_mirrored, last - position, position)
+    rotation = mirrored(rows.rotation, options.flip)
+    if rotation is not None and sum(is_mirrored) % 2:
+        logger.warning(
+            "warning: %s: its orientations are now those of the particle's mirror image"
+            " along %s, as a mirrored volume shows it",
+            *(path, " and ".join(options.flip)),
+        )
+    if surface:
+        size = interpretation.voxel_size
+        rotation = rotations_along_normals(position, surface, size)
+    elif options.along_filaments:
+        rotation = rotations_along_filaments(position, particle, rows)
+    names = [safe[name] for name in particle]
+    return picks_from_arrays(position, names, rows.score, rotation)
 
 
 def _particles(

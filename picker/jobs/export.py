@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from picker.core.files import written_whole
-from picker.core.picks import Picks
 from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks
 from picker.formats.picks.targets import write_target
@@ -97,10 +97,8 @@ def tomogram_picks(entry: Picked) -> TomogramPicks:
         tomogram=entry.tomogram,
         voxel_size=voxel_size,
         shape_zyx=shape,
-        picks=Picks(
-            position_zyx=np.clip(picks.position_zyx, -0.5 * voxel_size, last),
-            particle=picks.particle,
-            score=picks.score,
+        picks=replace(
+            picks, position_zyx=np.clip(picks.position_zyx, -0.5 * voxel_size, last)
         ),
         tilt_pixel_size=before.tilt_pixel_size,
         called=before.called,

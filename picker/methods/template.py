@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,11 +25,12 @@ import torch
 from picker.averaging.rotations import even_rotations
 from picker.config import PredictSettings
 from picker.config.template import TemplateSettings
-from picker.core.picks import Picks, concatenate, no_picks
+from picker.core.picks import concatenate, no_picks
+from picker.core.tomogram import index_from_position
 from picker.encodings.heatmap import Gaussians
 from picker.finding.candidates import candidates_from_heatmap
 from picker.finding.finder import Finder
-from picker.finding.matching import Bank, bank_of, best_match
+from picker.finding.matching import Bank, bank_of, best_match, best_rotation
 from picker.finding.templates import soft_mask, template_from_map, turned
 from picker.methods import Method
 from picker.volumes.spectrum import fourier_crop
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from picker.config import Particle
+    from picker.core.picks import Picks
     from picker.core.tomogram import Tomogram
     from picker.finding.finder import Volume
     from picker.methods import ReadSection
@@ -113,7 +116,9 @@ class TemplateFinder(Finder):
         voxel_size: float,
         region: NDArray[np.bool_] | None = None,
     ) -> Picks:
-        """Return the peaks of every class [Å], best first; the region is not needed.
+        """Return the peaks of every class [Å], best first, each with its rotation.
+
+        The region is not needed.
 
         Raises
         ------
@@ -133,12 +138,8 @@ class TemplateFinder(Finder):
         ]
         found = concatenate(parts)
         found = found.select(np.argsort(-found.score, kind="stable"))
-        return Picks(
-            # Coarse voxels reach beyond the last fine one.
-            position_zyx=np.minimum(found.position_zyx, extent),
-            particle=found.particle,
-            score=found.score,
-        )
+        # Coarse voxels reach beyond the last fine one.
+        return replace(found, position_zyx=np.minimum(found.position_zyx, extent))
 
     def _candidates(
         self, light: Tensor, particle: Particle, voxel_size: float
@@ -156,7 +157,7 @@ class TemplateFinder(Finder):
         deviations = deviations_of(match)
         if deviations is None:
             return no_picks()
-        return candidates_from_heatmap(
+        found = candidates_from_heatmap(
             (deviations / (deviations + self.settings.threshold_sd))[None],
             (particle,),
             voxel_size,
@@ -165,6 +166,9 @@ class TemplateFinder(Finder):
             self.predict.min_score,
             stride=1,
         )
+        index = np.rint(index_from_position(found.position_zyx, voxel_size))
+        rotation = best_rotation(light, bank, index.astype(np.intp))
+        return replace(found, rotation=rotation.astype(np.float64))
 
     def bank(self, particle: Particle, voxel_size: float) -> Bank:
         """Return the templates of one class for tomograms of a voxel size [Å]."""

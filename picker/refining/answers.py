@@ -7,18 +7,19 @@ judged: it lies so near to an answer that what it occupies would count as backgr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.core.picks import Picks, concatenate
+from picker.core.picks import concatenate
 from picker.refining.select import with_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from picker.config import Particle
+    from picker.core.picks import Picks
 
 RIGHT, WRONG = 1.0, 0.0
 LEAST = 0.001
@@ -54,11 +55,7 @@ class Answers:
             [
                 scored(self.right, RIGHT),
                 scored(self.wrong, WRONG),
-                Picks(
-                    position_zyx=self.unjudged.position_zyx,
-                    particle=self.unjudged.particle,
-                    score=score.astype(np.float32),
-                ),
+                replace(self.unjudged, score=score.astype(np.float32)),
             ]
         )
 
@@ -75,11 +72,7 @@ def answers_of(picks: Picks) -> Answers:
 
 def scored(picks: Picks, score: float) -> Picks:
     """Return the picks, all with one score."""
-    return Picks(
-        position_zyx=picks.position_zyx,
-        particle=picks.particle,
-        score=np.full(len(picks), score, np.float32),
-    )
+    return replace(picks, score=np.full(len(picks), score, np.float32))
 
 
 def latest(picks: Picks, radius: Mapping[str, float]) -> tuple[Picks, Picks]:

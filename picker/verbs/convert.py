@@ -16,12 +16,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from picker.config import Contours, Outside
+from picker.config import Angles, Contours, Outside
 from picker.formats.picks.output import KINDS
 from picker.formats.picks.records import Centre
 from picker.formats.picks.units import NAMED_UNITS
 from picker.formats.text import READABLE
-from picker.jobs.convert import ConvertOptions, convert
+from picker.jobs.convert import convert
+from picker.jobs.convert_options import ConvertOptions
 from picker.verbs.common import add_volume_options
 
 if TYPE_CHECKING:
@@ -82,6 +83,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         text = f"what RELION 5 files that are {done} call 0; size/2"
         add(f"--{option}", choices=get_args(Centre), default="size/2", help=text)
+    add(
+        "--angles",
+        choices=get_args(Angles),
+        default="known",
+        help="of picks whose orientation is not known: only beside known ones (the"
+        " default), 0, or random",
+    )
+    add("--angles-seed", type=int, default=0, metavar="N", help="of random ones; 0")
+    add(
+        "--normals-from",
+        type=Path,
+        metavar="MASK",
+        help="orient picks along the normals of a membrane, where this volume is above"
+        " 0",
+    )
+    add(
+        "--along-filaments",
+        action="store_true",
+        help="orient picks along filaments: those of a class in a file's order, of an"
+        " IMOD contour, or of an rlnHelicalTubeID",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -42,7 +42,15 @@ def relion(folder, program, *arguments):
     return said
 
 
-def export(folder, found, voxel_size, shape_zyx, scores=None, target="relion3"):
+def export(
+    folder,
+    found,
+    voxel_size,
+    shape_zyx,
+    scores=None,
+    target="relion3",
+    rotations=None,
+):
     """Export picks for RELION as the rule does, from a manifest, and return where.
 
     Parameters
@@ -57,12 +65,15 @@ def export(folder, found, voxel_size, shape_zyx, scores=None, target="relion3"):
         `(n,)` scores, the same for every tomogram; None: all 1.
     target
         The kind of files.
+    rotations
+        Name of a tomogram: `(n, 3, 3)` as picks have them; None: not known.
     """
     entries = []
     for name, position_zyx in found.items():
         path = folder / "picks" / f"{name}.star"
         names = [PARTICLE] * len(position_zyx)
-        write_picks(path, picks_from_arrays(position_zyx, names, scores))
+        turned = rotations and rotations[name]
+        write_picks(path, picks_from_arrays(position_zyx, names, scores, turned))
         entries.append(picked(path, name, voxel_size=voxel_size, shape_zyx=shape_zyx))
     manifest, settings = folder / "pick.json", folder / "particles.json"
     write_manifest(manifest, entries)

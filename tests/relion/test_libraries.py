@@ -10,6 +10,8 @@ import pytest
 
 from picker.config import CopickSettings, ExportSettings, Particle
 from picker.core.picks import picks_from_arrays
+from picker.core.rotations import random_rotations
+from picker.formats.picks.angles import rotation_from_dynamo
 from picker.formats.picks.copick_layout import find_tomograms
 from picker.formats.picks.known import read_known_picks
 from picker.formats.picks.records import TomogramPicks
@@ -156,6 +158,62 @@ def test_what_copick_writes_is_read_as_copick_reads_it(tmp_path):
     assert warnings == []
     np.testing.assert_array_equal(picks.position_zyx, there_xyz[:, ::-1])
     np.testing.assert_array_equal(picks.score, score)
+    # The x axis is turned to y, about z.
+    turn = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    expected = np.tile(np.array(turn)[::-1, ::-1], (7, 1, 1))
+    np.testing.assert_allclose(picks.rotation, expected, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def oriented(tmp_path_factory):
+    """Return a folder with picks in random orientations, as files of programs."""
+    folder = tmp_path_factory.mktemp("oriented")
+    rng = np.random.default_rng(0)
+    place = rng.uniform(0, 150, (50, 3))
+    turns = random_rotations(50, rng)
+    picks = picks_from_arrays(place, ["ribosome"] * 50, None, turns)
+    one = TomogramPicks(
+        tomogram="TS_01", voxel_size=VOXEL_SIZE, shape_zyx=SHAPE, picks=picks
+    )
+    particles = [Particle(name="ribosome", radius=150)]
+    for target in ("relion5", "dynamo", "stopgap", "av3", "copick"):
+        (folder / target).mkdir()
+        write_target(target, folder / target, [one], particles, ExportSettings())
+    return folder, picks
+
+
+def test_other_libraries_make_our_rotations_of_our_angles(oriented):
+    folder, picks = oriented
+    files = ("relion5/ribosome.star", "dynamo/ribosome.tbl", "stopgap/ribosome.star")
+    found = ask("libraries", "matrices", *(folder / file for file in files))
+    assert sorted(found) == ["dynamo", "eulerangles", "relion", "stopgap"]
+    for name, matrix in found.items():
+        turns_zyx = np.array(matrix)[:, ::-1, ::-1]
+        np.testing.assert_allclose(turns_zyx, picks.rotation, atol=1e-7, err_msg=name)
+    angles = ask("libraries", "angles_from_eulerangles", folder / files[0])
+    turns_zyx = rotation_from_dynamo(np.array(angles))
+    np.testing.assert_allclose(turns_zyx, picks.rotation, atol=1e-7)
+
+
+def test_copick_has_our_rotations(oriented):
+    folder, picks = oriented
+    config = folder / "copick" / "copick_config.json"
+    (found,) = ask("copick", "read_project", config)["picks"]
+    turns = np.array(found["transform"])[:, :3, :3]
+    np.testing.assert_allclose(turns[:, ::-1, ::-1], picks.rotation, atol=1e-15)
+    np.testing.assert_array_equal(found["position_xyz"], picks.position_zyx[:, ::-1])
+
+
+def test_copick_reads_our_lists_for_dynamo_and_av3(oriented):
+    folder, picks = oriented
+    files = (folder / "dynamo" / "ribosome.tbl", folder / "av3" / "ribosome.em")
+    lists = ask("copick", "read_lists", *files, str(VOXEL_SIZE))
+    assert sorted(lists) == ["av3", "dynamo"]
+    for found in lists.values():
+        turns = np.array(found["turn"])[:, ::-1, ::-1]
+        np.testing.assert_allclose(turns, picks.rotation, atol=1e-6)
+        place_zyx = np.array(found["position_xyz"])[:, ::-1]
+        np.testing.assert_allclose(place_zyx, picks.position_zyx, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["int16", "int32", "float32", "float64"])

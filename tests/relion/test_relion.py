@@ -233,13 +233,16 @@ class Phantoms:
                 found = np.vstack([found, place])
         return found
 
-    def extract(self, off_zyx=(0, 0, 0)):
+    def extract(self, off_zyx=(0, 0, 0), *, with_angles=False):
         """Return RELION's table of the boxes at the true places, moved by `off_zyx`."""
         found = {
             name: (index + off_zyx) * VOXEL_SIZE
             for name, index in self.index_zyx.items()
         }
-        output = export(self.folder, found, VOXEL_SIZE, PHANTOM)
+        turned = self.rotations.as_matrix()[:, ::-1, ::-1]
+        of_name = dict(zip(self.names, np.split(turned, NUM_TOMOGRAMS), strict=True))
+        rotations = of_name if with_angles else None
+        output = export(self.folder, found, VOXEL_SIZE, PHANTOM, rotations=rotations)
         return extract(
             self.folder,
             self.names,
@@ -273,6 +276,19 @@ def test_the_average_is_the_particle_in_the_middle_of_the_box(right, record_prop
     # Neither the particle nor its average is like its mirror image.
     assert correlation(TRUTH, TRUTH[:, :, ::-1]) < 0.7
     assert correlation(right, TRUTH[:, :, ::-1]) < 0.7
+
+
+def test_relion_averages_by_the_angles_of_picks(phantoms, right):
+    """No angle is given to RELION but those that the export wrote."""
+    alike = {}
+    for with_angles in (True, False):
+        particles = phantoms.extract(with_angles=with_angles)
+        assert ("rlnAngleRot" in particles) == with_angles
+        average = reconstruct(phantoms.folder, particles, f"angles_{with_angles}")
+        alike[with_angles] = correlation(average)
+    assert alike[True] == pytest.approx(correlation(right), abs=1e-3)
+    assert alike[True] > 0.98
+    assert alike[False] < 0.85
 
 
 def test_wrong_angles_average_worse(phantoms, right):

@@ -8,6 +8,7 @@ from pathlib import Path
 import copick
 import emfile
 import numpy as np
+from copick.util import formats
 
 
 def read_project(config):
@@ -76,6 +77,22 @@ def make_project(folder):
 def write_em(volume, path):
     """Let emfile, which copick brings, write a volume from an .npy file."""
     emfile.write(path, np.load(volume))
+
+
+def read_lists(table, motl, voxel_size):
+    """Return positions x, y, z [Å] and transforms of Dynamo's and AV3's lists."""
+    size = float(voxel_size)
+    place, angles, shift, _ = formats.read_dynamo_table(table)
+    dynamo = formats.dynamo_to_copick_transform(place, angles, shift, size)
+    place, angles, _, shift = formats.read_em_motivelist(motl, include_shifts=True)
+    av3 = formats.em_to_copick_transform(place, angles, size, shift)
+    return {
+        name: {
+            "position_xyz": (points + transforms[:, :3, 3]).tolist(),
+            "turn": transforms[:, :3, :3].tolist(),
+        }
+        for name, (points, transforms) in (("dynamo", dynamo), ("av3", av3))
+    }
 
 
 def version():

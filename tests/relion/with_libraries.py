@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import dynamotable
+import eulerangles
 import imodmodel
 import mrcfile
 import numpy as np
@@ -16,6 +17,7 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 from ome_zarr_models import open_ome_zarr
 from pyStarDB import sp_pystardb
+from scipy.spatial.transform import Rotation
 
 
 def validate_mrc(path):
@@ -93,6 +95,37 @@ def read_boxes(path):
         "tables": sorted(tables.keys()),
         "boxes": boxes[[f"_{name}" for name in columns]].to_numpy().tolist(),
     }
+
+
+def matrices(relion, dynamo, stopgap):
+    """Return the rotations, x, y, z, that SciPy makes of the angles in three files.
+
+    Those of the table of Dynamo are also turned into RELION's by eulerangles.
+    """
+
+    def of_relion(angles):
+        # Intrinsic; from the tomogram to the particle.
+        return Rotation.from_euler("ZYZ", angles, degrees=True).inv()
+
+    names = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
+    table = dynamotable.read(dynamo)[["tdrot", "tilt", "narot"]].to_numpy()
+    motl = starfile.read(stopgap)[["phi", "the", "psi"]].to_numpy()
+    found = {
+        "relion": of_relion(starfile.read(relion)[names].to_numpy()),
+        # Extrinsic, likewise.
+        "dynamo": Rotation.from_euler("zxz", table, degrees=True).inv(),
+        "eulerangles": of_relion(eulerangles.convert_eulers(table, "dynamo", "relion")),
+        # Extrinsic; from the particle to the tomogram.
+        "stopgap": Rotation.from_euler("zxz", motl, degrees=True),
+    }
+    return {name: rotation.as_matrix().tolist() for name, rotation in found.items()}
+
+
+def angles_from_eulerangles(relion):
+    """Return the angles of Dynamo that eulerangles makes of a file of RELION."""
+    names = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
+    angles = starfile.read(relion)[names].to_numpy()
+    return eulerangles.convert_eulers(angles, "relion", "dynamo").tolist()
 
 
 if __name__ == "__main__":

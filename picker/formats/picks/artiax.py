@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from picker.core.files import write_text
+from picker.formats.picks.angles import motl_from_rotation, rounded_angles
 from picker.formats.picks.writing import rounded, rows_of
 from picker.formats.tables.tsv import text_of_rows
 
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from picker.config import Particle
     from picker.formats.picks.records import TomogramPicks
 
 POSITION = ("pos_x", "pos_y", "pos_z")
-UNKNOWN = ("shift_x", "shift_y", "shift_z", "phi", "the", "psi")
-"""Columns that the reader asks for, of which picks know nothing: they are 0."""
+SHIFT = ("shift_x", "shift_y", "shift_z")
+"""Columns that the reader asks for, and that picks do not have: they are 0."""
+ANGLES = ("phi", "psi", "the")
+"""Columns that the reader asks for; 0 where a pick's orientation is not known."""
 
 
 def write_lists(
@@ -60,14 +66,15 @@ def write_lists(
         f"artiax open tomo {_quoted(volume)}",
         f"artiax tomo #1.1.1 pixelSize {one.voxel_size!r}",
     ]
-    columns = (*POSITION, *UNKNOWN, "score")
+    columns = (*POSITION, *SHIFT, "phi", "the", "psi", "score")
     number = 0
     for particle in particles:
         rows = [
             dict(zip(POSITION, rounded(position), strict=True))
-            | dict.fromkeys(UNKNOWN, 0)
+            | dict.fromkeys(SHIFT, 0)
+            | _angles(rotation)
             | {"score": score}
-            for position, score in rows_of(one.picks, particle.name)
+            for position, score, rotation in rows_of(one.picks, particle.name)
         ]
         if not rows:
             continue
@@ -82,6 +89,13 @@ def write_lists(
     script = f"{one.tomogram}.cxc"
     write_text(folder / script, "\n".join(lines) + "\n")
     return script
+
+
+def _angles(rotation: NDArray[np.float64] | None) -> dict[str, float]:
+    if rotation is None:
+        return dict.fromkeys(ANGLES, 0)
+    angles = rounded_angles(motl_from_rotation(rotation[None])[0])
+    return dict(zip(ANGLES, angles, strict=True))
 
 
 def _quoted(path: Path) -> str:

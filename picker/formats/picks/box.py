@@ -65,7 +65,7 @@ def write_boxes(
         for one in tomograms:
             half = max(1, round(radius[name] / one.voxel_size))
             lines = []
-            for position, _ in rows_of(one.picks, name):
+            for position, _, _ in rows_of(one.picks, name):
                 _, y, x = whole_index(position, one) - half
                 lines.append(f"{x}\t{y}\t{2 * half}\t{2 * half}\n")
             path = folder / name / f"{one.tomogram}.box"

@@ -87,7 +87,7 @@ def write_boxes(
             # Whole and even, so that corners keep the decimals of their centres.
             edge = 2 * max(1, round(radius[name] / one.voxel_size))
             rows = []
-            for position, score in rows_of(one.picks, name):
+            for position, score, _ in rows_of(one.picks, name):
                 corner = position / one.voxel_size - np.array([0, edge / 2, edge / 2])
                 size = [str(edge)] * 5
                 x, y, z = texts(corner)

@@ -7,9 +7,14 @@ import logging
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from picker.core.files import written_whole
+from picker.core.rotations import are_known, reversed_axes
+from picker.formats.picks.angles import rotation_from_matrix
 from picker.formats.picks.copick_layout import object_name
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
+from picker.formats.picks.writing import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +32,8 @@ def read_points(path: Path) -> Coordinates:
     """Return the points of one file [Å], with its object and its run.
 
     A point lies at its location moved by the translation of its `transformation_`,
-    where refinements leave their shifts; its rotation is not needed.
+    where refinements leave their shifts. The rotation is that matrix's, unless all are
+    the identity or the file says that orientations are not to be trusted.
 
     Raises
     ------
@@ -42,6 +48,7 @@ def read_points(path: Path) -> Coordinates:
         name = str(content["pickable_object_name"])
         points = content["points"] or []
         positions = [_position_xyz(point) for point in points]
+        turns = [_turn_xyz(point) for point in points]
         written = [point.get("score") for point in points]
         scores = [1.0 if score is None else float(score) for score in written]
     except (
@@ -73,22 +80,34 @@ def read_points(path: Path) -> Coordinates:
         score=scores,
         tomogram=[run] * len(positions) if run else None,
         particle=[name] * len(positions),
+        rotation=None
+        if content.get("trust_orientation") is False
+        else rotation_from_matrix(path, np.reshape(turns, (-1, 3, 3)), "point"),
     )
 
 
 def _position_xyz(point: dict[str, Any]) -> list[float]:
     """Return where a point lies [Å], x, y, z."""
     location = [float(point["location"][axis]) for axis in "xyz"]
+    shift = [row[3] for row in _transformation(point)[:3]]
+    return [a + b for a, b in zip(location, shift, strict=True)]
+
+
+def _turn_xyz(point: dict[str, Any]) -> list[list[float]]:
+    """Return how a point is turned: 3 x 3, x, y, z."""
+    return [row[:3] for row in _transformation(point)[:3]]
+
+
+def _transformation(point: dict[str, Any]) -> list[list[float]]:
     matrix = point.get("transformation_")
-    if matrix is None:  # copick's own default, the identity
-        return location
+    if matrix is None:  # copick's own default
+        return IDENTITY
     rows = [[float(value) for value in row] for row in matrix]
     if [len(row) for row in rows] != [4] * 4 or rows[3] != [0, 0, 0, 1]:
         raise ValueError(
             f"transformation_ {matrix}; expected 4 x 4, the last row 0, 0, 0, 1"
         )
-    shift = [row[3] for row in rows[:3]]
-    return [a + b for a, b in zip(location, shift, strict=True)]
+    return rows
 
 
 def write_project(
@@ -149,7 +168,7 @@ def write_project(
                 "voxel_spacing": one.voxel_size,
                 "unit": "angstrom",
                 "points": list(_points(one, particle.name)),
-                "trust_orientation": False,
+                "trust_orientation": _are_oriented(one, particle.name),
             }
             name = f"{user}_{session}_{names[particle.name]}.json"
             files = folder / "ExperimentRuns" / one.tomogram / "Picks"
@@ -188,16 +207,25 @@ def _config(
 
 
 def _points(one: TomogramPicks, particle: str) -> Iterator[dict[str, Any]]:
-    """Yield the points of one class; orientation unknown, so the identity."""
-    picks = one.picks.of(particle)
-    for position, score in zip(picks.position_zyx, picks.score, strict=True):
+    """Yield the points of one class; an unknown orientation is the identity."""
+    for position, score, rotation in rows_of(one.picks, particle):
         z, y, x = (float(value) for value in position)
+        matrix = IDENTITY
+        if rotation is not None:
+            turn = reversed_axes(rotation).tolist()
+            matrix = [*([*row, 0.0] for row in turn), IDENTITY[3]]
         yield {
             "location": {"x": x, "y": y, "z": z},
-            "transformation_": IDENTITY,
+            "transformation_": matrix,
             "instance_id": 0,
-            "score": float(str(score)),
+            "score": float(score),
         }
+
+
+def _are_oriented(one: TomogramPicks, particle: str) -> bool:
+    """Return whether the orientations of all picks of a class are known."""
+    rotation = one.picks.of(particle).rotation
+    return rotation is not None and bool(are_known(rotation).all())
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

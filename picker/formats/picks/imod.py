@@ -206,24 +206,29 @@ def write_models(
         If a particle's name is longer than IMOD keeps.
     """
     names = [particle.name for particle in particles]
-    _check_names([particle.own_name for particle in particles])
+    check_names([particle.own_name for particle in particles])
     for _ in each_class(names, tomograms):
         pass  # one model holds all classes; the loop warns of those without picks
     for one in tomograms:
-        parts = [_header(one, len(particles))]
-        for particle in particles:
-            position = one.picks.of(particle.name).position_zyx
-            xyz = position[:, ::-1] / one.voxel_size + SHIFT_XYZ
-            parts.append(_object(particle, one.voxel_size, has_points=len(xyz) > 0))
-            if len(xyz):
-                parts.append(b"CONT" + CONTOUR.pack(len(xyz), 0, 0, 0))
-                parts.append(xyz.astype(">f4").tobytes())
-        parts.append(b"IEOF")
-        with written_whole(folder / f"{one.tomogram}.mod") as temporary:
-            temporary.write_bytes(b"".join(parts))
+        write_model(folder / f"{one.tomogram}.mod", one, particles)
 
 
-def _check_names(names: Sequence[str]) -> None:
+def write_model(path: Path, one: TomogramPicks, particles: Sequence[Particle]) -> None:
+    """Write a tomogram's picks of some classes as a model with an object of each."""
+    parts = [_header(one, len(particles))]
+    for particle in particles:
+        position = one.picks.of(particle.name).position_zyx
+        xyz = position[:, ::-1] / one.voxel_size + SHIFT_XYZ
+        parts.append(_object(particle, one.voxel_size, has_points=len(xyz) > 0))
+        if len(xyz):
+            parts.append(b"CONT" + CONTOUR.pack(len(xyz), 0, 0, 0))
+            parts.append(xyz.astype(">f4").tobytes())
+    parts.append(b"IEOF")
+    with written_whole(path) as temporary:
+        temporary.write_bytes(b"".join(parts))
+
+
+def check_names(names: Sequence[str]) -> None:
     """Refuse names that IMOD would cut to 63 bytes: two could become the same."""
     for name in names:
         if len(name.encode()) >= NAME_BYTES:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from picker.formats.picks.imod_binning import in_voxels_of_tomogram
 from picker.formats.picks.imod_contours import picks_of_contours
 from picker.formats.picks.pixel_size import settle_pixel_size
 from picker.formats.picks.plausible import check_positions
+from picker.formats.picks.tomogram_rows import select_rows
 from picker.formats.picks.unit_mistakes import Reading
 from picker.formats.picks.units import position_from_coordinates
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from picker.config import Contours, Outside
@@ -113,16 +115,8 @@ def interpret(
         is_certain=is_certain,
         outside=interpretation.outside,
     )
-    particle = found.particle
     if not within.all():
-        found = replace(
-            found,
-            value_zyx=found.value_zyx[within],
-            score=found.score[within],
-            particle=None
-            if particle is None
-            else [name for name, keep in zip(particle, within, strict=True) if keep],
-        )
+        found = select_rows(found, np.flatnonzero(within))
     return found, position[within], warnings + more
 
 

@@ -83,7 +83,7 @@ def read_known_picks(
             strangers.append(f"{path} knows {listed(others)}")
         rows, position, doubts = interpret(path, rows, interpretation)
         classes, renamed = _classes(path, rows, particles, tomogram)
-        picks = picks_from_arrays(position, classes, rows.score)
+        picks = picks_from_arrays(position, classes, rows.score, rows.rotation)
         warnings += [*rows.warnings, *doubts, *renamed]
         if len(picks) == 0:
             warnings.append(f"{path} has no picks of {tomogram}")

@@ -85,7 +85,10 @@ def write_output(
 
 
 def _keep_one(folder: Path, files: Sequence[str], output: Path, kind: Kind) -> None:
-    """Copy the one file with picks to the output, and a Dynamo table's .doc with it."""
+    """Copy the one file with picks to the output, and what belongs beside it.
+
+    That is the .doc with tomograms' names, or the list of a model for PEET.
+    """
     written = [file for file in files if (folder / file).is_file()]
     if not written:
         raise ValueError(
@@ -98,7 +101,7 @@ def _keep_one(folder: Path, files: Sequence[str], output: Path, kind: Kind) -> N
             f" --output {output}, name a folder (without an ending)"
         )
     (file,) = written
-    for suffix in (".doc", Path(file).suffix):
+    for suffix in dict.fromkeys((".doc", ".csv", Path(file).suffix)):
         source = (folder / file).with_suffix(suffix)
         if source.is_file():
             with written_whole(output.with_suffix(suffix)) as temporary:

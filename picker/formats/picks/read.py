@@ -20,13 +20,16 @@ from picker.formats.picks import (
     eman2,
     imod,
     imod_layout,
+    motive_lists,
     napari,
+    peet,
     portal,
     tomotwin,
 )
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.star_coordinates import read_star
 from picker.formats.picks.star_index import Index, follow
+from picker.formats.picks.tomogram_numbers import maps
 from picker.formats.picks.tomogram_rows import rows_by_tomogram, select_rows
 from picker.formats.picks.xyz_table import read_xyz_table
 from picker.formats.text import READABLE, read_text
@@ -113,6 +116,7 @@ TEXTS: tuple[
     (_has_json_lines, portal.read_points),
     (_is_json, copick.read_points),
     (_has_block(cbox.BLOCK), cbox.read_boxes),
+    (_has_block(motive_lists.BLOCK), motive_lists.read_stopgap),
     (_has_block(r"[^\s,]*"), _read_star),
     (_has_number_columns(dynamo.FEWEST_COLUMNS, np.inf), dynamo.read_table),
     (_has_number_columns(4, 5), box.read_boxes),
@@ -176,7 +180,8 @@ def _read(path: Path) -> Parsed:
         )
     if not checked_file(path, "of picks").is_file():
         raise FileNotFoundError(f"file of picks {path} does not exist; fix its path")
-    stamps = [_stamp(file) for file in (path, *dynamo.maps(path)) if file.is_file()]
+    beside = (*maps(path), *peet.lists(path))
+    stamps = [_stamp(file) for file in (path, *beside) if file.is_file()]
     # What changed just now may change again within one tick of the disk's clock.
     if any(abs(time.time_ns() - changed) < SETTLED_NS for _, changed, _ in stamps):
         return _parsed.__wrapped__(path, ())
@@ -193,10 +198,12 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 def _parsed(path: Path, stamps: tuple[tuple[int, int, int], ...]) -> Parsed:
     """Return what a file says, and tomogram: its rows, as long as its stamps hold."""
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(motive_lists.START_BYTES)
     found: Coordinates | Index
-    if start == imod_layout.MAGIC[:4]:
-        found = imod.read_model(path)
+    if start.startswith(imod_layout.MAGIC[:4]):
+        found = peet.with_list(path, imod.read_model(path))
+    elif motive_lists.is_av3(start):
+        found = motive_lists.read_av3(path)
     else:
         text = read_text(path, READABLE).lstrip()
         if not text and path.suffix in EMPTY:

@@ -161,6 +161,11 @@ class Coordinates:
         differ.
     shift_zyx
         `(n, 3)` shifts [Å] to add to the positions; None if there are none.
+    rotation
+        `(n, 3, 3)` matrices as `Picks` have them, NaN where unknown; None if there are
+        none.
+    filament
+        `(n,)` number of the filament that each is of; None if the file does not say.
     drawing
         What an IMOD model says of its volume and contours; None for other kinds.
     has_z
@@ -179,6 +184,8 @@ class Coordinates:
     pixel_size: Sizes | None = None
     doubtful_sizes: Mapping[str, Sizes] = field(default_factory=dict)
     shift_zyx: NDArray[np.float64] | None = None
+    rotation: NDArray[np.float64] | None = None
+    filament: NDArray[np.int64] | None = None
     drawing: Drawing | None = None
     has_z: bool = True
     warnings: tuple[str, ...] = ()

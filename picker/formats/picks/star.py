@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from picker.core.picks import Picks, picks_from_arrays
+from picker.formats.picks.angles import relion_from_rotation
+from picker.formats.picks.star_angles import ANGLES
 from picker.formats.picks.star_coordinates import (
     OUR_SCORE,
     PARTICLE,
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
 def write_picks(
     path: Path, picks: Picks, notes: Mapping[str, str] | None = None
 ) -> None:
-    """Write picks: position [Å], particle, score.
+    """Write picks: position [Å], particle, score; RELION's angles if any are known.
 
+    Picks without a rotation have nan there; if no pick has one, there are no columns.
     `notes` become comments `# name: value` at the top, which
     `tables.star_table.read_comments` reads.
     """
@@ -38,11 +41,17 @@ def write_picks(
         *(f"{name}: {value}" for name, value in (notes or {}).items()),
     ]
     columns = [*POSITION, PARTICLE, OUR_SCORE]
+    if picks.rotation is not None:
+        columns += ANGLES
+        for row, angles in zip(rows, relion_from_rotation(picks.rotation), strict=True):
+            row += [repr(float(angle)) for angle in angles]
     write_block(path, "picks", columns, rows, comments)
 
 
 def read_picks(path: Path) -> Picks:
     """Return the picks of a file that `write_picks` wrote, exactly as written.
+
+    Rotations are what their angles give, apart from rounding.
 
     Raises
     ------
@@ -60,4 +69,6 @@ def read_picks(path: Path) -> Picks:
             f"{path} holds {content}; expected picks of this program"
             " (pickerPositionX/Y/Z and pickerParticle); name it in the table's picks"
         )
-    return picks_from_arrays(found.value_zyx, found.particle, found.score)
+    return picks_from_arrays(
+        found.value_zyx, found.particle, found.score, found.rotation
+    )

@@ -9,6 +9,7 @@ import numpy as np
 
 from picker.config.names import VOLUME_ENDINGS
 from picker.formats.picks.records import Coordinates, Unit, coordinates_from_xyz
+from picker.formats.picks.star_angles import ANGLES, own_rotations, rotations
 from picker.formats.picks.star_index import COORDINATE_FILE, FILE, Index
 from picker.formats.picks.star_shifts import IN_PIXELS, ORIGIN, TURNED, shifts
 from picker.formats.picks.star_sizes import (
@@ -38,19 +39,20 @@ SCORE = "rlnAutopickFigureOfMerit"
 CLASS = "rlnClassNumber"
 OUR_SCORE = "pickerScore"
 PYTOM_SCORE = "rlnLCCmax"
+TUBE = "rlnHelicalTubeID"
 TOMOGRAM = "rlnTomoName"
 MICROGRAPH = "rlnMicrographName"
 PARTICLE = "pickerParticle"
 OF_AIS = "ais"
 """What names of Ais' own columns begin with."""
-TEXTS = frozenset({TOMOGRAM, MICROGRAPH, PARTICLE, FILE, COORDINATE_FILE, GROUP})
+TEXTS = frozenset({TOMOGRAM, MICROGRAPH, PARTICLE, FILE, COORDINATE_FILE, GROUP, TUBE})
 IN_MICROGRAPHS = "RELION 2D"
 """Kind of coordinates without z."""
 NUMBERS = frozenset(
     {
         *(*POSITION, *CENTERED, *COORDINATE, SCORE, OUR_SCORE, PYTOM_SCORE),
         *(*PIXEL_SIZES, DETECTOR_SIZE, MAGNIFICATION),
-        *(*ORIGIN, *IN_PIXELS, *TURNED),
+        *(*ORIGIN, *IN_PIXELS, *TURNED, *ANGLES),
     }
 )
 """All columns that are read."""
@@ -111,6 +113,12 @@ def _coordinates(path: Path, tables: Sequence[Table]) -> Coordinates:
     is_relion = kind in ("RELION 3.1", IN_MICROGRAPHS)
     own = sizes.get(MICROGRAPH_SIZE) if is_relion else None
     shift_xyz, warnings = shifts(table)
+    rotation = None
+    if kind == "picker":
+        rotation = own_rotations(table)
+    elif kind != IN_MICROGRAPHS:  # there psi alone is an angle in the image
+        rotation, more = rotations(table)
+        warnings += more
     if kind == "Ais" and TOMOGRAM in table:
         warnings += (f"{path} is of Ais; read as voxels, not as unbinned pixels",)
     return coordinates_from_xyz(
@@ -125,6 +133,10 @@ def _coordinates(path: Path, tables: Sequence[Table]) -> Coordinates:
         pixel_size=own,
         doubtful_sizes={} if own else sizes,
         shift_zyx=None if shift_xyz is None else shift_xyz[:, ::-1],
+        rotation=rotation,
+        filament=np.unique(np.array(table.raw(TUBE)), return_inverse=True)[1]
+        if TUBE in table
+        else None,
         has_z=has_z,
         warnings=warnings,
     )

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.core.rotations import reversed_axes
+from picker.formats.picks.angles import rotation_from_relion
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -37,11 +40,8 @@ def shifts(table: Table) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
         return None, warnings
     origin = _three_columns(table, ORIGIN)
     if any(_has_any(table, name) for name in TURNED):
-        # Few files have such angles, and to load it takes as long as a small export.
-        from scipy.spatial.transform import Rotation
-
-        angles = _three_columns(table, TURNED)
-        origin = Rotation.from_euler("ZYZ", angles, degrees=True).inv().apply(origin)
+        turn_xyz = reversed_axes(rotation_from_relion(_three_columns(table, TURNED)))
+        origin = (turn_xyz @ origin[:, :, None])[:, :, 0]
     return -origin, warnings
 
 

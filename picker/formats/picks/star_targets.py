@@ -1,7 +1,7 @@
 """STAR files for RELION and Warp.
 
-RELION's x, y, z, its pixels and its centre: `p` is a 0-based voxel index, `v` the
-tomogram's and `t` the tilt series' pixel size [Å].
+RELION's x, y, z, its pixels, its angles and its centre: `p` is a 0-based voxel index,
+`v` the tomogram's and `t` the tilt series' pixel size [Å].
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from picker.config import tomogram_name
+from picker.formats.picks.angles import relion_from_rotation, rounded_angles
+from picker.formats.picks.star_angles import ANGLES
 from picker.formats.picks.star_coordinates import (
     CENTERED,
     CLASS,
@@ -27,6 +29,9 @@ from picker.formats.text import listed
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from picker.formats.picks.records import Centre, TomogramPicks
 
@@ -62,9 +67,9 @@ def write_relion5(
 
     Source: RELION 5 tomography documentation; 3dem/relion#1137.
     """
-    columns = [*CENTERED, SCORE, CLASS]
     notes = _tilt_notes(tomograms, tilt_pixel_size)
     for number, particle in each_class(particles, tomograms):
+        columns = [*CENTERED, SCORE, CLASS, *_angle_columns(tomograms, particle)]
         everything, index = [], []
         for one in tomograms:
             origin = centre_position(
@@ -75,8 +80,8 @@ def write_relion5(
                 one.tilt_size_zyx,
             )
             rows = [
-                [*texts(position - origin), score, str(number)]
-                for position, score in rows_of(one.picks, particle)
+                [*texts(position - origin), score, str(number), *_angles(rotation)]
+                for position, score, rotation in rows_of(one.picks, particle)
             ]
             everything += [[one.relion_name, *row] for row in rows]
             name = f"coordinates/{one.tomogram}.star"
@@ -98,7 +103,6 @@ def write_relion4(
     tilt_pixel_size: float | None = None,
 ) -> None:
     """Write RELION 4 particles: unbinned pixels from 1, p·v/t + 1."""
-    columns = ["rlnTomoName", *COORDINATE, SCORE, CLASS]
     if tilt_pixel_size is None:
         _warn_of_binned([one for one in tomograms if one.tilt_pixel_size is None])
     for number, particle in each_class(particles, tomograms):
@@ -106,9 +110,14 @@ def write_relion4(
         for one in tomograms:
             t = one.pixel_size(tilt_pixel_size)
             rows += [
-                [one.relion_name, *texts(position / t + 1), score, str(number)]
-                for position, score in rows_of(one.picks, particle)
+                [
+                    *(one.relion_name, *texts(position / t + 1), score, str(number)),
+                    *_angles(rotation),
+                ]
+                for position, score, rotation in rows_of(one.picks, particle)
             ]
+        columns = ["rlnTomoName", *COORDINATE, SCORE, CLASS]
+        columns += _angle_columns(tomograms, particle)
         notes = _tilt_notes(tomograms, tilt_pixel_size)
         write_block(folder / f"{particle}.star", "particles", columns, rows, notes)
 
@@ -120,13 +129,14 @@ def write_relion3(
 
     Whole numbers, because RELION 3.1 cuts decimals off; `p` lands at the box's N/2.
     """
-    columns = [*COORDINATE, SCORE, CLASS]
     for number, particle in each_class(particles, tomograms):
+        columns = [*COORDINATE, SCORE, CLASS, *_angle_columns(tomograms, particle)]
         for one in tomograms:
             rows = []
-            for position, score in rows_of(one.picks, particle):
+            for position, score, rotation in rows_of(one.picks, particle):
                 index = whole_index(position, one)
-                rows.append([*map(str, index[::-1]), score, str(number)])
+                row = [*map(str, index[::-1]), score, str(number)]
+                rows.append([*row, *_angles(rotation)])
             path = folder / particle / f"{one.tomogram}_pick.star"
             write_block(path, "", columns, rows)
 
@@ -162,7 +172,7 @@ def write_autopick(
         files = []
         for one in micrographs:
             rows = []
-            for position, score in rows_of(one.picks, particle):
+            for position, score, _ in rows_of(one.picks, particle):
                 _, y, x = whole_index(position, one)
                 rows.append([str(x), str(y), score, str(number)])
             name = f"{particle}/{one.tomogram}_autopick.star"
@@ -199,14 +209,30 @@ def write_warp(
     if sizes and sizes[-1] > 1.001 * sizes[0]:
         text = "warning: voxels of %g to %g Å; run Warp once for each --coords_angpix"
         logger.warning(text, sizes[0], sizes[-1])
-    columns = [*COORDINATE, "rlnMicrographName", SCORE]
     for _, particle in each_class(particles, tomograms):
+        columns = [*COORDINATE, "rlnMicrographName", SCORE]
+        columns += _angle_columns(tomograms, particle)
         for one, name in zip(tomograms, series, strict=True):
             rows = [
-                [*texts(position / one.voxel_size), name, score]
-                for position, score in rows_of(one.picks, particle)
+                [*texts(position / one.voxel_size), name, score, *_angles(rotation)]
+                for position, score, rotation in rows_of(one.picks, particle)
             ]
             write_block(folder / f"{one.tomogram}_{particle}.star", "", columns, rows)
+
+
+def _angle_columns(tomograms: Sequence[TomogramPicks], particle: str) -> list[str]:
+    """Return the names of angles' columns; none if a class has no orientations."""
+    has_any = any(one.picks.of(particle).rotation is not None for one in tomograms)
+    return list(ANGLES) if has_any else []
+
+
+def _angles(rotation: NDArray[np.float64] | None) -> list[str]:
+    """Return rot, tilt, psi as text; nothing of a pick without an orientation."""
+    if rotation is None:
+        return []
+    return [
+        repr(value) for value in rounded_angles(relion_from_rotation(rotation[None])[0])
+    ]
 
 
 def _warn_of_binned(tomograms: Sequence[TomogramPicks]) -> None:

@@ -16,11 +16,14 @@ from picker.formats.picks import (
     eman2,
     imod,
     kaggle,
+    motive_lists,
+    peet,
     portal,
     star_targets,
     tomotwin,
 )
 from picker.formats.picks.copick_layout import object_name
+from picker.formats.picks.default_angles import with_angles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,13 +43,22 @@ FILES: dict[Target, str] = {
     "kaggle": "submission.csv",
     "portal": "{tomogram}_{particle}.ndjson",
     "imod": "{tomogram}.mod",
+    "peet": "{tomogram}_{particle}.mod",
     "dynamo": "{particle}.tbl",
+    "stopgap": "{particle}.star",
+    "av3": "{particle}.em",
     "tomotwin": "{tomogram}_{particle}.coords",
     "cbox": "{tomogram}_{particle}.cbox",
     "eman2": "{tomogram}_info.json",
     "autopick": "{particle}/{tomogram}_autopick.star",
     "box": "{particle}/{tomogram}.box",
 }
+
+ANGLED: tuple[Target, ...] = (
+    *("relion5", "relion4", "relion3", "warp"),
+    *("peet", "dynamo", "stopgap", "av3"),
+)
+"""Targets that want an orientation of every pick, or of none."""
 
 
 def write_target(
@@ -81,6 +93,8 @@ def write_target(
         tomograms' picks would get into one file.
     """
     _check_dimensions(target, tomograms)
+    if target in ANGLED:
+        tomograms = with_angles(tomograms, settings.angles, settings.angles_seed)
     names = [particle.name for particle in particles]
     _check_files_differ(
         target, folder, [one.tomogram for one in tomograms], names, settings
@@ -107,8 +121,14 @@ def write_target(
             portal.write_points(folder, tomograms, names)
         case "imod":
             imod.write_models(folder, tomograms, particles)
+        case "peet":
+            peet.write_lists(folder, tomograms, particles)
         case "dynamo":
             dynamo.write_tables(folder, tomograms, names)
+        case "stopgap":
+            motive_lists.write_stopgap(folder, tomograms, names)
+        case "av3":
+            motive_lists.write_av3(folder, tomograms, names)
         case "tomotwin":
             tomotwin.write_coords(folder, tomograms, names)
         case "cbox":
@@ -201,8 +221,9 @@ def _check_names_differ(target: Target, tomograms: Sequence[TomogramPicks]) -> N
         If two have one name in it.
     """
     is_listed = target == "autopick"  # each in a file, and all files in a list
-    # Dynamo numbers tomograms instead.
-    if ("{tomogram}" in FILES[target] and not is_listed) or target == "dynamo":
+    # Some number tomograms instead.
+    numbered = ("dynamo", "stopgap", "av3")
+    if ("{tomogram}" in FILES[target] and not is_listed) or target in numbered:
         return
     names: dict[str, str] = {}
     for one in tomograms:

@@ -58,7 +58,8 @@ def select_rows(found: Coordinates, rows: NDArray[np.intp]) -> Coordinates:
         name: _sizes_of_rows(sizes, indices)
         for name, sizes in found.doubtful_sizes.items()
     }
-    shift = found.shift_zyx
+    shift, rotation, filament = found.shift_zyx, found.rotation, found.filament
+    drawing = found.drawing
     return replace(
         found,
         value_zyx=found.value_zyx[rows],
@@ -69,6 +70,9 @@ def select_rows(found: Coordinates, rows: NDArray[np.intp]) -> Coordinates:
         pixel_size=_sizes_of_rows(found.pixel_size, indices),
         doubtful_sizes={name: size for name, size in sizes.items() if size is not None},
         shift_zyx=None if shift is None else shift[rows],
+        rotation=None if rotation is None else rotation[rows],
+        filament=None if filament is None else filament[rows],
+        drawing=drawing and replace(drawing, contour=drawing.contour[rows]),
     )
 
 

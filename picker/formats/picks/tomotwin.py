@@ -44,7 +44,7 @@ def write_coords(
         for one in tomograms:
             lines = [
                 " ".join(texts(position / one.voxel_size))
-                for position, _ in rows_of(one.picks, particle)
+                for position, _, _ in rows_of(one.picks, particle)
             ]
             path = folder / f"{one.tomogram}_{particle}.coords"
             with written_whole(path) as temporary:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.core.rotations import are_known, unknown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -18,11 +20,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def rows_of(picks: Picks, particle: str) -> Iterator[tuple[NDArray[np.float64], str]]:
-    """Yield position [Å, zyx] and score as text of one class's picks."""
+def rows_of(
+    picks: Picks, particle: str
+) -> Iterator[tuple[NDArray[np.float64], str, NDArray[np.float64] | None]]:
+    """Yield position [Å, zyx], score as text and rotation of one class's picks.
+
+    The rotation is `(3, 3)`, or None where it is not known.
+    """
     own = picks.of(particle)
-    for position, score in zip(own.position_zyx, own.score, strict=True):
-        yield position, str(score)
+    rotation = unknown(len(own)) if own.rotation is None else own.rotation
+    for position, score, turn, is_known in zip(
+        own.position_zyx, own.score, rotation, are_known(rotation), strict=True
+    ):
+        yield position, str(score), turn if is_known else None
 
 
 def whole_index(

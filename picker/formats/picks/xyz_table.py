@@ -13,6 +13,7 @@ from picker.config.names import VOLUME_ENDINGS
 from picker.core.messages import cut
 from picker.formats.picks.records import Coordinates, coordinates_from_xyz
 from picker.formats.picks.star_coordinates import short_names
+from picker.formats.picks.xyz_transforms import TRANSFORM, rotations, shifts
 from picker.formats.tables.columns import BATCH, Table, new_table
 from picker.formats.text import READABLE, is_missing, listed
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import TextIO
-
-    from numpy.typing import NDArray
 
 TOMOGRAM_COLUMNS = (
     *("tomogram", "tomogramname", "tomo", "tomoname", "rlntomoname", "runname", "run"),
@@ -59,17 +58,14 @@ UNREAD = re.compile(r"(|id|index|unnamed\d*|instanceid|pickid|userid|sessionid)"
 """Columns that nobody misses: no warning says that they are not read."""
 AXES = ("x", "y", "z")
 SCORE = "score"
-TRANSFORM = [[f"transform_{row}{column}" for column in range(4)] for row in range(4)]
-SHIFT = tuple(row[3] for row in TRANSFORM[:3])
-LAST_ROW = tuple(TRANSFORM[3])
 EXPECTED = "a table with columns x, y, z in Å"
 
 
 def read_xyz_table(path: Path) -> Coordinates:
     """Return the positions [Å] of comma- or tab-separated columns x, y, z.
 
-    Optional columns: the tomogram, the class, score, and copick's transform_03, 13 and
-    23, where refinements leave shifts [Å], which are added.
+    Optional columns: the tomogram, the class, score, and copick's transform_00 to 33,
+    where refinements leave rotations, and shifts [Å], which are added.
 
     Raises
     ------
@@ -106,7 +102,7 @@ def _coordinates(path: Path, file: TextIO) -> Coordinates:
     score = next(iter(_called(header, (SCORE,))), None)
     # There may be several columns without a name: rows' numbers, an empty last one.
     unique = [name or f" {number}" for number, name in enumerate(header)]
-    numbers = {*AXES, *SHIFT, *LAST_ROW, *([score] if score else [])}
+    numbers = {*AXES, *TRANSFORM, *([score] if score else [])}
     table = new_table(path, "", unique, {*tomograms, *particles}, numbers, "line")
     numbered = ((reader.line_num, row) for row in reader)
     for rows, places in _batches(path, numbered, len(header)):
@@ -124,11 +120,12 @@ def _coordinates(path: Path, file: TextIO) -> Coordinates:
     return coordinates_from_xyz(
         "TSV" if delimiter == "\t" else "CSV",
         "Å",
-        np.stack([table.numbers(axis) for axis in AXES], axis=1) + _shift(table),
+        np.stack([table.numbers(axis) for axis in AXES], axis=1) + shifts(table),
         # A pick without a score has 1, also where other rows have one.
         score=table.numbers(score, may_lack=True) if score else None,
         tomogram=names,
         particle=_cells(table, particle),
+        rotation=rotations(table),
         warnings=tuple(warnings),
     )
 
@@ -151,8 +148,7 @@ def _tomogram_names(names: list[str], column: str) -> list[str]:
 
 def _is_known(column: str) -> bool:
     """Return whether a column needs no warning that it is not read."""
-    known = {*AXES, *(name for row in TRANSFORM for name in row)}
-    return column in known or UNREAD.fullmatch(_plain(column)) is not None
+    return column in {*AXES, *TRANSFORM} or UNREAD.fullmatch(_plain(column)) is not None
 
 
 def _called(header: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -263,29 +259,3 @@ def _cells(table: Table, column: str | None) -> list[str] | None:
     cells = table.texts(column)
     stripped = {cell: cell.strip() for cell in set(cells)}
     return [stripped[cell] for cell in cells]
-
-
-def _shift(table: Table) -> NDArray[np.float64]:
-    """Return `(n, 3)` shifts x, y, z [Å] of copick's transforms, 0 without any.
-
-    A row without a transform is not moved, as copick's own default is the identity.
-    """
-    columns = [name for name in SHIFT if name in table]
-    if not columns:
-        return np.zeros((len(table), 3))
-    if len(columns) < len(SHIFT):
-        raise ValueError(
-            f"{table.path} has the columns {listed(columns)}; expected all of"
-            f" {', '.join(SHIFT)}, fix the header"
-        )
-    for name, value in zip(LAST_ROW, (0, 0, 0, 1), strict=True):
-        if name in table:
-            wrong = set(table.numbers(name, may_lack=True).tolist()) - {value}
-            wrong = {number for number in wrong if number == number}
-            if wrong:
-                raise ValueError(
-                    f"{table.path} has {name} {listed(map(str, sorted(wrong)))};"
-                    f" expected {value}, as in the last row of every transform"
-                )
-    shifts = [table.numbers(name, may_lack=True) for name in SHIFT]
-    return np.nan_to_num(np.stack(shifts, axis=1))

@@ -193,11 +193,19 @@ def write_block(
     columns: Sequence[str],
     rows: Iterable[Sequence[str]],
     comments: Iterable[str] = (),
+    *,
+    are_numbered: bool = True,
 ) -> None:
-    """Write one loop, atomically; without rows, only its header."""
+    """Write one loop, atomically; without rows, only its header.
+
+    `are_numbered` says whether a number follows each column's name, as RELION has it.
+    """
     lines = [f"# {comment}" for comment in comments]
     lines += ["", f"data_{block}", "", "loop_"]
-    lines += [f"_{name} #{number}" for number, name in enumerate(columns, 1)]
+    lines += [
+        f"_{name} #{number}" if are_numbered else f"_{name}"
+        for number, name in enumerate(columns, 1)
+    ]
     lines += [" ".join(map(_word, row)) for row in rows]
     with written_whole(path) as temporary:
         temporary.write_text("\n".join([*lines, "", ""]), encoding="utf-8")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import struct
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from picker.core.picks import picks_from_arrays
+from picker.core.rotations import random_rotations
 from picker.formats.picks import imod
 from picker.formats.picks.known import read_known_picks
 from picker.formats.tables.tilt_series import read_tilt_series
@@ -156,7 +158,8 @@ def intact(request, tmp_path_factory):
     """Return a file to read, of each kind in turn, a file to damage, and its bytes."""
     folder = tmp_path_factory.mktemp(request.param)
     path = folder / "ribosome"
-    picks = random_picks(np.random.default_rng(1), 5)
+    rng = np.random.default_rng(1)
+    picks = replace(random_picks(rng, 5), rotation=random_rotations(5, rng))
     if request.param in ("pytom", "csv"):
         path.write_text(PYTOM if request.param == "pytom" else CSV)
     elif request.param == "index":

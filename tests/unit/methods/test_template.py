@@ -4,8 +4,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from picker.__main__ import main
+from picker.averaging.rotations import even_rotations
 from picker.config import Config, Particle, PredictSettings
 from picker.config.template import TemplateSettings
 from picker.formats.picks.star import read_picks
@@ -165,3 +167,16 @@ def test_another_map_in_the_same_file_makes_candidates_again(tmp_path):
         write_volume(tmp_path / "map.mrc", density_map().volume ** factor, 10.0)
         keys.add(read_loaded([], "template", [settings]).model_key)
     assert len(keys) == 2
+
+
+def test_candidates_have_the_rotation_that_matches_best(monkeypatch):
+    turns = Rotation.from_rotvec([[0.9, -0.4, 1.3], [-2.0, 0.7, 0.2]]).as_matrix()
+    tried = np.concatenate([even_rotations(40), turns]).astype(np.float32)
+    monkeypatch.setattr("picker.methods.template.even_rotations", lambda _: tried)
+    noisy = np.random.default_rng(2).normal(0, 0.2, SHAPE).astype(np.float32)
+    for centre, turn in zip(np.rint(CENTRES), turns, strict=True):
+        noisy -= density(SHAPE, centre, turn, VOXEL)
+    picks = finder().candidates(noisy - noisy.mean(), VOXEL)
+    away = np.linalg.norm(VOXEL * CENTRES[:, None] - picks.position_zyx, axis=2)
+    found = picks.rotation[away.argmin(axis=1)]
+    np.testing.assert_allclose(found, turns, atol=1e-6)

@@ -8,10 +8,12 @@ import socket
 import mrcfile
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from picker.__main__ import main
 from picker.core.files import writer_id
 from picker.core.picks import picks_from_arrays
+from picker.core.rotations import random_rotations
 from picker.formats.picks.read import read_coordinates
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.volumes import mrc
@@ -72,7 +74,9 @@ def test_any_kind_to_ours_and_back(tmp_path, kind):
     moved = np.abs(read_picks(again).position_zyx - picks.position_zyx).max()
     assert moved <= 2 * limit
     left = {tmp_path / "a", ours, back, again}
-    left |= {back.with_suffix(".doc")} if kind == "dynamo" else set()
+    is_numbered = kind in ("dynamo", "stopgap", "av3")
+    left |= {back.with_suffix(".doc")} if is_numbered else set()
+    left |= {back.with_suffix(".csv")} if kind == "peet" else set()
     assert set(tmp_path.iterdir()) == left
 
 
@@ -360,7 +364,7 @@ def test_a_volume_larger_than_the_memory_is_one_line(
     def read(*_, **__):
         raise MemoryError("a.hdf has 9.72e+03 GB")
 
-    monkeypatch.setattr("picker.jobs.convert.read_geometry", read)
+    monkeypatch.setattr("picker.jobs.convert_options.read_geometry", read)
     words = (coords, "--to", "picker", "--output", tmp_path / "o.star")
     assert convert(*words, "--tomogram", "a.hdf", geometry=()) == 1
     assert capsys.readouterr().err.endswith("error: a.hdf has 9.72e+03 GB\n")
@@ -424,3 +428,94 @@ def test_picks_of_a_micrograph_are_converted(tmp_path, capsys):
         assert convert(*words, *of_file, geometry=()) == 1
         assert problem in capsys.readouterr().err
         assert not (tmp_path / kind).exists()
+
+
+def test_orientations_are_kept_and_shifts_too(tmp_path):
+    """A refined STAR file becomes a table of Dynamo, turned as it was."""
+    path = tmp_path / "a.star"
+    columns = [f"rlnCenteredCoordinate{a}Angst" for a in "XYZ"]
+    columns += [f"rlnOrigin{a}Angst" for a in "XYZ"]
+    columns += [f"rlnTomoSubtomogram{a}" for a in ("Rot", "Tilt", "Psi")]
+    columns += [f"rlnAngle{a}" for a in ("Rot", "Tilt", "Psi")]
+    names = "\n".join(f"_{name}" for name in ["rlnTomoName", *columns])
+    row = "TS_1 0 0 0 15 30 45 10 20 30 40 50 60"
+    path.write_text(f"data_particles\nloop_\n{names}\n{row}\n")
+    output = tmp_path / "a.tbl"
+    assert convert(path, "--particle", "a", "--to", "dynamo", "--output", output) == 0
+    found = read_coordinates(output)
+    subtomogram, particle = (
+        Rotation.from_euler("ZYZ", angles, degrees=True).inv()
+        for angles in ([10, 20, 30], [40, 50, 60])
+    )
+    expected = (subtomogram * particle).as_matrix()[::-1, ::-1]
+    np.testing.assert_allclose(found.rotation, [expected], atol=1e-7)
+    middle = np.array(SHAPE[::-1]) * V / 2
+    place = (middle - subtomogram.apply([15, 30, 45])) / V
+    np.testing.assert_allclose(found.value_zyx[0, ::-1], place, atol=1e-5)
+
+
+def oriented(tmp_path, rotation):
+    path = tmp_path / "TS_1.star"
+    place = np.arange(1, 1 + 3 * len(rotation)).reshape(-1, 3) * V
+    names = ["a"] * len(rotation)
+    write_picks(path, picks_from_arrays(place, names, None, rotation))
+    return path
+
+
+def test_mirrored_particles_are_turned_with_the_tomogram(tmp_path, capsys):
+    turns = random_rotations(3, np.random.default_rng(0))
+    path = oriented(tmp_path, turns)
+    for axes, mirror in (("yz", [-1, -1, 1]), ("z", [-1, 1, 1])):
+        output = tmp_path / f"{axes}.star"
+        words = ("--to", "picker", "--output", output, "--flip", *axes)
+        assert convert(path, *words) == 0
+        found = read_picks(output).rotation
+        # What lies at v in the particle, or in its mirror image, lies there mirrored.
+        seen = np.diag(mirror) @ turns
+        particle = np.eye(3) if axes == "yz" else np.diag(mirror)
+        np.testing.assert_allclose(found @ particle, seen, atol=1e-12)
+        told = capsys.readouterr().err
+        is_told = "those of the particle's mirror image along z" in told
+        assert is_told == (axes == "z")
+
+
+def test_picks_point_away_from_a_membrane(tmp_path, capsys):
+    mask = np.zeros((30, 40, 50), np.float32)
+    mask[15:18] = 1
+    mrc.write_volume(tmp_path / "mask.mrc", mask, V)
+    path = tmp_path / "TS_1.coords"
+    path.write_text("30 30 10\n40 10 22\n")
+    words = ("--particle", "a", "--normals-from", tmp_path / "mask.mrc")
+    shape = ("--voxel-size", V, "--shape", *mask.shape)
+    words = tuple(map(str, [*words, *shape]))
+    output = tmp_path / "a.star"
+    star = ("--to", "relion5", "--output", output)
+    assert convert(path, *words, *star, geometry=()) == 0
+    rotation = read_coordinates(output).rotation
+    np.testing.assert_allclose(rotation[:, :, 0], [[-1, 0, 0], [1, 0, 0]], atol=1e-6)
+    more = ("--along-filaments", "--to", "relion5", "--output", tmp_path / "b.star")
+    assert convert(path, *words, *more, geometry=()) == 1
+    assert "expected --normals-from or --along-filaments" in capsys.readouterr().err
+
+
+def test_picks_point_along_their_filaments(tmp_path):
+    path = tmp_path / "a.star"
+    names = [*(f"rlnCoordinate{a}" for a in "XYZ"), "rlnHelicalTubeID"]
+    header = "\n".join(f"_{name}" for name in names)
+    rows = ["10 10 10 1", "50 90 10 2", "10 20 10 1", "50 90 20 2", "10 30 10 1"]
+    path.write_text("\n".join(["data_", "loop_", header, *rows, ""]))
+    output = tmp_path / "b.star"
+    words = ("--particle", "a", "--along-filaments", "--to", "picker")
+    assert convert(path, *words, "--output", output) == 0
+    along = read_picks(output).rotation[:, :, 0]
+    expected = [[0, 1, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0]]
+    np.testing.assert_allclose(along, expected, atol=1e-12)
+
+
+def test_angles_where_none_are_known(tmp_path, coords):
+    for angles, text in (("zero", " 0.0 0.0 0.0\n"), ("known", None)):
+        output = tmp_path / f"{angles}.star"
+        words = ("--particle", "a", "--angles", angles, "--to", "relion5")
+        assert convert(coords, *words, "--output", output) == 0
+        assert ("rlnAngleRot" in output.read_text()) == bool(text)
+        assert text is None or output.read_text().count(text) == 2

@@ -72,7 +72,8 @@ def test_every_target_has_a_folder(manifest, tmp_path):
     (entry, _) = manifest.tomograms
     write_manifest(tmp_path / "picked.json", [picked(entry)])
     words = "--manifests picked.json --settings particles.json --target"
-    for target in ("portal", "imod", "dynamo", "tomotwin", "cbox", "eman2"):
+    more = ("peet", "stopgap", "av3", "tomotwin", "cbox", "eman2")
+    for target in ("portal", "imod", "dynamo", *more):
         assert main(["export", *words.split(), target, "--output", target]) == 0
         assert any((tmp_path / target).iterdir())
 

@@ -11,8 +11,9 @@ from tests.unit.formats.picks.star_examples import places_of
 
 PYTOM = (
     "data_\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n_rlnCoordinateZ #3\n"
-    "_rlnAngleRot #4\n_rlnLCCmax #5\n_rlnCutOff #6\n_rlnDetectorPixelSize #7\n"
-    "_rlnMicrographName #8\n30 40 20 12.5 0.25 0.1 {size} TS_1\n"
+    "_rlnAngleRot #4\n_rlnAngleTilt #5\n_rlnAnglePsi #6\n_rlnLCCmax #7\n"
+    "_rlnCutOff #8\n_rlnDetectorPixelSize #9\n_rlnMicrographName #10\n"
+    "30 40 20 12.5 1 2 0.25 0.1 {size} TS_1\n"
 )
 
 

@@ -36,7 +36,7 @@ def tolerance(kind):
     """Return how far [Å] a kind may move a position."""
     if kind == "relion3":
         return V / 2  # RELION 3.1 reads whole numbers alone
-    if kind == "imod":
+    if kind in ("imod", "peet"):
         # Pixels are float32, half an ulp below 1024.
         return float(np.spacing(np.float32(max(SHAPE)))) / 2 * V
     unit = {"relion4": T, "eman2": T, "relion5": 1}.get(kind, V)

@@ -80,7 +80,7 @@ def test_numbers_of_classes_are_told_of(tmp_path):
 def test_unknown_columns_are_told_of(tmp_path):
     path = written(
         tmp_path / "virus.csv",
-        ",id,x,y,z,confidence,instance_id,rot,transform_00",
+        ",id,x,y,z,confidence,instance_id,rot,transform_33",
         "0,7,1.5,2,3,.5,0,90,1",
     )
     found = read_coordinates(path)
