@@ -24,7 +24,6 @@ CONFIG = SMALL | {
         "halo": 0,
         "precision": "float32",
         "min_score": 0.0,
-        "nms_per_radius": 1.5,
     },
     # A model so little trained is sure of nothing; what it says must be compared all
     # the same.
@@ -111,9 +110,13 @@ class Project:
 
     def forget_predictions(self):
         """Go back to where the model is trained and nothing but noise is predicted."""
-        parts = ("candidates", "picks", "manifests/predict", "evaluation", "export")
-        for part in parts:
+        for part in ("candidates", "picks", "evaluation", "export"):
             shutil.rmtree(self.path(METHOD, part))
+        manifests = self.path(METHOD, "manifests")
+        noisy = (manifests / "noisy.json").rename(manifests.with_name("noisy.json"))
+        shutil.rmtree(manifests)
+        manifests.mkdir()
+        noisy.rename(manifests / "noisy.json")
         self.path(METHOD, "models", "thresholds.json").unlink()
         for name in ("report.html", "summary.txt"):
             self.path(name).unlink()

@@ -29,12 +29,13 @@ SMALL = {
         "window_zyx": [24, 48, 48],
         "flips": False,
         "precision": "float32",
-        # What is hardly trained at all has candidates too, but not a thousand, which
-        # the report would average.
+        # What is hardly trained at all has candidates too.
         "min_score": 0.0,
-        "nms_per_radius": 1.5,
     },
     "export": {"targets": ["relion5", "warp"]},
+    # Averages of so many candidates would take as long as all the rest; test_guide.py
+    # has every page.
+    "report": {"max_pictures": 0},
 }
 ONE_THREAD = (
     *("--set-threads", "train=1", "predict=1", "predict_noisy=1", "predict_halves=1"),
