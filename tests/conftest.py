@@ -10,6 +10,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+# Networks of a test are so small that a second thread only waits for the first. OpenMP
+# reads this once, when torch is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 NO_SKIPS = os.environ.get("PICKER_NO_SKIPS") == "1"
 
 

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.browser
 METHOD = "blobs"
 CONFIG = {name: SMALL[name] for name in ("particles", "tomograms", "simulate")} | {
     "method": METHOD,
+    "export": {"targets": ["copick"]},
     "predict": {"min_score": 0.0},
 }
 TOMOGRAM = "sim_004"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from picker.__main__ import main
 from picker.formats.picks.star import read_picks
 from tests.slurm.cluster import Cluster, until
-from tests.workflow.project import ROOT, SMALL
+from tests.workflow.project import ONE_THREAD, SMALL
 
 SPLITS = ["labeled", "labeled", *["unlabeled"] * 8, "test", "test"]
 CONFIG = SMALL | {
@@ -32,7 +33,7 @@ CONFIG = SMALL | {
 QUICK = [
     *("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "10"),
     # Sums in one order, so that picks can be compared to the last digit.
-    *("--set-threads", *(f"{r}=1" for r in ("train", "predict", "pick"))),
+    *ONE_THREAD,
 ]
 METHOD = "semietpicker"
 
@@ -108,9 +109,14 @@ class Project:
         return {path.stem: path.stat().st_mtime_ns for path in paths}
 
     def forget_predictions(self):
-        """Go back to where the model is trained and nothing is predicted."""
-        for part in ("candidates", "picks", "manifests", "evaluation", "export"):
+        """Go back to where the model is trained and nothing but noise is predicted."""
+        for part in ("candidates", "picks", "evaluation", "export"):
             shutil.rmtree(self.path(METHOD, part))
+        manifests = self.path(METHOD, "manifests")
+        noisy = (manifests / "noisy.json").rename(manifests.with_name("noisy.json"))
+        shutil.rmtree(manifests)
+        manifests.mkdir()
+        noisy.rename(manifests / "noisy.json")
         self.path(METHOD, "models", "thresholds.json").unlink()
         for name in ("report.html", "summary.txt"):
             self.path(name).unlink()
@@ -131,25 +137,17 @@ def make_tomograms(folder):
         (folder / f"{section}.json").write_text(json.dumps(SMALL[section]))
     for number in range(len(SPLITS)):
         name = f"sim_{number:03d}"
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "picker", "simulate", "--name", name),
-                *("--index", str(number), "--settings"),
-                *(folder / "particles.json", folder / "simulate.json"),
-                *("--output", folder / f"{name}.mrc"),
-                *("--truth", folder / f"{name}.star"),
-            ],
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-        )
+        words = [
+            *("simulate", "--name", name, "--index", number, "--settings"),
+            *(folder / "particles.json", folder / "simulate.json"),
+            *("--output", folder / f"{name}.mrc", "--truth", folder / f"{name}.star"),
+        ]
+        assert main([str(word) for word in words]) == 0
     return folder
 
 
 def new_project(folder, tomograms):
-    subprocess.run(
-        [sys.executable, "-m", "picker", "init", folder], cwd=ROOT, check=True
-    )
+    assert main(["init", str(folder)]) == 0
     (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     lines = ["tomogram\tpath\tsplit\tpicks"]
     for number, split in enumerate(SPLITS):
@@ -188,19 +186,26 @@ def undisturbed(cluster, tomograms, tmp_path_factory):
 
 
 @pytest.fixture
-def trained(undisturbed, cluster, tmp_path):
-    """A copy with its model trained and nothing predicted; no job is left behind.
-
-    It runs until there are picks, which are what is compared: the four jobs after that
-    would take a third of these tests' time.
-    """
+def copy(undisturbed, cluster, tmp_path):
+    """A finished project of one's own; no job is left behind."""
     shutil.copytree(undisturbed.folder, tmp_path / "project", symlinks=True)
-    project = Project(tmp_path / "project", until=("--until", "pick"))
-    project.forget_predictions()
+    project = Project(tmp_path / "project")
     yield project
     if project.process and project.process.poll() is None:
         project.kill()
     cluster.cancel_all()
+
+
+@pytest.fixture
+def trained(copy):
+    """A project with its model trained, and its tomograms not predicted.
+
+    It runs until there are picks, which are what is compared: the four jobs after that
+    would take a third of these tests' time.
+    """
+    copy.until = ("--until", "pick")
+    copy.forget_predictions()
+    return copy
 
 
 @pytest.fixture

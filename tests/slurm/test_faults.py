@@ -71,7 +71,7 @@ def test_jobs_of_a_killed_run_that_still_wait_are_cancelled(
     trained, undisturbed, cluster
 ):
     """Each would delete its shard's manifest when its turn comes."""
-    # Three nodes of two GPUs: one shard of four must wait, and the noisy copies.
+    # Three nodes of two GPUs: one shard of four must wait.
     trained.start("--set-resources", "predict:gpu=2")
     trained.wait_for_candidates(1)
     waiting = set(cluster.jobs("pending"))
@@ -85,11 +85,10 @@ def test_jobs_of_a_killed_run_that_still_wait_are_cancelled(
     assert "has been submitted" not in trained.succeed()
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_killed_again_and_again_at_random_it_ends_the_same(trained, undisturbed, seed):
-    moments = random.Random(seed)
+def test_killed_again_and_again_at_random_it_ends_the_same(trained, undisturbed):
+    moments = random.Random(0)
     valid = {}
-    for _ in range(3):
+    for _ in range(5):
         trained.start()
         time.sleep(moments.uniform(2, 15))
         trained.kill()
@@ -134,7 +133,7 @@ def test_a_lost_node_costs_only_the_tomogram_in_work(trained, undisturbed, clust
 def test_training_goes_on_after_time_limit_requeue_and_a_cut_checkpoint(
     fresh, cluster, undisturbed, tmp_path
 ):
-    steps = {"steps": 1500, "warmup_steps": 5}
+    steps = {"steps": 600, "warmup_steps": 5}
     fresh.change("burn_in", **steps)
     fresh.change("train", checkpoint_every=50)
     shutil.copytree(fresh.folder, tmp_path / "whole")
@@ -153,8 +152,8 @@ def test_training_goes_on_after_time_limit_requeue_and_a_cut_checkpoint(
     log = fresh.path("logs", METHOD, "burn_in.log").read_text()
     # On a slow machine the time limit may fall between the last step and the model:
     # then the last job has no step left, and the checkpoint must hold them all.
-    assert "burn_in 1500/1500" in log or "burn_in resumes at step 1500" in log
-    assert load_checkpoint(checkpoint)["step"] == 1500
+    assert "burn_in 600/600" in log or "burn_in resumes at step 600" in log
+    assert load_checkpoint(checkpoint)["step"] == 600
     whole = type(fresh)(tmp_path / "whole")
     whole.succeed("--", BURN_IN)
     assert same_weights(fresh, whole, "burn_in.safetensors")
@@ -181,24 +180,25 @@ def test_a_time_limit_loses_no_step(fresh, cluster):
     assert f"burn_in resumes at step {step}" in seen[-1]
 
 
-def test_a_damaged_tomogram_is_tried_again_alone(trained, undisturbed):
+def test_a_damaged_tomogram_is_tried_again_alone(copy, undisturbed):
     """The preprocessed volume of one tomogram is lost to a flaky disk."""
-    trained.until = ()  # the report tells of it
-    chunk = next(trained.path("tomograms", "sim_005.zarr").rglob("c/0/0/0"))
+    for part in ("candidates", "picks"):
+        copy.path(METHOD, part, "sim_005.star").unlink()
+    chunk = next(copy.path("tomograms", "sim_005.zarr").rglob("c/0/0/0"))
     good = chunk.read_bytes()
     chunk.write_bytes(b"noise" + good[5:40])
-    failed = trained.run()
+    failed = copy.run()
     assert failed.returncode != 0
     assert "1 of 12 tomograms could not be used" in failed.stdout
-    assert "sim_005" in trained.path("report.html").read_text()
+    assert "sim_005" in copy.path("report.html").read_text()
     expected = undisturbed.picks()
-    found = trained.picks()
+    found = copy.picks()
     assert found == {k: v for k, v in expected.items() if k != "sim_005"}
-    before = trained.candidate_times()
+    before = copy.candidate_times()
     chunk.write_bytes(good)
-    trained.succeed()
-    assert trained.picks() == expected
-    after = trained.candidate_times()
+    copy.succeed()
+    assert copy.picks() == expected
+    after = copy.candidate_times()
     assert {name for name in after if after[name] != before.get(name)} == {"sim_005"}
 
 

@@ -32,7 +32,16 @@ SMALL = {
         # What is hardly trained at all has candidates too.
         "min_score": 0.0,
     },
+    "export": {"targets": ["relion5", "warp"]},
+    # Averages of so many candidates would take as long as all the rest; test_guide.py
+    # has every page.
+    "report": {"max_pictures": 0},
 }
+ONE_THREAD = (
+    *("--set-threads", "train=1", "predict=1", "predict_noisy=1", "predict_halves=1"),
+    *("measure=1", "pick=1"),
+)
+"""Networks as small as these take three times the CPU on two threads."""
 
 
 class Project:
@@ -54,7 +63,7 @@ class Project:
         return [
             *(sys.executable, "-m", "snakemake"),
             *("--snakefile", ROOT / "Snakefile", "--directory", self.folder),
-            *("--profile", ROOT / "profiles" / "local", "--cores", "2"),
+            *("--profile", ROOT / "profiles" / "local", *ONE_THREAD, "--cores", "2"),
             *arguments,
         ]
 

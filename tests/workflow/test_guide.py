@@ -18,12 +18,14 @@ from picker.config import Config, Particle, SimulateSettings
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.volumes import mrc, ome_zarr
 from picker.volumes.phantoms.simulate import simulate_tomogram
-from tests.workflow.project import ROOT, SMALL
+from tests.workflow.project import ONE_THREAD, ROOT, SMALL
 
 GUIDE = ROOT / "docs" / "guide"
 PAGES = [ROOT / "README.md", *sorted(GUIDE.glob("*.md"))]
 BLOCK = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
 VOXEL_SIZE = 10.012
+TARGETS = ["copick", "kaggle", "relion3", "relion4", "relion5", "warp"]
+"""What is exported where nobody says otherwise."""
 RELION = "RELION is no package of Python"
 
 
@@ -100,7 +102,7 @@ def home(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("home")
     project = folder / "my_project"
-    run(folder, ROOT, "picker init ~/my_project")
+    new_project(folder, "my_project")
     page = GUIDE / "your-data.md"
     header, _, *rows = table(page)
     lines = ["\t".join(cells) for cells in (header, *rows)]
@@ -125,6 +127,15 @@ def home(tmp_path_factory):
     run(folder, project, "snakemake --profile local")
     (project / "review.json").write_text(json.dumps(answered(project, "TS_02")))
     return folder
+
+
+def new_project(home, name):
+    """Make a project as a user does; its jobs have a thread each."""
+    run(home, ROOT, f"picker init ~/{name}")
+    profile = home / name / "local" / "config.yaml"
+    threads = dict(one.split("=") for one in ONE_THREAD[1:])
+    with profile.open("a") as file:
+        file.write(yaml.safe_dump({"set-threads": threads}))
 
 
 def answered(project, tomogram):
@@ -222,7 +233,7 @@ def test_commands_run(home, text):
 def test_the_settings_without_labels_make_picks(tmp_path):
     """The page's block is the whole of them, but for phantoms that are small."""
     project = tmp_path / "without_labels"
-    run(tmp_path, ROOT, "picker init ~/without_labels")
+    new_project(tmp_path, "without_labels")
     page = (GUIDE / "labels.md").read_text()
     (shown,) = (text for kind, text in BLOCK.findall(page) if kind == "yaml")
     (project / "config.yaml").write_text(shown)
@@ -244,7 +255,9 @@ def test_the_settings_without_labels_make_picks(tmp_path):
     gap = cKDTree(picks.position_zyx).query(truth.position_zyx)[0]
     assert (gap < 60).mean() > 0.8
     assert (results / "report.html").is_file()
-    assert list((results / "blobs" / "export" / "relion5").iterdir())
+    exports = sorted((results / "blobs" / "export").iterdir())
+    assert [path.name for path in exports] == TARGETS
+    assert all(list(path.iterdir()) for path in exports)
     log = (results / "logs" / "blobs" / "calibrate.log").read_text()
     assert "blobs.threshold_sd" in log
 

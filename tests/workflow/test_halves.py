@@ -15,6 +15,7 @@ def halves(tmp_path_factory):
         "method": "supervised",
         "simulate": SMALL["simulate"] | {"halves": True, "unlabeled": 3, "test": 0},
         "export": {"targets": ["copick"]},
+        "report": {"max_pictures": 1},
         "reproducibility": {"tomograms": 2},
     }
     made = Project(tmp_path_factory.mktemp("halves") / "project", config)

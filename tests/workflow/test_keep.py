@@ -22,7 +22,7 @@ def test_with_or_without_copies_nothing_is_trained_again_and_found_otherwise(cop
     assert len(before[0]) == 5
     for keep in ("all", "trained"):
         copy.change("preprocess", keep=keep)
-        copy.succeed()
+        copy.succeed("--until", "pick")
         assert kept(copy) == [*trained, "sim_004.zarr"]
         after = content(copy, "picks/*.star"), times(copy, "candidates/*.star")
         assert after == before
@@ -32,7 +32,7 @@ def test_with_or_without_copies_nothing_is_trained_again_and_found_otherwise(cop
             assert "starts again" not in log
     # What it was predicted on before was made of its file; now it is a stored volume.
     copy.path("semietpicker", "candidates", "sim_004.star").unlink()
-    copy.succeed()
+    copy.succeed("--until", "pick")
     assert content(copy, "picks/*.star") == before[0]
 
 

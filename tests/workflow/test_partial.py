@@ -39,6 +39,7 @@ def partial(tmp_path_factory):
         "particles": particles,
         "tomograms": {"source": "table"},
         "export": {"targets": ["copick"]},
+        "report": {"max_pictures": 1},
         "burn_in": SMALL["burn_in"] | {"steps": 60},
     }
     made = Project(folder, config)

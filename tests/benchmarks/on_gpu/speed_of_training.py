@@ -42,7 +42,7 @@ class Size:
 TOY = Size(
     preset="small",
     shape=(48, 64, 64),
-    patch=(32, 32, 32),
+    patch=(16, 16, 16),
     batches=((1, "burn_in"), (1, "co_train")),
     steps=26,
     workers=0,
