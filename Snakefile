@@ -48,6 +48,7 @@ onstart:
     gc.freeze()
     gc.enable()
     WORKPLACE.record(PLAN.record())
+    PLAN.write_found()
     status_page = start_status_page(ROOT)
 
 

@@ -9,11 +9,12 @@ from snakemake.exceptions import WorkflowError
 
 from picker import __version__
 from picker.config import Config, explained
+from picker.config.tomograms import LISTED
 from picker.core.messages import printable
 from picker.formats.tables.tomograms import tomogram_rows
 from picker.project.launch import job_prefix, start_status_page, training_command
 from picker.project.layout import Results
-from picker.project.plan import planned, simulated_rows
+from picker.project.plan import found_rows, planned, simulated_rows
 from picker.project.planned_run import first_shard
 
 try:
@@ -27,6 +28,8 @@ RESULTS = Results()
 try:
     if settings.tomograms.source == "simulate":
         rows = simulated_rows(settings, RESULTS)
+    elif settings.tomograms.source in LISTED and not IS_MAIN:
+        rows = found_rows(RESULTS)
     else:
         rows = tomogram_rows(settings, check_files=IS_MAIN)
     PLAN = planned(settings, rows, RESULTS)

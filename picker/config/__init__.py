@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self, cast
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from picker.config.base import (
     SPLITS,
@@ -47,12 +53,14 @@ from picker.config.picking import (
 )
 from picker.config.preprocess import PreprocessSettings
 from picker.config.simulate import SimulateSettings
-from picker.config.template import TemplateSettings
-from picker.config.tomograms import (
+from picker.config.sources import (
     CopickSettings,
-    TomogramRow,
-    TomogramsSettings,
+    FolderSettings,
+    RelionSettings,
+    WarpSettings,
 )
+from picker.config.template import TemplateSettings
+from picker.config.tomograms import TomogramRow, TomogramsSettings
 from picker.config.tomopicker import TomoPickerSettings
 from picker.config.training import (
     AugmentSettings,
@@ -75,6 +83,7 @@ __all__ = [
     "CopickSettings",
     "EvaluateSettings",
     "ExportSettings",
+    "FolderSettings",
     "LabelNextSettings",
     "LossSettings",
     "ModelSettings",
@@ -84,6 +93,7 @@ __all__ = [
     "PickSettings",
     "PredictSettings",
     "PreprocessSettings",
+    "RelionSettings",
     "ReportSettings",
     "ReproducibilitySettings",
     "Settings",
@@ -96,6 +106,7 @@ __all__ = [
     "TomogramRow",
     "TomogramsSettings",
     "TrainSettings",
+    "WarpSettings",
     "checked_name",
     "explained",
     "known_as",
@@ -146,7 +157,7 @@ class Config(Settings):
     label_next: LabelNextSettings = LabelNextSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     reproducibility: ReproducibilitySettings = ReproducibilitySettings()
-    export: ExportSettings = ExportSettings()
+    export: Annotated[ExportSettings, Field(validate_default=True)] = ExportSettings()
     report: ReportSettings = ReportSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
 
@@ -159,6 +170,18 @@ class Config(Settings):
             else particle.model_copy(update={"color": COLORS[place % len(COLORS)]})
             for place, particle in enumerate(particles)
         )
+
+    @field_validator("export")
+    @classmethod
+    def _tilt_series_of_relion(
+        cls, export: ExportSettings, info: ValidationInfo
+    ) -> ExportSettings:
+        """Let RELION's own tomograms.star say what its tilt series are."""
+        tomograms = info.data.get("tomograms")
+        if tomograms and tomograms.source == "relion" and not export.tomograms_star:
+            star = tomograms.relion.tomograms_star
+            return export.model_copy(update={"tomograms_star": star})
+        return export
 
     @classmethod
     def section_kind(cls, name: str) -> type[Settings]:

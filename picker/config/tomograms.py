@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,9 +22,18 @@ from picker.config.base import (
     checked_name,
 )
 from picker.config.names import with_safe_name
+from picker.config.sources import (
+    CopickSettings,
+    FolderSettings,
+    RelionSettings,
+    WarpSettings,
+)
 from picker.core.messages import shown
 
 MissingChunks = Literal["error", "fill"]
+Source = Literal["table", "copick", "relion", "warp", "folder", "simulate"]
+LISTED: tuple[Source, ...] = ("relion", "warp", "folder")
+"""Sources whose tomograms are those that other programs have made so far."""
 
 
 class TomogramRow(Settings):
@@ -169,56 +178,13 @@ def _expected_from_text(text: str) -> dict[str, int]:
     return expected
 
 
-class CopickSettings(Settings):
-    """With source copick: a Kaggle/copick project folder."""
-
-    root: UserPath = Path("static")
-    """Folder with ExperimentRuns/<tomogram>/VoxelSpacing<v>/<type>.zarr."""
-    voxel_spacing: str = "10.000"
-    """<v> as in the folder's name, quoted; the true voxel size [Å] is read from the
-    volume."""
-    tomogram_type: str = "denoised"
-    """<type> of reconstruction."""
-    even_type: str | None = None
-    """<type> of reconstruction of the even frames; null: there is none."""
-    odd_type: str | None = None
-    """<type> of reconstruction of the odd frames; null: there is none."""
-    splits: UserPath = Path("splits.tsv")
-    """TSV with the columns tomogram and split, and expected, which may be left out."""
-    picks: dict[Split, UserPath] = Field(default_factory=dict)
-    """For each split, the folder with ExperimentRuns/<tomogram>/Picks/*.json; for
-    instance {labeled: overlay, test: truth}."""
-    user_id: str | tuple[str, ...] | None = None
-    """User, or list of users, whose files <user>_<session>_<object>.json are read, as
-    there may be picks of a program beside those of a curator. <object>.json is read for
-    any user. null: files of several users are an error that lists them. A tomogram must
-    have one file for each object."""
-    session_id: str | None = None
-    """Session whose files are read, quoted; null: as for user_id."""
-
-    _names = field_validator("voxel_spacing", "tomogram_type")(checked_name)
-
-    @field_validator("even_type", "odd_type")
-    @classmethod
-    def _checked(cls, value: str | None) -> str | None:
-        return None if value is None else checked_name(value)
-
-    @model_validator(mode="after")
-    def _both_halves(self) -> Self:
-        if (self.even_type is None) != (self.odd_type is None):
-            raise ValueError(
-                f"even_type is {self.even_type} and odd_type {self.odd_type}; expected"
-                " both or neither, set the one that is null"
-            )
-        return self
-
-
 class TomogramsSettings(Settings):
     """Where the tomograms come from."""
 
-    source: Literal["table", "copick", "simulate"] = "table"
-    """Kind of source: table (a TSV file), copick (a Kaggle/copick folder) or simulate
-    (phantoms)."""
+    source: Source = "table"
+    """Kind of source: table (a TSV file), copick (a Kaggle/copick folder), relion (a
+    tomograms.star), warp (a WarpTools project), folder (all files of a pattern) or
+    simulate (phantoms). docs/sources.md explains those of other programs."""
     dimensions: Dimensions = 3
     """What is to be picked: 3 is tomograms; 2 is micrographs, images or volumes of one
     slice, with the methods that find in those (docs/micrographs.md). A file of the
@@ -244,6 +210,27 @@ class TomogramsSettings(Settings):
     particles need no labels."""
     copick: CopickSettings = CopickSettings()
     """With source copick: a Kaggle/copick folder."""
+    splits: UserPath | None = Path("splits.tsv")
+    """With sources relion, warp and folder: TSV with the columns tomogram and split,
+    and any of the table's but path, even and odd, for the tomograms that are used for
+    more than picking. null: there are none."""
+    others: Literal["predict", "unlabeled", "leave_out"] = "predict"
+    """Split of the tomograms that the file of splits does not name; leave_out: they are
+    not used. With unlabeled each new one trains again."""
+    picks: dict[Split, UserPath] = Field(default_factory=dict)
+    """With the same sources, for each split the known picks of its tomograms that have
+    none in the file of splits: one file with the picks of all, or a folder of files
+    whose names begin with the tomogram's; for instance {labeled: picks/ribosome.star}.
+    """
+    settle: Annotated[float, Field(ge=0)] = 60
+    """With sources warp and folder: seconds for which a file must not have changed.
+    Younger ones are left for the next run, as they may be half written."""
+    relion: RelionSettings = RelionSettings()
+    """With source relion: RELION's tomograms."""
+    warp: WarpSettings = WarpSettings()
+    """With source warp: a WarpTools project."""
+    folder: FolderSettings = FolderSettings()
+    """With source folder: files of a pattern."""
     voxel_size: Positive | None = None
     """Voxel size of every file [Å], if that in the files is wrong; null: as in the
     files."""

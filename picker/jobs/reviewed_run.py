@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from picker.config import Config, explained
+from picker.config.tomograms import LISTED
 from picker.core.messages import shown
 from picker.core.picks import Picks, picks_from_arrays
 from picker.core.tomogram import index_from_position
@@ -26,7 +27,7 @@ from picker.jobs.known_picks import read_picks_of_row
 from picker.jobs.review_rounds import newest_rows
 from picker.project.json_files import read_json
 from picker.project.manifests import read_picked
-from picker.project.plan import simulated_rows
+from picker.project.plan import found_rows, simulated_rows
 from picker.project.records import Failed, Picked
 from picker.refining.answers import RIGHT, WRONG
 
@@ -133,6 +134,8 @@ def _tomograms(config: Config, results: Results) -> tuple[Path, Sequence[Tomogra
     settings = config.tomograms
     if settings.source == "simulate":
         return Path(settings.source), simulated_rows(config, results)
+    if settings.source in LISTED:
+        return Path(settings.source), found_rows(results)
     is_table = settings.source == "table"
     return settings.table if is_table else Path(settings.source), project_rows(config)
 

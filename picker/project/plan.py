@@ -15,7 +15,10 @@ from pydantic import TypeAdapter
 from picker.config import TomogramRow
 from picker.config.base import FEEDBACK, UNFINISHED
 from picker.config.methods import METHODS
+from picker.config.tomograms import LISTED
+from picker.core.files import written_whole
 from picker.project.halves import halved_shards, refuse_without_halves
+from picker.project.json_files import read_record
 from picker.project.partial import refuse_answers_alone, refuse_partial
 from picker.project.planned_run import PlannedRun
 from picker.project.rounds import rounds_beside
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 SIMULATED: tuple[Split, ...] = ("labeled", "validation", "unlabeled", "test")
 """Splits of phantoms, in the order in which they are made."""
 ROWS = TypeAdapter(list[TomogramRow])
+FOUND = "found"
+"""Name of the file of all rows, beside those of the shards."""
 
 
 def simulated_rows(config: Config, results: Results) -> tuple[TomogramRow, ...]:
@@ -214,6 +219,12 @@ class Plan:
         """Return one shard's rows as JSON, without what is left at its default."""
         return ROWS.dump_json(self.shards[shard], exclude_defaults=True).decode()
 
+    def write_found(self) -> None:
+        """Write the tomograms down for this run's jobs: more may arrive meanwhile."""
+        if self.config.tomograms.source in LISTED:
+            with written_whole(Path(self.results.rows(FOUND))) as temporary:
+                temporary.write_bytes(ROWS.dump_json(list(self.rows)))
+
     def place(self, tomogram: str) -> int:
         """Return which of all tomograms one is, from 0."""
         return [row.tomogram for row in self.rows].index(tomogram)
@@ -246,6 +257,20 @@ def _changed(file: str) -> float:
     except OSError:
         return math.inf
     return max(stat.st_mtime_ns, target.st_mtime_ns)
+
+
+def found_rows(results: Results) -> tuple[TomogramRow, ...]:
+    """Return the tomograms that the run at work, or the last one, found in a project.
+
+    Raises
+    ------
+    FileNotFoundError
+        If none has run.
+    ValueError
+        If the file is damaged.
+    """
+    rows = read_record(Path(results.rows(FOUND)), ROWS, "the tomograms of a run")
+    return tuple(rows)
 
 
 def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Plan:

@@ -9,6 +9,9 @@ from pydantic import ValidationError
 from picker.config import Config, Particle, TomogramRow, explained
 from picker.config.micrographs import refuse_columns_of_tomograms
 from picker.formats.picks.copick_layout import find_tomograms
+from picker.formats.projects.folder import folder_tomograms
+from picker.formats.projects.rows import rows_of
+from picker.formats.projects.warp import warp_tomograms
 from picker.formats.tables.tsv import (
     check_rows,
     read_tsv,
@@ -20,6 +23,9 @@ from picker.formats.text import listed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from picker.config import TomogramsSettings
+    from picker.formats.projects.rows import Found
 
 REQUIRED = ("tomogram", "path", "split")
 OPTIONAL = (
@@ -37,7 +43,7 @@ OPTIONAL = (
 
 
 def project_rows(config: Config, *, check_files: bool = True) -> list[TomogramRow]:
-    """Return a project's tomograms as its table or its copick folder has them.
+    """Return a project's tomograms as its table has them, or another program's project.
 
     Errors as `tomogram_rows`.
     """
@@ -45,19 +51,36 @@ def project_rows(config: Config, *, check_files: bool = True) -> list[TomogramRo
     assert settings.source != "simulate", "phantoms do not exist yet"
     if settings.source == "table":
         return list(read_table(settings.table, check_files=check_files))
-    names = [name for p in config.particles for name in (p.name, p.own_name)]
-    return list(find_tomograms(settings.copick, names))
+    if settings.source == "copick":
+        names = [name for p in config.particles for name in (p.name, p.own_name)]
+        return list(find_tomograms(settings.copick, names))
+    found, source = _found(settings)
+    return list(rows_of(found, settings, source))
+
+
+def _found(settings: TomogramsSettings) -> tuple[list[Found], str]:
+    """Return what another program has made so far, and what says so."""
+    if settings.source == "warp":
+        found = warp_tomograms(settings.warp, settings.settle)
+        return found, str(settings.warp.settings)
+    if settings.source == "folder":
+        found = folder_tomograms(settings.folder, settings.settle)
+        return found, settings.folder.files
+    # Only this source needs NumPy while the workflow is planned.
+    from picker.formats.projects.relion import relion_tomograms
+
+    return relion_tomograms(settings.relion), str(settings.relion.tomograms_star)
 
 
 def tomogram_rows(
     config: Config, *, check_files: bool = True
 ) -> tuple[TomogramRow, ...]:
-    """Return all tomograms of a project, from its table or its copick folder.
+    """Return all tomograms of a project, from its table or another program's project.
 
     Raises
     ------
     ValueError
-        If the table or folder has errors; the message names up to ten.
+        If the table or project has errors; the message names up to ten.
     """
     return completed_rows(project_rows(config, check_files=check_files), config)
 

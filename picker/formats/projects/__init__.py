@@ -1,0 +1,1 @@
+"""Projects of other programs, read in place as tables of tomograms."""
