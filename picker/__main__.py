@@ -30,6 +30,8 @@ VERBS = {
     "evaluate": "compare picks with known particles",
     "reproducibility": "tell from halves how good picks are where nobody looked",
     "export": "write picks for RELION, Warp, copick and other programs",
+    "relion-job": "hand exported picks to RELION 5 as a job of its own",
+    "explain": "tell where a file of exported picks came from",
     "convert": "convert files of picks from one kind to another",
     "report": "show settings, training, counts and pictures on one page",
     "review": "turn answers about candidates into labels for the next run",

@@ -46,8 +46,8 @@ logger = logging.getLogger("picker")
 
 def convert(
     inputs: Sequence[Path], kind: Kind, output: Path, options: ConvertOptions
-) -> None:
-    """Convert all inputs into one file or folder; nothing is written in part.
+) -> dict[str, int]:
+    """Convert all inputs, whole or not at all; return each tomogram's number of picks.
 
     Parameters
     ----------
@@ -83,8 +83,9 @@ def convert(
     )
     delete_leftovers_of_ended_jobs(output.parent)
     write_output(kind, output, tomograms, particles, settings)
-    num = sum(len(one.picks) for one in tomograms)
-    logger.info("%s: %d picks as %s", output, num, kind)
+    numbers = {one.tomogram: len(one.picks) for one in tomograms}
+    logger.info("%s: %d picks as %s", output, sum(numbers.values()), kind)
+    return numbers
 
 
 def _tomograms(

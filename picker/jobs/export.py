@@ -13,9 +13,11 @@ from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks
 from picker.formats.picks.targets import write_target
 from picker.formats.tables.tilt_series import with_tilt_series
+from picker.jobs.export_record import Origin, export_record
 from picker.jobs.failures import cannot_be_used
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
+from picker.project.exported import write_exported
 from picker.project.manifests import read_picked, write_manifest
 from picker.project.records import Failed, Picked
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
+NOT_KNOWN = Origin()
 OF_RELION: tuple[Target, ...] = ("relion4", "relion5")
 """Targets that look tomograms up in RELION's tomograms.star."""
 
@@ -38,6 +41,7 @@ def export(
     particles: Sequence[Particle],
     settings: ExportSettings,
     failed: Path | None = None,
+    origin: Origin = NOT_KNOWN,
 ) -> None:
     """Export to one target; the folder is there whole or not at all.
 
@@ -56,6 +60,8 @@ def export(
     failed
         Manifest to write of tomograms whose picks cannot be read; the others are
         exported.
+    origin
+        Run, thresholds and settings, for the record of where the picks came from.
 
     Raises
     ------
@@ -63,13 +69,14 @@ def export(
         If the target cannot hold these picks, such as two tomograms of one name.
     """
     with claimed(output):
-        tomograms, unusable = [], []
+        usable, tomograms, unusable = [], [], []
         entries = read_picked(manifests)
         for entry in tracked(entries, "export", len(entries), "tomograms"):
             if isinstance(entry, Failed):
                 continue
             try:
                 tomograms.append(tomogram_picks(entry))
+                usable.append(entry)
             except Exception as error:
                 unusable.append(cannot_be_used(entry, entry.picks, error))
         if settings.tomograms_star and target in OF_RELION:
@@ -77,6 +84,9 @@ def export(
         with written_whole(output) as folder:
             folder.mkdir()
             write_target(target, folder, tomograms, particles, settings, output)
+            written = list(zip(usable, tomograms, strict=True))
+            record = export_record(origin, target, folder, written, particles, settings)
+            write_exported(folder, record)
         if failed:
             write_manifest(failed, unusable)
         logger.info("%s: picks of %d tomograms", output, len(tomograms))

@@ -175,6 +175,12 @@ class PlannedRun:
         sections = ("predict", *more, *self.row.sections)
         return [self.plan.results.settings(section) for section in sections]
 
+    def exported_settings(self) -> list[str]:
+        """Return the settings that exported picks depend on, each once."""
+        sections = ("particles", "export", "pick")
+        ours = map(self.plan.results.settings, sections)
+        return list(dict.fromkeys([*ours, *self.finding_settings()]))
+
     def density_maps(self) -> list[str]:
         """Return the density maps that it finds by."""
         particles = self.plan.config.particles if self.row.densities else ()

@@ -1,15 +1,22 @@
-"""Arguments that several verbs take."""
+"""Arguments that several verbs take, and how they print."""
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import sys
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from picker import __version__
 from picker.config.methods import METHODS
+from picker.core.messages import printable
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
 logger = logging.getLogger("picker")
 
@@ -64,3 +71,35 @@ def add_volume_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read MRC files whose header or name says that they are stacks of images",
     )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`, for programs that read what the verb found."""
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the result as JSON: version, verb and result (docs/json.md)",
+    )
+
+
+def print_json(verb: str, result: object) -> None:
+    """Print what a verb found: plain values, or a record of them."""
+    plain = asdict(result) if is_dataclass(result) else result  # type: ignore[arg-type]
+    content = {"version": __version__, "verb": verb, "result": plain}
+    # It has control characters written out already, and may be long.
+    _print([json.dumps(content, default=str, allow_nan=False, indent=1)])
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines on standard output, without what terminals obey."""
+    _print(map(printable, lines))
+
+
+def _print(lines: Iterable[str]) -> None:
+    try:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as `head`, closed the pipe. Without this Python would print
+        # an error as it flushes its output at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

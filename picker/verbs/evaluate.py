@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from picker.config import SPLITS, EvaluateSettings, PartialSettings, PickSettings
 from picker.jobs.evaluate import EvaluationFiles, evaluate_picks
 from picker.jobs.settings import read_particles, read_section
-from picker.verbs.common import add_failed, add_settings
+from picker.project.json_files import read_json
+from picker.verbs.common import add_failed, add_json, add_settings, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TSV to write: right, wrong and missed picks of each tomogram",
     )
     add_failed(parser)
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -69,3 +71,5 @@ def run(arguments: argparse.Namespace) -> None:
         picking=read_section(arguments.settings, "pick", PickSettings),
         partial=read_section(arguments.settings, "partial", PartialSettings),
     )
+    if arguments.json:
+        print_json("evaluate", read_json(arguments.output))

@@ -1,4 +1,8 @@
-"""Write picks for the program that comes next, with scores and in its own units."""
+"""Write picks for the program that comes next, with scores and in its own units.
+
+Beside them provenance.json says where they came from: `picker explain` tells it. For
+that all sections in --settings are written down.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING, get_args
 
 from picker.config import ExportSettings, Target
 from picker.jobs.export import export
+from picker.jobs.export_record import Origin
 from picker.jobs.settings import read_particles, read_section
 from picker.verbs.common import add_failed, add_settings
 
@@ -22,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, "particles, export")
     parser.add_argument("--target", choices=get_args(Target), required=True)
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    parser.add_argument("--run", default="", dest="name", help="whose picks these are")
+    parser.add_argument("--thresholds", type=Path, help="JSON that they were cut by")
     add_failed(parser)
 
 
@@ -34,4 +41,9 @@ def run(arguments: argparse.Namespace) -> None:
         read_particles(arguments.settings),
         read_section(arguments.settings, "export", ExportSettings),
         arguments.failed,
+        Origin(
+            run=arguments.name,
+            thresholds=arguments.thresholds,
+            settings=tuple(arguments.settings),
+        ),
     )

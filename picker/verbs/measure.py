@@ -15,7 +15,13 @@ from picker.jobs.measure import measured
 from picker.project.json_files import read_json
 from picker.project.manifests import read_manifest, read_picked
 from picker.project.records import Failed
-from picker.verbs.common import add_models, add_settings, logger
+from picker.verbs.common import (
+    add_json,
+    add_models,
+    add_settings,
+    logger,
+    print_json,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -32,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=3, help="of the measurement")
     add_settings(parser, "predict")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -62,3 +69,5 @@ def run(arguments: argparse.Namespace) -> None:
     )
     logger.info("%s: %.2f s a tomogram", cell.method, cell.seconds)
     write_text(arguments.output, cell.model_dump_json(indent=1))
+    if arguments.json:
+        print_json("measure", cell.model_dump(mode="json"))

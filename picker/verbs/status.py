@@ -8,14 +8,12 @@ minute while the run goes on; snakemake keeps that page up to date by itself.
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.core.messages import printable
 from picker.project.layout import Results
-from picker.project.status import status_lines
+from picker.project.status import read_status, status_lines
+from picker.verbs.common import add_json, print_json, print_lines
 
 if TYPE_CHECKING:
     import argparse
@@ -33,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --page: write it again and again until the run has ended",
     )
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -52,11 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         write = follow_status if arguments.follow else write_status_page
         write(arguments.results)
         return
-    lines = status_lines(arguments.results)
-    try:
-        sys.stdout.writelines(f"{printable(line)}\n" for line in lines)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader, such as `head`, closed the pipe. Without this Python would print
-        # an error as it flushes its output at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if arguments.json:
+        print_json("status", read_status(arguments.results))
+    else:
+        print_lines(status_lines(arguments.results))

@@ -2,7 +2,8 @@
 rule export:
     input:
         manifests=RUN.picked,
-        settings=settings_files("particles", "export"),
+        thresholds=RUN.thresholds,
+        settings=lambda wildcards: run_of(wildcards).exported_settings(),
         tomograms_star=settings.export.tomograms_star or [],
     output:
         folder=directory(RUN.export("{target}")),
@@ -19,5 +20,6 @@ rule export:
         r"""
         python -m picker export --manifests {input.manifests} \
             --settings {input.settings} --target {wildcards.target} \
+            --run {wildcards.run} --thresholds {input.thresholds} \
             --output {output.folder} --failed {output.failed} >{log} 2>&1
         """

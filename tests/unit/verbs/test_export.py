@@ -260,6 +260,10 @@ def test_what_a_row_accepts_is_read_and_changes_no_other_result(manifest, tmp_pa
     assert times[0] == times[1]
 
 
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_an_export_that_fails_or_is_killed_leaves_nothing_for_long(
     manifest, tmp_path, monkeypatch
 ):
@@ -276,7 +280,7 @@ def test_an_export_that_fails_or_is_killed_leaves_nothing_for_long(
         words = "--manifests picked.json --settings particles.json --target warp"
         assert main(["export", *words.split(), "--output", "warp"]) == 1
     assert sorted(tmp_path.iterdir()) == before
-    assert [path.name for path in folder.iterdir()] == ["a_ribosome.star"]
+    assert names(folder) == ["a_ribosome.star", "provenance.json"]
     killed = tmp_path / ".warp.elsewhere.7.picker-tmp"
     killed.mkdir()
     exported(tmp_path, manifest, "warp")
@@ -291,7 +295,7 @@ def test_one_that_cannot_be_read_costs_itself_alone(manifest, tmp_path):
     write_manifest(tmp_path / "picked.json", [bad, good])
     words = "export --manifests picked.json --settings particles.json --target warp"
     assert main([*words.split(), "--output", "warp", "--failed", "failed.json"]) == 0
-    assert [path.name for path in (tmp_path / "warp").iterdir()] == ["a_ribosome.star"]
+    assert names(tmp_path / "warp") == ["a_ribosome.star", "provenance.json"]
     (entry,) = read_manifest(tmp_path / "failed.json").tomograms
     assert entry.tomogram == "bad"
     words = "finish --picks picked.json --report r.html --output s --failed failed.json"
