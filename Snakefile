@@ -27,6 +27,10 @@ include: "workflow/config_files.smk"
 configfile: "config.yaml"
 
 
+# In the project's folder; for `--software-deployment-method apptainer` alone.
+container: "tomo-picker.sif"
+
+
 report: "workflow/report/workflow.rst"
 
 

@@ -12,7 +12,12 @@ from picker.config import Config, explained
 from picker.config.tomograms import LISTED
 from picker.core.messages import printable
 from picker.formats.tables.tomograms import tomogram_rows
-from picker.project.launch import job_prefix, start_status_page, training_command
+from picker.project.launch import (
+    import_folder,
+    job_prefix,
+    start_status_page,
+    training_command,
+)
 from picker.project.layout import Results
 from picker.project.plan import found_rows, planned, simulated_rows
 from picker.project.planned_run import first_shard
@@ -23,7 +28,6 @@ except ValidationError as error:
     raise WorkflowError(f"config.yaml:\n{explained(error)}")
 # A job parses this file too, while others write: only the main process looks at disks.
 IS_MAIN = workflow.is_main_process
-ROOT = Path(str(workflow.current_basedir)).parent
 RESULTS = Results()
 try:
     if settings.tomograms.source == "simulate":
@@ -44,6 +48,12 @@ HALVES = RUN.halves("{shard}")
 # Manifests that a run which is no dry run would delete.
 STALE = set()
 deployed = workflow.deployment_settings.deployment_method
+ROOT = import_folder()
+if "conda" in map(str, deployed) and ROOT is None:
+    raise WorkflowError(
+        "--software-deployment-method conda needs a checkout of the repository, as"
+        " the jobs' environments do not have this package; leave the option out"
+    )
 shell.prefix(job_prefix(ROOT, os.environ, None if deployed else sys.executable))
 
 

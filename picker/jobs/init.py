@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from picker.config.demo import project_manual
 from picker.core.files import write_text
 from picker.formats.tables.tomograms import OPTIONAL, REQUIRED
+from picker.project.launch import workflow_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 logger = logging.getLogger("picker")
-
-ROOT = Path(__file__).parents[2]
-"""Where the Snakefile and profiles/ are."""
 
 SNAKEFILE = """\
 # The workflow is part of the program; settings and results of this project are here.
@@ -35,12 +36,13 @@ def make_project(folder: Path) -> None:
     ValueError
         If the program was installed without its workflow.
     """
-    if not (ROOT / "Snakefile").is_file():
+    root = workflow_folder()
+    if not (root / "Snakefile").is_file():
         raise ValueError(
-            f"no Snakefile in {ROOT}; expected a checkout of the repository, since only"
-            " that has the workflow: run this from there"
+            f"no Snakefile in {root}; expected the workflow there, install the program"
+            " again, by pip or from a checkout of the repository"
         )
-    snakefile = json.dumps(str((ROOT / "Snakefile").resolve()))
+    snakefile = json.dumps(str((root / "Snakefile").resolve()))
     files = {
         "Snakefile": SNAKEFILE.format(root=snakefile),
         "config.yaml": project_manual(),
@@ -48,7 +50,7 @@ def make_project(folder: Path) -> None:
     }
     for profile in ("local", "slurm"):
         name = f"{profile}/config.yaml"
-        files[name] = (ROOT / "profiles" / name).read_text()
+        files[name] = (root / "profiles" / name).read_text()
     for name, text in files.items():
         if (folder / name).exists():
             logger.info("%s exists and is not changed", folder / name)

@@ -14,9 +14,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 logger = logging.getLogger("picker")
+PACKAGE = Path(__file__).parents[1]
+"""The folder of the package's modules."""
 
 
-def start_status_page(root: Path) -> subprocess.Popen[bytes] | None:
+def workflow_folder() -> Path:
+    """Return where the Snakefile, profiles and envs are.
+
+    They are beside the package in a checkout, and in it where a wheel was installed.
+    """
+    installed = PACKAGE / "pipeline"
+    return installed if installed.is_dir() else PACKAGE.parent
+
+
+def import_folder() -> Path | None:
+    """Return what jobs must have in PYTHONPATH; None: the package is installed.
+
+    A folder of many installed packages there would stand before Python's own modules.
+    """
+    return None if workflow_folder() == PACKAGE / "pipeline" else PACKAGE.parent
+
+
+def start_status_page(root: Path | None) -> subprocess.Popen[bytes] | None:
     """Start what keeps the page of the run in this folder up to date until it ends.
 
     A host that can start no further process gets no page, and the run goes on.
@@ -24,13 +43,12 @@ def start_status_page(root: Path) -> subprocess.Popen[bytes] | None:
     Parameters
     ----------
     root
-        The folder that has the package.
+        The folder that has the package; None: Python finds it.
     """
-    others = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     try:
         return subprocess.Popen(
             [sys.executable, "-m", "picker", "status", "--page", "--follow"],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *others])},
+            env=os.environ | {"PYTHONPATH": _python_path(root, os.environ)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -46,25 +64,33 @@ def start_status_page(root: Path) -> subprocess.Popen[bytes] | None:
         return None
 
 
-def job_prefix(root: Path, environment: Mapping[str, str], python: str | None) -> str:
+def _python_path(root: Path | None, environment: Mapping[str, str]) -> str:
+    """Return a PYTHONPATH that begins with a folder."""
+    # An empty part, as a colon at its end leaves it, would be the project's folder.
+    others = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    return os.pathsep.join([*([str(root)] if root else []), *others])
+
+
+def job_prefix(
+    root: Path | None, environment: Mapping[str, str], python: str | None
+) -> str:
     """Return what the shell does before each job, a pattern of Snakemake's.
 
     Parameters
     ----------
     root
-        The folder that has the package: jobs may start in any folder.
+        The folder that has the package: jobs may start in any folder. None: Python
+        finds it.
     environment
         Where the workflow manager runs, with its PYTHONPATH.
     python
         The Python that jobs are to find; None where they have an environment of their
         own.
     """
-    # An empty part, as a colon at its end leaves it, would be the project's folder.
-    others = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     exports = {
         # A user's own json.py must not stand for Python's.
         "PYTHONSAFEPATH": "1",
-        "PYTHONPATH": shlex.quote(os.pathsep.join([str(root), *others])),
+        "PYTHONPATH": shlex.quote(_python_path(root, environment)),
     }
     if python:
         exports["PATH"] = f"{shlex.quote(str(Path(python).parent))}:$PATH"

@@ -8,7 +8,7 @@ import yaml
 
 from picker.__main__ import main
 from picker.config import Config
-from picker.jobs import init
+from picker.project import launch
 
 ROOT = Path(__file__).parents[3]
 
@@ -61,10 +61,10 @@ def test_snakemake_finds_the_workflow_from_there(tmp_path):
     assert "has no rows" in done.stdout + done.stderr
 
 
-def test_without_a_checkout_it_says_so(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(init, "ROOT", tmp_path)
+def test_without_the_workflow_it_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(launch, "PACKAGE", tmp_path / "picker")
     assert main(["init", str(tmp_path / "mine")]) == 1
-    assert "expected a checkout of the repository" in capsys.readouterr().err
+    assert "expected the workflow there, install" in capsys.readouterr().err
 
 
 def test_the_command_that_the_readme_types_is_installed():
