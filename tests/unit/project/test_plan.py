@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from picker.config import Config, TomogramRow
 from picker.config.methods import METHODS
 from picker.project.layout import Results
-from picker.project.plan import planned, simulated_rows
+from picker.project.plan import found_rows, planned, simulated_rows
 
 CONFIG = Config.model_validate(
     {
@@ -163,6 +163,18 @@ def test_a_shard_depends_on_every_file_of_its_rows():
     files = plan(LABELED, masked).files("labeled-0001of0001")
     assert files == ["a.mrc", "picks.star", "m.mrc", "p1", "p2", "mask.mrc"]
     assert plan(LABELED).files("of another table") == []
+
+
+def test_jobs_have_the_tomograms_that_their_run_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    whole = plan(LABELED, TEST)
+    whole.write_found()  # a table's rows are read again, as nobody else changes them
+    with pytest.raises(FileNotFoundError):
+        found_rows(Results())
+    arriving = CONFIG.tomograms.model_copy(update={"source": "folder"})
+    config = CONFIG.model_copy(update={"tomograms": arriving})
+    planned(config, [LABELED, TEST], Results()).write_found()
+    assert found_rows(Results()) == (LABELED, TEST)
 
 
 @pytest.fixture
