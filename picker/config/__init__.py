@@ -52,6 +52,7 @@ from picker.config.picking import (
     ReproducibilitySettings,
 )
 from picker.config.preprocess import PreprocessSettings
+from picker.config.pretrain import PretrainSettings, refuse_unmade_proposals
 from picker.config.simulate import SimulateSettings
 from picker.config.sources import (
     CopickSettings,
@@ -59,7 +60,7 @@ from picker.config.sources import (
     RelionSettings,
     WarpSettings,
 )
-from picker.config.template import TemplateSettings
+from picker.config.template import TemplateSettings, refuse_missing_densities
 from picker.config.tomograms import TomogramRow, TomogramsSettings
 from picker.config.tomopicker import TomoPickerSettings
 from picker.config.training import (
@@ -93,6 +94,7 @@ __all__ = [
     "PickSettings",
     "PredictSettings",
     "PreprocessSettings",
+    "PretrainSettings",
     "RelionSettings",
     "ReportSettings",
     "ReproducibilitySettings",
@@ -136,6 +138,8 @@ class Config(Settings):
     - tomopicker_kl, tomopicker_pu, tomopicker_pn: as deepfindet, but learn of tomograms
       with a few labels how many particles there are (kl), that what has no label may be
       a particle (pu), or that it is none (pn).
+    - self_trained: needs no labels; learns from proposals (section pretrain), then from
+      what it finds itself.
     - blobs: trains nothing; finds blobs of about a particle's size, in micrographs too.
     - template: trains nothing; finds what resembles the particles' density maps."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
@@ -145,6 +149,7 @@ class Config(Settings):
     preprocess: PreprocessSettings = PreprocessSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
+    pretrain: PretrainSettings = PretrainSettings()
     burn_in: BurnInSettings = BurnInSettings()
     co_train: CoTrainSettings = CoTrainSettings()
     partial: PartialSettings = PartialSettings()
@@ -214,13 +219,12 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _densities_are_named(self) -> Self:
-        missing = [p.name for p in self.particles if p.density is None]
-        if METHODS[self.method].densities and missing:
-            raise ValueError(
-                f"method {self.method} needs a density map of every class, and"
-                f" {', '.join(missing)} has none; name the file as its density in"
-                " particles, or leave the class out"
-            )
+        refuse_missing_densities(self)
+        return self
+
+    @model_validator(mode="after")
+    def _proposals_are_made_and_used(self) -> Self:
+        refuse_unmade_proposals(self)
         return self
 
     @model_validator(mode="after")

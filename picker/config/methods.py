@@ -23,6 +23,7 @@ MethodName = Literal[
     "tomopicker_pn",
     "tomopicker_pu",
     "tomopicker_kl",
+    "self_trained",
     "blobs",
     "template",
 ]
@@ -39,11 +40,17 @@ class Stage:
         Name of the stage, of its model and of its log.
     labeled, unlabeled
         Splits whose tomograms it sees with their picks, and without.
+    proposed
+        Splits whose tomograms it sees with proposals in place of picks: those that
+        section pretrain names, or a later stage those of the model that it begins with.
     sections
         Sections of settings that it reads besides those that every training reads.
     follows
         One of them whose `reads` names further ones, as its values need them: what a
         setting does not use must not train again. None: there are no further ones.
+    sets_scores
+        Whether its model's scores are moved so that 0.5 is a threshold: as many
+        candidates are above as proposals taught, for no label may say where it lies.
     is_shared
         Methods of one file and network that have this stage train it alike, whatever
         their options: a benchmark trains it once for all of them.
@@ -52,14 +59,21 @@ class Stage:
     name: str
     labeled: tuple[Split, ...] = ("labeled",)
     unlabeled: tuple[Split, ...] = ()
+    proposed: tuple[Split, ...] = ()
     sections: tuple[str, ...] = ()
     follows: str | None = None
+    sets_scores: bool = False
     is_shared: bool = False
 
     @property
     def sees(self) -> tuple[Split, ...]:
         """Splits whose tomograms it needs; training logs the F1 of validation ones."""
-        return (*self.labeled, *self.unlabeled, "validation")
+        return (*self.labeled, *self.without_picks, "validation")
+
+    @property
+    def without_picks(self) -> tuple[Split, ...]:
+        """Splits whose tomograms it sees without their picks."""
+        return (*self.unlabeled, *self.proposed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +100,9 @@ class Row:
         Whether it finds by density maps, which every class then needs.
     micrographs
         Whether it also finds in micrographs, volumes of one slice.
+    pretrain
+        What it trains before its stages where section pretrain says so; None: it cannot
+        learn from proposals.
     """
 
     module: str
@@ -96,6 +113,18 @@ class Row:
     threshold_setting: str | None = None
     densities: bool = False
     micrographs: bool = False
+    pretrain: Stage | None = None
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether a stage learns from labels."""
+        return any(stage.labeled for stage in self.stages)
+
+    def pretrained(self) -> Row:
+        """Return the row with its stage of pre-training first, if it has one."""
+        if self.pretrain is None:
+            return self
+        return replace(self, stages=(self.pretrain, *self.stages), pretrain=None)
 
     def stage(self, name: str) -> Stage:
         """Return the stage with a name.
@@ -123,6 +152,17 @@ class Row:
 
 
 _KNOWN: tuple[Split, ...] = ("labeled", "partial", "reviewed")
+PRETRAIN = Stage(
+    name="pretrain",
+    labeled=(),
+    proposed=("unlabeled", *_KNOWN),
+    sections=("pretrain",),
+    follows="pretrain",
+    is_shared=True,
+)
+# Its model proposes next, and then finds.
+LABEL_FREE = replace(PRETRAIN, sections=("pretrain", "predict"), sets_scores=True)
+SELF_TRAIN = replace(LABEL_FREE, name="self_train", follows=None)
 BURN_IN = Stage(
     name="burn_in", labeled=_KNOWN, sections=("burn_in", "partial"), is_shared=True
 )
@@ -141,8 +181,15 @@ ALL_LABELS = replace(ALONE, labeled=(*_KNOWN, "unlabeled"))
 # Segments: what no sphere covers is background.
 SEGMENTING = Stage(name="burn_in", sections=("burn_in", "co_train"))
 
-_SEMIETPICKER = Row(module="semietpicker", network="unet", stages=(BURN_IN, CO_TRAIN))
-_SUPERVISED = Row(module="supervised", network="unet", stages=(ALONE,))
+_SEMIETPICKER = Row(
+    module="semietpicker",
+    network="unet",
+    stages=(BURN_IN, CO_TRAIN),
+    pretrain=PRETRAIN,
+)
+_SUPERVISED = Row(
+    module="supervised", network="unet", stages=(ALONE,), pretrain=PRETRAIN
+)
 _TOMOPICKER = Row(
     module="tomopicker",
     network="resunet",
@@ -176,6 +223,12 @@ METHODS: dict[MethodName, Row] = {
     "tomopicker_pn": replace(_TOMOPICKER, options={"loss": "pn"}),
     "tomopicker_pu": replace(_TOMOPICKER, options={"loss": "pu"}),
     "tomopicker_kl": replace(_TOMOPICKER, options={"loss": "kl"}),
+    "self_trained": Row(
+        module="supervised",
+        network="unet",
+        stages=(LABEL_FREE, SELF_TRAIN),
+        threshold_setting="pretrain.min_score",
+    ),
     "blobs": Row(
         module="blobs",
         sections=("blobs",),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from picker.config.base import Positive, Settings
+from picker.config.methods import METHODS
+
+if TYPE_CHECKING:
+    from picker.config import Config
 
 
 class TemplateSettings(Settings):
@@ -39,3 +43,23 @@ class TemplateSettings(Settings):
     threshold_sd: Positive = 6.0
     """Height of a match with score 0.5, in robust standard deviations of the matches of
     all voxels. It is the threshold of a class of which no particle is known."""
+
+
+def refuse_missing_densities(config: Config) -> None:
+    """Refuse classes without a density map where templates find or propose.
+
+    Raises
+    ------
+    ValueError
+        If there is one.
+    """
+    missing = [p.name for p in config.particles if p.density is None]
+    by_maps = METHODS[config.method].densities
+    proposes = not by_maps and config.pretrain.proposals == "template"
+    if missing and (by_maps or proposes):
+        what = "pretrain.proposals template" if proposes else f"method {config.method}"
+        raise ValueError(
+            f"{what} needs a density map of every class, and"
+            f" {', '.join(missing)} has none; name the file as its density in"
+            " particles, or leave the class out"
+        )

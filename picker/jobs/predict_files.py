@@ -139,7 +139,7 @@ def thresholds_for(
     if not named and picking.thresholds.keys() == set(names):
         return picking.thresholds
     own = METHODS[loaded.card.method].threshold_setting
-    if own and not named:
+    if own and not models and not named:
         logger.info("threshold %.1f, which is the score of %s", FALLBACK, own)
         return dict.fromkeys(names, FALLBACK)
     beside = models[-1].with_name(THRESHOLDS) if models else None

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("picker")
 
+UNTRAINED = "untrained"
+"""The stage of a model that no stage has trained."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StartingModel:
@@ -54,6 +57,11 @@ class StartingModel:
     network: Network
     card: ModelCard
     digest: object
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether no stage has trained it."""
+        return self.card.stage == UNTRAINED
 
 
 def model_before(path: Path, device: torch.device) -> StartingModel:
@@ -95,7 +103,7 @@ def untrained_model(
     start_from = section("burn_in", BurnInSettings).start_from
     begun = begin_from(network, start_from, particles, voxel_size)
     card = ModelCard(
-        stage="untrained",
+        stage=UNTRAINED,
         method=name,
         particles=particles,
         model=architecture,

@@ -11,11 +11,18 @@ from picker.config import (
     Config,
     PartialSettings,
     PickSettings,
+    PretrainSettings,
     TrainSettings,
 )
 from picker.config.methods import METHODS
 from picker.core.fingerprint import fingerprint
 from picker.jobs.model_card import write_model
+from picker.jobs.proposals import (
+    proposed_entries,
+    proposed_sources,
+    proposer,
+    set_scores,
+)
 from picker.jobs.settings import read_section
 from picker.jobs.starting_model import model_before, untrained_model
 from picker.jobs.training_data import (
@@ -39,6 +46,7 @@ from picker.machine.signals import stop_request
 from picker.methods import Data, load
 from picker.project.claims import claimed
 from picker.project.manifests import read_preprocessed
+from picker.scoring.calibrate import FALLBACK
 from picker.training.loop import train, write_log
 
 if TYPE_CHECKING:
@@ -60,8 +68,8 @@ logger = logging.getLogger("picker")
 PARTLY_KNOWN = ("partial", "reviewed")
 """Splits whose unlabeled patches have labels too."""
 LOW_SCORE = 0.001
-"""Lowest score of a candidate where a part of the particles has labels: a model that
-has trained for a while is unsure of what it finds."""
+"""Lowest score of a candidate where a part of the particles has labels, or none has: a
+model that has trained for a while is unsure of what it finds."""
 
 
 def train_stage(
@@ -102,7 +110,7 @@ def train_stage(
     Interrupted
         If a signal asks to stop; the checkpoint holds the step it came in.
     """
-    stage = METHODS[name].stage(stage_name)
+    stage = METHODS[name].pretrained().stage(stage_name)
     entries = read_preprocessed(manifests)
     if "unlabeled" in stage.labeled:
         entries = labeled_where_picked(entries)
@@ -112,7 +120,7 @@ def train_stage(
         if before:
             start = model_before(before, device)
         else:
-            voxel_size = common_voxel_size(labeled_entries(entries, stage))
+            voxel_size = common_voxel_size(_taught(entries, stage, settings))
             start = untrained_model(name, method, settings, voxel_size)
         model, card = _trained(
             method, stage, start, entries, settings, device, log, checkpoint
@@ -120,6 +128,16 @@ def train_stage(
         if is_first():
             card = card.model_copy(update={"method": name})
             write_model(output, model, card)
+
+
+def _taught(
+    entries: Sequence[Preprocessed | Failed], stage: Stage, settings: Sequence[Path]
+) -> list[Preprocessed]:
+    """Return the tomograms with labels, or proposals, that a stage learns from."""
+    if stage.proposed:
+        pretrain = read_section(settings, "pretrain", PretrainSettings)
+        return proposed_entries(entries, stage, pretrain)
+    return labeled_entries(entries, stage)
 
 
 def _trained(
@@ -139,8 +157,7 @@ def _trained(
     # Of stages that use thresholds; else they are not among the settings.
     calibration = section("calibrate", CalibrateSettings), section("pick", PickSettings)
     particles = start.card.particles
-    with_labels = labeled_entries(entries, stage)
-    labeled = labeled_sources(with_labels, particles, partial_labels)
+    with_labels = _taught(entries, stage, settings)
     unlabeled = [entry for split in stage.unlabeled for entry in usable(entries, split)]
     seen = [*with_labels, *(entry for entry in unlabeled if entry not in with_labels)]
     known = usable(entries, "validation") or usable(entries, "labeled")
@@ -156,6 +173,21 @@ def _trained(
 
         return method.finder([model], particles, changed, device)
 
+    if stage.proposed:
+        pretrain = section("pretrain", PretrainSettings)
+        is_first_stage = start.is_untrained
+        labeled = proposed_sources(
+            with_labels,
+            particles,
+            pretrain,
+            proposer(pretrain, particles, section, device)
+            if is_first_stage
+            else finder(start.network, flips=False),
+            least=pretrain.min_score if is_first_stage else FALLBACK,
+            for_all=pretrain.proposals == "blobs" and not stage.sets_scores,
+        )
+    else:
+        labeled = labeled_sources(with_labels, particles, partial_labels)
     data = Data(
         particles=particles,
         section=section,
@@ -218,4 +250,7 @@ def _trained(
             stop=stop,
             key=key,
         )
+    if stage.sets_scores:
+        unsure = finder(model, min_score=LOW_SCORE)
+        set_scores(model, unsure, with_labels, particles, labeled)
     return model, start.card.model_copy(update={"stage": stage.name})

@@ -17,6 +17,7 @@ from picker.config import (
     PartialSettings,
     PickSettings,
     PredictSettings,
+    PretrainSettings,
     TrainSettings,
 )
 from picker.encodings.heatmap import Gaussians, nms_kernel
@@ -25,7 +26,7 @@ from picker.methods import Method
 from picker.training.co_training import CoTraining
 from picker.training.partial_loss import as_learned
 from picker.training.patches import PatchDataset
-from picker.training.supervised import heatmap_loss, heatmap_task
+from picker.training.supervised import heatmap_loss, heatmap_task, pretraining_task
 from picker.training.teacher import PseudoPicks
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class SemiETPicker(Method):
     def task(self, stage: Stage, data: Data, model: Network) -> Task | None:
         """Return burn-in, or co-training where there is anything to co-train on."""
         shared = data.section("train", TrainSettings)
+        if stage.proposed:
+            pretrain = data.section("pretrain", PretrainSettings)
+            return pretraining_task(stage.name, model, data.labeled, pretrain, shared)
         partial = data.section("partial", PartialSettings)
         burn_in = data.section("burn_in", BurnInSettings)
         if stage.name == "burn_in":

@@ -12,11 +12,12 @@ from picker.config import (
     CoTrainSettings,
     PartialSettings,
     PredictSettings,
+    PretrainSettings,
     TrainSettings,
 )
 from picker.finding.window_finder import heatmap_finder
 from picker.methods import Method
-from picker.training.supervised import as_long_as_both, heatmap_task
+from picker.training.supervised import as_long_as_both, heatmap_task, pretraining_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,12 +36,15 @@ class HeatmapMethod(Method):
     """One stage, with as many steps as burn-in and co-training have together."""
 
     def task(self, stage: Stage, data: Data, model: Network) -> Task:
-        """Return supervised training."""
+        """Return supervised training, on labels or on proposals."""
+        shared = data.section("train", TrainSettings)
+        if stage.proposed:
+            pretrain = data.section("pretrain", PretrainSettings)
+            return pretraining_task(stage.name, model, data.labeled, pretrain, shared)
         settings = as_long_as_both(
             data.section("burn_in", BurnInSettings),
             data.section("co_train", CoTrainSettings),
         )
-        shared = data.section("train", TrainSettings)
         return heatmap_task(
             stage.name,
             model,

@@ -1,14 +1,18 @@
-"""What a model takes over from another: all layers, and the classes that both know."""
+"""Changes of a model's weights from outside: another's layers, or other scores."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import torch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torch import Tensor, nn
 
+EPSILON = 1e-6
+"""Least distance of a score from 0 and 1 that a bias can change."""
 HEADS = ("head.", "net.out_tr.")
 """How names of tensors begin whose layers depend on the classes."""
 
@@ -68,3 +72,17 @@ def take_over(
             known = weights[name][other_row + list(other_classes).index(one)]
             own[name][row + list(classes).index(one)].copy_(known)
     return shared
+
+
+def move_scores(model: nn.Module, score: Sequence[float]) -> None:
+    """Change the last layer's bias so that what had these scores has 0.5.
+
+    Parameters
+    ----------
+    model
+        A network with `head`, one channel a class.
+    score
+        `(class,)` in 0..1.
+    """
+    bias = model.state_dict()["head.bias"]
+    bias -= torch.as_tensor(score, dtype=torch.float64).logit(EPSILON).to(bias)

@@ -21,6 +21,19 @@ WHAT_TO_DO: dict[Split, str] = {
 """Splits of which a part is known, and what to do if a method does not see them."""
 
 
+def refuse_unfit(method: str, rows: Sequence[TomogramRow]) -> None:
+    """Check that a method knows what to do with these tomograms.
+
+    Raises
+    ------
+    ValueError
+        See the three checks.
+    """
+    refuse_partial(method, rows)
+    refuse_answers_alone(method, rows)
+    refuse_nothing_to_learn_from(method, rows)
+
+
 def refuse_partial(method: str, rows: Sequence[TomogramRow]) -> None:
     """Check that a method knows what to make of partial and reviewed tomograms.
 
@@ -53,12 +66,12 @@ def refuse_answers_alone(method: str, rows: Sequence[TomogramRow]) -> None:
     Raises
     ------
     ValueError
-        If the method is trained, and beside reviewed tomograms there is none that
-        thresholds can be chosen on.
+        If the method learns from labels, and beside reviewed tomograms there is none
+        that thresholds can be chosen on.
     """
     splits = {row.split for row in rows}
-    is_trained = bool(METHODS[method].stages)  # type: ignore[index]
-    if is_trained and "reviewed" in splits and splits.isdisjoint(FEEDBACK):
+    needs_labels = METHODS[method].needs_labels  # type: ignore[index]
+    if needs_labels and "reviewed" in splits and splits.isdisjoint(FEEDBACK):
         raise ValueError(
             f"thresholds of method {method} cannot be chosen: the tomograms are"
             f" {', '.join(sorted(splits))}, and of those that train all are reviewed;"
@@ -68,6 +81,26 @@ def refuse_answers_alone(method: str, rows: Sequence[TomogramRow]) -> None:
         )
 
 
+def refuse_nothing_to_learn_from(method: str, rows: Sequence[TomogramRow]) -> None:
+    """Check that a method that learns without labels has tomograms to learn from.
+
+    Raises
+    ------
+    ValueError
+        If it is trained on proposals alone and no row has a split that it sees.
+    """
+    row = METHODS[method]  # type: ignore[index]
+    if row.needs_labels or not row.stages:
+        return
+    splits = {split for stage in row.stages for split in stage.proposed}
+    if splits.isdisjoint(one.split for one in rows):
+        raise ValueError(
+            f"method {method} learns from tomograms of split unlabeled, and none of"
+            f" {len(rows)} is; give some rows of the table split: unlabeled, their"
+            " particles are found too"
+        )
+
+
 def _sees(row: Row, split: Split) -> bool:
-    """Return whether a stage trains on the labels of a split."""
-    return any(split in stage.labeled for stage in row.stages)
+    """Return whether a stage knows what to make of a split's tomograms."""
+    return any(split in (*stage.labeled, *stage.proposed) for stage in row.stages)

@@ -14,12 +14,11 @@ from pydantic import TypeAdapter
 
 from picker.config import TomogramRow
 from picker.config.base import FEEDBACK, UNFINISHED
-from picker.config.methods import METHODS
 from picker.config.tomograms import LISTED
 from picker.core.files import written_whole
 from picker.project.halves import halved_shards, refuse_without_halves
 from picker.project.json_files import read_record
-from picker.project.partial import refuse_answers_alone, refuse_partial
+from picker.project.partial import refuse_unfit
 from picker.project.planned_run import PlannedRun
 from picker.project.rounds import rounds_beside
 from picker.project.run_record import RunRecord
@@ -238,7 +237,7 @@ class Plan:
         """Return what is planned, for a `picker status` beside the run."""
         return RunRecord(
             method=self.run.name,
-            stages=tuple(stage.name for stage in METHODS[self.config.method].stages),
+            stages=tuple(stage.name for stage in self.of(self.run.name).row.stages),
             tomograms=len(self.rows),
             noisy=self.copies == "noise",
             halves=tuple(self.of(self.run.name).halved()),
@@ -279,11 +278,10 @@ def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Pl
     Raises
     ------
     ValueError
-        If the method cannot be trained on them, see `refuse_partial`, or thresholds
-        cannot be chosen, see `refuse_answers_alone` and `refuse_without_halves`.
+        If the method cannot be trained on them, or thresholds cannot be chosen, see
+        `refuse_unfit` and `refuse_without_halves`.
     """
-    refuse_partial(config.method, rows)
-    refuse_answers_alone(config.method, rows)
+    refuse_unfit(config.method, rows)
     shards = shards_from_rows(rows, config.tomograms.shard_size)
     plan = Plan(
         config=config,

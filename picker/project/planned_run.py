@@ -28,8 +28,10 @@ class PlannedRun:
 
     @property
     def row(self) -> Row:
-        """What there is to know of its method."""
-        return METHODS[self.run.method]  # type: ignore[index]
+        """What there is to know of its method, with pre-training if that is on."""
+        row = METHODS[self.run.method]  # type: ignore[index]
+        is_on = self.plan.config.pretrain.proposals != "none"
+        return row.pretrained() if is_on else row
 
     def shards(self, *splits: Split) -> list[str]:
         """Return the shards of some splits that it sees.
@@ -115,7 +117,7 @@ class PlannedRun:
         first = next(
             name
             for name in self.plan.config.benchmark.methods
-            if trained in METHODS[name].stages
+            if trained in self.plan.of(name).row.stages
             and (METHODS[name].module, METHODS[name].network)
             == (row.module, row.network)
         )
@@ -146,11 +148,13 @@ class PlannedRun:
         Tomograms that it sees both ways are `labeled`.
         """
         seen = self.row.stage(stage)
-        return self.preprocessed(*(s for s in seen.unlabeled if s not in seen.labeled))
+        splits = (s for s in seen.without_picks if s not in seen.labeled)
+        return self.preprocessed(*splits)
 
     def unlabeled_digests(self, stage: str) -> list[str]:
         """Return texts that change when the list of a stage's unlabeled ones does."""
-        return [self.plan.names_digest(s) for s in self.row.stage(stage).unlabeled]
+        splits = self.row.stage(stage).without_picks
+        return [self.plan.names_digest(split) for split in splits]
 
     def training_settings(self, stage: str) -> list[str]:
         """Return the settings that a stage reads; the model's are for the first."""
@@ -161,7 +165,7 @@ class PlannedRun:
         first = [] if self.before(stage) else ["particles", "model", "preprocess"]
         results, cell = self.plan.results, self.run.cell
         train = results.seed_settings(cell[1]) if cell else results.settings("train")
-        sections = [*first, *trained.sections, *more]
+        sections = dict.fromkeys([*first, *trained.sections, *more])
         return [train, *map(results.settings, sections)]
 
     def start_from(self, stage: str) -> list[str]:
@@ -183,8 +187,17 @@ class PlannedRun:
 
     def density_maps(self) -> list[str]:
         """Return the density maps that it finds by."""
-        particles = self.plan.config.particles if self.row.densities else ()
-        return [str(p.density) for p in particles if p.density]
+        return self._densities() if self.row.densities else []
+
+    def proposed_by(self, stage: str) -> list[str]:
+        """Return the density maps that make a stage's proposals."""
+        names = self.row.stage(stage).proposed and not self.before(stage)
+        by_maps = self.plan.config.pretrain.proposals == "template"
+        return self._densities() if names and by_maps else []
+
+    def _densities(self) -> list[str]:
+        """Return the density maps of the classes."""
+        return [str(p.density) for p in self.plan.config.particles if p.density]
 
     def finds(self) -> str:
         """Return the options that name the models, or a method that has none."""

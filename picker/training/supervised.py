@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from picker.config import PartialSettings
+from picker.config import BurnInSettings, PartialSettings
 from picker.encodings.heatmap import Gaussians
 from picker.training.expected import mass_of_one
 from picker.training.losses import HeatmapLoss, tversky
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from picker.config import BurnInSettings, CoTrainSettings, TrainSettings
+    from picker.config import CoTrainSettings, PretrainSettings, TrainSettings
     from picker.networks.network import Network
     from picker.training.batch import Batch
     from picker.training.partial_loss import Hidden
@@ -172,6 +172,31 @@ def heatmap_task(
     patches = PatchDataset(labeled, [], shared, stage, encoding, stride=model.stride)
     loss = PartialLoss(heatmap_loss(shared, patches), partial)
     return OfHeatmaps(stage, settings, model, patches, loss, settings.ema_decay, hidden)
+
+
+def pretraining_task(
+    stage: str,
+    model: Network,
+    proposed: Sequence[PatchSource],
+    settings: PretrainSettings,
+    shared: TrainSettings,
+) -> Supervised:
+    """Return training of a network that predicts heatmaps, on proposals as labels.
+
+    Parameters
+    ----------
+    stage, model, shared
+        As for `heatmap_task`.
+    proposed
+        Tomograms to cut patches from, with sure proposals in place of labels and
+        doubtful ones outside of what is known.
+    settings
+        Steps and learning rate.
+    """
+    schedule = BurnInSettings(
+        steps=settings.steps, learning_rate=settings.learning_rate
+    )
+    return heatmap_task(stage, model, proposed, schedule, shared)
 
 
 def heatmap_loss(shared: TrainSettings, patches: PatchDataset) -> HeatmapLoss:

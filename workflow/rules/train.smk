@@ -10,6 +10,7 @@ rule train:
         settings=lambda wildcards: run_of(wildcards).training_settings(wildcards.stage),
         # The verb reads from the settings which one; here Snakemake sees it change.
         start_from=lambda wildcards: run_of(wildcards).start_from(wildcards.stage),
+        maps=lambda wildcards: run_of(wildcards).proposed_by(wildcards.stage),
     output:
         model=RUN.model("{stage}"),
         table=report(

@@ -69,3 +69,44 @@ def test_windows_hold_the_methods_own_network():
     assert Config.model_validate(given).method == "semietpicker"
     with pytest.raises(ValueError, match="need at least 32 voxels"):
         Config.model_validate(given | {"method": "vnet"})
+
+
+RIBOSOME = [{"name": "ribosome", "radius": 120}]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"method": "self_trained"}, "learns from proposals and pretrain.proposals is"),
+        (
+            {"method": "deepfindet", "pretrain": {"proposals": "blobs"}},
+            "method deepfindet cannot learn from proposals; expected none, or one of",
+        ),
+        (
+            {
+                "burn_in": {"start_from": "other.safetensors"},
+                "pretrain": {"proposals": "blobs"},
+            },
+            "expected one of them, as training begins once: set proposals",
+        ),
+        (
+            {"pretrain": {"proposals": "template"}},
+            "pretrain.proposals template needs a density map of every class, and ribo",
+        ),
+    ],
+)
+def test_proposals_that_nothing_makes_or_uses_are_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        Config.model_validate({"particles": RIBOSOME} | given)
+
+
+def test_methods_that_predict_heatmaps_can_be_pre_trained():
+    able = {name for name, row in METHODS.items() if row.pretrain}
+    assert able >= {"semietpicker", "supervised", "vnet", "fpn"}
+    assert METHODS["supervised"].pretrained().before("burn_in") == ("pretrain",)
+    assert METHODS["deepfindet"].pretrained() == METHODS["deepfindet"]
+    assert METHODS["supervised"].needs_labels
+    assert not METHODS["self_trained"].needs_labels
+    # It trains nothing, so a section that it does not read harms nothing.
+    blobs = {"method": "blobs", "pretrain": {"proposals": "blobs"}}
+    assert Config.model_validate({"particles": RIBOSOME} | blobs).method == "blobs"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from picker.config import Config, CoTrainSettings, PartialSettings, Particle
-from picker.config.methods import METHODS
+from picker.config.methods import METHODS, PRETRAIN
 from picker.encodings.heatmap import Gaussians
 from picker.methods import Data, load
 from picker.training import loop
@@ -166,3 +166,26 @@ def test_classes_that_burn_in_cannot_find_are_left_out(co_train, expected):
 
 def two(seed):
     return replace(blobs(seed), radius=np.array([4.0, 4.0]))
+
+
+@pytest.mark.parametrize("name", ["semietpicker", "supervised"])
+def test_pre_training_takes_proposals_for_labels(name):
+    doubtful = {
+        "outside_zyx": np.array([[10.0, 20, 20]]),
+        "outside_particle": np.array([0]),
+    }
+    data = Data(
+        particles=PARTICLES,
+        section=section,
+        labeled=[replace(blobs(0), **doubtful)],
+        unlabeled=[],
+        voxel_size=10.0,
+        calibrate=lambda one: {},
+        hidden=lambda one: np.array([np.nan]),
+    )
+    method = load(name)
+    task = method.task(PRETRAIN, data, method.network(CONFIG.model, 1))
+    assert (task.name, task.schedule.steps) == ("pretrain", CONFIG.pretrain.steps)
+    # At a doubtful one nothing is known.
+    regions = [task.patches[step].labeled_region for step in range(4)]
+    assert any((region == 0).any() for region in regions)

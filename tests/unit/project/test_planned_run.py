@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from picker.config import Config, TomogramRow
 from picker.project.layout import Results
 from picker.project.plan import planned
@@ -132,3 +134,56 @@ def test_manifests_of_all_cells_are_held_against_the_disk():
     assert len(manifests) == len(set(manifests))
     one = "results/benchmark/cells/1_labeled/seed_0/vnet/manifests"
     assert {f"{one}/pick.json", f"{one}/predict/labeled-first1.json"} <= set(manifests)
+
+
+BLOBS = {"pretrain": {"proposals": "blobs"}}
+
+
+def test_pre_training_comes_first_where_the_settings_say_so():
+    assert plan().of("semietpicker").before("burn_in") == []
+    ours = plan(**BLOBS).of("semietpicker")
+    assert [stage.name for stage in ours.row.stages] == [
+        *("pretrain", "burn_in", "co_train"),
+    ]
+    assert plan(**BLOBS).record().stages == ("pretrain", "burn_in", "co_train")
+    assert stems(ours.before("burn_in")) == ["pretrain"]
+    # Where somebody labels does not train it again; its proposals do.
+    assert {s.split("-")[0] for s in stems(ours.unlabeled("pretrain"))} == {
+        *("labeled", "unlabeled"),
+    }
+    assert ours.labeled("pretrain") == []
+    assert len(ours.unlabeled_digests("pretrain")) == len(ours.row.stages[0].proposed)
+    read = ("train", "particles", "model", "preprocess", "pretrain", "blobs", "predict")
+    assert stems(ours.training_settings("pretrain")) == list(read)
+    assert stems(ours.training_settings("burn_in")) == ["train", "burn_in", "partial"]
+
+
+def test_methods_that_share_pre_training_train_it_once():
+    first = "results/benchmark/cells/1_labeled/seed_3/mean_teacher/models"
+    found = cell("semietpicker", **BLOBS).before("burn_in")
+    assert found == [f"{first}/pretrain.safetensors"]
+
+
+def test_density_maps_make_proposals_of_the_first_stage_alone():
+    mapped = {
+        "particles": [{"name": "ribosome", "radius": 120, "density": "80S.mrc"}],
+        "pretrain": {"proposals": "template"},
+    }
+    ours = plan(method="self_trained", **mapped).of("self_trained")
+    assert ours.proposed_by("pretrain") == ["80S.mrc"]
+    assert ours.proposed_by("self_train") == []
+    assert plan(**BLOBS).of("semietpicker").proposed_by("pretrain") == []
+
+
+def test_a_method_that_trains_without_labels_has_a_threshold_of_its_own():
+    unlabeled = [row for row in ROWS if row.split == "unlabeled"]
+    ours = plan(*unlabeled, method="self_trained", **BLOBS).of("self_trained")
+    assert ours.calibrated_on() == ours.candidates()
+    assert ours.own_threshold() == "--method self_trained"
+    assert stems(ours.models()) == ["self_train"]
+    nothing = [row for row in ROWS if row.split in ("test", "predict")]
+    with pytest.raises(ValueError, match=r"split unlabeled, and none of 2 is; give"):
+        plan(*nothing, method="self_trained", **BLOBS)
+    # Answers about candidates need no threshold of another split there.
+    reviewed = nothing[0].model_copy(update={"split": "reviewed"})
+    assert plan(reviewed, method="self_trained", **BLOBS).copies is None
