@@ -40,6 +40,7 @@ PARTICLES = (
 )
 RADIUS = 300.0
 """Of a region [Å]."""
+PATCH = (48, 48, 48)
 NUM_LABELED, NUM_UNLABELED, NUM_TEST = 2, 10, 5
 DEVICE = choose_device("auto")
 PREDICT = PredictSettings(flips=False)
@@ -86,21 +87,26 @@ def predictor_of(model):
     return heatmap_finder(model, PARTICLES, PREDICT, DEVICE)
 
 
-def shared_settings(seed):
+def shared_settings(seed, patch=PATCH):
     """Return the settings that all trainings share."""
     return TrainSettings(
-        seed=seed, patch_zyx=(48, 48, 48), num_workers=0, checkpoint_every=10**6
+        seed=seed, patch_zyx=patch, num_workers=0, checkpoint_every=10**6
     )
 
 
-def burned_in(sources, seed, steps, **settings):
-    """Return a network trained on these labels."""
-    shared, burn_in = shared_settings(seed), BurnInSettings(steps=steps, **settings)
+def burned_in(
+    sources, seed, steps, *, start=None, stage="burn_in", patch=PATCH, **settings
+):
+    """Return a network trained on these labels, from another's weights if given."""
+    shared = shared_settings(seed, patch)
+    burn_in = BurnInSettings(steps=steps, **settings)
     torch.manual_seed(seed)
     model = build_model(ModelSettings(preset="small"), len(PARTICLES))
-    patches = PatchDataset(sources, [], shared, "burn_in", Gaussians())
+    if start is not None:
+        model.load_state_dict(start.state_dict())
+    patches = PatchDataset(sources, [], shared, stage, Gaussians())
     loss = PartialLoss(heatmap_loss(shared, patches), PartialSettings())
-    task = Supervised("burn_in", burn_in, model, patches, loss, burn_in.ema_decay)
+    task = Supervised(stage, burn_in, model, patches, loss, burn_in.ema_decay)
     return result_of(task, shared)
 
 
@@ -140,15 +146,20 @@ def apart(found, one, cut):
     )
 
 
-def write_seeds(description, compare, steps):
-    """Add the rows that each seed's comparison yields to a TSV, as they come."""
+def write_seeds(description, compare, steps, others=None):
+    """Add the rows that each seed's comparison yields to a TSV, as they come.
+
+    In place of it `--part` names one of the others.
+    """
+    parts = {"main": compare, **(others or {})}
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--part", choices=parts, default="main")
     parser.add_argument("--out", type=Path, required=True, help="TSV to add lines to")
     arguments = parser.parse_args()
     for seed in arguments.seeds:
-        for row in compare(seed, arguments.steps):
+        for row in parts[arguments.part](seed, arguments.steps):
             texts = [f"{v:.4f}" if isinstance(v, float) else str(v) for v in row]
             line = "\t".join([str(seed), *texts])
             print(line, flush=True)
