@@ -68,6 +68,7 @@ from picker.config.training import (
     ModelSettings,
     TrainSettings,
 )
+from picker.config.vote import VoteSettings
 from picker.core.messages import cut, printable, shown
 
 __all__ = [
@@ -107,6 +108,7 @@ __all__ = [
     "TomogramsSettings",
     "TrainSettings",
     "WarpSettings",
+    "VoteSettings",
     "checked_name",
     "explained",
     "known_as",
@@ -137,7 +139,8 @@ class Config(Settings):
       with a few labels how many particles there are (kl), that what has no label may be
       a particle (pu), or that it is none (pn).
     - blobs: trains nothing; finds blobs of about a particle's size, in micrographs too.
-    - template: trains nothing; finds what resembles the particles' density maps."""
+    - template: trains nothing; finds what resembles the particles' density maps.
+    - vote: joins what several of these, or other programs, found; section vote."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
     """The classes of particles to find, one entry each:"""
     tomograms: TomogramsSettings = TomogramsSettings()
@@ -152,6 +155,7 @@ class Config(Settings):
     tomopicker: TomoPickerSettings = TomoPickerSettings()
     blobs: BlobsSettings = BlobsSettings()
     template: TemplateSettings = TemplateSettings()
+    vote: VoteSettings = VoteSettings()
     calibrate: CalibrateSettings = CalibrateSettings()
     pick: PickSettings = PickSettings()
     label_next: LabelNextSettings = LabelNextSettings()
@@ -200,11 +204,15 @@ class Config(Settings):
         refuse_other_dimensions(self)
         return self
 
+    def finding(self, method: MethodName) -> tuple[MethodName, ...]:
+        """Return the methods that find candidates for one: itself, or who votes."""
+        return self.vote.members if METHODS[method].votes else (method,)
+
     @model_validator(mode="after")
     def _windows_hold_the_network(self) -> Self:
-        network = METHODS[self.method].network
+        networks = (METHODS[name].network for name in self.finding(self.method))
         window = self.predict.window_zyx
-        least = 2 * self.model.alignment(network) if network else 0
+        least = max((2 * self.model.alignment(n) for n in networks if n), default=0)
         if window and min(window) < least:
             raise ValueError(
                 f"predict.window_zyx is {list(window)}; this model's strides need at"
@@ -215,9 +223,10 @@ class Config(Settings):
     @model_validator(mode="after")
     def _densities_are_named(self) -> Self:
         missing = [p.name for p in self.particles if p.density is None]
-        if METHODS[self.method].densities and missing:
+        needing = [n for n in self.finding(self.method) if METHODS[n].densities]
+        if needing and missing:
             raise ValueError(
-                f"method {self.method} needs a density map of every class, and"
+                f"method {needing[0]} needs a density map of every class, and"
                 f" {', '.join(missing)} has none; name the file as its density in"
                 " particles, or leave the class out"
             )

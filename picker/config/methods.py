@@ -25,6 +25,7 @@ MethodName = Literal[
     "tomopicker_kl",
     "blobs",
     "template",
+    "vote",
 ]
 NetworkName = Literal["unet", "fpn", "vnet", "deepfindet", "resunet"]
 
@@ -69,7 +70,7 @@ class Row:
     Attributes
     ----------
     module
-        Module in `picker.methods`.
+        Module in `picker.methods`; None: it finds nothing itself, see `votes`.
     stages
         Its trainings, one after the other; each begins with the model of the one
         before. Empty: nothing is trained.
@@ -86,9 +87,11 @@ class Row:
         Whether it finds by density maps, which every class then needs.
     micrographs
         Whether it also finds in micrographs, volumes of one slice.
+    votes
+        Whether it joins the candidates of the members that section `vote` names.
     """
 
-    module: str
+    module: str | None
     stages: tuple[Stage, ...] = ()
     network: NetworkName | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -96,6 +99,7 @@ class Row:
     threshold_setting: str | None = None
     densities: bool = False
     micrographs: bool = False
+    votes: bool = False
 
     def stage(self, name: str) -> Stage:
         """Return the stage with a name.
@@ -187,6 +191,13 @@ METHODS: dict[MethodName, Row] = {
         sections=("template",),
         densities=True,
         threshold_setting="template.threshold_sd",
+    ),
+    # Without any known particle its members' thresholds become 0.5.
+    "vote": Row(
+        module=None,
+        sections=("vote",),
+        threshold_setting="the threshold of each of vote.methods",
+        votes=True,
     ),
 }
 """Source: Wang et al. 2025, SemiETPicker, section 3.3 and tables 1, 3 and 4; Uddin et

@@ -19,6 +19,7 @@ from picker.config.tomograms import LISTED
 from picker.core.files import written_whole
 from picker.project.halves import halved_shards, refuse_without_halves
 from picker.project.json_files import read_record
+from picker.project.imported import refuse_missing_imports
 from picker.project.partial import refuse_answers_alone, refuse_partial
 from picker.project.planned_run import PlannedRun
 from picker.project.rounds import rounds_beside
@@ -238,7 +239,11 @@ class Plan:
         """Return what is planned, for a `picker status` beside the run."""
         return RunRecord(
             method=self.run.name,
-            stages=tuple(stage.name for stage in METHODS[self.config.method].stages),
+            stages=_stages(self.config.method),
+            members={
+                member.run.name: _stages(member.run.method)
+                for member in self.of(self.run.name).members
+            },
             tomograms=len(self.rows),
             noisy=self.copies == "noise",
             halves=tuple(self.of(self.run.name).halved()),
@@ -247,6 +252,11 @@ class Plan:
             targets=self.config.targets,
             shards={shard: len(rows) for shard, rows in self.shards.items()},
         )
+
+
+def _stages(method: str) -> tuple[str, ...]:
+    """Return the names of a method's stages."""
+    return tuple(stage.name for stage in METHODS[method].stages)  # type: ignore[index]
 
 
 def _changed(file: str) -> float:
@@ -282,8 +292,11 @@ def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Pl
         If the method cannot be trained on them, see `refuse_partial`, or thresholds
         cannot be chosen, see `refuse_answers_alone` and `refuse_without_halves`.
     """
-    refuse_partial(config.method, rows)
-    refuse_answers_alone(config.method, rows)
+    for name in config.finding(config.method):
+        refuse_partial(name, rows)
+        refuse_answers_alone(name, rows)
+    if METHODS[config.method].votes:
+        refuse_missing_imports(config)
     shards = shards_from_rows(rows, config.tomograms.shard_size)
     plan = Plan(
         config=config,
