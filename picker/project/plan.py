@@ -18,8 +18,8 @@ from picker.config.methods import METHODS
 from picker.config.tomograms import LISTED
 from picker.core.files import written_whole
 from picker.project.halves import halved_shards, refuse_without_halves
-from picker.project.json_files import read_record
 from picker.project.imported import refuse_missing_imports
+from picker.project.json_files import read_record
 from picker.project.partial import refuse_answers_alone, refuse_partial
 from picker.project.planned_run import PlannedRun
 from picker.project.rounds import rounds_beside
