@@ -29,6 +29,7 @@ from picker.config.base import (
 )
 from picker.config.blobs import BlobsSettings
 from picker.config.co_train import CoTrainSettings
+from picker.config.fitting import refuse_unfit_picking
 from picker.config.loss import LossSettings
 from picker.config.methods import METHODS, MethodName
 from picker.config.micrographs import default_targets, refuse_other_dimensions
@@ -60,6 +61,7 @@ from picker.config.sources import (
     RelionSettings,
     WarpSettings,
 )
+from picker.config.steps import ContrastSettings, OffsetsSettings
 from picker.config.template import TemplateSettings, refuse_missing_densities
 from picker.config.tomograms import TomogramRow, TomogramsSettings
 from picker.config.tomopicker import TomoPickerSettings
@@ -69,6 +71,8 @@ from picker.config.training import (
     ModelSettings,
     TrainSettings,
 )
+from picker.config.tune import TuneSettings
+from picker.config.vote import VoteSettings
 from picker.core.messages import cut, printable, shown
 
 __all__ = [
@@ -81,6 +85,7 @@ __all__ = [
     "CoTrainSettings",
     "Config",
     "Contours",
+    "ContrastSettings",
     "CopickSettings",
     "EvaluateSettings",
     "ExportSettings",
@@ -88,6 +93,7 @@ __all__ = [
     "LabelNextSettings",
     "LossSettings",
     "ModelSettings",
+    "OffsetsSettings",
     "Outside",
     "PartialSettings",
     "Particle",
@@ -108,6 +114,8 @@ __all__ = [
     "TomogramRow",
     "TomogramsSettings",
     "TrainSettings",
+    "TuneSettings",
+    "VoteSettings",
     "WarpSettings",
     "checked_name",
     "explained",
@@ -141,7 +149,8 @@ class Config(Settings):
     - self_trained: needs no labels; learns from proposals (section pretrain), then from
       what it finds itself.
     - blobs: trains nothing; finds blobs of about a particle's size, in micrographs too.
-    - template: trains nothing; finds what resembles the particles' density maps."""
+    - template: trains nothing; finds what resembles the particles' density maps.
+    - vote: joins what several of these, or other programs, found; section vote."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
     """The classes of particles to find, one entry each:"""
     tomograms: TomogramsSettings = TomogramsSettings()
@@ -157,6 +166,7 @@ class Config(Settings):
     tomopicker: TomoPickerSettings = TomoPickerSettings()
     blobs: BlobsSettings = BlobsSettings()
     template: TemplateSettings = TemplateSettings()
+    vote: VoteSettings = VoteSettings()
     calibrate: CalibrateSettings = CalibrateSettings()
     pick: PickSettings = PickSettings()
     label_next: LabelNextSettings = LabelNextSettings()
@@ -164,6 +174,7 @@ class Config(Settings):
     reproducibility: ReproducibilitySettings = ReproducibilitySettings()
     export: Annotated[ExportSettings, Field(validate_default=True)] = ExportSettings()
     report: ReportSettings = ReportSettings()
+    tune: TuneSettings = TuneSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
 
     @field_validator("particles")
@@ -205,11 +216,15 @@ class Config(Settings):
         refuse_other_dimensions(self)
         return self
 
+    def finding(self, method: MethodName) -> tuple[MethodName, ...]:
+        """Return the methods that find candidates for one: itself, or who votes."""
+        return self.vote.members if METHODS[method].votes else (method,)
+
     @model_validator(mode="after")
     def _windows_hold_the_network(self) -> Self:
-        network = METHODS[self.method].network
+        networks = (METHODS[name].network for name in self.finding(self.method))
         window = self.predict.window_zyx
-        least = 2 * self.model.alignment(network) if network else 0
+        least = max((2 * self.model.alignment(n) for n in networks if n), default=0)
         if window and min(window) < least:
             raise ValueError(
                 f"predict.window_zyx is {list(window)}; this model's strides need at"
@@ -262,12 +277,11 @@ class Config(Settings):
                     f"no particle can be called {taken}: {file} uses that name; rename"
                     " it"
                 )
-        unknown = set(self.pick.thresholds) - set(names)
-        if unknown:
-            raise ValueError(
-                f"pick.thresholds names {', '.join(sorted(unknown))};"
-                f" expected some of {', '.join(names)}"
-            )
+        return self
+
+    @model_validator(mode="after")
+    def _picking_fits(self) -> Self:
+        refuse_unfit_picking(self)
         return self
 
 

@@ -14,6 +14,7 @@ from picker.formats.tables.thresholds import Calibrated, OfPart, Thresholds
 from picker.formats.text import listed
 from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.partial_labels import partial_labels
+from picker.jobs.refined import refined_candidates
 from picker.project.manifests import read_predicted
 from picker.project.records import Failed
 from picker.scoring.calibrate import FALLBACK, LEAST_F, calibrate
@@ -83,18 +84,20 @@ def calibrate_thresholds(
             output, Thresholds(model=predictions.model, particles=found).as_json()
         )
         return
-    labeled = _labeled(predictions.tomograms)
+    labeled = labeled_entries(predictions.tomograms)
     split = labeled[0][0].split
     if split == "labeled" and settings.copies == "halves":
         _check_halves([entry for entry, _ in labeled])
     logger.info("calibrate: %d tomograms with labels", len(labeled))
 
-    def counted(path: Path, entry: Predicted) -> Picks:
-        picks = read_picks(path)
+    def counted(picks: Picks, entry: Predicted) -> Picks:
         return where_picks_may_be(picks, entry.preprocessed, picking.edge_margin)
 
     # By file: the copies of a tomogram share its name and its labels.
-    candidates = {str(e.candidates): counted(e.candidates, e) for e, _ in labeled}
+    candidates = {
+        str(e.candidates): counted(refined_candidates(e, particles, picking), e)
+        for e, _ in labeled
+    }
     apart = picking.min_distance_per_radius
     if split == "partial":
         labels = {
@@ -106,7 +109,7 @@ def calibrate_thresholds(
         of_part = calibrate_partial(candidates, labels, particles, settings, apart)
         found = {name: _of_part(name, value) for name, value in of_part.items()}
     else:
-        truth = {str(e.candidates): counted(path, e) for e, path in labeled}
+        truth = {str(e.candidates): counted(read_picks(path), e) for e, path in labeled}
         chosen = calibrate(candidates, truth, particles, settings, apart)
         for name, value in chosen.items():
             if not value.num_truth:
@@ -213,8 +216,17 @@ def _check_halves(entries: Iterable[Predicted]) -> None:
         )
 
 
-def _labeled(entries: Iterable[Predicted | Failed]) -> list[tuple[Predicted, Path]]:
-    """Return the tomograms that have labels, each with its file of labels."""
+def labeled_entries(
+    entries: Iterable[Predicted | Failed],
+) -> list[tuple[Predicted, Path]]:
+    """Return the tomograms that have labels, each with its file of labels.
+
+    Raises
+    ------
+    ValueError
+        If one failed or is a test tomogram, none has labels, or some are partial and
+        others are not.
+    """
     labeled: list[tuple[Predicted, Path]] = []
     for entry in entries:
         if isinstance(entry, Failed):  # without it thresholds would be others

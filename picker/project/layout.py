@@ -12,8 +12,7 @@ from pathlib import Path
 
 DONE = "done in"
 """Of the last line of a log whose result is whole."""
-MASKS = "masks"
-NOISE = "noise"
+MASKS, NOISE = "masks", "noise"
 THRESHOLDS = "thresholds.json"
 """They lie beside their model."""
 REGIONS_TABLE = "regions.tsv"
@@ -133,8 +132,7 @@ class Results:
         claimed = [self.preprocessed("*")]
         for run in (self.run("*"), self.cell("*", "*", "*")):
             claimed += [run.predicted("*"), run.halves("*"), run.picked]
-            claimed += [run.checkpoint("*")]
-            claimed += [run.export("*"), run.regions]
+            claimed += [run.checkpoint("*"), run.export("*"), run.regions]
         return [path.rpartition("/")[0] for path in claimed]
 
 
@@ -260,6 +258,10 @@ class Run:
     def by_tomogram(self) -> str:
         """Right, wrong and missed picks of each tomogram."""
         return f"{self.folder}/evaluation/by_tomogram.tsv"
+
+    def tuned(self, file: str) -> str:
+        """Return a file of what tuning found."""
+        return f"{self.folder}/tuned/{file}"
 
     def export(self, target: str) -> str:
         """Return the folder of picks for one other program."""

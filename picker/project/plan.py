@@ -17,6 +17,7 @@ from picker.config.base import FEEDBACK, UNFINISHED
 from picker.config.tomograms import LISTED
 from picker.core.files import written_whole
 from picker.project.halves import halved_shards, refuse_without_halves
+from picker.project.imported import refuse_missing_imports
 from picker.project.json_files import read_record
 from picker.project.partial import refuse_unfit
 from picker.project.planned_run import PlannedRun
@@ -237,7 +238,11 @@ class Plan:
         """Return what is planned, for a `picker status` beside the run."""
         return RunRecord(
             method=self.run.name,
-            stages=tuple(stage.name for stage in self.of(self.run.name).row.stages),
+            stages=_stages(self.of(self.run.name)),
+            members={
+                member.run.name: _stages(member)
+                for member in self.of(self.run.name).members
+            },
             tomograms=len(self.rows),
             noisy=self.copies == "noise",
             halves=tuple(self.of(self.run.name).halved()),
@@ -246,6 +251,11 @@ class Plan:
             targets=self.config.targets,
             shards={shard: len(rows) for shard, rows in self.shards.items()},
         )
+
+
+def _stages(run: PlannedRun) -> tuple[str, ...]:
+    """Return the names of a run's stages."""
+    return tuple(stage.name for stage in run.row.stages)
 
 
 def _changed(file: str) -> float:
@@ -281,7 +291,10 @@ def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Pl
         If the method cannot be trained on them, or thresholds cannot be chosen, see
         `refuse_unfit` and `refuse_without_halves`.
     """
-    refuse_unfit(config.method, rows)
+    for name in config.finding(config.method):
+        refuse_unfit(name, rows)
+    if METHODS[config.method].votes:
+        refuse_missing_imports(config)
     shards = shards_from_rows(rows, config.tomograms.shard_size)
     plan = Plan(
         config=config,

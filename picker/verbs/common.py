@@ -49,11 +49,33 @@ def add_models(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="trained model; once for each, if the method finds with several",
     )
-    untrained = [name for name, row in METHODS.items() if not row.stages]
+    untrained = [name for name, row in METHODS.items() if not row.stages and row.module]
     parser.add_argument(
         "--method",
         choices=untrained,
         help="in place of a model: a method without training",
+    )
+
+
+def add_members(parser: argparse.ArgumentParser) -> None:
+    """Add `--member` and `--known`: who votes, and what imported picks are worth by."""
+    parser.add_argument(
+        "--member",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("METHOD", "FILE"),
+        help="a method that votes, its thresholds (JSON) and manifests of its"
+        " candidates; once for each",
+    )
+    parser.add_argument(
+        "--known",
+        nargs="*",
+        type=Path,
+        default=[],
+        metavar="MANIFEST",
+        help="preprocessed tomograms with known particles, which tell what scores of"
+        " imported picks are worth",
     )
 
 
