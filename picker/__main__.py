@@ -24,6 +24,7 @@ VERBS = {
     "preprocess": "read, clip, normalise and store tomograms and their picks",
     "train": "train one stage of a method",
     "predict": "find candidates in tomograms with a trained model",
+    "vote": "join what several methods and programs found",
     "calibrate": "choose each particle's threshold from labeled tomograms",
     "pick": "turn candidates into picks",
     "label-next": "choose the regions to label next",

@@ -42,6 +42,8 @@ except (ValueError, FileNotFoundError) as error:
 METHOD, EVALUATED = settings.method, PLAN.evaluated
 # Any run, and the one of these settings.
 RUN, OURS = RESULTS.run("{run}"), PLAN.run
+# Any run of a method that votes.
+VOTING = "vote|benchmark/cells/[0-9]+_labeled/seed_[0-9]+/vote"
 # Of each shard.
 PREPROCESSED, PREDICTED = RESULTS.preprocessed("{shard}"), RUN.predicted("{shard}")
 HALVES = RUN.halves("{shard}")

@@ -69,6 +69,7 @@ from picker.config.training import (
     ModelSettings,
     TrainSettings,
 )
+from picker.config.vote import VoteSettings
 from picker.core.messages import cut, printable, shown
 
 __all__ = [
@@ -109,6 +110,7 @@ __all__ = [
     "TomogramsSettings",
     "TrainSettings",
     "WarpSettings",
+    "VoteSettings",
     "checked_name",
     "explained",
     "known_as",
@@ -141,7 +143,8 @@ class Config(Settings):
     - self_trained: needs no labels; learns from proposals (section pretrain), then from
       what it finds itself.
     - blobs: trains nothing; finds blobs of about a particle's size, in micrographs too.
-    - template: trains nothing; finds what resembles the particles' density maps."""
+    - template: trains nothing; finds what resembles the particles' density maps.
+    - vote: joins what several of these, or other programs, found; section vote."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
     """The classes of particles to find, one entry each:"""
     tomograms: TomogramsSettings = TomogramsSettings()
@@ -157,6 +160,7 @@ class Config(Settings):
     tomopicker: TomoPickerSettings = TomoPickerSettings()
     blobs: BlobsSettings = BlobsSettings()
     template: TemplateSettings = TemplateSettings()
+    vote: VoteSettings = VoteSettings()
     calibrate: CalibrateSettings = CalibrateSettings()
     pick: PickSettings = PickSettings()
     label_next: LabelNextSettings = LabelNextSettings()
@@ -205,11 +209,15 @@ class Config(Settings):
         refuse_other_dimensions(self)
         return self
 
+    def finding(self, method: MethodName) -> tuple[MethodName, ...]:
+        """Return the methods that find candidates for one: itself, or who votes."""
+        return self.vote.members if METHODS[method].votes else (method,)
+
     @model_validator(mode="after")
     def _windows_hold_the_network(self) -> Self:
-        network = METHODS[self.method].network
+        networks = (METHODS[name].network for name in self.finding(self.method))
         window = self.predict.window_zyx
-        least = 2 * self.model.alignment(network) if network else 0
+        least = max((2 * self.model.alignment(n) for n in networks if n), default=0)
         if window and min(window) < least:
             raise ValueError(
                 f"predict.window_zyx is {list(window)}; this model's strides need at"

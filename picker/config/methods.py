@@ -26,6 +26,7 @@ MethodName = Literal[
     "self_trained",
     "blobs",
     "template",
+    "vote",
 ]
 NetworkName = Literal["unet", "fpn", "vnet", "deepfindet", "resunet"]
 
@@ -83,7 +84,7 @@ class Row:
     Attributes
     ----------
     module
-        Module in `picker.methods`.
+        Module in `picker.methods`; None: it finds nothing itself, see `votes`.
     stages
         Its trainings, one after the other; each begins with the model of the one
         before. Empty: nothing is trained.
@@ -103,9 +104,11 @@ class Row:
     pretrain
         What it trains before its stages where section pretrain says so; None: it cannot
         learn from proposals.
+    votes
+        Whether it joins the candidates of the members that section `vote` names.
     """
 
-    module: str
+    module: str | None
     stages: tuple[Stage, ...] = ()
     network: NetworkName | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -114,6 +117,7 @@ class Row:
     densities: bool = False
     micrographs: bool = False
     pretrain: Stage | None = None
+    votes: bool = False
 
     @property
     def needs_labels(self) -> bool:
@@ -240,6 +244,13 @@ METHODS: dict[MethodName, Row] = {
         sections=("template",),
         densities=True,
         threshold_setting="template.threshold_sd",
+    ),
+    # Without any known particle its members' thresholds become 0.5.
+    "vote": Row(
+        module=None,
+        sections=("vote",),
+        threshold_setting="the threshold of each of vote.methods",
+        votes=True,
     ),
 }
 """Source: Wang et al. 2025, SemiETPicker, section 3.3 and tables 1, 3 and 4; Uddin et

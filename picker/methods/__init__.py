@@ -148,5 +148,6 @@ def load(name: MethodName, densities: Mapping[str, Tomogram] | None = None) -> M
     Only its own file is loaded.
     """
     row = METHODS[name]
+    assert row.module is not None
     module = importlib.import_module(f"picker.methods.{row.module}")
     return cast("Method", module.METHOD(row, densities or {}))

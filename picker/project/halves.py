@@ -33,7 +33,8 @@ def halved_shards(
     Shard: number of tomograms, which are the first ones in it that have halves; shards
     without any are left out.
     """
-    stages = METHODS[config.method].stages
+    methods = config.finding(config.method)
+    stages = [stage for name in methods for stage in METHODS[name].stages]
     trained = {"labeled"}.union(*(stage.labeled for stage in stages))
     left = config.reproducibility.tomograms
     numbers: dict[str, int] = {}

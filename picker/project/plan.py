@@ -18,6 +18,7 @@ from picker.config.tomograms import LISTED
 from picker.core.files import written_whole
 from picker.project.halves import halved_shards, refuse_without_halves
 from picker.project.json_files import read_record
+from picker.project.imported import refuse_missing_imports
 from picker.project.partial import refuse_unfit
 from picker.project.planned_run import PlannedRun
 from picker.project.rounds import rounds_beside
@@ -235,9 +236,11 @@ class Plan:
 
     def record(self) -> RunRecord:
         """Return what is planned, for a `picker status` beside the run."""
+        ours = self.of(self.run.name)
         return RunRecord(
             method=self.run.name,
-            stages=tuple(stage.name for stage in self.of(self.run.name).row.stages),
+            stages=ours.trained(),
+            members={one.run.name: one.trained() for one in ours.members},
             tomograms=len(self.rows),
             noisy=self.copies == "noise",
             halves=tuple(self.of(self.run.name).halved()),
@@ -281,7 +284,10 @@ def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Pl
         If the method cannot be trained on them, or thresholds cannot be chosen, see
         `refuse_unfit` and `refuse_without_halves`.
     """
-    refuse_unfit(config.method, rows)
+    for name in config.finding(config.method):
+        refuse_unfit(name, rows)
+    if METHODS[config.method].votes:
+        refuse_missing_imports(config)
     shards = shards_from_rows(rows, config.tomograms.shard_size)
     plan = Plan(
         config=config,

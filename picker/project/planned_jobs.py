@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from picker.project.layout import Results, Run
     from picker.project.run_record import RunRecord
 
@@ -31,17 +33,13 @@ def planned_jobs(results: Results, run: Run, record: RunRecord) -> dict[str, lis
     """Return the jobs of each stage of a run, in the order of the stages."""
 
     def single(result: str, stage: str) -> list[Job]:
-        return [Job(result=Path(result), log=Path(run.log(stage)))]
+        return _single(run, result, stage)
 
-    def training(stage: str) -> list[Job]:
-        return [
-            Job(
-                result=Path(run.model(stage)),
-                log=Path(run.log(stage)),
-                claims=run.checkpoint(stage),
-            )
-        ]
-
+    members = {
+        f"{name} {stage}": jobs
+        for name, trained in record.members.items()
+        for stage, jobs in _finding_jobs(results.run(name), record, trained).items()
+    }
     stages = {
         "preprocess": [
             Job(
@@ -51,25 +49,8 @@ def planned_jobs(results: Results, run: Run, record: RunRecord) -> dict[str, lis
             )
             for shard in record.shards
         ],
-        **{stage: training(stage) for stage in record.stages},
-        "predict": [
-            Job(
-                name=shard,
-                result=Path(run.predicted(shard)),
-                log=Path(run.log("predict", shard)),
-            )
-            for shard in record.shards
-        ],
-        "predict_noisy": single(run.noisy, "predict_noisy") if record.noisy else [],
-        "predict_halves": [
-            Job(
-                name=shard,
-                result=Path(run.halves(shard)),
-                log=Path(run.log("predict_halves", shard)),
-            )
-            for shard in record.halves
-        ],
-        "calibrate": single(run.thresholds, "calibrate"),
+        **members,
+        **_finding_jobs(run, record, record.stages),
         "pick": single(run.picked, "pick"),
         "evaluate": single(run.metrics, "evaluate") if record.evaluated else [],
         "reproducibility": (
@@ -93,3 +74,47 @@ def planned_jobs(results: Results, run: Run, record: RunRecord) -> dict[str, lis
         for stage, jobs in stages.items()
         if jobs or stage in ("preprocess", "predict")
     }
+
+
+def _finding_jobs(
+    run: Run, record: RunRecord, trained: Iterable[str]
+) -> dict[str, list[Job]]:
+    """Return a run's jobs from training to thresholds, stage by stage."""
+    training = {
+        stage: [
+            Job(
+                result=Path(run.model(stage)),
+                log=Path(run.log(stage)),
+                claims=run.checkpoint(stage),
+            )
+        ]
+        for stage in trained
+    }
+    return {
+        **training,
+        "predict": [
+            Job(
+                name=shard,
+                result=Path(run.predicted(shard)),
+                log=Path(run.log("predict", shard)),
+            )
+            for shard in record.shards
+        ],
+        "predict_noisy": (
+            _single(run, run.noisy, "predict_noisy") if record.noisy else []
+        ),
+        "predict_halves": [
+            Job(
+                name=shard,
+                result=Path(run.halves(shard)),
+                log=Path(run.log("predict_halves", shard)),
+            )
+            for shard in record.halves
+        ],
+        "calibrate": _single(run, run.thresholds, "calibrate"),
+    }
+
+
+def _single(run: Run, result: str, stage: str) -> list[Job]:
+    """Return the one job of a stage."""
+    return [Job(result=Path(result), log=Path(run.log(stage)))]

@@ -6,10 +6,11 @@ the benchmark, on the first ones and with a seed of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from picker.config.methods import METHODS
+from picker.project.imported import latest_file
 from picker.project.partial import refuse_partial
 
 if TYPE_CHECKING:
@@ -32,6 +33,21 @@ class PlannedRun:
         row = METHODS[self.run.method]  # type: ignore[index]
         is_on = self.plan.config.pretrain.proposals != "none"
         return row.pretrained() if is_on else row
+
+    @property
+    def members(self) -> list[PlannedRun]:
+        """The runs whose candidates it joins, if its method votes."""
+        if not self.row.votes:
+            return []
+        results, cell = self.plan.results, self.run.cell
+        return [
+            replace(self, run=results.cell(*cell, name) if cell else results.run(name))
+            for name in self.plan.config.vote.members
+        ]
+
+    def trained(self) -> tuple[str, ...]:
+        """Return the names of its stages of training."""
+        return tuple(stage.name for stage in self.row.stages)
 
     def shards(self, *splits: Split) -> list[str]:
         """Return the shards of some splits that it sees.
@@ -84,6 +100,8 @@ class PlannedRun:
 
     def copies(self) -> list[str]:
         """Return the manifests of copies, where labeled tomograms calibrate."""
+        if self.row.votes and not self.members:
+            return []  # other programs have seen no copies
         if self.plan.copies == "halves":
             return [self.run.halves(shard) for shard in self.shards("labeled")]
         return [self.run.noisy] if self.plan.copies == "noise" else []
@@ -114,13 +132,15 @@ class PlannedRun:
         trained = row.stage(stage)
         if cell is None or not trained.is_shared:
             return self.run.model(stage)
-        first = next(
+        alike = (
             name
             for name in self.plan.config.benchmark.methods
             if trained in self.plan.of(name).row.stages
             and (METHODS[name].module, METHODS[name].network)
             == (row.module, row.network)
         )
+        # A member of a vote need not be compared itself.
+        first = next(alike, self.run.method)
         return self.plan.results.cell(*cell, first).model(stage)
 
     def before(self, stage: str) -> list[str]:
@@ -204,10 +224,38 @@ class PlannedRun:
         models = " ".join(f"--model {path}" for path in self.models())
         return models or f"--method {self.run.method}"
 
+    def members_methods(self) -> list[str]:
+        """Return the names of the methods that vote."""
+        return [member.run.method for member in self.members]
+
+    def members_thresholds(self) -> list[str]:
+        """Return the thresholds of each of them, which say what scores are worth."""
+        return [member.run.thresholds for member in self.members]
+
+    def known_to_vote(self) -> list[str]:
+        """Return the manifests by whose known particles imported picks are judged."""
+        imported = self.plan.config.vote.imported
+        return self.preprocessed(self.plan.feedback) if imported else []
+
+    def imported_files(self) -> list[str]:
+        """Return the imported files; of a folder the one that changed last.
+
+        A file that is added or changed is newer, and if one is gone the list changes.
+        """
+        imported = self.plan.config.vote.imported if self.row.votes else {}
+        return [str(latest_file(path)) for path in imported.values()]
+
     def manifests(self) -> list[str]:
-        """Return the manifests of its candidates and picks."""
+        """Return the manifests of its candidates and picks, and of its members'."""
+        found = [*self.found_manifests(), self.run.picked]
+        for member in self.members:
+            found += member.found_manifests()
+        return list(dict.fromkeys(found))
+
+    def found_manifests(self) -> list[str]:
+        """Return the manifests of its candidates."""
         halves = [self.run.halves(shard) for shard in self.halved()]
-        found = [*self.candidates(), *self.copies(), *halves, self.run.picked]
+        found = [*self.candidates(), *self.copies(), *halves]
         return list(dict.fromkeys([*found, *self.calibrated_on()]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
@@ -26,6 +26,8 @@ class RunRecord:
     """Number of tomograms."""
     stages: tuple[str, ...] = ()
     """Stages of training."""
+    members: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a method that votes: its members' runs, and the stages of each."""
     shards: dict[str, int]
     """Number of tomograms in each shard."""
     noisy: bool

@@ -49,7 +49,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="trained model; once for each, if the method finds with several",
     )
-    untrained = [name for name, row in METHODS.items() if not row.stages]
+    untrained = [name for name, row in METHODS.items() if not row.stages and row.module]
     parser.add_argument(
         "--method",
         choices=untrained,

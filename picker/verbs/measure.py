@@ -2,6 +2,7 @@
 
 The first tomogram of the manifest is predicted a few times, from its volume in memory
 to its candidates in Å. Its median time and the evaluation's F1 become one JSON file.
+The time of a vote is that of its members together.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
 from picker.core.files import write_text
 from picker.jobs.loaded import read_loaded
-from picker.jobs.measure import measured
-from picker.project.json_files import read_json
+from picker.jobs.measure import measured, measured_together
+from picker.project.json_files import read_json, read_record
 from picker.project.manifests import read_manifest, read_picked
 from picker.project.records import Failed
+from picker.report.benchmark import Cell
 from picker.verbs.common import (
     add_json,
     add_models,
@@ -30,6 +34,13 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     add_models(parser)
+    parser.add_argument(
+        "--members",
+        nargs="+",
+        type=Path,
+        metavar="CELL",
+        help="in place of a model: the cells whose methods vote",
+    )
     parser.add_argument("--picks", type=Path, required=True, help="manifest of picks")
     parser.add_argument("--metrics", type=Path, required=True, help="of the evaluation")
     parser.add_argument("--failed", type=Path, required=True, help="of the evaluation")
@@ -59,14 +70,22 @@ def run(arguments: argparse.Namespace) -> None:
     picked = [entry for entry in entries if not isinstance(entry, Failed)]
     if not picked:
         raise ValueError(f"{arguments.picks} has no tomogram to measure on")
-    cell = measured(
-        read_loaded(arguments.model, arguments.method, arguments.settings),
-        picked[0].preprocessed,
-        read_json(arguments.metrics),
-        labeled=arguments.labeled,
-        seed=arguments.seed,
-        repeats=arguments.repeats,
-    )
+    metrics = read_json(arguments.metrics)
+    if arguments.members:
+        members = [
+            read_record(path, TypeAdapter(Cell), "the record of a training")
+            for path in arguments.members
+        ]
+        cell = measured_together(members, metrics)
+    else:
+        cell = measured(
+            read_loaded(arguments.model, arguments.method, arguments.settings),
+            picked[0].preprocessed,
+            metrics,
+            labeled=arguments.labeled,
+            seed=arguments.seed,
+            repeats=arguments.repeats,
+        )
     logger.info("%s: %.2f s a tomogram", cell.method, cell.seconds)
     write_text(arguments.output, cell.model_dump_json(indent=1))
     if arguments.json:

@@ -60,6 +60,7 @@ rule choose:
 rule measure:
     input:
         models=lambda wildcards: cell_of(wildcards).models(),
+        members=lambda wildcards: [m.run.measured for m in cell_of(wildcards).members],
         picks=CELL.picked,
         failed=CELL.failed("evaluate"),
         metrics=CELL.metrics,
@@ -76,7 +77,11 @@ rule measure:
         gpu=1,
     params:
         version=__version__,
-        finds=lambda wildcards: cell_of(wildcards).finds(),
+        finds=lambda wildcards, input: (
+            f"--members {input.members}"
+            if input.members
+            else cell_of(wildcards).finds()
+        ),
         repeats=settings.benchmark.repeats,
     shell:
         r"""

@@ -10,7 +10,9 @@ from picker.methods import Method, load
 
 def test_each_method_has_a_row_and_each_row_a_file():
     assert list(METHODS) == list(get_args(MethodName))
-    assert all(isinstance(load(name), Method) for name in METHODS)
+    finding = [name for name, row in METHODS.items() if not row.votes]
+    assert all(isinstance(load(name), Method) for name in finding)
+    assert [name for name in METHODS if name not in finding] == ["vote"]
 
 
 def test_no_stage_of_a_method_reads_what_is_said_to_train_nothing():

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from picker.config import Config, TomogramRow
 from picker.project.layout import Results
 from picker.project.plan import planned
+from picker.project.planned_jobs import planned_jobs
 
 SETTINGS = {
     "method": "semietpicker",
@@ -187,3 +189,65 @@ def test_a_method_that_trains_without_labels_has_a_threshold_of_its_own():
     # Answers about candidates need no threshold of another split there.
     reviewed = nothing[0].model_copy(update={"split": "reviewed"})
     assert plan(reviewed, method="self_trained", **BLOBS).copies is None
+VOTE = {"method": "vote", "vote": {"methods": {"semietpicker": 1, "vnet": 1}}}
+
+
+def test_a_vote_reads_what_its_members_find():
+    ours = plan(**VOTE).of("vote")
+    assert ours.members_methods() == ["semietpicker", "vnet"]
+    assert ours.members_thresholds()[1] == "results/vnet/models/thresholds.json"
+    made = ours.manifests()
+    for name in ("vote", "vnet", "semietpicker"):
+        assert f"results/{name}/manifests/predict/test-0001of0001.json" in made
+        assert f"results/{name}/manifests/noisy.json" in made
+    # Members need no picks of their own.
+    assert [path for path in made if path.endswith("/pick.json")] == [
+        "results/vote/manifests/pick.json"
+    ]
+    record = plan(**VOTE).record()
+    assert record.members == {
+        "semietpicker": ("burn_in", "co_train"),
+        "vnet": ("burn_in",),
+    }
+    stages = planned_jobs(Results(), ours.run, record)
+    assert "vnet burn_in" in stages
+    assert str(stages["vnet predict"][0].result).startswith("results/vnet/")
+    assert plan().of("vnet").members == []
+
+
+def test_in_a_cell_the_members_are_those_of_the_same_labels_and_seed():
+    one = cell("vote", vote=VOTE["vote"])
+    assert [member.run.cell for member in one.members] == [(1, 3), (1, 3)]
+    # One that is not compared itself trains its first stage.
+    alone = SETTINGS["benchmark"] | {"methods": ["vote"]}
+    (member, _) = cell("vote", vote=VOTE["vote"], benchmark=alone).members
+    assert member.before("co_train")[0].endswith(
+        "seed_3/semietpicker/models/burn_in.safetensors"
+    )
+
+
+def test_imported_picks_are_an_input_and_need_known_particles(tmp_path):
+    folder = tmp_path / "other"
+    vote = {"methods": {"x": 1}, "imported": {"x": str(folder)}}
+    with pytest.raises(FileNotFoundError, match=r"vote.imported.x is .* not exist"):
+        plan(method="vote", vote=vote)
+    folder.mkdir()
+    with pytest.raises(FileNotFoundError, match="has no file of picks"):
+        plan(method="vote", vote=vote)
+    for seconds, name in ((90, "b.star"), (80, "a.star"), (99, ".hidden.star")):
+        (folder / name).touch()
+        os.utime(folder / name, (seconds, seconds))
+    ours = plan(method="vote", vote=vote).of("vote")
+    assert ours.imported_files() == [str(folder / "b.star")]
+    labeled = [s for s in plan().shards if s.startswith("labeled-")]
+    assert stems(ours.known_to_vote()) == labeled
+    # Other programs have seen no noisy copies.
+    assert ours.copies() == ours.members == []
+
+
+def test_what_a_member_cannot_be_trained_on_is_refused():
+    given = {"path": Path("p.mrc"), "picks": (Path("p.star"),)}
+    rows = [*ROWS, TomogramRow(tomogram="p", split="partial", **given)]
+    members = {"methods": {"vnet": 1, "deepfindet": 1}}
+    with pytest.raises(ValueError, match="method deepfindet takes"):
+        plan(*rows, method="vote", vote=members)

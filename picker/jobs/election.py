@@ -1,0 +1,155 @@
+"""An election: who votes on candidates, what each found, and what comes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from picker import __version__
+from picker.core.fingerprint import fingerprint
+from picker.jobs.imported import read_imported
+from picker.jobs.members import MethodMember, Voted, read_method
+from picker.project.layout import picks_file
+from picker.project.records import Failed, Predicted, Preprocessed
+from picker.refining.vote import Ballot, vote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from picker.config import CalibrateSettings, Particle, PickSettings, VoteSettings
+    from picker.core.picks import Picks
+    from picker.jobs.members import Member
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Election:
+    """Who votes, and how.
+
+    Attributes
+    ----------
+    members
+        All of them.
+    particles, settings
+        The classes, and the rules.
+    """
+
+    members: Sequence[Member]
+    particles: tuple[Particle, ...]
+    settings: VoteSettings
+
+    @property
+    def model(self) -> str:
+        """Digest of what scores come from: thresholds hold for one digest alone."""
+        origins = [(member.name, member.origin) for member in self.members]
+        particles = [particle.key() for particle in self.particles]
+        return fingerprint(__version__, origins, particles, self.settings.key())
+
+    @property
+    def _methods(self) -> list[MethodMember]:
+        return [m for m in self.members if isinstance(m, MethodMember)]
+
+    def key(self, one: Voted) -> str:
+        """Return a digest of what one tomogram's candidates are made from."""
+        found = [member.key(one) for member in self.members]
+        return fingerprint(self.model, one.preprocessed.fingerprint, found)
+
+    def joined(self, one: Voted) -> Picks:
+        """Return one tomogram's candidates; errors as `Member.found`."""
+        weights = self.settings.methods
+        ballots = [
+            Ballot(found=member.found(one), weight=weights[member.name])
+            for member in self.members
+        ]
+        return vote(ballots, self.particles, self.settings)
+
+    def voted(
+        self, entries: Sequence[Preprocessed | Failed], folder: Path
+    ) -> list[Voted | Failed]:
+        """Return what is voted on: what methods have seen, else the tomograms.
+
+        Parameters
+        ----------
+        entries
+            The tomograms, where other programs vote alone.
+        folder
+            Where candidates go.
+        """
+        if self._methods:
+            seen = [m.entries for m in self._methods]
+            files = dict.fromkeys(file for one in seen for file in one)
+            return [self._seen(file) for file in files]
+        return [
+            e
+            if isinstance(e, Failed)
+            else Voted(file=picks_file(folder, e.tomogram).name, preprocessed=e)
+            for e in entries
+        ]
+
+    def _seen(self, file: str) -> Voted | Failed:
+        """Return a tomogram as the first method that has not failed there has it."""
+        found = [m.entries[file] for m in self._methods if file in m.entries]
+        for entry in found:
+            if isinstance(entry, Predicted):
+                return Voted(
+                    file=file, preprocessed=entry.preprocessed, half=entry.half
+                )
+        first = found[0]
+        assert isinstance(first, Failed)
+        return first
+
+
+def election_of(
+    methods: Sequence[str],
+    thresholds: Sequence[Path],
+    manifests: Sequence[Sequence[Path]],
+    known: Sequence[Preprocessed | Failed],
+    *,
+    particles: tuple[Particle, ...],
+    settings: VoteSettings,
+    calibration: CalibrateSettings,
+    picking: PickSettings,
+) -> Election:
+    """Return who votes, with all that they found.
+
+    Parameters
+    ----------
+    methods, thresholds, manifests
+        Members that are methods, and of each the JSON of its calibration and the
+        manifests of its candidates.
+    known
+        Preprocessed tomograms whose particles are known, for imported picks.
+    particles
+        The classes.
+    settings
+        The rules, with the weights of all members.
+    calibration, picking
+        How right picks are told from wrong ones.
+
+    Raises
+    ------
+    ValueError
+        If these are not the members of the settings, or a file cannot be used.
+    """
+    wanted = list(settings.members)
+    if not len(methods) == len(thresholds) == len(manifests):
+        raise ValueError(
+            f"got {len(methods)} members, {len(thresholds)} thresholds and"
+            f" {len(manifests)} manifests; expected one of each for every member"
+        )
+    if sorted(methods) != sorted(wanted):
+        raise ValueError(
+            f"got the members {', '.join(methods) or 'none'}; expected"
+            f" {', '.join(wanted) or 'none'} as vote.methods says"
+        )
+    names = [particle.name for particle in particles]
+    found: list[Member] = [
+        read_method(name, path, parts, names)
+        for name, path, parts in zip(methods, thresholds, manifests, strict=True)
+    ]
+    labeled = [entry for entry in known if isinstance(entry, Preprocessed)]
+    found += [
+        read_imported(name, path, labeled, particles, calibration, picking)
+        for name, path in settings.imported.items()
+    ]
+    return Election(members=found, particles=particles, settings=settings)

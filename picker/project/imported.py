@@ -1,0 +1,52 @@
+"""Files of other programs' picks that a vote reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from picker.config.names import PICKS_ENDINGS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from picker.config import Config
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return a file, or the files of picks in a folder, in the order of their names.
+
+    In a folder hidden files, and those without the ending of a file of picks, are left
+    out.
+    """
+    if not path.is_dir():
+        return [path]
+    found = (file for file in path.rglob("*") if file.is_file())
+    return sorted(
+        file
+        for file in found
+        if file.name.lower().endswith(PICKS_ENDINGS)
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+
+
+def latest_file(path: Path) -> Path:
+    """Return the file that changed last; an empty folder or what is missing itself."""
+    files = [file for file in files_of(path) if file.is_file()]
+    return max(files, key=lambda file: (file.stat().st_mtime_ns, file), default=path)
+
+
+def refuse_missing_imports(config: Config) -> None:
+    """Check that the picks that are to be imported are there.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file or folder does not exist, or a folder has no file.
+    """
+    for name, path in config.vote.imported.items():
+        if not path.exists() or not files_of(path):
+            reason = "has no file of picks" if path.exists() else "does not exist"
+            raise FileNotFoundError(
+                f"vote.imported.{name} is {path}, which {reason}; expected a file of"
+                " picks or a folder with some, fix the path"
+            )

@@ -1,0 +1,151 @@
+"""A shard by a vote: from members' candidates and imported picks to a manifest."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from picker.__main__ import main
+from picker.core.picks import picks_from_arrays
+from picker.formats.picks.star import read_picks, write_picks
+from picker.project.manifests import read_predicted, write_manifest
+from picker.project.records import Failed, failed
+from tests.unit.predicted import (
+    calibrated,
+    predicted,
+    preprocessed,
+    thresholds_of,
+    write_predicted,
+)
+
+SHAPE = (40, 40, 40)
+PLACES = np.array([[100.0, 100, 100], [100, 200, 200], [200, 100, 300]])
+CURVE = {"score": [0.0, 1.0], "right": [0.0, 0.5], "found": 0.8}
+
+
+def ribosomes(places, score=None):
+    return picks_from_arrays(places, ["ribosome"] * len(places), score)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Two methods with candidates in TS_1 and TS_2; the second failed in TS_2."""
+    monkeypatch.chdir(tmp_path)
+    found = {
+        "vnet": (PLACES, [0.9, 0.8, 0.2], calibrated()),
+        "fpn": (PLACES[:2] + 6.0, [0.4, 0.3], calibrated(reliability=CURVE)),
+    }
+    for name, (places, score, known) in found.items():
+        entries = []
+        for tomogram in ("TS_1", "TS_2"):
+            path = tmp_path / name / f"{tomogram}.star"
+            write_picks(path, ribosomes(places, score), {"fingerprint": name})
+            entries.append(predicted(path, tomogram, "test", shape_zyx=SHAPE))
+        if name == "fpn":
+            entries[1] = failed(entries[1], path, "no memory")
+        write_predicted(tmp_path / f"{name}.json", entries, model=name * 4)
+        text = thresholds_of({"ribosome": known}, model=name * 4)
+        (tmp_path / f"{name}_t.json").write_text(text)
+    (tmp_path / "particles.json").write_text('[{"name": "ribosome", "radius": 30}]')
+    settings(tmp_path, methods={"vnet": 1, "fpn": 1})
+    return tmp_path
+
+
+def settings(folder, **vote):
+    (folder / "vote.json").write_text(json.dumps(vote))
+
+
+def voted(*words, members=("vnet", "fpn")):
+    given = ["--members", *members, "--settings", "particles.json", "vote.json"]
+    given += ["--thresholds", *(f"{m}_t.json" for m in members)]
+    given += ["--manifests", *(f"{m}.json" for m in members)]
+    given += ["--candidates", "votes", "--output", "votes.json", *words]
+    return main(["vote", *given])
+
+
+def test_members_scores_compare_before_they_are_joined(project):
+    assert voted() == 0
+    found = read_picks(project / "votes" / "TS_1.star")
+    # What is found by both comes first, and lies between, nearer to the surer member.
+    assert found.score[0] == pytest.approx((0.9 + 0.5 * 0.4) / 2, abs=0.01)
+    assert 100 < found.position_zyx[0, 0] < 103
+    assert len(found) == 3
+    first, bad = read_predicted([project / "votes.json"]).tomograms
+    assert first.candidates.name == "TS_1.star"
+    assert isinstance(bad, Failed)
+    assert "fpn has no candidates: no memory" in bad.error
+
+
+def test_what_is_valid_stays_and_what_changed_is_made_again(project):
+    assert voted() == 0
+    path = project / "votes" / "TS_1.star"
+    model = read_predicted([project / "votes.json"]).model
+    before = path.stat().st_mtime_ns
+    assert voted() == 0
+    assert path.stat().st_mtime_ns == before
+    settings(project, methods={"vnet": 1, "fpn": 2})
+    assert voted() == 0
+    assert path.stat().st_mtime_ns > before
+    assert read_predicted([project / "votes.json"]).model != model
+
+
+def test_the_members_are_those_of_the_settings(project, capsys):
+    assert voted(members=["vnet"]) == 1
+    said = capsys.readouterr().err
+    assert "got the members vnet; expected" in said
+    assert voted("--thresholds", "vnet_t.json") == 1
+    assert "one of each for every member" in capsys.readouterr().err
+
+
+@pytest.fixture
+def imported(project):
+    """Picks of another program in both tomograms; of TS_1 the particles are known."""
+    folder = project / "other"
+    # crYOLO's confidences may be anything; here a score in thousands.
+    write_picks(folder / "TS_1.star", ribosomes(PLACES + 3, [3000.0, 2000.0, 1.0]))
+    write_picks(folder / "TS_1_2_ribosome.star", ribosomes(PLACES[:1], [5.0]))
+    write_picks(folder / "ribosome" / "TS_2.star", ribosomes(PLACES[:1], [9.0]))
+    (folder / "README.md").write_text("not picks")
+    write_picks(project / "known.star", ribosomes(PLACES[:2]))
+    labels = project / "known.star"
+    known = preprocessed("TS_1", "validation", labels=labels, shape_zyx=SHAPE)
+    write_manifest(project / "known.json", [known])
+    one = preprocessed("TS_1", "test", shape_zyx=SHAPE)
+    two = preprocessed("TS_2", "test", shape_zyx=SHAPE)
+    write_manifest(project / "tomograms.json", [one, two])
+    return folder
+
+
+ALONE = ("--tomograms", "tomograms.json", "--known", "known.json")
+
+
+def test_picks_of_another_program_are_worth_what_known_particles_say(imported, project):
+    settings(project, methods={"other": 1}, imported={"other": "other"})
+    assert voted(*ALONE, members=[]) == 0
+    entries = read_predicted([project / "votes.json"]).tomograms
+    found = [read_picks(entry.candidates) for entry in entries]
+    # Of three picks in TS_1 the best two are right.
+    assert found[0].position_zyx == pytest.approx(PLACES + 3)
+    assert found[0].score[:2] == pytest.approx([1, 1], abs=0.01)
+    assert found[0].score[2] == pytest.approx(0, abs=0.01)
+    assert len(found[1]) == 1
+
+
+def test_other_programs_and_methods_vote_together(imported, project):
+    settings(
+        project, methods={"vnet": 1, "other": 3}, imported={"other": "other/TS_1.star"}
+    )
+    assert voted("--known", "known.json", members=["vnet"]) == 0
+    found = read_picks(project / "votes" / "TS_1.star")
+    assert len(found) == 3
+    assert found.score[0] == pytest.approx((0.9 + 3) / 4, abs=0.01)
+
+
+def test_names_that_fit_no_tomogram_are_told(imported, project, capsys):
+    settings(project, methods={"other": 1}, imported={"other": "other/ribosome"})
+    assert voted(*ALONE, members=[]) == 1
+    said = capsys.readouterr().err
+    assert "vote.imported.other: other/ribosome has no picks of TS_1" in said
+    assert "column called" in said

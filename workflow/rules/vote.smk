@@ -1,0 +1,84 @@
+# A run whose method votes has candidates as any other: those of its members, joined.
+ruleorder: vote > predict
+ruleorder: vote_noisy > predict_noisy
+ruleorder: vote_halves > predict_halves
+
+
+rule vote:
+    input:
+        members=lambda wildcards: [
+            member.run.predicted(wildcards.shard)
+            for member in run_of(wildcards).members
+        ],
+        thresholds=lambda wildcards: run_of(wildcards).members_thresholds(),
+        tomograms=PREPROCESSED,
+        known=lambda wildcards: run_of(wildcards).known_to_vote(),
+        imported=lambda wildcards: run_of(wildcards).imported_files(),
+        settings=settings_files("particles", "vote", "calibrate", "pick"),
+    output:
+        PREDICTED,
+    log:
+        RUN.log("predict", "{shard}"),
+    benchmark:
+        RUN.cost("predict", "{shard}")
+    wildcard_constraints:
+        run=VOTING,
+    conda:
+        "../../envs/picker-cpu.yaml"
+    params:
+        version=version_of(PREDICTED),
+        candidates=RUN.candidates,
+        methods=lambda wildcards: run_of(wildcards).members_methods(),
+    shell:
+        r"""
+        python -m picker vote --members {params.methods} \
+            --thresholds {input.thresholds} --manifests {input.members} \
+            --tomograms {input.tomograms} --known {input.known} \
+            --settings {input.settings} --candidates {params.candidates} \
+            --output {output} >{log} 2>&1
+        """
+
+
+# Of the copies that thresholds rest on.
+use rule vote as vote_noisy with:
+    input:
+        members=lambda wildcards: [
+            member.run.noisy for member in run_of(wildcards).members
+        ],
+        thresholds=lambda wildcards: run_of(wildcards).members_thresholds(),
+        tomograms=[],
+        known=lambda wildcards: run_of(wildcards).known_to_vote(),
+        imported=lambda wildcards: run_of(wildcards).imported_files(),
+        settings=settings_files("particles", "vote", "calibrate", "pick"),
+    output:
+        RUN.noisy,
+    log:
+        RUN.log("predict_noisy"),
+    benchmark:
+        RUN.cost("predict_noisy")
+    params:
+        version=version_of(RUN.noisy),
+        candidates=RUN.noisy_candidates,
+        methods=lambda wildcards: run_of(wildcards).members_methods(),
+
+
+use rule vote as vote_halves with:
+    input:
+        members=lambda wildcards: [
+            member.run.halves(wildcards.shard) for member in run_of(wildcards).members
+        ],
+        thresholds=lambda wildcards: run_of(wildcards).members_thresholds(),
+        tomograms=[],
+        known=lambda wildcards: run_of(wildcards).known_to_vote(),
+        imported=lambda wildcards: run_of(wildcards).imported_files(),
+        settings=settings_files("particles", "vote", "calibrate", "pick"),
+    output:
+        HALVES,
+    log:
+        RUN.log("predict_halves", "{shard}"),
+    benchmark:
+        RUN.cost("predict_halves", "{shard}")
+    params:
+        version=version_of(HALVES),
+        candidates=RUN.half_candidates,
+        methods=lambda wildcards: run_of(wildcards).members_methods(),
