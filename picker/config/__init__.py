@@ -60,6 +60,7 @@ from picker.config.sources import (
     RelionSettings,
     WarpSettings,
 )
+from picker.config.steps import ContrastSettings, OffsetsSettings
 from picker.config.template import TemplateSettings, refuse_missing_densities
 from picker.config.tomograms import TomogramRow, TomogramsSettings
 from picker.config.tomopicker import TomoPickerSettings
@@ -82,6 +83,7 @@ __all__ = [
     "CoTrainSettings",
     "Config",
     "Contours",
+    "ContrastSettings",
     "CopickSettings",
     "EvaluateSettings",
     "ExportSettings",
@@ -89,6 +91,7 @@ __all__ = [
     "LabelNextSettings",
     "LossSettings",
     "ModelSettings",
+    "OffsetsSettings",
     "Outside",
     "PartialSettings",
     "Particle",
@@ -270,11 +273,26 @@ class Config(Settings):
                     f"no particle can be called {taken}: {file} uses that name; rename"
                     " it"
                 )
-        unknown = set(self.pick.thresholds) - set(names)
-        if unknown:
+        for setting, given in (
+            ("thresholds", self.pick.thresholds),
+            ("contrast.least", self.pick.contrast.least),
+            ("offsets.particles", self.pick.offsets.particles),
+        ):
+            if unknown := set(given) - set(names):
+                raise ValueError(
+                    f"pick.{setting} names {', '.join(sorted(unknown))};"
+                    f" expected some of {', '.join(names)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _offsets_are_for_kaggle(self) -> Self:
+        others = [name for name in self.export.targets if name != "kaggle"]
+        if self.pick.offsets.particles and others:
             raise ValueError(
-                f"pick.thresholds names {', '.join(sorted(unknown))};"
-                f" expected some of {', '.join(names)}"
+                "pick.offsets adds 14 entries around each pick, which would ruin what"
+                f" {', '.join(others)} makes of them; expected export.targets: [kaggle]"
+                " with it, or leave pick.offsets.particles empty"
             )
         return self
 

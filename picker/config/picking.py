@@ -18,6 +18,7 @@ from picker.config.base import (
     checked_name,
 )
 from picker.config.methods import MethodName
+from picker.config.steps import ContrastSettings, OffsetsSettings
 
 
 class PredictSettings(Settings):
@@ -62,6 +63,12 @@ class PickSettings(Settings):
     edge_margin: Annotated[float, Field(ge=0)] = 0.0
     """Least distance of a pick from a face of the tomogram [Å]; nearer ones are
     dropped."""
+    contrast: ContrastSettings = ContrastSettings()
+    merge_per_radius: Annotated[float, Field(ge=0)] = 0.0
+    """Candidates of a class that lie as near as this to a better one are merged with
+    it, to their mean position, before distances are looked at; a fraction of the
+    particle's radius, 0.1 in the report on the CZII challenge. 0: none are."""
+    offsets: OffsetsSettings = OffsetsSettings()
     top_k: Count | None = None
     """Greatest number of picks of a class in a tomogram: the best of those that are
     left. null: no limit."""

@@ -14,6 +14,7 @@ from picker.formats.tables.thresholds import Calibrated, OfPart, Thresholds
 from picker.formats.text import listed
 from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.partial_labels import partial_labels
+from picker.jobs.refined import refined_candidates
 from picker.project.manifests import read_predicted
 from picker.project.records import Failed
 from picker.scoring.calibrate import FALLBACK, LEAST_F, calibrate
@@ -89,12 +90,14 @@ def calibrate_thresholds(
         _check_halves([entry for entry, _ in labeled])
     logger.info("calibrate: %d tomograms with labels", len(labeled))
 
-    def counted(path: Path, entry: Predicted) -> Picks:
-        picks = read_picks(path)
+    def counted(picks: Picks, entry: Predicted) -> Picks:
         return where_picks_may_be(picks, entry.preprocessed, picking.edge_margin)
 
     # By file: the copies of a tomogram share its name and its labels.
-    candidates = {str(e.candidates): counted(e.candidates, e) for e, _ in labeled}
+    candidates = {
+        str(e.candidates): counted(refined_candidates(e, particles, picking), e)
+        for e, _ in labeled
+    }
     apart = picking.min_distance_per_radius
     if split == "partial":
         labels = {
@@ -106,7 +109,7 @@ def calibrate_thresholds(
         of_part = calibrate_partial(candidates, labels, particles, settings, apart)
         found = {name: _of_part(name, value) for name, value in of_part.items()}
     else:
-        truth = {str(e.candidates): counted(path, e) for e, path in labeled}
+        truth = {str(e.candidates): counted(read_picks(path), e) for e, path in labeled}
         chosen = calibrate(candidates, truth, particles, settings, apart)
         for name, value in chosen.items():
             if not value.num_truth:

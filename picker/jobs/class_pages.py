@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from picker.formats.picks.star import read_picks
 from picker.jobs.allowed import where_picks_may_be
+from picker.jobs.refined import refined_candidates
 from picker.jobs.stored import HALVES
 from picker.project.records import Predicted
 from picker.report.class_page import write_class_pages
@@ -80,7 +80,8 @@ class ClassPages:
         entry = self._halves.get((tomogram, half))
         if entry is None:
             return None
-        picks = read_picks(entry.candidates)
+        particles = tuple(self.run.particles)
+        picks = refined_candidates(entry, particles, self._pick)
         return Look(
             name=f"{half} half",
             found=where_picks_may_be(picks, entry.preprocessed, self._pick.edge_margin),

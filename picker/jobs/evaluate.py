@@ -13,6 +13,7 @@ from picker.formats.tables.tsv import text_of_rows
 from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.partial_labels import partial_labels
+from picker.jobs.refined import refined_candidates
 from picker.machine.progress import tracked
 from picker.project.manifests import read_picked, read_predicted, write_manifest
 from picker.project.records import Picked, Predicted
@@ -173,6 +174,8 @@ def _candidates(
 ) -> Picks:
     """Return the candidates of one tomogram that thresholds alone keep from picks."""
     allowed = where_picks_may_be(
-        read_picks(entry.candidates), entry.preprocessed, picking.edge_margin
+        refined_candidates(entry, particles, picking),
+        entry.preprocessed,
+        picking.edge_margin,
     )
     return classes_apart(allowed, particles, picking.min_distance_per_radius)

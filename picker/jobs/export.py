@@ -13,16 +13,19 @@ from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks
 from picker.formats.picks.targets import write_target
 from picker.formats.tables.tilt_series import with_tilt_series
+from picker.formats.text import listed
 from picker.jobs.export_record import Origin, export_record
 from picker.jobs.failures import cannot_be_used
+from picker.jobs.refined import offset_classes, picks_alone
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.exported import write_exported
 from picker.project.manifests import read_picked, write_manifest
 from picker.project.records import Failed, Picked
+from picker.refining.offsets import ENTRIES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from picker.config import ExportSettings, Particle, Target
@@ -71,11 +74,13 @@ def export(
     with claimed(output):
         usable, tomograms, unusable = [], [], []
         entries = read_picked(manifests)
+        if target != "kaggle":
+            _refuse_offsets(entries, target)
         for entry in tracked(entries, "export", len(entries), "tomograms"):
             if isinstance(entry, Failed):
                 continue
             try:
-                tomograms.append(tomogram_picks(entry))
+                tomograms.append(tomogram_picks(entry, read_picks))
                 usable.append(entry)
             except Exception as error:
                 unusable.append(cannot_be_used(entry, entry.picks, error))
@@ -92,15 +97,37 @@ def export(
         logger.info("%s: picks of %d tomograms", output, len(tomograms))
 
 
-def tomogram_picks(entry: Picked) -> TomogramPicks:
+def _refuse_offsets(entries: Sequence[Picked | Failed], target: Target) -> None:
+    """Check that no file has entries around its picks.
+
+    Raises
+    ------
+    ValueError
+        If one has: other programs would take each for a particle.
+    """
+    for entry in entries:
+        if isinstance(entry, Failed) or not entry.picks.is_file():
+            continue
+        if names := offset_classes(entry.picks):
+            raise ValueError(
+                f"{entry.picks} has {ENTRIES} entries a pick of {listed(names)}, which"
+                f" {target} would take for as many particles; expected them in Kaggle's"
+                " file alone. Leave pick.offsets.particles empty and pick again, or"
+                " export kaggle"
+            )
+
+
+def tomogram_picks(
+    entry: Picked, read: Callable[[Path], Picks] = picks_alone
+) -> TomogramPicks:
     """Return a tomogram's picks with the geometry of the user's own file.
 
-    Positions [Å] hold for it and for the preprocessed volume. Voxels hold for the
-    user's file alone if the volume was rescaled.
+    `read` reads them. Positions [Å] hold for it and for the preprocessed volume. Voxels
+    hold for the user's file alone if the volume was rescaled.
     """
     before = entry.preprocessed
     voxel_size, shape = before.source_voxel_size, before.source_shape_zyx
-    picks = read_picks(entry.picks)
+    picks = read(entry.picks)
     # Larger voxels may reach a little beyond the faces of those they were made of.
     last = (np.array(shape) - 0.5) * voxel_size
     return TomogramPicks(

@@ -14,13 +14,14 @@ from picker.core.files import remove, write_text, written_whole
 from picker.core.picks import concatenate, picks_from_arrays
 from picker.formats.picks.imod import REGIONS, write_models
 from picker.formats.picks.records import TomogramPicks
-from picker.formats.picks.star import read_picks, write_picks
+from picker.formats.picks.star import write_picks
 from picker.formats.tables.tsv import read_rows, text_of_rows
 from picker.formats.text import listed
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.formats.volumes.read import read_mask
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.known_particles import answers_about
+from picker.jobs.refined import picks_alone
 from picker.jobs.stored import attributes_of
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
@@ -167,7 +168,7 @@ def _write_tomogram(
     name, before = entry.tomogram, entry.preprocessed
     voxel_size, shape_zyx = before.source_voxel_size, before.source_shape_zyx
     unseen = _unseen(before, labeled)
-    picks = read_picks(entry.picks)
+    picks = picks_alone(entry.picks)
     if entry.split in ("partial", "reviewed"):
         # What somebody labeled stays: a region's file is to be complete.
         picks = answered(picks, answers_about(before), particles)

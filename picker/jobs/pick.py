@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 
 from picker.core.files import write_text
 from picker.core.fingerprint import fingerprint
-from picker.formats.picks.star import read_picks, write_picks
+from picker.formats.picks.star import write_picks
 from picker.formats.tables.star_table import read_comments
 from picker.formats.tables.thresholds import read_thresholds
 from picker.formats.volumes.read import read_mask
 from picker.jobs.failures import told_failure
 from picker.jobs.picked_tables import expected_table, ranking_table
+from picker.jobs.refined import OFFSETS, picks_alone, refined_candidates
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import picks_file
 from picker.project.manifests import read_predicted, write_manifest
 from picker.project.records import Failed, Picked, Predicted, failed
+from picker.refining.offsets import WARNING, with_offsets
 from picker.refining.select import select_picks
 from picker.scoring.reliability import expected, held_out
 
@@ -108,6 +110,9 @@ def pick_tomograms(
         criteria = Criteria(
             particles=particles, thresholds=saved.lowest, settings=settings
         )
+        if settings.offsets.particles:
+            names = ", ".join(settings.offsets.particles)
+            logger.warning("warning: %s", WARNING.format(names))
         known = held_out(saved.model_dump()["particles"])
         pick = partial(_pick, folder=folder, criteria=criteria, known=known)
         number = len(predicted.tomograms)
@@ -166,10 +171,10 @@ def _pick(
     try:
         key = _key(entry, criteria)
         if path.exists() and read_comments(path).get("fingerprint") == key:
-            picks = read_picks(path)
+            picks = picks_alone(path)
         else:
             picks = _selected(entry, criteria)
-            write_picks(path, picks, {"fingerprint": key, "tomogram": entry.tomogram})
+            _write(path, entry.tomogram, key, picks, criteria)
         to_expect = _expected(entry, criteria, picks, known) if known else {}
     except Exception as error:
         reason = told_failure(entry.tomogram, entry.candidates, error)
@@ -183,6 +188,19 @@ def _pick(
         expected=to_expect,
         mean_score=round(float(picks.score.mean()), 4) if len(picks) else None,
     )
+
+
+def _write(
+    path: Path, tomogram: str, key: str, picks: Picks, criteria: Criteria
+) -> None:
+    """Write one tomogram's picks, with entries around them where settings say so."""
+    notes = {"fingerprint": key, "tomogram": tomogram}
+    offsets = criteria.settings.offsets
+    if offsets.particles:
+        names = ", ".join(offsets.particles)
+        notes |= {OFFSETS: names, "warning": WARNING.format(names)}
+        picks = with_offsets(picks, criteria.particles, offsets)
+    write_picks(path, picks, notes)
 
 
 def _key(entry: Predicted, criteria: Criteria) -> str:
@@ -201,7 +219,7 @@ def _selected(entry: Predicted, criteria: Criteria) -> Picks:
     """Return the picks among one tomogram's candidates."""
     before = entry.preprocessed
     return select_picks(
-        read_picks(entry.candidates),
+        refined_candidates(entry, criteria.particles, criteria.settings),
         criteria.particles,
         criteria.thresholds,
         criteria.settings,

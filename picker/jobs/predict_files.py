@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from picker.config.methods import METHODS
+from picker.core.tomogram import Tomogram
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.thresholds import OtherModelError, read_thresholds
 from picker.formats.text import listed
@@ -16,6 +17,7 @@ from picker.jobs.slab import slab_of
 from picker.project.claims import delete_leftovers_of_ended_jobs
 from picker.project.layout import THRESHOLDS
 from picker.refining.select import select_picks
+from picker.refining.steps import refined
 from picker.scoring.calibrate import FALLBACK
 from picker.volumes.exclude import allowed_region
 from picker.volumes.normalise import prepared_volume
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
     from picker.config import PickSettings
     from picker.core.picks import Picks
-    from picker.core.tomogram import Tomogram
     from picker.jobs.loaded import Loaded
     from picker.jobs.model_card import ModelCard
 
@@ -86,6 +87,11 @@ def predict_files(
         If two would be written as one, or, once the others are written, if one or more
         of the volumes cannot be used.
     """
+    if picking.offsets.particles:
+        raise ValueError(
+            "pick.offsets adds entries around picks for Kaggle's file, which the"
+            " pipeline exports; expected none here, leave pick.offsets.particles empty"
+        )
     targets = _targets(tomograms, output)
     for folder in {target.parent for target in targets.values()}:
         delete_leftovers_of_ended_jobs(folder)
@@ -190,8 +196,14 @@ def _picks(
     """Return one volume's picks; the volume is gone on return."""
     card = loaded.card
     volume, voxel_size, region = _prepared(path, card, reading)
+    candidates = loaded.finder.candidates(volume, voxel_size, region)
     return select_picks(
-        loaded.finder.candidates(volume, voxel_size, region),
+        refined(
+            candidates,
+            card.particles,
+            picking,
+            lambda: Tomogram(name=path.stem, volume=volume, voxel_size=voxel_size),
+        ),
         card.particles,
         thresholds,
         picking,

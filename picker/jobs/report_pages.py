@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from picker.core.files import written_whole
 from picker.core.tomogram import Tomogram
-from picker.formats.picks.star import read_picks
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.known_particles import known_particles
 from picker.jobs.pick import uncut_picks
+from picker.jobs.refined import picks_alone
 from picker.jobs.stored import whole_volume
 from picker.machine.progress import tracked
 from picker.project.records import Failed, Picked, Predicted
@@ -121,7 +121,7 @@ def _view(
 ) -> View:
     """Return a tomogram with its candidates and known particles."""
     before = entry.preprocessed
-    picks = read_picks(entry.picks)
+    picks = picks_alone(entry.picks)
     return View(
         tomogram=Tomogram(
             name=entry.tomogram,

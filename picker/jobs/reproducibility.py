@@ -6,11 +6,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from picker.core.files import write_text
-from picker.formats.picks.star import read_picks
 from picker.formats.tables.thresholds import read_thresholds
 from picker.formats.tables.tsv import text_of_rows
 from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.failures import cannot_be_used
+from picker.jobs.refined import refined_candidates
 from picker.machine.progress import tracked
 from picker.project.manifests import read_predicted, write_manifest
 from picker.project.records import Failed, Predicted
@@ -121,7 +121,7 @@ def _halves(
     """Return the candidates of a tomogram and its halves that could be picks."""
 
     def apart(entry: Predicted) -> Picks:
-        picks = read_picks(entry.candidates)
+        picks = refined_candidates(entry, particles, picking)
         allowed = where_picks_may_be(picks, entry.preprocessed, picking.edge_margin)
         return classes_apart(allowed, particles, picking.min_distance_per_radius)
 

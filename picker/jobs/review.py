@@ -9,11 +9,12 @@ import numpy as np
 
 from picker.core.files import write_text, written_whole
 from picker.core.picks import Picks, concatenate, no_picks
-from picker.formats.picks.star import read_picks, write_picks
+from picker.formats.picks.star import write_picks
 from picker.formats.tables.review import read_review
 from picker.formats.tables.tomograms import text_of_table
 from picker.formats.text import listed
 from picker.jobs.known_picks import check_expected
+from picker.jobs.refined import picks_alone
 from picker.jobs.review_rounds import next_round, record_round
 from picker.jobs.reviewed_run import (
     answers_by_tomogram,
@@ -150,7 +151,7 @@ def _judged(row: TomogramRow, picks: Picks, reviewed: Reviewed) -> Picks:
         earlier = concatenate([answers.right, answers.wrong])
     found = answers_of(_latest(row, concatenate([earlier, picks]), reviewed))
     near = unjudged_near(
-        read_picks(entry.picks), found.right, found.wrong, reviewed.config.particles
+        picks_alone(entry.picks), found.right, found.wrong, reviewed.config.particles
     )
     logger.info(
         "%s: %d particles, %d places without one, %d picks near them not judged",

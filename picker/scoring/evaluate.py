@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from picker.scoring.kaggle import kaggle_score
+from picker.scoring.kaggle import counts_per_pick, kaggle_score
 from picker.scoring.match import Counts, pooled_counts
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def metrics(
     `f1@<distance>` for each distance, `f1@<n>voxels` for the one in voxels if there is
     any, `precision@` and `recall@` for the first: one value a class and their
     unweighted `mean`. A class with neither particles nor picks cannot be judged: it is
-    None (null) and not in the mean. Then `kaggle_f4`, `thresholds`, `num_tomograms`,
+    None (null) and not in the mean. Then `kaggle_f4`, and `kaggle_f4_per_pick` for
+    which every pick near a particle is right; `thresholds`, `num_tomograms`,
     `num_truth`, `num_picks`.
     """
     by_distance = {
@@ -79,6 +80,9 @@ def metrics(
     for measure in ("precision", "recall"):
         values[f"{measure}@{distance:g}"] = _with_mean(first, attrgetter(measure))
     values["kaggle_f4"] = kaggle_score(picks_by_tomogram, truth_by_tomogram, particles)
+    values["kaggle_f4_per_pick"] = kaggle_score(
+        picks_by_tomogram, truth_by_tomogram, particles, counts_per_pick
+    )
     values["thresholds"] = {name: float(t) for name, t in thresholds.items()}
     values["num_tomograms"] = len(truth_by_tomogram)
     values["num_truth"] = {name: counts.num_truth for name, counts in first.items()}

@@ -18,6 +18,7 @@ from picker.config import (
 from picker.jobs.report import ReportFiles, write_report
 from picker.jobs.settings import read_particles, read_section
 from picker.project.layout import Results
+from picker.refining.offsets import WARNING
 from picker.verbs.common import add_failed, add_settings
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ def run(arguments: argparse.Namespace) -> None:
         )
     tomograms = read_section(arguments.settings, "tomograms", TomogramsSettings)
     settings = read_section(arguments.settings, "report", ReportSettings)
+    pick = read_section(arguments.settings, "pick", PickSettings)
+    offset = pick.offsets.particles
     write_report(
         ReportFiles(
             picked=arguments.picks,
@@ -125,10 +128,13 @@ def run(arguments: argparse.Namespace) -> None:
         read_particles(arguments.settings),
         pages=arguments.pages,
         max_pictures=settings.max_pictures,
-        pick=read_section(arguments.settings, "pick", PickSettings),
+        pick=pick,
         evaluate=read_section(arguments.settings, "evaluate", EvaluateSettings),
         table=tomograms.table if tomograms.source == "table" else None,
         results=Results(arguments.results) if arguments.results else None,
-        notes=[NOTE] if tomograms.source == "simulate" else [],
+        notes=[
+            *([NOTE] if tomograms.source == "simulate" else []),
+            *([WARNING.format(", ".join(offset))] if offset else []),
+        ],
         failed=arguments.failed,
     )

@@ -33,3 +33,14 @@ def test_what_members_need_is_checked_if_they_vote():
     assert Config.model_validate(small)
     with pytest.raises(ValueError, match="need at least 32 voxels"):
         Config.model_validate(small | {"method": "vote"})
+
+
+def test_steps_name_known_classes_and_offsets_are_for_kaggle_alone():
+    given = {"particles": PARTICLES}
+    for pick in ({"contrast": {"least": {"x": 1}}}, {"offsets": {"particles": ["x"]}}):
+        with pytest.raises(ValueError, match=r"pick\.\w+\.\w+ names x; expected"):
+            Config.model_validate(given | {"pick": pick})
+    given["pick"] = {"offsets": {"particles": ["ribosome"]}}
+    with pytest.raises(ValueError, match=r"what relion5.* export.targets: \[kaggle"):
+        Config.model_validate(given)
+    Config.model_validate(given | {"export": {"targets": ["kaggle"]}})

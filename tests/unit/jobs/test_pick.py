@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks import star
-from picker.jobs import pick
+from picker.formats.tables.star_table import read_comments
+from picker.jobs import refined
 from picker.jobs.picked_tables import ranking_table
+from picker.jobs.refined import picks_alone
 from picker.project.manifests import read_picked, read_predicted
 from picker.project.records import Failed, failed
 from tests.unit.predicted import (
@@ -102,7 +105,7 @@ def test_whatever_befalls_one_tomogram_the_others_have_picks(
             raise error
         return star.read_picks(path)
 
-    monkeypatch.setattr(pick, "read_picks", read)
+    monkeypatch.setattr(refined, "read_picks", read)
     assert main(["pick", *project]) == 0
     entries = {e.tomogram: e for e in read_picked([tmp_path / "picked.json"])}
     bad = entries.pop("TS_a")
@@ -155,3 +158,45 @@ def test_candidates_of_two_models_are_not_picked_as_one(project, tmp_path, capsy
     write_predicted(tmp_path / "other.json", entries, model=None)
     assert main(["pick", *both]) == 1
     assert "other.json does not say which model predicted" in capsys.readouterr().err
+
+
+def test_entries_around_picks_are_in_the_file_alone_and_it_says_so(
+    project, tmp_path, capsys
+):
+    settings = {"offsets": {"particles": ["ribosome"]}}
+    (tmp_path / "pick.json").write_text(json.dumps(settings))
+    words = [*project[:5], "pick.json", *project[5:]]
+    for _ in range(2):  # again with the picks that are there
+        assert main(["pick", *words]) == 0
+        said = capsys.readouterr().err
+        assert "15 entries a pick of ribosome (pick.offsets)" in said
+        first = read_picked([tmp_path / "picked.json"])[0]
+        assert first.counts == {"ribosome": 2}
+    path = tmp_path / "picks" / "TS_a.star"
+    assert len(star.read_picks(path)) == 30
+    assert len(picks_alone(path)) == 2
+    notes = read_comments(path)
+    assert notes["offsets"] == "ribosome"
+    assert "not for averaging" in notes["warning"]
+    for target in ("relion5", "copick", "imod"):
+        given = ["--manifests", "picked.json", "--settings", "particles.json"]
+        given += ["--target", target, "--output", f"out/{target}"]
+        assert main(["export", *given]) == 1
+        assert "expected them in Kaggle's file alone" in capsys.readouterr().err
+        assert not (tmp_path / "out" / target).exists()
+    given[-3:] = ["kaggle", "--output", "out/kaggle"]
+    assert main(["export", *given]) == 0
+    rows = (tmp_path / "out" / "kaggle" / "submission.csv").read_text().splitlines()
+    assert sum(",TS_a," in row for row in rows) == 30
+
+
+def test_candidates_are_looked_at_and_merged_before_thresholds(project, tmp_path):
+    # TS_a's two candidates lie 100 Å apart, more than three radii of 30 Å.
+    (tmp_path / "pick.json").write_text('{"merge_per_radius": 3.5}')
+    assert main(["pick", *project[:5], "pick.json", *project[5:]]) == 0
+    found = star.read_picks(tmp_path / "picks" / "TS_a.star")
+    assert found.position_zyx.tolist() == [[100.0, 100.0, 150.0]]
+    (tmp_path / "pick.json").write_text('{"contrast": {"least": {"ribosome": 0.1}}}')
+    assert main(["pick", *project[:5], "pick.json", *project[5:]]) == 0
+    # Of these there is no volume to look at.
+    assert all(isinstance(e, Failed) for e in read_picked([tmp_path / "picked.json"]))

@@ -27,6 +27,7 @@ def test_metrics_by_hand() -> None:
         "precision@0.5",
         "recall@0.5",
         "kaggle_f4",
+        "kaggle_f4_per_pick",
         "thresholds",
         "num_tomograms",
         "num_truth",
@@ -39,6 +40,7 @@ def test_metrics_by_hand() -> None:
     assert found["precision@0.5"] == {"mean": third, "ribosome": third, "vlp": None}
     assert found["recall@0.5"]["ribosome"] == third
     assert found["kaggle_f4"] == pytest.approx((1 / 3) / 3)
+    assert found["kaggle_f4_per_pick"] == found["kaggle_f4"]
     assert found["thresholds"] == {"ribosome": 0.4, "vlp": 1.0}
     assert found["num_tomograms"] == 3
     assert found["num_truth"] == {"ribosome": 3, "vlp": 0}
