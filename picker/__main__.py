@@ -26,6 +26,7 @@ VERBS = {
     "predict": "find candidates in tomograms with a trained model",
     "vote": "join what several methods and programs found",
     "calibrate": "choose each particle's threshold from labeled tomograms",
+    "tune": "search the settings of picking and voting that find known particles best",
     "pick": "turn candidates into picks",
     "label-next": "choose the regions to label next",
     "evaluate": "compare picks with known particles",

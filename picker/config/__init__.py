@@ -70,6 +70,7 @@ from picker.config.training import (
     ModelSettings,
     TrainSettings,
 )
+from picker.config.tune import TuneSettings, check_limits
 from picker.config.vote import VoteSettings
 from picker.core.messages import cut, printable, shown
 
@@ -113,6 +114,7 @@ __all__ = [
     "TomogramsSettings",
     "TrainSettings",
     "WarpSettings",
+    "TuneSettings",
     "VoteSettings",
     "checked_name",
     "explained",
@@ -171,6 +173,7 @@ class Config(Settings):
     reproducibility: ReproducibilitySettings = ReproducibilitySettings()
     export: Annotated[ExportSettings, Field(validate_default=True)] = ExportSettings()
     report: ReportSettings = ReportSettings()
+    tune: TuneSettings = TuneSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
 
     @field_validator("particles")
@@ -276,6 +279,7 @@ class Config(Settings):
         for setting, given in (
             ("thresholds", self.pick.thresholds),
             ("contrast.least", self.pick.contrast.least),
+            ("contrast.least", _last_names(self.tune, "pick.contrast.least.")),
             ("offsets.particles", self.pick.offsets.particles),
         ):
             if unknown := set(given) - set(names):
@@ -283,6 +287,11 @@ class Config(Settings):
                     f"pick.{setting} names {', '.join(sorted(unknown))};"
                     f" expected some of {', '.join(names)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _tuned_settings_exist(self) -> Self:
+        check_limits(self.tune, {"pick": self.pick, "vote": self.vote})
         return self
 
     @model_validator(mode="after")
@@ -295,6 +304,11 @@ class Config(Settings):
                 " with it, or leave pick.offsets.particles empty"
             )
         return self
+
+
+def _last_names(tuned: TuneSettings, prefix: str) -> list[str]:
+    """Return what follows a prefix in the names of tuned settings."""
+    return [n.removeprefix(prefix) for n in tuned.settings if n.startswith(prefix)]
 
 
 MOST_PROBLEMS = 10

@@ -84,7 +84,7 @@ def calibrate_thresholds(
             output, Thresholds(model=predictions.model, particles=found).as_json()
         )
         return
-    labeled = _labeled(predictions.tomograms)
+    labeled = labeled_entries(predictions.tomograms)
     split = labeled[0][0].split
     if split == "labeled" and settings.copies == "halves":
         _check_halves([entry for entry, _ in labeled])
@@ -216,8 +216,17 @@ def _check_halves(entries: Iterable[Predicted]) -> None:
         )
 
 
-def _labeled(entries: Iterable[Predicted | Failed]) -> list[tuple[Predicted, Path]]:
-    """Return the tomograms that have labels, each with its file of labels."""
+def labeled_entries(
+    entries: Iterable[Predicted | Failed],
+) -> list[tuple[Predicted, Path]]:
+    """Return the tomograms that have labels, each with its file of labels.
+
+    Raises
+    ------
+    ValueError
+        If one failed or is a test tomogram, none has labels, or some are partial and
+        others are not.
+    """
     labeled: list[tuple[Predicted, Path]] = []
     for entry in entries:
         if isinstance(entry, Failed):  # without it thresholds would be others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker import __version__
@@ -15,7 +16,6 @@ from picker.refining.vote import Ballot, vote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from picker.config import CalibrateSettings, Particle, PickSettings, VoteSettings
     from picker.core.picks import Picks
@@ -100,9 +100,7 @@ class Election:
 
 
 def election_of(
-    methods: Sequence[str],
-    thresholds: Sequence[Path],
-    manifests: Sequence[Sequence[Path]],
+    methods: Sequence[Sequence[str]],
     known: Sequence[Preprocessed | Failed],
     *,
     particles: tuple[Particle, ...],
@@ -114,8 +112,8 @@ def election_of(
 
     Parameters
     ----------
-    methods, thresholds, manifests
-        Members that are methods, and of each the JSON of its calibration and the
+    methods
+        Members that are methods: the name of each, the JSON of its calibration and the
         manifests of its candidates.
     known
         Preprocessed tomograms whose particles are known, for imported picks.
@@ -131,21 +129,18 @@ def election_of(
     ValueError
         If these are not the members of the settings, or a file cannot be used.
     """
-    wanted = list(settings.members)
-    if not len(methods) == len(thresholds) == len(manifests):
+    given = [words[0] for words in methods]
+    wanted = settings.members
+    if sorted(given) != sorted(wanted) or any(len(words) < 3 for words in methods):
         raise ValueError(
-            f"got {len(methods)} members, {len(thresholds)} thresholds and"
-            f" {len(manifests)} manifests; expected one of each for every member"
-        )
-    if sorted(methods) != sorted(wanted):
-        raise ValueError(
-            f"got the members {', '.join(methods) or 'none'}; expected"
-            f" {', '.join(wanted) or 'none'} as vote.methods says"
+            f"got the members {', '.join(given) or 'none'}; expected"
+            f" {', '.join(wanted) or 'none'} as vote.methods says, each with its"
+            " thresholds and the manifests of its candidates"
         )
     names = [particle.name for particle in particles]
     found: list[Member] = [
-        read_method(name, path, parts, names)
-        for name, path, parts in zip(methods, thresholds, manifests, strict=True)
+        read_method(name, Path(thresholds), [Path(m) for m in manifests], names)
+        for name, thresholds, *manifests in methods
     ]
     labeled = [entry for entry in known if isinstance(entry, Preprocessed)]
     found += [

@@ -261,6 +261,10 @@ class Run:
         """Right, wrong and missed picks of each tomogram."""
         return f"{self.folder}/evaluation/by_tomogram.tsv"
 
+    def tuned(self, file: str) -> str:
+        """Return a file of what tuning found."""
+        return f"{self.folder}/tuned/{file}"
+
     def export(self, target: str) -> str:
         """Return the folder of picks for one other program."""
         return f"{self.folder}/export/{target}"

@@ -14,6 +14,8 @@ from picker.project.imported import latest_file
 from picker.project.partial import refuse_partial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from picker.config import Split
     from picker.config.methods import Row
     from picker.project.layout import Run
@@ -224,9 +226,19 @@ class PlannedRun:
         models = " ".join(f"--model {path}" for path in self.models())
         return models or f"--method {self.run.method}"
 
-    def members_methods(self) -> list[str]:
-        """Return the names of the methods that vote."""
-        return [member.run.method for member in self.members]
+    def voters(self, manifests: Callable[[PlannedRun], list[str]]) -> str:
+        """Return the options that name the methods that vote.
+
+        `manifests` gives the manifests of the candidates of each that are voted on.
+        """
+        return " ".join(
+            " ".join(["--member", one.run.method, one.run.thresholds, *manifests(one)])
+            for one in self.members
+        )
+
+    def members_calibrated_on(self) -> list[str]:
+        """Return the manifests of the members' candidates behind its thresholds."""
+        return [path for member in self.members for path in member.calibrated_on()]
 
     def members_thresholds(self) -> list[str]:
         """Return the thresholds of each of them, which say what scores are worth."""

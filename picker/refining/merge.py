@@ -46,12 +46,12 @@ def _merged(picks: Picks, distance: float) -> Picks:
         return best_first
     position = best_first.position_zyx
     tree = cKDTree(position)
-    near: list[list[int]] = list(tree.query_ball_point(position, distance))
     free = np.ones(len(picks), np.bool_)
     kept, means = [], []
-    for best, around in enumerate(near):
+    for best in range(len(picks)):
         if not free[best]:
             continue
+        around = tree.query_ball_point(position[best], distance)
         group = [other for other in around if free[other]]
         free[group] = False
         kept.append(best)

@@ -57,6 +57,28 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_members(parser: argparse.ArgumentParser) -> None:
+    """Add `--member` and `--known`: who votes, and what imported picks are worth by."""
+    parser.add_argument(
+        "--member",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("METHOD", "FILE"),
+        help="a method that votes, its thresholds (JSON) and manifests of its"
+        " candidates; once for each",
+    )
+    parser.add_argument(
+        "--known",
+        nargs="*",
+        type=Path,
+        default=[],
+        metavar="MANIFEST",
+        help="preprocessed tomograms with known particles, which tell what scores of"
+        " imported picks are worth",
+    )
+
+
 def add_volume_options(parser: argparse.ArgumentParser) -> None:
     """Add the options to read volumes that would be refused by default."""
     parser.add_argument(

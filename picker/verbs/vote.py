@@ -1,8 +1,7 @@
 """Join what several methods and programs found, as the method vote does.
 
---members names methods, with their thresholds and manifests of candidates in the same
-order; picks of other programs are those of vote.imported. --known names preprocessed
-tomograms whose particles tell what scores of other programs are worth.
+Each --member is a method with its thresholds and manifests of candidates; picks of
+other programs are those of vote.imported.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from picker.jobs.election import election_of
 from picker.jobs.settings import read_particles, read_section
 from picker.jobs.vote import write_votes
 from picker.project.manifests import read_preprocessed
-from picker.verbs.common import add_settings
+from picker.verbs.common import add_members, add_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -23,24 +22,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    add = parser.add_argument
-    add("--members", nargs="*", default=[], metavar="METHOD", help="who votes")
-    add(
-        "--thresholds",
-        nargs="*",
-        type=Path,
-        default=[],
-        metavar="JSON",
-        help="of each of them",
-    )
-    add(
-        "--manifests",
-        nargs="*",
-        type=Path,
-        default=[],
-        help="of each one's candidates in the same tomograms",
-    )
-    add(
+    add_members(parser)
+    parser.add_argument(
         "--tomograms",
         nargs="*",
         type=Path,
@@ -48,26 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MANIFEST",
         help="preprocessed tomograms, where other programs vote alone",
     )
-    add(
-        "--known",
-        nargs="*",
-        type=Path,
-        default=[],
-        metavar="MANIFEST",
-        help="preprocessed tomograms with known particles",
-    )
     add_settings(parser, "particles, vote, calibrate, pick")
-    add("--candidates", type=Path, required=True, help="folder to fill")
-    add("--output", type=Path, required=True, help="manifest to write")
+    parser.add_argument("--candidates", type=Path, required=True, help="folder to fill")
+    parser.add_argument("--output", type=Path, required=True, help="manifest to write")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the joined candidates of one shard."""
     settings = arguments.settings
     election = election_of(
-        arguments.members,
-        arguments.thresholds,
-        [[manifest] for manifest in arguments.manifests],
+        arguments.member,
         read_preprocessed(arguments.known),
         particles=read_particles(settings),
         settings=read_section(settings, "vote", VoteSettings),

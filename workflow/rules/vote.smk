@@ -28,11 +28,12 @@ rule vote:
     params:
         version=version_of(PREDICTED),
         candidates=RUN.candidates,
-        methods=lambda wildcards: run_of(wildcards).members_methods(),
+        voters=lambda wildcards: run_of(wildcards).voters(
+            lambda one: [one.run.predicted(wildcards.shard)]
+        ),
     shell:
         r"""
-        python -m picker vote --members {params.methods} \
-            --thresholds {input.thresholds} --manifests {input.members} \
+        python -m picker vote {params.voters} \
             --tomograms {input.tomograms} --known {input.known} \
             --settings {input.settings} --candidates {params.candidates} \
             --output {output} >{log} 2>&1
@@ -59,7 +60,7 @@ use rule vote as vote_noisy with:
     params:
         version=version_of(RUN.noisy),
         candidates=RUN.noisy_candidates,
-        methods=lambda wildcards: run_of(wildcards).members_methods(),
+        voters=lambda wildcards: run_of(wildcards).voters(lambda one: [one.run.noisy]),
 
 
 use rule vote as vote_halves with:
@@ -81,4 +82,6 @@ use rule vote as vote_halves with:
     params:
         version=version_of(HALVES),
         candidates=RUN.half_candidates,
-        methods=lambda wildcards: run_of(wildcards).members_methods(),
+        voters=lambda wildcards: run_of(wildcards).voters(
+            lambda one: [one.run.halves(wildcards.shard)]
+        ),

@@ -58,9 +58,8 @@ def settings(folder, **vote):
 
 
 def voted(*words, members=("vnet", "fpn")):
-    given = ["--members", *members, "--settings", "particles.json", "vote.json"]
-    given += ["--thresholds", *(f"{m}_t.json" for m in members)]
-    given += ["--manifests", *(f"{m}.json" for m in members)]
+    given = [w for m in members for w in ("--member", m, f"{m}_t.json", f"{m}.json")]
+    given += ["--settings", "particles.json", "vote.json"]
     given += ["--candidates", "votes", "--output", "votes.json", *words]
     return main(["vote", *given])
 
@@ -93,10 +92,9 @@ def test_what_is_valid_stays_and_what_changed_is_made_again(project):
 
 def test_the_members_are_those_of_the_settings(project, capsys):
     assert voted(members=["vnet"]) == 1
-    said = capsys.readouterr().err
-    assert "got the members vnet; expected" in said
-    assert voted("--thresholds", "vnet_t.json") == 1
-    assert "one of each for every member" in capsys.readouterr().err
+    assert "got the members vnet; expected" in capsys.readouterr().err
+    assert voted("--member", "fpn", "fpn_t.json", members=["vnet"]) == 1
+    assert "each with its thresholds and the manifests" in capsys.readouterr().err
 
 
 @pytest.fixture

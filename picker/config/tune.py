@@ -1,0 +1,149 @@
+"""Settings of the search for better settings, and how these are changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError, field_validator
+
+from picker.config.base import Count, Finite, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Section = TypeVar("Section", bound=Settings)
+
+SECTIONS = ("pick", "vote")
+"""Those whose numbers can be tuned: they take seconds to try."""
+REFUSED = {
+    "pick.thresholds": "thresholds are chosen anew for all other settings",
+    "pick.offsets": "every entry around a pick counts as wrong",
+}
+"""Settings that cannot be tuned, and why."""
+
+
+class TuneSettings(Settings):
+    """What `snakemake tune` searches, on tomograms that thresholds are chosen on.
+
+    Nothing else reads this section. docs/tune.md says what comes of it.
+    """
+
+    settings: Annotated[dict[str, tuple[Finite, Finite]], Field(min_length=1)] = Field(
+        default_factory=lambda: {"pick.min_distance_per_radius": (0.3, 1.5)}
+    )
+    """Numbers of the sections pick and vote with the limits between which they are
+    searched; for instance {vote.distance_per_radius: [0.2, 1], vote.methods.blobs:
+    [0.1, 2], pick.contrast.least.ribosome: [0, 0.5]}. Where a whole number is expected
+    they are rounded."""
+    search: Literal["bayesian", "grid"] = "bayesian"
+    """How they are searched:
+    - bayesian: some spread evenly, then one after the other where a Gaussian process
+      expects the most.
+    - grid: all combinations of evenly spaced values."""
+    initial: Count = 10
+    """With bayesian: number of evenly spread trials, the settings as they are among
+    them."""
+    steps: Annotated[int, Field(ge=0)] = 50
+    """With bayesian: number of trials after these."""
+    grid: Annotated[int, Field(ge=2)] = 5
+    """With grid: number of values of each setting, both limits among them."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the search."""
+
+    @field_validator("settings")
+    @classmethod
+    def _can_be_searched(
+        cls, settings: dict[str, tuple[float, float]]
+    ) -> dict[str, tuple[float, float]]:
+        for name, (low, high) in settings.items():
+            section, *keys = name.split(".")
+            if section not in SECTIONS or not keys:
+                raise ValueError(
+                    f"{name} cannot be tuned; expected a number of section"
+                    f" {' or '.join(SECTIONS)}, as pick.min_distance_per_radius"
+                )
+            for refused, reason in REFUSED.items():
+                if f"{name}.".startswith(f"{refused}."):
+                    raise ValueError(f"{name} cannot be tuned: {reason}; leave it out")
+            if not low < high:
+                raise ValueError(
+                    f"{name} is between {low:g} and {high:g}; expected the lower limit"
+                    " first, swap them"
+                )
+        return settings
+
+
+def value_of(section: Settings, name: str) -> float | None:
+    """Return a number of a section by its name, as `pick.top_k`; None if unset.
+
+    Raises
+    ------
+    ValueError
+        If there is no such setting, or it is no number.
+    """
+    value: Any = section.model_dump(mode="json")
+    for key in name.split(".")[1:]:
+        value = value.get(key) if isinstance(value, dict) else ...
+    if value is not None and (
+        isinstance(value, bool) or not isinstance(value, int | float)
+    ):
+        raise ValueError(
+            f"tune.settings names {name}, which is no number; expected the name of a"
+            " number, with its section in front"
+        )
+    return value
+
+
+def changed(section: Section, values: Mapping[str, float]) -> Section:
+    """Return a section with other numbers, by their names, checked as ever.
+
+    Raises
+    ------
+    ValueError
+        If there is no such setting, or it cannot have that number.
+    """
+    for name, value in values.items():
+        value_of(section, name)
+        try:
+            section = _with(section, name, value)
+        except ValidationError as error:
+            try:
+                section = _with(section, name, round(value))
+            except ValidationError:
+                reason = error.errors()[0]["msg"]
+                raise ValueError(
+                    f"tune.settings: {name} cannot be {value:g} ({reason}); expected a"
+                    " setting of config.yaml that can be all between its limits"
+                ) from error
+    return section
+
+
+def check_limits(tuned: TuneSettings, sections: Mapping[str, Settings]) -> None:
+    """Check that tuned settings can have both of their limits.
+
+    Parameters
+    ----------
+    tuned
+        What is to be searched.
+    sections
+        The settings as they are; names of other sections are not checked.
+
+    Raises
+    ------
+    ValueError
+        As `changed`.
+    """
+    for name, limits in tuned.settings.items():
+        if section := sections.get(name.partition(".")[0]):
+            for value in limits:
+                changed(section, {name: value})
+
+
+def _with(section: Section, name: str, value: float) -> Section:
+    content = section.model_dump(mode="json")
+    *outer, last = name.split(".")[1:]
+    inner = content
+    for key in outer:
+        inner = inner.setdefault(key, {})
+    inner[last] = value
+    return type(section).model_validate(content)

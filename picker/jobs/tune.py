@@ -1,0 +1,358 @@
+"""Tuning: the settings of picking and voting that find known particles best."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import yaml
+
+from picker.config import PickSettings, VoteSettings
+from picker.config.tune import changed, check_limits, value_of
+from picker.core.files import write_text
+from picker.core.tomogram import Tomogram
+from picker.formats.picks.star import read_picks
+from picker.formats.tables.tsv import text_of_rows
+from picker.jobs.allowed import where_picks_may_be
+from picker.jobs.calibrate import labeled_entries
+from picker.jobs.members import Voted
+from picker.jobs.stored import whole_volume
+from picker.project.manifests import read_predicted
+from picker.refining.steps import refined
+from picker.refining.vote import Ballot, vote
+from picker.report.tune import draw_trials
+from picker.scoring.bayesian import evenly_spread, highest
+from picker.scoring.tune import Field, held_out_f, tried
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from picker.config import CalibrateSettings, Particle, Settings, TuneSettings
+    from picker.core.picks import Picks
+    from picker.jobs.election import Election
+    from picker.project.records import Predicted
+    from picker.scoring.tune import Trial
+
+logger = logging.getLogger("picker")
+
+FEWEST = 2
+"""Tomograms with fewer known ones than this tell noise from settings no better."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TuneFiles:
+    """What tuning writes.
+
+    Attributes
+    ----------
+    settings
+        YAML for `--configfile`.
+    trials
+        TSV of all trials.
+    picture
+        SVG of them.
+    """
+
+    settings: Path
+    trials: Path
+    picture: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """A tomogram, or a copy, with what was found and what is known.
+
+    Attributes
+    ----------
+    entry, field
+        Its record, and its known particles.
+    found
+        What each member of a vote found where picks may be; without a vote the
+        candidates alone.
+    """
+
+    entry: Predicted
+    field: Field
+    found: tuple[Picks, ...]
+
+    def read_tomogram(self) -> Tomogram:
+        """Return its volume."""
+        before = self.entry.preprocessed
+        return Tomogram(
+            name=before.tomogram,
+            volume=whole_volume(before),
+            voxel_size=before.voxel_size,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """What is searched, and what was tried.
+
+    Attributes
+    ----------
+    tuned
+        Which numbers, and between which limits.
+    sections
+        The settings as they are: `pick`, and with a vote `vote`.
+    members
+        Of a vote, in the order of `Known.found`.
+    known
+        The tomograms.
+    particles, calibration
+        The classes, and how right picks are told from wrong ones.
+    trials
+        Values of the settings, and what they give, in order.
+    """
+
+    tuned: TuneSettings
+    sections: Mapping[str, Settings]
+    members: tuple[str, ...]
+    known: Sequence[Known]
+    particles: tuple[Particle, ...]
+    calibration: CalibrateSettings
+    trials: list[tuple[dict[str, float | None], Trial]] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the numbers."""
+        return list(self.tuned.settings)
+
+    @property
+    def best(self) -> int:
+        """Which trial gives the highest F-beta, the first of equal ones."""
+        return int(np.argmax([trial.f() for _, trial in self.trials]))
+
+    def at(self, point: NDArray[np.float64]) -> float:
+        """Return the F-beta at a `(d,)` point of the unit cube, 0 at lower limits."""
+        low, high = np.array(list(self.tuned.settings.values())).T
+        values = (low + point * (high - low)).tolist()
+        return self.with_values(dict(zip(self.names, values, strict=True)))
+
+    def with_values(self, values: Mapping[str, float]) -> float:
+        """Return the F-beta with some numbers changed, and keep the trial.
+
+        Raises
+        ------
+        ValueError
+            If there is no such setting, or it cannot have that number.
+        """
+        sections = {
+            name: changed(
+                section,
+                {key: v for key, v in values.items() if key.startswith(f"{name}.")},
+            )
+            for name, section in self.sections.items()
+        }
+        picking = sections["pick"]
+        assert isinstance(picking, PickSettings)
+        candidates = [
+            (
+                one.field,
+                refined(
+                    self._joined(one, sections.get("vote")),
+                    self.particles,
+                    picking,
+                    one.read_tomogram,
+                ),
+            )
+            for one in self.known
+        ]
+        trial = tried(candidates, self.particles, self.calibration, picking)
+        used = {name: self.number(sections, name) for name in self.names}
+        self.trials.append((used, trial))
+        f = trial.f()
+        logger.info("trial %d: F %.4f with %s", len(self.trials), f, used)
+        return f
+
+    def number(self, sections: Mapping[str, Settings], name: str) -> float | None:
+        """Return a number by its name; errors as `value_of`."""
+        section = name.partition(".")[0]
+        if section not in sections:
+            raise ValueError(
+                f"tune.settings names {name}, but the method does not vote; expected"
+                " settings of pick alone, or method: vote"
+            )
+        return value_of(sections[section], name)
+
+    def _joined(self, one: Known, rules: Settings | None) -> Picks:
+        """Return a tomogram's candidates, by a vote if there is one."""
+        if not isinstance(rules, VoteSettings):
+            return one.found[0]
+        ballots = [
+            Ballot(found=found, weight=rules.methods[name])
+            for name, found in zip(self.members, one.found, strict=True)
+        ]
+        return vote(ballots, self.particles, rules)
+
+
+def tune(
+    manifests: Sequence[Path],
+    files: TuneFiles,
+    *,
+    particles: tuple[Particle, ...],
+    picking: PickSettings,
+    calibration: CalibrateSettings,
+    tuned: TuneSettings,
+    election: Election | None = None,
+) -> None:
+    """Write the best settings that were found, and all that were tried.
+
+    Parameters
+    ----------
+    manifests
+        Of candidates that thresholds are chosen on, copies among them.
+    files
+        What to write.
+    particles
+        The classes.
+    picking, calibration
+        Settings as they are.
+    tuned
+        What is searched, and how.
+    election
+        Who votes, if the method does.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two tomograms have known particles, or a part of them alone is
+        known; if a setting cannot be tuned; if candidates cannot be used.
+    """
+    labeled = labeled_entries(read_predicted(manifests).tomograms)
+    _check_enough([entry for entry, _ in labeled])
+    sections: dict[str, Settings] = {"pick": picking}
+    if election:
+        sections["vote"] = election.settings
+    search = Search(
+        tuned=tuned,
+        sections=sections,
+        members=tuple(m.name for m in election.members) if election else (),
+        known=[_known(entry, path, election) for entry, path in labeled],
+        particles=particles,
+        calibration=calibration,
+    )
+    check_limits(tuned, sections)
+    _check_particles(search)
+    now = {name: search.number(sections, name) for name in search.names}
+    search.with_values({k: v for k, v in now.items() if v is not None})
+    _search(search, now)
+    _write(search, files)
+
+
+def _known(entry: Predicted, labels: Path, election: Election | None) -> Known:
+    """Return a tomogram with all that trials read of it."""
+    before = entry.preprocessed
+    if election:
+        voted = Voted(file=entry.candidates.name, preprocessed=before, half=entry.half)
+        found = [member.found(voted) for member in election.members]
+    else:
+        found = [read_picks(entry.candidates)]
+    # A mask is read once: joined candidates lie between those that it allows.
+    return Known(
+        entry=entry,
+        field=Field(
+            tomogram=entry.tomogram,
+            voxel_size=before.voxel_size,
+            shape_zyx=before.shape_zyx,
+            truth=where_picks_may_be(read_picks(labels), before),
+        ),
+        found=tuple(where_picks_may_be(one, before) for one in found),
+    )
+
+
+def _check_enough(entries: Sequence[Predicted]) -> None:
+    """Refuse tomograms on which settings would be fitted to noise."""
+    if entries[0].split == "partial":
+        raise ValueError(
+            "tuning needs tomograms all of whose particles are known, to tell wrong"
+            " picks; expected some of split validation or labeled, got partial ones"
+            " alone"
+        )
+    names = sorted({entry.tomogram for entry in entries})
+    if len(names) < FEWEST:
+        raise ValueError(
+            f"{names[0]} is the only tomogram that thresholds are chosen on, and"
+            " settings that are tuned on one fit its noise; expected"
+            f" {FEWEST} at least, more is better. Label another one"
+        )
+
+
+def _check_particles(search: Search) -> None:
+    """Refuse settings of classes that there are not, and members that do not vote."""
+    particles = {particle.name for particle in search.particles}
+    for name in search.names:
+        for prefix, known in (
+            ("pick.contrast.least.", particles),
+            ("vote.methods.", set(search.members)),
+        ):
+            last = name.removeprefix(prefix)
+            if last != name and last not in known:
+                raise ValueError(
+                    f"tune.settings names {name}; expected one of"
+                    f" {', '.join(sorted(known)) or 'none'} at its end"
+                )
+
+
+def _search(search: Search, now: Mapping[str, float | None]) -> None:
+    """Try settings one after the other; those as they are have been tried."""
+    tuned, count = search.tuned, len(search.names)
+    if tuned.search == "grid":
+        line = np.linspace(0, 1, tuned.grid)
+        for point in itertools.product(line, repeat=count):
+            search.at(np.array(point))
+        return
+    low, high = np.array(list(tuned.settings.values())).T
+    first = evenly_spread(tuned.initial, count, tuned.seed)
+    known = np.array([np.nan if v is None else v for v in now.values()], np.float64)
+    inside = (known >= low) & (known <= high)
+    if inside.all():  # then they are one of the first trials, and not tried twice
+        first[0] = (known - low) / (high - low)
+        search.trials.pop()
+    highest(search.at, first, tuned.steps, tuned.seed)
+
+
+def _write(search: Search, files: TuneFiles) -> None:
+    """Write what was found, and log how good it is."""
+    values, trial = search.trials[search.best]
+    first = search.trials[0][1]
+    every = [trial for _, trial in search.trials]
+    names = trial.tomograms
+    figures = (
+        f"F {trial.f():.4f} with these, {first.f():.4f} as they were; on tomograms that"
+        f" chose neither settings nor thresholds {held_out_f(every):.4f} and"
+        f" {held_out_f([first]):.4f}"
+    )
+    logger.info("tuned on %d tomograms: %s", len(names), figures)
+    nested: dict[str, object] = {}
+    for name, value in values.items():
+        *outer, last = name.split(".")
+        inner: dict[str, object] = nested
+        for key in outer:
+            inner = inner.setdefault(key, {})  # type: ignore[assignment]
+        inner[last] = value
+    head = (
+        f"# Tuned on {len(names)} tomograms, {len(every)} trials, seed"
+        f" {search.tuned.seed}, F-beta with beta {search.calibration.beta:g}:\n"
+        f"# {figures}.\n"
+        "# Thresholds are chosen anew with them: run again with this file behind your"
+        " own, --configfile config.yaml tuned.yaml\n"
+    )
+    write_text(files.settings, head + yaml.safe_dump(nested, sort_keys=False))
+    best = np.maximum.accumulate([one.f() for one in every]).tolist()
+    rows = [
+        {"trial": number, **used, "f": one.f(), "best": so_far}
+        for number, ((used, one), so_far) in enumerate(
+            zip(search.trials, best, strict=True), 1
+        )
+    ]
+    write_text(files.trials, text_of_rows(rows, digits=6))
+    points = [list(used.values()) for used, _ in search.trials]
+    picture = draw_trials(search.names, points, [one.f() for one in every])
+    write_text(files.picture, picture)
