@@ -290,6 +290,16 @@ class Config(Settings):
         return self
 
     @model_validator(mode="after")
+    def _a_compared_vote_has_methods(self) -> Self:
+        if "vote" in self.benchmark.methods and not self.vote.members:
+            raise ValueError(
+                "benchmark.methods names vote, and vote.methods names imported picks"
+                " alone, which are not trained; expected a method among them, or leave"
+                " vote out of the benchmark"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _tuned_settings_exist(self) -> Self:
         check_limits(self.tune, {"pick": self.pick, "vote": self.vote})
         return self

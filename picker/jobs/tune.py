@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -330,13 +330,6 @@ def _write(search: Search, files: TuneFiles) -> None:
         f" {held_out_f([first]):.4f}"
     )
     logger.info("tuned on %d tomograms: %s", len(names), figures)
-    nested: dict[str, object] = {}
-    for name, value in values.items():
-        *outer, last = name.split(".")
-        inner: dict[str, object] = nested
-        for key in outer:
-            inner = inner.setdefault(key, {})  # type: ignore[assignment]
-        inner[last] = value
     head = (
         f"# Tuned on {len(names)} tomograms, {len(every)} trials, seed"
         f" {search.tuned.seed}, F-beta with beta {search.calibration.beta:g}:\n"
@@ -344,7 +337,9 @@ def _write(search: Search, files: TuneFiles) -> None:
         "# Thresholds are chosen anew with them: run again with this file behind your"
         " own, --configfile config.yaml tuned.yaml\n"
     )
-    write_text(files.settings, head + yaml.safe_dump(nested, sort_keys=False))
+    write_text(
+        files.settings, head + yaml.safe_dump(_nested(search, values), sort_keys=False)
+    )
     best = np.maximum.accumulate([one.f() for one in every]).tolist()
     rows = [
         {"trial": number, **used, "f": one.f(), "best": so_far}
@@ -356,3 +351,22 @@ def _write(search: Search, files: TuneFiles) -> None:
     points = [list(used.values()) for used, _ in search.trials]
     picture = draw_trials(search.names, points, [one.f() for one in every])
     write_text(files.picture, picture)
+
+
+def _nested(search: Search, values: Mapping[str, float | None]) -> dict[str, Any]:
+    """Return tuned numbers by section, as a file of settings has them.
+
+    Of a number of one member or class those of all others are there too: such a
+    setting has its default in a file that does not name it.
+    """
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        section, *outer, last = name.split(".")
+        there: Any = search.sections[section].model_dump(mode="json")
+        inner = nested.setdefault(section, {})
+        for key in outer:
+            there = there[key]
+            is_last = key == outer[-1]
+            inner = inner.setdefault(key, dict(there) if is_last else {})
+        inner[last] = value
+    return nested

@@ -146,10 +146,11 @@ def status_lines(folder: Path) -> Iterator[str]:
     """Yield the state of a project, line by line; errors as `read_status`."""
     status = read_status(folder)
     yield status.head
-    yield f"{'stage':16}{'done':>14}{'running':>9}{'failed':>8}"
+    wide = max(16, *(len(one.stage) for one in status.counts))
+    yield f"{'stage':{wide}}{'done':>14}{'running':>9}{'failed':>8}"
     for one in status.counts:
         done = f"{one.done} of {one.planned}"
-        yield f"{one.stage:16}{done:>14}{one.running:>9}{one.failed:>8}"
+        yield f"{one.stage:{wide}}{done:>14}{one.running:>9}{one.failed:>8}"
     yield from status.lines
 
 

@@ -65,7 +65,11 @@ def test_cells_become_tables_and_a_lost_one_is_made_alone(copy):
 
 
 def test_the_documented_settings_are_valid_and_plan_their_cells(project):
-    for name, cells, trainings in (("small", 24, 27), ("full", 8, 9)):
+    for name, cells, trainings in (
+        ("small", 24, 27),
+        ("full", 8, 9),
+        ("ensemble", 3, 2),
+    ):
         path = ROOT / "docs" / "benchmark" / f"{name}.yaml"
         given = yaml.safe_load(path.read_text())
         planned = Config.model_validate(given).benchmark

@@ -26,6 +26,11 @@ def test_members_that_cannot_vote_are_refused(given, said):
 def test_what_members_need_is_checked_if_they_vote():
     needs = {"particles": PARTICLES, "vote": {"methods": {"template": 1}}}
     assert Config.model_validate(needs).finding("vote") == ("template",)
+    alone = {"methods": {"x": 1}, "imported": {"x": "picks"}}
+    compared = {"particles": PARTICLES, "benchmark": {"methods": ["vote"]}}
+    assert Config.model_validate(compared)
+    with pytest.raises(ValueError, match="names imported picks alone"):
+        Config.model_validate(compared | {"vote": alone})
     with pytest.raises(ValueError, match="method template needs a density map"):
         Config.model_validate(needs | {"method": "vote"})
     small = {"particles": PARTICLES, "predict": {"window_zyx": [24, 24, 24]}}

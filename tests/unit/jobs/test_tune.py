@@ -124,7 +124,7 @@ def test_a_vote_is_tuned_with_its_members_weights(project):
     limits = {"vote.methods.fpn": [0.05, 2.0], "vote.distance_per_radius": [0.1, 1.0]}
     assert tune(project, *words, settings=limits, initial=4, steps=4) == 0
     found = yaml.safe_load((project / "tuned.yaml").read_text())["vote"]
-    assert found["methods"]["fpn"] < 1
+    assert found["methods"]["fpn"] < 1 == found["methods"]["vnet"]
     rows = read_rows(project / "t.tsv")
     assert float(rows[-1]["best"]) > float(rows[0]["f"])
 
