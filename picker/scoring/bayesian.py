@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 from scipy.stats import norm, qmc
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def fitted(points: Array, values: Array, starts: Sequence[Array]) -> Process:
     starts
         Shapes from which it is searched, as `Process.shape`.
     """
-    bounds = [np.log(BOUNDS["length"])] * points.shape[1] + [np.log(BOUNDS["noise"])]
+    each = [BOUNDS["length"]] * points.shape[1] + [BOUNDS["noise"]]
+    bounds = Bounds(*np.log(each).T)
 
     def misfit(shape: Array) -> float:
         return Process(points, values, shape).misfit
