@@ -29,6 +29,7 @@ from picker.config.base import (
 )
 from picker.config.blobs import BlobsSettings
 from picker.config.co_train import CoTrainSettings
+from picker.config.fitting import refuse_unfit_picking
 from picker.config.loss import LossSettings
 from picker.config.methods import METHODS, MethodName
 from picker.config.micrographs import default_targets, refuse_other_dimensions
@@ -70,7 +71,7 @@ from picker.config.training import (
     ModelSettings,
     TrainSettings,
 )
-from picker.config.tune import TuneSettings, check_limits
+from picker.config.tune import TuneSettings
 from picker.config.vote import VoteSettings
 from picker.core.messages import cut, printable, shown
 
@@ -276,49 +277,12 @@ class Config(Settings):
                     f"no particle can be called {taken}: {file} uses that name; rename"
                     " it"
                 )
-        for setting, given in (
-            ("thresholds", self.pick.thresholds),
-            ("contrast.least", self.pick.contrast.least),
-            ("contrast.least", _last_names(self.tune, "pick.contrast.least.")),
-            ("offsets.particles", self.pick.offsets.particles),
-        ):
-            if unknown := set(given) - set(names):
-                raise ValueError(
-                    f"pick.{setting} names {', '.join(sorted(unknown))};"
-                    f" expected some of {', '.join(names)}"
-                )
         return self
 
     @model_validator(mode="after")
-    def _a_compared_vote_has_methods(self) -> Self:
-        if "vote" in self.benchmark.methods and not self.vote.members:
-            raise ValueError(
-                "benchmark.methods names vote, and vote.methods names imported picks"
-                " alone, which are not trained; expected a method among them, or leave"
-                " vote out of the benchmark"
-            )
+    def _picking_fits(self) -> Self:
+        refuse_unfit_picking(self)
         return self
-
-    @model_validator(mode="after")
-    def _tuned_settings_exist(self) -> Self:
-        check_limits(self.tune, {"pick": self.pick, "vote": self.vote})
-        return self
-
-    @model_validator(mode="after")
-    def _offsets_are_for_kaggle(self) -> Self:
-        others = [name for name in self.export.targets if name != "kaggle"]
-        if self.pick.offsets.particles and others:
-            raise ValueError(
-                "pick.offsets adds 14 entries around each pick, which would ruin what"
-                f" {', '.join(others)} makes of them; expected export.targets: [kaggle]"
-                " with it, or leave pick.offsets.particles empty"
-            )
-        return self
-
-
-def _last_names(tuned: TuneSettings, prefix: str) -> list[str]:
-    """Return what follows a prefix in the names of tuned settings."""
-    return [n.removeprefix(prefix) for n in tuned.settings if n.startswith(prefix)]
 
 
 MOST_PROBLEMS = 10

@@ -12,8 +12,7 @@ from pathlib import Path
 
 DONE = "done in"
 """Of the last line of a log whose result is whole."""
-MASKS = "masks"
-NOISE = "noise"
+MASKS, NOISE = "masks", "noise"
 THRESHOLDS = "thresholds.json"
 """They lie beside their model."""
 REGIONS_TABLE = "regions.tsv"
@@ -133,8 +132,7 @@ class Results:
         claimed = [self.preprocessed("*")]
         for run in (self.run("*"), self.cell("*", "*", "*")):
             claimed += [run.predicted("*"), run.halves("*"), run.picked]
-            claimed += [run.checkpoint("*")]
-            claimed += [run.export("*"), run.regions]
+            claimed += [run.checkpoint("*"), run.export("*"), run.regions]
         return [path.rpartition("/")[0] for path in claimed]
 
 
