@@ -111,7 +111,6 @@ def tune(
     check_limits(tuned, sections)
     _check_particles(search)
     now = {name: search.number(sections, name) for name in search.names}
-    search.with_values({k: v for k, v in now.items() if v is not None})
     _search(search, now)
     _write(search, files)
 
@@ -171,20 +170,21 @@ def _check_particles(search: Search) -> None:
 
 
 def _search(search: Search, now: Mapping[str, float | None]) -> None:
-    """Try settings one after the other; those as they are have been tried."""
+    """Try settings one after the other, those as they are first."""
     tuned, count = search.tuned, len(search.names)
+    low, high = np.array(list(tuned.settings.values())).T
+    first = evenly_spread(tuned.initial, count, tuned.seed)
+    known = np.array([np.nan if v is None else v for v in now.values()], np.float64)
+    is_first = tuned.search == "bayesian" and ((known >= low) & (known <= high)).all()
+    if is_first:
+        first[0] = (known - low) / (high - low)
+    else:
+        search.with_values({k: v for k, v in now.items() if v is not None})
     if tuned.search == "grid":
         line = np.linspace(0, 1, tuned.grid)
         for point in itertools.product(line, repeat=count):
             search.at(np.array(point))
         return
-    low, high = np.array(list(tuned.settings.values())).T
-    first = evenly_spread(tuned.initial, count, tuned.seed)
-    known = np.array([np.nan if v is None else v for v in now.values()], np.float64)
-    inside = (known >= low) & (known <= high)
-    if inside.all():  # then they are one of the first trials, and not tried twice
-        first[0] = (known - low) / (high - low)
-        search.trials.pop()
     highest(search.at, first, tuned.steps, tuned.seed)
 
 

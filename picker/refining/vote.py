@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
-from picker.core.picks import Picks, concatenate, picks_from_arrays
+from picker.core.picks import Picks, concatenate, no_picks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,17 +64,9 @@ def vote(
         found = [ballot.found.of(particle.name) for ballot in ballots]
         member = np.repeat(np.arange(len(found)), [len(one) for one in found])
         every = concatenate(found)
-        distance = settings.distance_per_radius * particle.radius
-        position, score = [], []
-        for group in _groups(every, member, distance):
-            if len(group) < settings.min_methods:
-                continue
-            share = weights[member[group]]
-            scores = every.score[group].astype(np.float64)
-            position.append(_mean(every.position_zyx[group], share * scores))
-            score.append(_score(scores, share, weights, settings.score))
-        names = [particle.name] * len(score)
-        parts.append(picks_from_arrays(np.array(position), names, np.array(score)))
+        groups = _groups(every, member, settings.distance_per_radius * particle.radius)
+        groups = [group for group in groups if len(group) >= settings.min_methods]
+        parts.append(_joined(every, weights[member], groups, weights, settings.score))
     joined = concatenate(parts)
     return joined.select(np.argsort(-joined.score, kind="stable"))
 
@@ -105,36 +97,51 @@ def _groups(picks: Picks, member: NDArray[np.intp], distance: float) -> list[lis
     return groups
 
 
-def _mean(
-    position_zyx: NDArray[np.float64], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the weighted mean of `(n, 3)` positions; of a single one itself."""
-    if len(position_zyx) == 1 or not weight.any():
-        first: NDArray[np.float64] = position_zyx[0]
-        return first
-    mean: NDArray[np.float64] = weight @ position_zyx / weight.sum()
-    return mean
-
-
-def _score(
-    scores: NDArray[np.float64],
+def _joined(
+    every: Picks,
     share: NDArray[np.float64],
+    groups: list[list[int]],
     weights: NDArray[np.float64],
     kind: str,
-) -> float:
-    """Return the score of a joined candidate.
+) -> Picks:
+    """Return the candidates of one class, those of a group as one.
 
     Parameters
     ----------
-    scores, share
-        `(n,)` of its candidates, and their members' weights.
+    every, share
+        All candidates, and the weight of each one's member.
+    groups
+        Indices of candidates.
     weights
         Of all members.
     kind
         As `VoteSettings.score`.
     """
+    if not groups:
+        return no_picks()
+    index = np.concatenate(groups)
+    size = np.array([len(group) for group in groups])
+    group = np.repeat(np.arange(len(groups)), size)
+
+    def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(group, values, len(groups)).astype(np.float64)
+
+    score = every.score[index].astype(np.float64)
+    pull = share[index] * np.maximum(score, 1e-9)
+    position = every.position_zyx[index]
+    mean = np.stack([total(pull * axis) for axis in position.T], 1)
+    mean /= total(pull)[:, None]
+    first = np.cumsum(size) - size
+    # Of a single one exactly its own.
+    mean = np.where(size[:, None] == 1, position[first], mean)
     if kind == "any_right":
         # A member of twice the mean weight counts as two of that score.
-        wrong = np.power(1 - scores, share / weights.mean())
-        return float(1 - np.prod(wrong))
-    return float((share * scores).sum() / weights.sum())
+        wrong = np.log(np.maximum(1 - score, 1e-12)) * share[index] / weights.mean()
+        joined = 1 - np.exp(total(wrong))
+    else:
+        joined = total(share[index] * score) / weights.sum()
+    return Picks(
+        position_zyx=mean,
+        particle=every.particle[index[first]],
+        score=np.clip(joined, 0, 1).astype(np.float32),
+    )
