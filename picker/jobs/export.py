@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from picker.config import ExportSettings, Particle, Target
+    from picker.core.picks import Picks
 
 logger = logging.getLogger("picker")
 

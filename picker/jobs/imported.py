@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from picker.config import known_as, tomogram_of_file
 from picker.core.fingerprint import fingerprint
-from picker.core.picks import Picks, no_picks
+from picker.core.picks import no_picks
 from picker.formats.picks.copick_layout import object_name
 from picker.formats.picks.known import read_known_picks
 from picker.formats.picks.read import read_coordinates
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from picker.config import CalibrateSettings, Particle, PickSettings
+    from picker.core.picks import Picks
     from picker.jobs.members import Voted
     from picker.project.records import Preprocessed
 
@@ -175,11 +176,7 @@ def imported_picks(
         logger.warning("warning: %s", warning)
     own = picks.score.astype(np.float64)
     score = 0.5 + 0.5 * own / (1 + np.abs(own))
-    return Picks(
-        position_zyx=picks.position_zyx,
-        particle=picks.particle,
-        score=score.astype(np.float32),
-    )
+    return replace(picks, score=score.astype(np.float32))
 
 
 def _files_with(

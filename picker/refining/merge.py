@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from picker.core.picks import Picks, concatenate
+from picker.core.picks import concatenate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from picker.config import Particle
+    from picker.core.picks import Picks
 
 
 def merged(
@@ -21,7 +23,8 @@ def merged(
     """Return picks, those of a class that lie nearly in one place as one.
 
     The best pick that is left takes all others of its class within the distance. It
-    gets their mean position and keeps its score. They come class by class, best first.
+    gets their mean position and keeps its score and rotation. They come class by class,
+    best first.
 
     Parameters
     ----------
@@ -56,8 +59,4 @@ def _merged(picks: Picks, distance: float) -> Picks:
         free[group] = False
         kept.append(best)
         means.append(position[group].mean(axis=0))
-    return Picks(
-        position_zyx=np.array(means),
-        particle=best_first.particle[kept],
-        score=best_first.score[kept],
-    )
+    return replace(best_first.select(np.array(kept)), position_zyx=np.array(means))

@@ -5,12 +5,13 @@ The CZII challenge's score counts each particle once, and every further entry as
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.core.picks import Picks, concatenate
+from picker.core.picks import concatenate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from picker.config import OffsetsSettings, Particle
+    from picker.core.picks import Picks
 
 ENTRIES = 15
 """Entries of each pick: itself, six along the axes, eight along the diagonals."""
@@ -52,10 +54,9 @@ def with_offsets(
         if particle.name in settings.particles:
             vectors = offset_vectors(particle.radius, settings)
             every = ours.position_zyx[:, None] + vectors
-            ours = Picks(
+            ours = replace(
+                ours.select(np.repeat(np.arange(len(ours)), ENTRIES)),
                 position_zyx=every.reshape(-1, 3),
-                particle=np.repeat(ours.particle, ENTRIES),
-                score=np.repeat(ours.score, ENTRIES),
             )
         parts.append(ours)
     return concatenate(parts)

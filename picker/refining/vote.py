@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from picker.core.picks import Picks, concatenate, no_picks
+from picker.core.picks import concatenate, no_picks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from picker.config import Particle
     from picker.config.vote import VoteSettings
+    from picker.core.picks import Picks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +45,8 @@ def vote(
     Class by class, the best candidate that is left takes of each other member the
     nearest one that is left within the distance: one of each member, measured from that
     candidate alone, so that there are no chains. The position is the mean by weight
-    times score. A single member's candidates come back as they are.
+    times score, the rotation, where one is known, that of the best. A single member's
+    candidates come back as they are.
 
     Parameters
     ----------
@@ -140,8 +142,8 @@ def _joined(
         joined = 1 - np.exp(total(wrong))
     else:
         joined = total(share[index] * score) / weights.sum()
-    return Picks(
+    return replace(
+        every.select(index[first]),
         position_zyx=mean,
-        particle=every.particle[index[first]],
         score=np.clip(joined, 0, 1).astype(np.float32),
     )

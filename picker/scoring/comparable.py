@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.core.picks import Picks, concatenate
+from picker.core.picks import concatenate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from picker.core.picks import Picks
     from picker.scoring.reliability import Reliability
 
 OWN = 0.01
@@ -65,11 +66,6 @@ def comparable_picks(picks: Picks, scales: Mapping[str, Scale]) -> Picks:
     for name, scale in scales.items():
         ours = picks.of(name)
         ours = ours.select(np.argsort(-ours.score, kind="stable"))
-        parts.append(
-            Picks(
-                position_zyx=ours.position_zyx,
-                particle=ours.particle,
-                score=scale.comparable(ours.score).astype(np.float32),
-            )
-        )
+        score = scale.comparable(ours.score).astype(np.float32)
+        parts.append(replace(ours, score=score))
     return concatenate(parts)
