@@ -17,8 +17,8 @@ from picker.config.base import FEEDBACK, UNFINISHED
 from picker.config.tomograms import LISTED
 from picker.core.files import written_whole
 from picker.project.halves import halved_shards, refuse_without_halves
-from picker.project.json_files import read_record
 from picker.project.imported import refuse_missing_imports
+from picker.project.json_files import read_record
 from picker.project.partial import refuse_unfit
 from picker.project.planned_run import PlannedRun
 from picker.project.rounds import rounds_beside
