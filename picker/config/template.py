@@ -54,10 +54,11 @@ def refuse_missing_densities(config: Config) -> None:
         If there is one.
     """
     missing = [p.name for p in config.particles if p.density is None]
-    by_maps = METHODS[config.method].densities
+    finding = config.finding(config.method)
+    by_maps = [name for name in finding if METHODS[name].densities]
     proposes = not by_maps and config.pretrain.proposals == "template"
     if missing and (by_maps or proposes):
-        what = "pretrain.proposals template" if proposes else f"method {config.method}"
+        what = "pretrain.proposals template" if proposes else f"method {by_maps[0]}"
         raise ValueError(
             f"{what} needs a density map of every class, and"
             f" {', '.join(missing)} has none; name the file as its density in"

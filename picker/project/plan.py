@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from picker.config import TomogramRow
 from picker.config.base import FEEDBACK, UNFINISHED
+from picker.config.methods import METHODS
 from picker.config.tomograms import LISTED
 from picker.core.files import written_whole
 from picker.project.halves import halved_shards, refuse_without_halves

@@ -189,6 +189,8 @@ def test_a_method_that_trains_without_labels_has_a_threshold_of_its_own():
     # Answers about candidates need no threshold of another split there.
     reviewed = nothing[0].model_copy(update={"split": "reviewed"})
     assert plan(reviewed, method="self_trained", **BLOBS).copies is None
+
+
 VOTE = {"method": "vote", "vote": {"methods": {"semietpicker": 1, "vnet": 1}}}
 
 
