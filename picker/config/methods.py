@@ -118,6 +118,7 @@ class Row:
     micrographs: bool = False
     votes: bool = False
     pretrain: Stage | None = None
+    votes: bool = False
 
     @property
     def needs_labels(self) -> bool:

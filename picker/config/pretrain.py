@@ -9,6 +9,7 @@ from picker.config.methods import METHODS
 
 if TYPE_CHECKING:
     from picker.config import Config
+    from picker.config.methods import MethodName
 
 
 class PretrainSettings(Settings):
@@ -61,12 +62,18 @@ def refuse_unmade_proposals(config: Config) -> None:
         If the method learns from proposals alone and there are none, cannot learn from
         them, or training would begin with another project's model besides.
     """
-    row, proposals = METHODS[config.method], config.pretrain.proposals
+    for method in config.finding(config.method):
+        _refuse_unmade_proposals(config, method)
+
+
+def _refuse_unmade_proposals(config: Config, method: MethodName) -> None:
+    """Refuse them of one method, or of one member of a vote."""
+    row, proposals = METHODS[method], config.pretrain.proposals
     needs_them = any(stage.proposed for stage in row.stages)
     if proposals == "none":
         if needs_them:
             raise ValueError(
-                f"method {config.method} learns from proposals and pretrain.proposals"
+                f"method {method} learns from proposals and pretrain.proposals"
                 " is none; expected blobs, template or picks, set it"
             )
         return
@@ -75,7 +82,7 @@ def refuse_unmade_proposals(config: Config) -> None:
     if not needs_them and row.pretrain is None:
         able = ", ".join(name for name, one in METHODS.items() if one.pretrain)
         raise ValueError(
-            f"pretrain.proposals is {proposals} and method {config.method} cannot learn"
+            f"pretrain.proposals is {proposals} and method {method} cannot learn"
             f" from proposals; expected none, or one of the methods {able}"
         )
     if config.burn_in.start_from:

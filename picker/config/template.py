@@ -54,10 +54,11 @@ def refuse_missing_densities(config: Config) -> None:
         If there is one.
     """
     missing = [p.name for p in config.particles if p.density is None]
-    by_maps = [n for n in config.finding(config.method) if METHODS[n].densities]
-    proposes = config.pretrain.proposals == "template"
+    finding = config.finding(config.method)
+    by_maps = [name for name in finding if METHODS[name].densities]
+    proposes = not by_maps and config.pretrain.proposals == "template"
     if missing and (by_maps or proposes):
-        what = f"method {by_maps[0]}" if by_maps else "pretrain.proposals template"
+        what = "pretrain.proposals template" if proposes else f"method {by_maps[0]}"
         raise ValueError(
             f"{what} needs a density map of every class, and"
             f" {', '.join(missing)} has none; name the file as its density in"

@@ -237,13 +237,11 @@ class Plan:
 
     def record(self) -> RunRecord:
         """Return what is planned, for a `picker status` beside the run."""
+        ours = self.of(self.run.name)
         return RunRecord(
             method=self.run.name,
-            stages=_stages(self.of(self.run.name)),
-            members={
-                member.run.name: _stages(member)
-                for member in self.of(self.run.name).members
-            },
+            stages=ours.trained(),
+            members={one.run.name: one.trained() for one in ours.members},
             tomograms=len(self.rows),
             noisy=self.copies == "noise",
             halves=tuple(self.of(self.run.name).halved()),
@@ -252,11 +250,6 @@ class Plan:
             targets=self.config.targets,
             shards={shard: len(rows) for shard, rows in self.shards.items()},
         )
-
-
-def _stages(run: PlannedRun) -> tuple[str, ...]:
-    """Return the names of a run's stages."""
-    return tuple(stage.name for stage in run.row.stages)
 
 
 def _changed(file: str) -> float:

@@ -47,6 +47,10 @@ class PlannedRun:
             for name in self.plan.config.vote.members
         ]
 
+    def trained(self) -> tuple[str, ...]:
+        """Return the names of its stages of training."""
+        return tuple(stage.name for stage in self.row.stages)
+
     def shards(self, *splits: Split) -> list[str]:
         """Return the shards of some splits that it sees.
 

@@ -33,6 +33,9 @@ def test_what_members_need_is_checked_if_they_vote():
         Config.model_validate(compared | {"vote": alone})
     with pytest.raises(ValueError, match="method template needs a density map"):
         Config.model_validate(needs | {"method": "vote"})
+    taught = {"particles": PARTICLES, "vote": {"methods": {"self_trained": 1}}}
+    with pytest.raises(ValueError, match="self_trained learns from proposals and"):
+        Config.model_validate(taught | {"method": "vote"})
     small = {"particles": PARTICLES, "predict": {"window_zyx": [24, 24, 24]}}
     small |= {"model": {"preset": "small"}, "vote": {"methods": {"vnet": 1}}}
     assert Config.model_validate(small)
