@@ -29,6 +29,7 @@ from picker.config.base import (
 )
 from picker.config.blobs import BlobsSettings
 from picker.config.co_train import CoTrainSettings
+from picker.config.link import LinkSettings
 from picker.config.loss import LossSettings
 from picker.config.methods import METHODS, MethodName
 from picker.config.micrographs import default_targets, refuse_other_dimensions
@@ -69,6 +70,7 @@ from picker.config.training import (
     ModelSettings,
     TrainSettings,
 )
+from picker.config.upicker import UPickerSettings
 from picker.core.messages import cut, printable, shown
 
 __all__ = [
@@ -86,6 +88,7 @@ __all__ = [
     "ExportSettings",
     "FolderSettings",
     "LabelNextSettings",
+    "LinkSettings",
     "LossSettings",
     "ModelSettings",
     "Outside",
@@ -108,6 +111,7 @@ __all__ = [
     "TomogramRow",
     "TomogramsSettings",
     "TrainSettings",
+    "UPickerSettings",
     "WarpSettings",
     "checked_name",
     "explained",
@@ -140,6 +144,8 @@ class Config(Settings):
       a particle (pu), or that it is none (pn).
     - self_trained: needs no labels; learns from proposals (section pretrain), then from
       what it finds itself.
+    - upicker: a detection transformer that looks at slices, or at micrographs, and
+      links what it finds; trains on blobs of all tomograms first, then on labels.
     - blobs: trains nothing; finds blobs of about a particle's size, in micrographs too.
     - template: trains nothing; finds what resembles the particles' density maps."""
     particles: Annotated[tuple[Particle, ...], Field(min_length=1)]
@@ -155,6 +161,8 @@ class Config(Settings):
     partial: PartialSettings = PartialSettings()
     predict: PredictSettings = PredictSettings()
     tomopicker: TomoPickerSettings = TomoPickerSettings()
+    upicker: UPickerSettings = UPickerSettings()
+    link: LinkSettings = LinkSettings()
     blobs: BlobsSettings = BlobsSettings()
     template: TemplateSettings = TemplateSettings()
     calibrate: CalibrateSettings = CalibrateSettings()
@@ -214,6 +222,16 @@ class Config(Settings):
             raise ValueError(
                 f"predict.window_zyx is {list(window)}; this model's strides need at"
                 f" least {least} voxels along each axis, enlarge it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _slices_come_in_equal_parts(self) -> Self:
+        size, parts = self.upicker.batch_size, self.train.accumulate
+        if METHODS[self.method].architecture == "upicker" and size % parts:
+            raise ValueError(
+                f"upicker.batch_size is {size} and train.accumulate {parts}; expected a"
+                f" multiple of {parts} as batch_size, change one"
             )
         return self
 

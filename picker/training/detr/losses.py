@@ -33,7 +33,10 @@ LOSS = Weights(particle=1.0, distance=5.0, overlap=2.0)
 
 
 def detection_losses(
-    answer: Answer, truths: Sequence[Truth], denoised: Target | None = None
+    answer: Answer,
+    truths: Sequence[Truth],
+    denoised: Target | None = None,
+    known: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Return the losses of all layers by name; their sum is minimised.
 
@@ -47,9 +50,12 @@ def detection_losses(
         Of each patch.
     denoised
         What the noised queries should answer; None without any.
+    known
+        `(batch, edge, edge)` above 0 where somebody looked for particles; None:
+        everywhere. Elsewhere nothing that is found is wrong.
     """
     layers = [
-        layer_losses(logits, squares, matched(logits, squares, truths))
+        layer_losses(logits, squares, matched(logits, squares, truths, known))
         for logits, squares in zip(*answer.found, strict=True)
     ]
     names = ("class_loss", "distance_loss", "overlap_loss")
