@@ -59,7 +59,7 @@ class SliceDataset(Batches):
     Raises
     ------
     ValueError
-        If a tomogram is narrower than a patch.
+        If a tomogram is narrower than a patch, or a patch than two particles.
     """
 
     def __init__(
@@ -74,13 +74,7 @@ class SliceDataset(Batches):
         min_chord: float = 0.0,
     ) -> None:
         for source in sources:
-            _, y, x = source.volume.shape
-            if min(y, x) < edge:
-                raise ValueError(
-                    f"tomogram {source.name} has {y} × {x} voxels on a slice; expected"
-                    f" at least {edge} × {edge}, as patches have: lower the edge of"
-                    " patches, upicker.network.edge"
-                )
+            _check_size(source, edge)
         self.sources = sources
         self.settings = settings
         self.stage = zlib.crc32(stage.encode())
@@ -193,6 +187,28 @@ class _Drawn:
     view: View
     target: Tensor
     known: Tensor
+
+
+def _check_size(source: PatchSource, edge: int) -> None:
+    """Check that patches fit into a tomogram, and particles into patches.
+
+    Of a particle that is wider than half of a patch no two tiles, which overlap by half
+    at most, show the whole.
+    """
+    _, y, x = source.volume.shape
+    if min(y, x) < edge:
+        raise ValueError(
+            f"tomogram {source.name} has {y} × {x} voxels on a slice; expected at least"
+            f" {edge} × {edge}, as patches have: lower their edge, upicker.network.edge"
+        )
+    largest = 2 * float(source.radius.max())
+    if 2 * np.ceil(largest) > edge:
+        raise ValueError(
+            f"the largest particle is {largest:.4g} voxels wide in tomogram"
+            f" {source.name}; expected at most half of a patch, {edge // 2}: raise its"
+            " edge, upicker.network.edge, or make the voxels larger with"
+            " preprocess.target_voxel_size"
+        )
 
 
 def _turned(

@@ -114,6 +114,14 @@ def test_a_tomogram_that_is_narrower_than_a_patch():
         dataset(edge=48)
 
 
+def test_a_particle_that_is_wider_than_half_of_a_patch():
+    large = replace(blobs(0), radius=np.array([4.0, 9.0]))
+    with pytest.raises(
+        ValueError, match=r"18 voxels wide in tomogram t0; .* 16: raise"
+    ):
+        dataset([large])
+
+
 def test_batches_that_no_parts_divide():
     settings = PLAIN.model_copy(update={"accumulate": 3})
     with pytest.raises(ValueError, match=r"upicker\.batch_size is 8"):
