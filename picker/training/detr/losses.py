@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from picker.machine.processes import total
 from picker.training.detr.overlap import generalised_overlap
 from picker.training.detr.targets import (
     ALPHA,
@@ -79,6 +80,8 @@ def layer_losses(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the weighted losses of class, distance and overlap, per particle.
 
+    The particles are those of all processes; each process has its share of the losses.
+
     Parameters
     ----------
     logits
@@ -89,7 +92,7 @@ def layer_losses(
         What they should be.
     """
     is_one = target.particle != NOTHING
-    number = is_one.sum().clamp(min=1)
+    number = total(is_one.sum()).clamp(min=1)
     wanted = functional.one_hot(target.particle.clamp(min=0), logits.shape[-1])
     wanted = wanted * is_one[..., None]
     of_class = focal_loss(logits.float(), wanted.float())
