@@ -128,6 +128,25 @@ def test_it_learns_of_blobs_then_of_labels(tmp_path):
         assert loss in header
 
 
+def test_micrographs_are_trained_on_and_picked(tmp_path, monkeypatch):
+    def flat(tomogram):
+        return replace(
+            tomogram,
+            volume=tomogram.volume[8:9],
+            index_zyx=tomogram.index_zyx * [0, 1, 1],
+        )
+
+    monkeypatch.setitem(SETTINGS, "burn_in", BurnInSettings(steps=2))
+    monkeypatch.setitem(SETTINGS, "predict", PredictSettings(min_score=0.0))
+    sources = data([flat(blobs(0))], [flat(unlabeled(1))])
+    assert len(task("pretrain", sources).patches.sources[1].particle) > 0
+    model = train(tmp_path, task("fine_tune", sources))
+    finder = load("upicker").finder([model], (BLOB,), section, torch.device("cpu"))
+    picks = finder.candidates(blobs(7).volume[8:9], VOXEL)
+    assert len(picks) > 0
+    assert (picks.position_zyx[:, 0] == 0).all()
+
+
 def test_an_interrupted_training_ends_bit_equal(tmp_path, monkeypatch):
     monkeypatch.setitem(SETTINGS, "burn_in", BurnInSettings(steps=6, warmup_steps=2))
     sources = data([blobs(0)])
