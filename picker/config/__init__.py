@@ -30,6 +30,7 @@ from picker.config.base import (
 from picker.config.blobs import BlobsSettings
 from picker.config.co_train import CoTrainSettings
 from picker.config.fitting import refuse_unfit_picking
+from picker.config.link import LinkSettings
 from picker.config.loss import LossSettings
 from picker.config.methods import METHODS, MethodName
 from picker.config.micrographs import default_targets, refuse_other_dimensions
@@ -72,6 +73,7 @@ from picker.config.training import (
     TrainSettings,
 )
 from picker.config.tune import TuneSettings
+from picker.config.upicker import UPickerSettings
 from picker.config.vote import VoteSettings
 from picker.core.messages import cut, printable, shown
 
@@ -91,6 +93,7 @@ __all__ = [
     "ExportSettings",
     "FolderSettings",
     "LabelNextSettings",
+    "LinkSettings",
     "LossSettings",
     "ModelSettings",
     "OffsetsSettings",
@@ -115,6 +118,7 @@ __all__ = [
     "TomogramsSettings",
     "TrainSettings",
     "TuneSettings",
+    "UPickerSettings",
     "VoteSettings",
     "WarpSettings",
     "checked_name",
@@ -148,6 +152,8 @@ class Config(Settings):
       a particle (pu), or that it is none (pn).
     - self_trained: needs no labels; learns from proposals (section pretrain), then from
       what it finds itself.
+    - upicker: a detection transformer that looks at slices, or at micrographs, and
+      links what it finds; trains on blobs of all tomograms first, then on labels.
     - blobs: trains nothing; finds blobs of about a particle's size, in micrographs too.
     - template: trains nothing; finds what resembles the particles' density maps.
     - vote: joins what several of these, or other programs, found; section vote."""
@@ -164,6 +170,8 @@ class Config(Settings):
     partial: PartialSettings = PartialSettings()
     predict: PredictSettings = PredictSettings()
     tomopicker: TomoPickerSettings = TomoPickerSettings()
+    upicker: UPickerSettings = UPickerSettings()
+    link: LinkSettings = LinkSettings()
     blobs: BlobsSettings = BlobsSettings()
     template: TemplateSettings = TemplateSettings()
     vote: VoteSettings = VoteSettings()
@@ -229,6 +237,16 @@ class Config(Settings):
             raise ValueError(
                 f"predict.window_zyx is {list(window)}; this model's strides need at"
                 f" least {least} voxels along each axis, enlarge it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _slices_come_in_equal_parts(self) -> Self:
+        size, parts = self.upicker.batch_size, self.train.accumulate
+        if METHODS[self.method].architecture == "upicker" and size % parts:
+            raise ValueError(
+                f"upicker.batch_size is {size} and train.accumulate {parts}; expected a"
+                f" multiple of {parts} as batch_size, change one"
             )
         return self
 

@@ -1,4 +1,4 @@
-"""Settings of the detection transformer, which no method in config.yaml uses yet."""
+"""Settings of the detection transformer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from picker.config.base import Count, Fraction, Settings
+from picker.config.base import Fraction, Settings
+
+# No network is larger, and a file with huge numbers would take long to read.
+Width = Annotated[int, Field(ge=1, le=4096)]
+Layers = Annotated[int, Field(ge=1, le=100)]
 
 GROUPS = 8
 """Channels are normalised in so many groups, so every width is a multiple of it."""
@@ -15,28 +19,34 @@ GROUPS = 8
 class DetrSettings(Settings):
     """The network; the defaults are small enough for a CPU to train a toy."""
 
-    channels: Literal[1, 3] = 1
+    edge: Width = 128
+    """Edge of a patch [pixels]; a multiple of the deepest stride, 16 at the default
+    widths, and no more than a tomogram is wide. Particles should be 16 to 32 pixels
+    across."""
+    channels: Literal[1, 3] = 3
     """Channels of a patch: 1, or 3 for a slice between its neighbours."""
-    widths: Annotated[tuple[Count, ...], Field(min_length=1)] = (16, 32, 64)
+    widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)] = (
+        *(16, 32, 64),
+    )
     """Channels of each stage of the backbone, the finest first; their strides are 4, 8,
     16, … pixels."""
-    blocks: Count = 1
+    blocks: Layers = 1
     """Number of residual blocks in each stage."""
-    levels: Count = 2
+    levels: Layers = 2
     """Number of the last stages whose features the transformer sees."""
-    width: Count = 64
+    width: Width = 64
     """Channels of the transformer."""
-    feedforward: Count = 128
+    feedforward: Width = 128
     """Channels inside its feed-forward parts."""
-    heads: Count = 4
+    heads: Layers = 4
     """Number of attention heads."""
-    points: Count = 4
+    points: Layers = 4
     """Number of points where a head looks at each level."""
-    encoder_layers: Annotated[int, Field(ge=0)] = 1
+    encoder_layers: Annotated[int, Field(ge=0, le=100)] = 1
     """Number of layers that refine features."""
-    decoder_layers: Count = 3
+    decoder_layers: Layers = 3
     """Number of layers that refine queries."""
-    queries: Count = 60
+    queries: Width = 60
     """Highest number of particles in a patch; 1.5 times the largest count is enough."""
 
     @model_validator(mode="after")
@@ -58,6 +68,11 @@ class DetrSettings(Settings):
             raise ValueError(
                 f"levels is {self.levels}; expected at most {len(self.widths)}, the"
                 " number of stages in widths"
+            )
+        if self.edge % self.alignment:
+            raise ValueError(
+                f"edge is {self.edge}; expected a multiple of {self.alignment}, the"
+                f" deepest stride of {len(self.widths)} stages, change it"
             )
         return self
 

@@ -24,6 +24,7 @@ MethodName = Literal[
     "tomopicker_pu",
     "tomopicker_kl",
     "self_trained",
+    "upicker",
     "blobs",
     "template",
     "vote",
@@ -90,6 +91,8 @@ class Row:
         before. Empty: nothing is trained.
     network
         The network that is trained; None: the method has a model of its own.
+    architecture
+        Section of the settings that describes the network, and that a model file keeps.
     options
         How the method differs from others of the same module.
     sections
@@ -111,6 +114,7 @@ class Row:
     module: str | None
     stages: tuple[Stage, ...] = ()
     network: NetworkName | None = None
+    architecture: str = "model"
     options: Mapping[str, Any] = field(default_factory=dict)
     sections: tuple[str, ...] = ()
     threshold_setting: str | None = None
@@ -118,7 +122,6 @@ class Row:
     micrographs: bool = False
     votes: bool = False
     pretrain: Stage | None = None
-    votes: bool = False
 
     @property
     def needs_labels(self) -> bool:
@@ -209,6 +212,21 @@ _TOMOPICKER = Row(
     sections=("tomopicker",),
 )
 
+# What looks like a particle and has no label counts for nothing in partial tomograms:
+# both stages look for blobs.
+_WHOLE_OR_PARTIAL: tuple[Split, ...] = ("labeled", "partial")
+ON_BLOBS = Stage(
+    name="pretrain",
+    labeled=_WHOLE_OR_PARTIAL,
+    unlabeled=("unlabeled",),
+    sections=("upicker", "blobs", "partial"),
+)
+FINE_TUNE = Stage(
+    name="fine_tune",
+    labeled=_WHOLE_OR_PARTIAL,
+    sections=("upicker", "burn_in", "blobs", "partial"),
+)
+
 METHODS: dict[MethodName, Row] = {
     "semietpicker": _SEMIETPICKER,
     "semietpicker_paper": replace(
@@ -234,6 +252,13 @@ METHODS: dict[MethodName, Row] = {
         stages=(LABEL_FREE, SELF_TRAIN),
         threshold_setting="pretrain.min_score",
     ),
+    "upicker": Row(
+        module="upicker",
+        stages=(ON_BLOBS, FINE_TUNE),
+        architecture="upicker",
+        sections=("upicker", "link"),
+        micrographs=True,
+    ),
     "blobs": Row(
         module="blobs",
         sections=("blobs",),
@@ -255,4 +280,4 @@ METHODS: dict[MethodName, Row] = {
     ),
 }
 """Source: Wang et al. 2025, SemiETPicker, section 3.3 and tables 1, 3 and 4; Uddin et
-al. 2025, TomoPicker, section 3.2."""
+al. 2025, TomoPicker, section 3.2; Zhang et al. 2024, UPicker."""

@@ -1,4 +1,4 @@
-"""Particles of a 2D patch to squares, and squares to particles.
+"""Discs in a 2D patch to squares, and squares to discs.
 
 A square is its centre y, x and its side, as fractions of the patch's edge. Pixel i has
 its centre at (i + ½) / edge.
@@ -11,44 +11,38 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.encodings.balls import first_within
+from picker.encodings.discs import Discs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
 
 
-def squares_from_particles(
-    index_yx: NDArray[np.floating],
-    particle: NDArray[np.integer],
-    radius: NDArray[np.floating],
-    edge: int,
-) -> NDArray[np.float32]:
-    """Return `(n, 3)` squares, of which each particle's circle touches all sides.
+def squares_from_discs(discs: Discs, edge: int) -> NDArray[np.float32]:
+    """Return `(n, 3)` squares, all of whose sides the discs touch.
 
     Parameters
     ----------
-    index_yx
-        `(n, 2)` centres [pixels].
-    particle
-        `(n,)` class numbers.
-    radius
-        `(class,)` of the particles [pixels].
+    discs
+        In the patch.
     edge
         Of the patch [pixels].
     """
-    centre = (np.asarray(index_yx, np.float64).reshape(-1, 2) + 0.5) / edge
-    side = 2 * np.asarray(radius, np.float64)[particle] / edge
-    return np.column_stack([centre, side]).astype(np.float32)
+    centre = (discs.centre_yx + 0.5) / edge
+    return np.column_stack([centre, discs.diameter / edge]).astype(np.float32)
 
 
-def particles_from_squares(
+def discs_from_squares(
     logits: Tensor,
     squares: Tensor,
     radius: NDArray[np.floating],
     edge: int,
     min_score: float,
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return the particles that the network's squares stand for, best first.
+    slice_z: int = 0,
+) -> Discs:
+    """Return the discs that the network's squares stand for, best first.
 
     Within a radius of one, others of its class are the same particle.
 
@@ -64,20 +58,59 @@ def particles_from_squares(
         Of the patch [pixels].
     min_score
         Those that score lower are left out.
-
-    Returns
-    -------
-    `(n, 2)` centres [pixels], `(n,)` class numbers, `(n,)` scores.
+    slice_z
+        Which slice the patch lies on.
     """
     probability = logits.float().sigmoid().cpu().numpy()
-    centre = squares[:, :2].double().cpu().numpy() * edge - 0.5
+    placed = squares.double().cpu().numpy() * edge
+    query, kind = np.nonzero(probability >= min_score)
+    return once(
+        Discs(
+            slice_z=np.full(len(query), slice_z),
+            centre_yx=placed[query, :2] - 0.5,
+            diameter=placed[query, 2],
+            particle=kind,
+            score=probability[query, kind],
+        ),
+        radius,
+    )
+
+
+def once(discs: Discs, radius: NDArray[np.floating]) -> Discs:
+    """Return the best discs of each class within a radius, best first.
+
+    Parameters
+    ----------
+    discs
+        Of one slice.
+    radius
+        `(class,)` of the particles [pixels].
+    """
+    order = np.argsort(-discs.score, kind="stable")
     parts = []
-    for number, one in enumerate(radius):
-        score = probability[:, number]
-        order = np.argsort(-score, kind="stable")
-        order = order[score[order] >= min_score]
-        kept = order[first_within(centre[order], float(one))]
-        parts.append((centre[kept], np.full(len(kept), number), score[kept]))
-    index, kind, score = (np.concatenate(part) for part in zip(*parts, strict=True))
-    order = np.argsort(-score, kind="stable")
-    return index[order], kind[order], score[order]
+    for kind, one in enumerate(radius):
+        of_class = order[discs.particle[order] == kind]
+        parts.append(of_class[first_within(discs.centre_yx[of_class], float(one))])
+    kept = np.concatenate(parts)
+    return discs.select(kept[np.argsort(-discs.score[kept], kind="stable")])
+
+
+def turned(
+    squares: NDArray[np.float32], flips: Sequence[bool] | NDArray[np.bool_], turns: int
+) -> NDArray[np.float32]:
+    """Return squares where `augment.apply_symmetry` moves what they are about.
+
+    Parameters
+    ----------
+    squares
+        `(n, 3)`.
+    flips
+        Which of z, y, x are flipped, after the turn.
+    turns
+        Quarter turns about z.
+    """
+    y, x, side = squares.T
+    for _ in range(turns % 4):
+        y, x = 1 - x, y
+    y, x = 1 - y if flips[1] else y, 1 - x if flips[2] else x
+    return np.column_stack([y, x, side])

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from picker import __version__
-from picker.config import ModelSettings, Particle, PreprocessSettings, explained
+from picker.config import (
+    ModelSettings,
+    Particle,
+    PreprocessSettings,
+    UPickerSettings,
+    explained,
+)
 from picker.config.base import Positive
-from picker.config.methods import MethodName
+from picker.config.methods import METHODS, MethodName
 from picker.core.fingerprint import fingerprint
 from picker.core.messages import cut
 from picker.formats.text import listed
@@ -22,6 +34,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from picker.config import Settings
     from picker.networks.network import Network
 
 
@@ -38,6 +51,23 @@ class ModelCard(BaseModel):
     preprocess: PreprocessSettings
     training_voxel_size: Positive | None
     """Voxel size of the labeled tomograms [Å]; None: nothing was trained."""
+    upicker: UPickerSettings | None = None
+    """Describes the network of that method, in place of `model`; None: of another."""
+
+    @model_validator(mode="after")
+    def _describes_its_network(self) -> Self:
+        name = METHODS[self.method].architecture
+        if getattr(self, name) is None:
+            raise ValueError(
+                f"method {self.method} has no {name}, which describes its network"
+            )
+        return self
+
+    @property
+    def architecture(self) -> Settings:
+        """The section that describes the network."""
+        found: Settings = getattr(self, METHODS[self.method].architecture)
+        return found
 
 
 def write_model(path: Path, model: nn.Module, card: ModelCard) -> None:
@@ -93,7 +123,7 @@ def read_card(path: Path) -> ModelCard:
 
 
 def _untrained(card: ModelCard) -> Network:
-    return load(card.method).network(card.model, len(card.particles))
+    return load(card.method).network(card.architecture, len(card.particles))
 
 
 def read_model(path: Path, device: torch.device) -> tuple[Network, ModelCard]:
@@ -124,7 +154,7 @@ def model_fingerprint(path: Path) -> str:
     return fingerprint(
         card.version,
         card.method,
-        card.model.key(),
+        card.architecture.key(),
         [particle.key() for particle in card.particles],
         *(
             part

@@ -11,6 +11,7 @@ import torch
 
 from picker.config import (
     BurnInSettings,
+    Config,
     ModelSettings,
     PreprocessSettings,
     TrainSettings,
@@ -97,18 +98,22 @@ def untrained_model(
     """
     section = partial(read_section, settings)
     particles = read_particles(settings)
-    architecture = section("model", ModelSettings)
+    own = method.row.architecture
+    architecture = section(own, Config.section_kind(own))
     torch.manual_seed(section("train", TrainSettings).seed)
     network = method.network(architecture, len(particles))
     start_from = section("burn_in", BurnInSettings).start_from
     begun = begin_from(network, start_from, particles, voxel_size)
-    card = ModelCard(
-        stage=UNTRAINED,
-        method=name,
-        particles=particles,
-        model=architecture,
-        preprocess=section("preprocess", PreprocessSettings),
-        training_voxel_size=voxel_size,
+    card = ModelCard.model_validate(
+        {
+            "stage": UNTRAINED,
+            "method": name,
+            "particles": particles,
+            "model": ModelSettings(),
+            "preprocess": section("preprocess", PreprocessSettings),
+            "training_voxel_size": voxel_size,
+            own: architecture,
+        }
     )
     classes = [particle.key() for particle in particles]
     digest = (method.row.network, architecture.key(), classes, begun)

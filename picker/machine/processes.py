@@ -83,7 +83,9 @@ def is_first() -> bool:
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
-def share_of(batch_size: int, parts: int = 1) -> range:
+def share_of(
+    batch_size: int, parts: int = 1, setting: str = "train.batch_size"
+) -> range:
     """Return the numbers of this process's patches in a batch.
 
     Parameters
@@ -92,6 +94,8 @@ def share_of(batch_size: int, parts: int = 1) -> range:
         Patches of all processes together.
     parts
         Number of parts in which each process computes its share.
+    setting
+        What says how large the batch is.
 
     Raises
     ------
@@ -102,7 +106,7 @@ def share_of(batch_size: int, parts: int = 1) -> range:
     if batch_size % (num * parts):
         each = f" in {parts} parts" if parts > 1 else ""
         raise ValueError(
-            f"train.batch_size is {batch_size}, but {num} processes train{each};"
+            f"{setting} is {batch_size}, but {num} processes train{each};"
             f" expected a multiple of {num * parts}, change it"
         )
     return range(dist.get_rank() if num > 1 else 0, batch_size, num)

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
+from picker.config import ModelSettings
 from picker.config.methods import METHODS
 from picker.networks import build_model
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from picker.config import ModelSettings, Particle
+    from picker.config import Particle, Settings
     from picker.config.methods import MethodName, Row, Stage
     from picker.core.tomogram import Tomogram
     from picker.finding.finder import Finder
@@ -99,9 +100,18 @@ class Method(ABC):
         self.row = row
         self.densities = densities
 
-    def network(self, settings: ModelSettings, num_particles: int) -> Network:
-        """Return an untrained network, with random weights from torch's state."""
+    def network(self, settings: Settings, num_particles: int) -> Network:
+        """Return an untrained network, with random weights from torch's state.
+
+        Parameters
+        ----------
+        settings
+            The section that the row's `architecture` names.
+        num_particles
+            Number of classes.
+        """
         assert self.row.network is not None
+        assert isinstance(settings, ModelSettings)
         return build_model(settings, num_particles, self.row.network)
 
     def task(self, stage: Stage, data: Data, model: Network) -> Task | None:

@@ -14,7 +14,8 @@ PRIOR_LOGIT = math.log(PRIOR / (1 - PRIOR))
 class Network(nn.Module):
     """Maps `(batch, 1, z, y, x)` to logits `(batch, class, ⌈z/R⌉, ⌈y/R⌉, ⌈x/R⌉)`.
 
-    Their sigmoid is the heatmap, or the probability of each class at a voxel.
+    Their sigmoid is the heatmap, or the probability of each class at a voxel. But that
+    of `networks.detr` maps slices to squares, and has no stride.
 
     Attributes
     ----------

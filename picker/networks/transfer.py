@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 EPSILON = 1e-6
 """Least distance of a score from 0 and 1 that a bias can change."""
-HEADS = ("head.", "net.out_tr.")
+ROWS = ("head.", "scored.", "proposed.", "particle.")
+"""How names of tensors begin that have a row for each class, the last rows."""
+HEADS = (*ROWS, "net.out_tr.")
 """How names of tensors begin whose layers depend on the classes."""
 
 
@@ -62,9 +64,10 @@ def take_over(
     shared = [name for name in classes if name in other_classes]
     for name, tensor in body.items():
         tensor.copy_(weights[name])
-    for name in ("head.weight", "head.bias"):
-        if name not in own:  # a network whose last layers mix the classes
-            return []
+    by_class = [name for name in own if name.startswith(ROWS)]
+    if not by_class:  # a network whose last layers mix the classes
+        return []
+    for name in by_class:
         # A network that segments has a row of background before the classes.
         row = len(own[name]) - len(classes)
         other_row = len(weights[name]) - len(other_classes)

@@ -179,15 +179,16 @@ class PlannedRun:
         return [self.plan.names_digest(split) for split in splits]
 
     def training_settings(self, stage: str) -> list[str]:
-        """Return the settings that a stage reads; the model's are for the first."""
+        """Return the settings that a stage reads; the network's are for the first."""
         trained = self.row.stage(stage)
         more = (
             getattr(self.plan.config, trained.follows).reads if trained.follows else ()
         )
-        first = [] if self.before(stage) else ["particles", "model", "preprocess"]
+        first = ["particles", self.row.architecture, "preprocess"]
         results, cell = self.plan.results, self.run.cell
         train = results.seed_settings(cell[1]) if cell else results.settings("train")
-        sections = dict.fromkeys([*first, *trained.sections, *more])
+        own = [] if self.before(stage) else first
+        sections = dict.fromkeys([*own, *trained.sections, *more])
         return [train, *map(results.settings, sections)]
 
     def start_from(self, stage: str) -> list[str]:

@@ -267,4 +267,5 @@ def apply_symmetry(
     """Return `(..., z, y, x)` turned about z, then flipped."""
     turned = np.rot90(volume, turns, axes=(-2, -1))
     axes = tuple(axis - 3 for axis in range(3) if flips[axis])
-    return np.ascontiguousarray(np.flip(turned, axes) if axes else turned)
+    # A copy: one slice that is flipped counts as contiguous, with a negative stride.
+    return np.flip(turned, axes).copy() if axes else np.ascontiguousarray(turned)

@@ -20,7 +20,8 @@ class Batch:
     ----------
     labeled, target
         `(batch, 1, z, y, x)` and `(batch, class, z/R, y/R, x/R)`, R being the
-        network's stride.
+        network's stride. For a detector of squares the target is `(batch, n, 4)`:
+        class number, or −1 where a patch has fewer, centre y, x and side.
     weak, strong
         `(batch, 1, z, y, x)` unlabeled patches as the teacher and as the student see
         them; with batch 0 during burn-in.

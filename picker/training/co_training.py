@@ -67,6 +67,8 @@ class CoTraining(AveragedTask):
         The classes, for the log; None: their numbers.
     """
 
+    patches: PatchDataset
+
     def __init__(
         self,
         name: str,

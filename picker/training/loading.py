@@ -11,8 +11,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from picker.machine.signals import SIGNALS
 from picker.training.boxes import CACHED
-from picker.training.patches import PatchDataset
-from picker.training.plan import Plan, made
+from picker.training.plan import Batches, Plan, made
 from picker.training.resident import resident_volumes
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ PLANNING = 4
 
 
 def batches(
-    dataset: PatchDataset, start: int, stop: int, device: torch.device
+    dataset: Batches, start: int, stop: int, device: torch.device
 ) -> Iterator[Batch]:
     """Yield the batches of steps `start` … `stop` − 1 on a device.
 
@@ -54,7 +53,7 @@ def batches(
 class Plans(Dataset[Plan]):
     """How to make the batches of a data set, by step number."""
 
-    def __init__(self, patches: PatchDataset) -> None:
+    def __init__(self, patches: Batches) -> None:
         self.patches = patches
         self.settings = patches.settings
 
@@ -64,7 +63,7 @@ class Plans(Dataset[Plan]):
 
 
 def _ahead(
-    dataset: PatchDataset | Plans, steps: range, device: torch.device, useful: int
+    dataset: Batches | Plans, steps: range, device: torch.device, useful: int
 ) -> DataLoader[Any]:
     """Return what a data set has for each step, in memory that a GPU can copy from."""
     wanted = dataset.settings.num_workers
@@ -98,7 +97,7 @@ def _serve(worker: int) -> None:
     torch.set_num_threads(1)
     here = get_worker_info()
     assert here is not None
-    if isinstance(here.dataset, PatchDataset):
+    if isinstance(here.dataset, Batches):
         here.dataset.boxes.cache.size = CACHED // here.num_workers
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -149,7 +149,7 @@ def train(
         losses = add_gradients(
             task, forward, batch, step, settings.accumulate, autocast
         )
-        norm = torch.nn.utils.clip_grad_norm_(student.parameters(), 10.0)
+        norm = torch.nn.utils.clip_grad_norm_(student.parameters(), task.clip)
         # While a GPU still computes, for which the next line waits.
         batch = next(coming, None)
         # See `choose_precision`; one such step must not poison the weights.

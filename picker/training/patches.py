@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
 
 from picker.machine.processes import share_of
 from picker.training.augment import (
@@ -26,7 +25,7 @@ from picker.training.batch import Batch
 from picker.training.boxes import Boxes
 from picker.training.expected import HiddenMeans, rareness
 from picker.training.halves import NoiseOfHalves
-from picker.training.plan import Plan, View, made, sigma_of
+from picker.training.plan import Batches, Plan, View, sigma_of
 from picker.training.source import patch_shape
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from picker.training.source import PatchSource
 
 
-class PatchDataset(Dataset[Batch]):
+class PatchDataset(Batches):
     """Batches by step number.
 
     Parameters
@@ -110,10 +109,6 @@ class PatchDataset(Dataset[Batch]):
         ]
         # What was taken for a particle and is none is drawn as often as a class.
         self.centres += [wrong] if wrong else []
-
-    def __getitem__(self, step: int) -> Batch:
-        """Return the batch of one step, or this process's share of it."""
-        return made(self.plan(step), self.boxes)
 
     def plan(self, step: int) -> Plan:
         """Return how that batch is made."""

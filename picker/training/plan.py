@@ -6,13 +6,16 @@ memory of a GPU or in chunks on disk, by the same code.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 import torch
+from torch.utils.data import Dataset
 
 from picker.training.augment import UNCHANGED, changed, dropblock, gaussians
+from picker.training.batch import Batch
 from picker.training.halves import with_noise
 
 if TYPE_CHECKING:
@@ -20,9 +23,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from picker.config import TrainSettings
     from picker.training.augment import Changes
-    from picker.training.batch import Batch
-    from picker.training.boxes import Box
+    from picker.training.boxes import Box, Boxes
     from picker.training.halves import MoreNoise
 
 
@@ -122,3 +125,29 @@ def made(plan: Plan, volumes: Volumes) -> Batch:
         weak=torch.stack(weak) if weak else none,
         strong=torch.stack(strong) if strong else none,
     )
+
+
+class Batches(Dataset[Batch], ABC):
+    """Batches by step number, of patches of one shape.
+
+    Attributes
+    ----------
+    settings
+        Sizes, seed and augmentations.
+    boxes
+        Where patches are cut.
+    shape
+        Of a patch, z, y, x [voxels].
+    """
+
+    settings: TrainSettings
+    boxes: Boxes
+    shape: tuple[int, int, int]
+
+    def __getitem__(self, step: int) -> Batch:
+        """Return the batch of one step, or this process's share of it."""
+        return made(self.plan(step), self.boxes)
+
+    @abstractmethod
+    def plan(self, step: int) -> Plan:
+        """Return how that batch is made."""

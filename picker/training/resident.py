@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from picker.training.boxes import Box, Boxes
-    from picker.training.patches import PatchDataset
+    from picker.training.plan import Batches
     from picker.training.source import Voxels
 
 logger = logging.getLogger(__name__)
@@ -80,9 +80,7 @@ class ResidentVolumes:
         )
 
 
-def resident_volumes(
-    patches: PatchDataset, device: torch.device
-) -> ResidentVolumes | None:
+def resident_volumes(patches: Batches, device: torch.device) -> ResidentVolumes | None:
     """Return all volumes on a device, or None: patches are cut on the CPU.
 
     Whether they fit depends on the GPU alone, not on what else runs on it: the same

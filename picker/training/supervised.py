@@ -64,6 +64,8 @@ class Supervised(AveragedTask):
     Source: Wang et al. 2025, SemiETPicker, section 2.3 (burn-in).
     """
 
+    patches: PatchDataset
+
     def __init__(
         self,
         name: str,

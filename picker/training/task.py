@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from picker.networks.network import Network
     from picker.training.batch import Batch
-    from picker.training.patches import PatchDataset
+    from picker.training.plan import Batches
 
 
 class Schedule(Protocol):
@@ -79,12 +79,15 @@ class Task(ABC):
         What the optimizer changes.
     patches
         Batches by step number.
+    clip
+        Longest gradient; one that is longer is shortened to it.
     """
 
     name: str
     schedule: Schedule
     model: Network
-    patches: PatchDataset
+    patches: Batches
+    clip: float = 10.0
 
     def begin(self, device: torch.device) -> None:
         """Move everything to the device that trains; called once, before all else."""

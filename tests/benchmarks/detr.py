@@ -27,8 +27,9 @@ from picker.config import (
 from picker.config.blobs import BlobsSettings
 from picker.config.detr import DenoisingSettings, DetrSettings
 from picker.core.picks import Picks
+from picker.encodings.discs import discs_on_slice
 from picker.encodings.heatmap import Gaussians
-from picker.encodings.squares import particles_from_squares, squares_from_particles
+from picker.encodings.squares import discs_from_squares, squares_from_discs, turned
 from picker.methods.blobs import BlobFinder
 from picker.networks import build_model
 from picker.networks.detr.transformer import DetectionTransformer
@@ -78,23 +79,21 @@ def blobs(tomograms):
 
 def squares(picks):
     """Return what the network should find."""
-    index = picks.position_zyx[:, 1:] / VOXEL_SIZE
     number = np.zeros(len(picks), np.int64)
-    found = squares_from_particles(index, number, RADIUS, EDGE)
+    discs = discs_on_slice(picks.position_zyx / VOXEL_SIZE, number, RADIUS, 0)
+    found = squares_from_discs(discs, EDGE)
     return Truth(torch.from_numpy(number), torch.from_numpy(found))
 
 
-def turned(image, truth, rng):
+def changed(image, truth, rng):
     """Return an image turned and flipped at random, and its squares."""
     turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-    y, x, side = truth.squares.unbind(dim=1)
-    for _ in range(turns):
-        y, x = 1 - x, y
-    if flip:
-        image, x = image.rot90(turns, (1, 2)).flip(2), 1 - x
-    else:
-        image = image.rot90(turns, (1, 2))
-    return image, Truth(truth.particle, torch.stack([y, x, side], dim=1))
+    squares = turned(truth.squares.numpy(), [False, False, flip], turns)
+    image = image.rot90(turns, (1, 2))
+    return (
+        image.flip(2) if flip else image,
+        Truth(truth.particle, torch.from_numpy(squares)),
+    )
 
 
 class Detr:
@@ -102,7 +101,7 @@ class Detr:
 
     def __init__(self, denoising, seed):
         torch.manual_seed(seed)
-        self.model = DetectionTransformer(DetrSettings(queries=30), 1)
+        self.model = DetectionTransformer(DetrSettings(channels=1, queries=30), 1)
         self.denoising = denoising
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -115,7 +114,8 @@ class Detr:
     def particles(self, image):
         """Return centres y, x [pixels], classes and scores."""
         logits, squares = (part[-1, 0] for part in self.model(image[None]).found)
-        return particles_from_squares(logits, squares, RADIUS, EDGE, MIN_SCORE)
+        found = discs_from_squares(logits, squares, RADIUS, EDGE, MIN_SCORE)
+        return found.centre_yx, found.particle, found.score
 
 
 class Heatmap:
@@ -154,7 +154,7 @@ def trained(network, examples, steps, seed):
     optimizer = Adam(model.parameters(), 1e-4)
     for step in range(1, steps + 1):
         chosen = rng.integers(len(examples), size=BATCH)
-        pairs = [turned(*examples[i], rng) for i in chosen]
+        pairs = [changed(*examples[i], rng) for i in chosen]
         images, truths = zip(*pairs, strict=True)
         losses = network.losses(torch.stack(images), truths)
         model.zero_grad()

@@ -31,7 +31,7 @@ from records import code, output_of
 from picker.machine.memory import keep_freed_memory
 from picker.machine.signals import Interrupted, interrupted_by_signals
 
-SECTIONS = {"checks": 2.0, "speed": 3.0, "accuracy": 5.0}
+SECTIONS = {"checks": 2.0, "speed": 3.0, "micrographs": 3.0, "accuracy": 5.0}
 """In this order, with their shares of the time. What one leaves is the next one's, and
 the last one trains as long as there is time."""
 AT_END = 15.0

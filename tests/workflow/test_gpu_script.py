@@ -58,7 +58,7 @@ def test_every_section_gives_results_and_none_fails(results):
         assert set(row) == {"section", "table", "name", "status", "values", "reason"}
         assert row["status"] in ("measured", "skipped"), row
     assert {row["section"] for row in report["results"]} == {
-        *("checks", "speed", "accuracy"),
+        *("checks", "speed", "micrographs", "accuracy"),
     }
 
 
@@ -95,6 +95,15 @@ def test_speed_has_both_numbers_of_views_and_ratios(results):
     assert ratios.count("cut on the CPU / resident") == 2
 
 
+def test_micrographs_have_f1_of_every_way(results):
+    found = {row["name"]: row["values"] for row in rows(results, "micrographs")}
+    ways = ("blobs, then labels", "labels", "labels, no denoising")
+    assert set(found) == {"blobs alone", *(f"default, {way}" for way in ways)}
+    assert all({"F1", "precision", "recall"} <= set(v) for v in found.values())
+    assert "pretrain [s]" in found["default, blobs, then labels"]
+    assert "pretrain [s]" not in found["default, labels"]
+
+
 def test_the_table_has_every_result(results):
     text = run("--table", results).stdout
     assert "**Toy size: the figures mean nothing.**" in text
@@ -116,7 +125,10 @@ def test_a_file_of_something_else_is_no_table(tmp_path):
 def test_unknown_sections_are_named(tmp_path):
     output = tmp_path / "results.json"
     said = run("--toy", "--output", output, "--sections", "speed,sped", status=2).stderr
-    assert "there is no section sped; expected some of checks,speed,accuracy" in said
+    assert (
+        "there is no section sped; expected some of checks,speed,micrographs,accuracy"
+        in said
+    )
     assert not output.exists()
 
 

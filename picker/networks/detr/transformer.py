@@ -21,7 +21,7 @@ from picker.networks.detr.layers import (
     perceptron,
     waves,
 )
-from picker.networks.network import PRIOR_LOGIT
+from picker.networks.network import PRIOR_LOGIT, Network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ class Answer(NamedTuple):
     noised: Found | None
 
 
-class DetectionTransformer(nn.Module):
+class DetectionTransformer(Network):
     """Squares about the particles of each class.
 
     Every token of the encoder proposes a square. The best ones become queries: their
@@ -94,6 +94,7 @@ class DetectionTransformer(nn.Module):
     def __init__(self, settings: DetrSettings, num_particles: int) -> None:
         super().__init__()
         self.settings = settings
+        self.alignment = settings.alignment
         width = settings.width
         self.pyramid = Pyramid(settings)
         self.level = nn.Parameter(torch.randn(settings.levels, width))
@@ -171,6 +172,9 @@ class DetectionTransformer(nn.Module):
         number = squares.shape[1]
         queries = self.content[:number].expand(len(tokens), -1, -1)
         visible = None
+        if noised is None and self.training:
+            # Several processes wait for the gradient of every weight.
+            queries = queries + 0 * self.particle.weight[0]
         if noised is not None:
             squares = torch.cat([noised.squares, squares], dim=1)
             queries = torch.cat([self.particle(noised.particle), queries], dim=1)

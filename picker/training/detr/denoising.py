@@ -34,10 +34,12 @@ def noised_queries(
     settings: DenoisingSettings,
     generator: torch.Generator,
 ) -> tuple[NoisedQueries, Target] | None:
-    """Return queries and what they should answer; None if there is nothing to noise.
+    """Return queries and what they should answer; None if there shall be none.
 
     A group has each particle twice, to be corrected and to be refused. All patches have
-    as many queries as the fullest one needs; the rest counts for nothing.
+    as many queries as the fullest one needs; the rest counts for nothing. Where no
+    patch has a particle two queries of that kind are left, for other processes may wait
+    for the gradients of all weights.
 
     Parameters
     ----------
@@ -50,10 +52,11 @@ def noised_queries(
     generator
         Draws the noise, on the CPU, so that it is the same everywhere.
     """
-    most = max((len(truth.particle) for truth in truths), default=0)
-    if most == 0 or settings.number == 0:
+    if settings.number == 0:
         return None
-    groups = max(1, settings.number // most)
+    known = max(len(truth.particle) for truth in truths)
+    groups = max(1, settings.number // known) if known else 1
+    most = max(1, known)
     device = truths[0].squares.device
     particle, squares, counts = (
         torch.stack(parts).repeat(1, 2 * groups, *[1] * (parts[0].dim() - 1))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from picker.machine.processes import total
 from picker.training.detr.overlap import generalised_overlap
 from picker.training.detr.targets import (
     ALPHA,
@@ -33,7 +34,10 @@ LOSS = Weights(particle=1.0, distance=5.0, overlap=2.0)
 
 
 def detection_losses(
-    answer: Answer, truths: Sequence[Truth], denoised: Target | None = None
+    answer: Answer,
+    truths: Sequence[Truth],
+    denoised: Target | None = None,
+    known: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Return the losses of all layers by name; their sum is minimised.
 
@@ -47,9 +51,12 @@ def detection_losses(
         Of each patch.
     denoised
         What the noised queries should answer; None without any.
+    known
+        `(batch, edge, edge)` above 0 where somebody looked for particles; None:
+        everywhere. Elsewhere nothing that is found is wrong.
     """
     layers = [
-        layer_losses(logits, squares, matched(logits, squares, truths))
+        layer_losses(logits, squares, matched(logits, squares, truths, known))
         for logits, squares in zip(*answer.found, strict=True)
     ]
     names = ("class_loss", "distance_loss", "overlap_loss")
@@ -73,6 +80,8 @@ def layer_losses(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the weighted losses of class, distance and overlap, per particle.
 
+    The particles are those of all processes; each process has its share of the losses.
+
     Parameters
     ----------
     logits
@@ -83,7 +92,7 @@ def layer_losses(
         What they should be.
     """
     is_one = target.particle != NOTHING
-    number = is_one.sum().clamp(min=1)
+    number = total(is_one.sum()).clamp(min=1)
     wanted = functional.one_hot(target.particle.clamp(min=0), logits.shape[-1])
     wanted = wanted * is_one[..., None]
     of_class = focal_loss(logits.float(), wanted.float())

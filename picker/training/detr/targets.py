@@ -80,7 +80,12 @@ def distance(one: Tensor, other: Tensor) -> Tensor:
     return ((one - other).abs() * weights).sum(dim=-1)
 
 
-def matched(logits: Tensor, squares: Tensor, truths: Sequence[Truth]) -> Target:
+def matched(
+    logits: Tensor,
+    squares: Tensor,
+    truths: Sequence[Truth],
+    known: Tensor | None = None,
+) -> Target:
     """Return what queries should answer: each particle is the best query's for all.
 
     Particles beyond the number of queries are nobody's.
@@ -93,15 +98,23 @@ def matched(logits: Tensor, squares: Tensor, truths: Sequence[Truth]) -> Target:
         `(batch, query, 3)`.
     truths
         Of each patch.
+    known
+        `(batch, edge, edge)` above 0 where somebody looked for particles; None:
+        everywhere. Of other queries those count that stand for a particle.
     """
     particle = torch.full(logits.shape[:2], NOTHING, device=logits.device)
     wanted = torch.zeros_like(squares)
     for i, truth in enumerate(truths):
         cost = matching_cost(logits[i].detach(), squares[i].detach(), truth)
-        query, known = map(torch.from_numpy, linear_sum_assignment(cost.cpu().numpy()))
-        particle[i, query] = truth.particle[known]
-        wanted[i, query] = truth.squares[known]
+        query, one = map(torch.from_numpy, linear_sum_assignment(cost.cpu().numpy()))
+        particle[i, query] = truth.particle[one]
+        wanted[i, query] = truth.squares[one]
     counts = torch.ones_like(particle, dtype=torch.bool)
+    if known is not None:
+        edge = known.shape[-1]
+        y, x = (edge * squares[..., :2]).long().clamp(0, edge - 1).unbind(dim=-1)
+        patch = torch.arange(len(known), device=known.device)[:, None]
+        counts = (particle != NOTHING) | (known[patch, y, x] > 0)
     return Target(particle, wanted, counts)
 
 

@@ -6,7 +6,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from picker.config import ModelSettings, Particle, PreprocessSettings
+from picker.config import (
+    ModelSettings,
+    Particle,
+    PreprocessSettings,
+    UPickerSettings,
+)
+from picker.config.detr import DetrSettings
 from picker.jobs.model_card import (
     ModelCard,
     model_fingerprint,
@@ -90,6 +96,46 @@ def test_a_model_of_each_network_is_read(tmp_path, method):
         assert found.stride() == tensor.stride()
     assert not model.training
     assert model_fingerprint(path) == model_fingerprint(path)
+
+
+UPICKER = UPickerSettings(
+    network=DetrSettings(edge=32, widths=(8, 8), width=16, heads=2, queries=4)
+)
+
+
+def test_a_detection_transformer_is_read_as_its_own_section_says(tmp_path):
+    path = tmp_path / "model.safetensors"
+    card = card_of(method="upicker", upicker=UPICKER)
+    made = load("upicker").network(UPICKER, 2)
+    write_model(path, made, card)
+    model, found = read_model(path, torch.device("cpu"))
+    assert found == card
+    assert model.settings == UPICKER.network
+    for name, tensor in made.state_dict().items():
+        assert torch.equal(model.state_dict()[name], tensor)
+    # Its sizes are part of what it finds.
+    other = UPICKER.model_copy(update={"min_chord": 0.2})
+    write_model(
+        tmp_path / "b.safetensors", made, card_of(method="upicker", upicker=other)
+    )
+    assert model_fingerprint(path) != model_fingerprint(tmp_path / "b.safetensors")
+    # Another project's with one class more gives all but what classes have.
+    fresh = load("upicker").network(UPICKER, 1)
+    begin_from(fresh, path, PARTICLES[1:], 10.0)
+    rows = fresh.state_dict()["scored.weight"], made.state_dict()["scored.weight"]
+    assert torch.equal(rows[0][0], rows[1][1])
+    assert torch.equal(fresh.content, made.content)
+
+
+def test_a_detection_transformer_says_what_its_network_is(tmp_path):
+    path = tmp_path / "model.safetensors"
+    made = load("upicker").network(UPICKER, 2)
+    write_model(path, made, card_of(method="upicker", upicker=UPICKER))
+    rewritten(path, method="upicker")
+    assert "method upicker has no upicker, which describes its network" in refused(path)
+    deep = UPICKER.model_dump() | {"network": {"decoder_layers": 10**9}}
+    rewritten(path, method="upicker", upicker=deep)
+    assert "upicker.network.decoder_layers: Input should be less" in refused(path)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,14 @@ from picker.networks.detr.transformer import (
 )
 
 TINY = DetrSettings(
-    widths=(8, 16), levels=2, width=16, feedforward=16, heads=2, points=2, queries=12
+    channels=1,
+    widths=(8, 16),
+    levels=2,
+    width=16,
+    feedforward=16,
+    heads=2,
+    points=2,
+    queries=12,
 )
 
 

@@ -79,9 +79,14 @@ def test_a_seed_draws_the_same_and_another_something_else():
     assert not torch.equal(one.squares, other.squares)
 
 
-@pytest.mark.parametrize(("truths", "number"), [([NONE, NONE], 100), ([truth(3)], 0)])
-def test_nothing_to_noise(truths, number):
-    assert noised(truths, number=number) is None
+def test_without_denoising_nothing_is_noised():
+    assert noised([truth(3)], number=0) is None
+
+
+def test_without_particles_what_is_left_counts_for_nothing():
+    queries, target = noised([NONE, NONE], number=100)
+    assert queries.squares.shape == (2, 2, 3)
+    assert not target.counts.any()
 
 
 def test_a_patch_without_particles_beside_one_with():

@@ -111,7 +111,13 @@ def test_gradients_are_those_of_finite_differences():
 def test_a_tiny_network_learns_where_the_dots_of_one_patch_are():
     torch.manual_seed(0)
     sizes = DetrSettings(
-        widths=(8, 16), levels=2, width=32, feedforward=32, heads=2, queries=6
+        channels=1,
+        widths=(8, 16),
+        levels=2,
+        width=32,
+        feedforward=32,
+        heads=2,
+        queries=6,
     )
     model = DetectionTransformer(sizes, 1)
     patch = torch.zeros(1, 1, 32, 32)

@@ -79,3 +79,15 @@ def test_more_particles_than_queries():
     known = Truth(torch.zeros(4, dtype=torch.long), torch.rand(4, 3))
     target = matched(torch.zeros(1, 2, 1), torch.rand(1, 2, 3), [known])
     assert target.particle.tolist() == [[0, 0]]
+
+
+def test_where_nobody_looked_only_known_particles_count():
+    """Of three queries one is a particle's; another lies where somebody looked."""
+    squares = torch.tensor([[[0.2, 0.2, 0.1], [0.3, 0.7, 0.1], [0.8, 0.2, 0.1]]])
+    known = torch.zeros(1, 10, 10)
+    known[0, :5, 5:] = 1
+    truths = [truth([0], [[0.2, 0.2, 0.1]])]
+    target = matched(torch.zeros(1, 3, 1), squares, truths, known)
+    assert target.particle.tolist() == [[0, NOTHING, NOTHING]]
+    assert target.counts.tolist() == [[True, True, False]]
+    assert matched(torch.zeros(1, 3, 1), squares, truths).counts.all()

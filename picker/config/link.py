@@ -1,0 +1,43 @@
+"""How what a detector finds on slices becomes particles."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from picker.config.base import Fraction, Positive, Settings
+
+
+class LinkSettings(Settings):
+    """Methods that look at slices (upicker): which of their boxes are one particle.
+
+    A change trains nothing again.
+    """
+
+    xy_per_radius: Positive = 0.25
+    """Furthest that a box may lie from the mean of those linked before, in the slice,
+    as a fraction of the particle's radius."""
+    z_gap: Annotated[int, Field(ge=0)] = 2
+    """Most slices in a row on which a particle may be missed."""
+    min_length_per_diameter: Fraction = 0.4
+    """Fewest slices that a particle reaches over, as a fraction of its diameter. Of a
+    micrograph one slice is enough."""
+    max_length_per_diameter: Positive = 1.3
+    """What reaches over more slices, as a fraction of the diameter, is several
+    particles, and is split where it is weakest."""
+    score_power: Fraction = 0.34
+    """How little the number of slices counts, in 0..1. The score is the mean of the
+    boxes' times the found fraction of a whole particle's slices to the power of 1 less
+    this: 1 counts the mean alone."""
+
+    @model_validator(mode="after")
+    def _halves_are_long_enough(self) -> Self:
+        if self.max_length_per_diameter < 2 * self.min_length_per_diameter:
+            raise ValueError(
+                f"max_length_per_diameter is {self.max_length_per_diameter:g} and"
+                f" min_length_per_diameter {self.min_length_per_diameter:g}; expected"
+                " at least twice as much, so that what is split leaves two particles;"
+                " change one"
+            )
+        return self

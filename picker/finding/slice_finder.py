@@ -1,0 +1,111 @@
+"""A tomogram to candidates, slice by slice, by any detector in two dimensions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+
+from picker.core.picks import Picks
+from picker.core.tomogram import position_from_index
+from picker.encodings.discs import joined
+from picker.finding.candidates import HIGHEST
+from picker.finding.finder import CPU, Finder
+from picker.finding.linking import linked
+from picker.machine.progress import Progress
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from picker.config import LinkSettings, Particle
+    from picker.encodings.discs import Discs
+    from picker.finding.finder import Volume
+
+
+class SliceDetector(Protocol):
+    """Finds particles on one slice after the other."""
+
+    def on_slice(
+        self, image: Tensor, slice_z: int, radius: NDArray[np.float64]
+    ) -> Discs:
+        """Return every disc on a slice.
+
+        Parameters
+        ----------
+        image
+            `(channel, y, x)` float32: the slice, or with neighbours on both sides.
+        slice_z
+            Number of the slice.
+        radius
+            `(class,)` of the particles [pixels].
+        """
+
+
+@dataclass(kw_only=True)
+class SliceFinder(Finder):
+    """A detector on every slice of a tomogram, or on a micrograph, which has one.
+
+    Attributes
+    ----------
+    detector
+        What finds discs.
+    particles
+        Its classes.
+    link
+        How discs become particles.
+    channels
+        Slices that the detector sees: an odd number, of which it looks at the middle.
+    min_chord
+        Smallest disc that it looks for, as a fraction of the particle's diameter.
+    device
+        Where slices are to lie.
+    """
+
+    detector: SliceDetector
+    particles: tuple[Particle, ...]
+    link: LinkSettings
+    channels: int = 1
+    min_chord: float = 0.0
+    device: torch.device = CPU
+
+    def candidates(
+        self,
+        volume: Volume,
+        voxel_size: float,
+        region: NDArray[np.bool_] | None = None,
+    ) -> Picks:
+        """Return every candidate [Å], best first; the region is not needed.
+
+        Raises
+        ------
+        ValueError
+            If the detector cannot find such particles.
+        """
+        del region
+        radius = np.array([p.radius for p in self.particles]) / voxel_size
+        # A chunk of a stored volume has many slices.
+        whole = torch.as_tensor(volume[:])
+        depth = len(whole)
+        progress = Progress("slices", depth, "slices")
+        parts = []
+        for z in range(depth):
+            image = whole[_around(z, self.channels, depth)]
+            image = image.to(self.device, torch.float32)
+            parts.append(self.detector.on_slice(image, z, radius))
+            progress.update(z + 1)
+        found = linked(joined(parts), radius, depth, self.link, self.min_chord)
+        names = np.array([p.name for p in self.particles], np.str_)
+        return Picks(
+            position_zyx=position_from_index(found.index_zyx, voxel_size),
+            particle=names[found.particle],
+            score=np.minimum(found.score, HIGHEST),
+        )
+
+
+def _around(slice_z: int, number: int, depth: int) -> list[int]:
+    """Return so many slices about one; beyond a face it is the last one again."""
+    first = slice_z - number // 2
+    return [min(max(z, 0), depth - 1) for z in range(first, first + number)]

@@ -1,0 +1,128 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from picker.config import AugmentSettings, TrainSettings
+from picker.training.slices import NOTHING, SliceDataset, channels_of
+from tests.unit.training.test_loop import blobs
+
+PLAIN = TrainSettings(
+    num_workers=0, augment=AugmentSettings(intensity=0.0), centered_fraction=0.7
+)
+
+
+def dataset(sources=None, settings=PLAIN, **more):
+    given = {"batch_size": 8, "edge": 32, "channels": 3, "min_chord": 0.5} | more
+    return SliceDataset(sources or [blobs(0)], settings, "fine_tune", **given)
+
+
+def squares(target):
+    """Return what is no filler of a patch's target."""
+    return target[target[:, 0] != NOTHING]
+
+
+def test_squares_are_about_the_dark_balls():
+    data = dataset()
+    seen = 0
+    for batch in map(data.__getitem__, range(6)):
+        assert batch.labeled.shape == (8, 1, 3, 32, 32)
+        for patch, target in zip(batch.labeled[:, 0, 1], batch.target, strict=True):
+            for kind, y, x, side in squares(target).tolist():
+                assert kind == 0
+                # Radius 4; at least half of the diameter is cut.
+                assert 4 / 32 - 1e-6 <= side <= 8 / 32
+                row, column = int(32 * y), int(32 * x)
+                assert patch[row, column] < -0.9
+                seen += 1
+    assert seen > 40
+
+
+def test_patches_show_centres_rims_and_nothing():
+    batches = [dataset()[step] for step in range(12)]
+    sides = torch.cat([squares(t)[:, 3] for b in batches for t in b.target]) * 32
+    assert sides.max() > 7.5
+    assert sides.min() < 5.5
+    assert any(len(squares(target)) == 0 for b in batches for target in b.target)
+
+
+def test_a_batch_depends_on_its_step_alone():
+    settings = PLAIN.model_copy(update={"augment": AugmentSettings(intensity=0.5)})
+    one, other = dataset(settings=settings)[3], dataset(settings=settings)[3]
+    assert torch.equal(one.labeled, other.labeled)
+    assert torch.equal(one.target, other.target)
+    assert not torch.equal(one.labeled, dataset(settings=settings)[4].labeled)
+    again = settings.model_copy(update={"seed": 1})
+    assert not torch.equal(one.labeled, dataset(settings=again)[3].labeled)
+
+
+def test_where_nobody_looked_nothing_is_known():
+    whole = blobs(0)
+    region = np.ones((20, 40, 44), np.bool_)
+    region[:, :, 22:] = False
+    aside = replace(
+        whole,
+        index_zyx=whole.index_zyx[:2],
+        particle=whole.particle[:2],
+        region=region,
+        outside_zyx=np.array([[9.0, 28, 8]]),
+        outside_particle=np.array([0]),
+    )
+    assert dataset()[0].labeled_region is None
+    data = dataset([aside], edge=40)
+    for step in range(4):
+        batch = data[step]
+        known = batch.labeled_region
+        assert known.shape == (8, 1, 1, 40, 40)
+        share = known.mean(dim=(1, 2, 3, 4))
+        # Half of the tomogram, and less where a ball lies that is out of it.
+        assert (share > 0.3).all()
+        assert (share < 0.62).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_micrograph_gives_one_slice(channels):
+    tomogram = blobs(0)
+    flat = replace(
+        tomogram,
+        volume=tomogram.volume[8:9],
+        index_zyx=tomogram.index_zyx * [0, 1, 1],
+    )
+    batch = dataset([flat], channels=channels)[0]
+    assert batch.labeled.shape == (8, 1, 1, 32, 32)
+    assert channels_of(batch.labeled, channels).shape == (8, channels, 32, 32)
+    found = torch.cat([squares(target) for target in batch.target])
+    np.testing.assert_allclose(found[:, 3], 8 / 32)
+
+
+def test_of_three_slices_the_middle_one_is_labeled():
+    """A ball of radius 4 about slice 6 has its widest disc there."""
+    batch = dataset(batch_size=64)[0]
+    patches = channels_of(batch.labeled, 3)
+    assert patches.shape == (64, 3, 32, 32)
+    for patch, target in zip(patches, batch.target, strict=True):
+        for _, y, x, side in squares(target).tolist():
+            dark = (patch[:, int(32 * y), int(32 * x)] < -0.9).tolist()
+            assert dark[1]
+            if side * 32 > 6.5:  # both neighbours cut it too
+                assert dark == [True] * 3
+
+
+def test_a_tomogram_that_is_narrower_than_a_patch():
+    with pytest.raises(ValueError, match=r"t0 has 40 × 44 .* at least 48 × 48"):
+        dataset(edge=48)
+
+
+def test_a_particle_that_is_wider_than_half_of_a_patch():
+    large = replace(blobs(0), radius=np.array([4.0, 9.0]))
+    with pytest.raises(
+        ValueError, match=r"18 voxels wide in tomogram t0; .* 16: raise"
+    ):
+        dataset([large])
+
+
+def test_batches_that_no_parts_divide():
+    settings = PLAIN.model_copy(update={"accumulate": 3})
+    with pytest.raises(ValueError, match=r"upicker\.batch_size is 8"):
+        dataset(settings=settings)
