@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from picker.machine.processes import total
-from picker.training.detr.overlap import generalised_overlap
+from picker.networks.squares.overlap import generalised_overlap
 from picker.training.detr.targets import (
     ALPHA,
     GAMMA,

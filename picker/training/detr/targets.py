@@ -12,7 +12,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch.nn import functional
 
-from picker.training.detr.overlap import generalised_overlap
+from picker.networks.squares.overlap import generalised_overlap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

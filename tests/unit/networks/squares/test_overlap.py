@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from picker.training.detr.overlap import generalised_overlap
+from picker.networks.squares.overlap import generalised_overlap
 
 
 def overlap(one, other):

@@ -1,0 +1,168 @@
+"""A detector of two stages: squares that may be particles, then which class they are.
+
+Source: Ren et al. 2015, Faster R-CNN, as the report on the CZII challenge (section 4)
+has it: one map of features, anchors of several sizes at each place, RoIAlign, a softmax
+over classes and background, a square for each class; on a small backbone, written anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from picker.networks.network import Network
+from picker.networks.squares.align import aligned
+from picker.networks.squares.backbone import Backbone
+from picker.networks.squares.found import Found, best_of_patch
+from picker.networks.squares.head import branch, of_places
+from picker.networks.squares.places import changed_squares, place_squares
+from picker.networks.squares.pyramid import FeaturePyramid2D
+from picker.networks.squares.suppression import best_of_overlapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from picker.config.slices import SlicesSettings
+
+    Choose = Callable[[Tensor], Tensor]
+
+BINS = 7
+"""Along each axis of a proposal."""
+COMPARED = 4
+"""Times as many proposals are compared as are wanted."""
+MOST_OVERLAP = 0.7
+"""Highest intersection over union of two proposals while there are others."""
+SPREAD = (0.1, 0.1, 0.2)
+"""Usual changes of centre and side: networks answer in these units."""
+
+
+class RegionAnswer(NamedTuple):
+    """What the network answers.
+
+    Attributes
+    ----------
+    anchors
+        `(anchor, 3)` centre y, x and side, as fractions of the patch's edge.
+    presence
+        `(batch, anchor)` logits: whether a particle is there, of whatever class.
+    anchor_changes
+        `(batch, anchor, 3)` of their squares, in units of `SPREAD`.
+    regions
+        `(batch, region, 3)` squares that were classified.
+    logits
+        `(batch, region, 1 + class)`, of background first.
+    region_changes
+        `(batch, region, class, 3)` of their squares for each class, as above.
+    """
+
+    anchors: Tensor
+    presence: Tensor
+    anchor_changes: Tensor
+    regions: Tensor
+    logits: Tensor
+    region_changes: Tensor
+
+
+class SliceFasterRCNN(Network):
+    """Squares about the discs of each class."""
+
+    def __init__(self, settings: SlicesSettings, num_particles: int) -> None:
+        super().__init__()
+        self.alignment = settings.alignment
+        self.edge = settings.edge
+        self.anchors = settings.anchors
+        self.proposals = settings.proposals
+        width, hidden = settings.width, 4 * settings.width
+        self.backbone = Backbone(settings.channels, settings.widths, settings.blocks)
+        self.pyramid = FeaturePyramid2D(settings.widths, width)
+        self.looks = branch(width, 1)
+        self.presence = of_places(width, len(self.anchors))
+        self.change = of_places(width, 3 * len(self.anchors))
+        self.describe = nn.Sequential(
+            nn.Linear(width * BINS**2, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+        )
+        self.logits = nn.Linear(hidden, 1 + num_particles)
+        self.region_change = nn.Linear(hidden, 3 * num_particles)
+        for layer in (self.logits, self.region_change):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, patch: Tensor, choose: Choose | None = None) -> RegionAnswer:
+        """Return squares for a `(batch, channel, edge, edge)` patch.
+
+        Parameters
+        ----------
+        patch
+            Slices.
+        choose
+            Makes of `(batch, proposal, 3)` squares those to classify; None: all.
+        """
+        features = self.pyramid(self.backbone(patch))[0]
+        seen = self.looks(features)
+        # As many numbers a place as there are anchors, which are neighbours then.
+        presence = self.presence(seen).flatten(2).transpose(1, 2).flatten(1)
+        change = self.change(seen).flatten(2).transpose(1, 2)
+        change = change.unflatten(-1, (len(self.anchors), 3)).flatten(1, 2).float()
+        anchors = self._anchors(features)
+        regions = self._proposed(presence, change, anchors)
+        if choose is not None:
+            regions = choose(regions)
+        description = self.describe(aligned(features, regions, BINS).flatten(2))
+        region_changes = self.region_change(description).float()
+        return RegionAnswer(
+            anchors=anchors,
+            presence=presence,
+            anchor_changes=change,
+            regions=regions,
+            logits=self.logits(description),
+            region_changes=region_changes.unflatten(-1, (-1, 3)),
+        )
+
+    def _anchors(self, features: Tensor) -> Tensor:
+        """Return `(place · size, 3)` squares."""
+        of_sizes = [
+            place_squares(features.shape[-1], side / self.edge, features.device)
+            for side in self.anchors
+        ]
+        return torch.stack(of_sizes, dim=1).flatten(0, 1)
+
+    @torch.no_grad()
+    def _proposed(self, presence: Tensor, change: Tensor, anchors: Tensor) -> Tensor:
+        """Return `(batch, proposal, 3)` squares, the best of those that overlap first.
+
+        If there are too few of these the others fill them up, best first.
+        """
+        number = min(COMPARED * self.proposals, len(anchors))
+        score, best = presence.float().topk(number, dim=1)
+        squares = changed_squares(scaled(change), anchors)
+        squares = squares.take_along_dim(best[..., None], dim=1)
+        chosen = []
+        for one, of in zip(squares, score, strict=True):
+            kept = best_of_overlapping(one, of, torch.zeros_like(best[0]), MOST_OVERLAP)
+            is_left = torch.ones_like(best[0], dtype=torch.bool)
+            is_left[kept] = False
+            order = is_left.int().argsort(stable=True)
+            chosen.append(one[order[: self.proposals]])
+        return torch.stack(chosen)
+
+    def found(self, patch: Tensor, min_score: float) -> list[Found]:
+        """Return the squares of each patch, of those that overlap the best."""
+        answer = self(patch)
+        score = answer.logits.float().softmax(dim=-1)[..., 1:]
+        squares = changed_squares(
+            scaled(answer.region_changes), answer.regions[:, :, None]
+        )
+        return [
+            best_of_patch(one, of, min_score)
+            for one, of in zip(squares, score, strict=True)
+        ]
+
+
+def scaled(changes: Tensor) -> Tensor:
+    """Return changes of squares in their own units, of those in units of `SPREAD`."""
+    return changes * torch.tensor(SPREAD, device=changes.device)

@@ -1,0 +1,107 @@
+"""A detector of one stage: every place of a map may be a particle's, without anchors.
+
+Source: Ge et al. 2021, YOLOX (no anchors; branches of their own for class and for
+square, with an objectness), on a backbone and a pyramid that are small; written anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from picker.networks.network import PRIOR_LOGIT, Network
+from picker.networks.squares.backbone import Backbone
+from picker.networks.squares.found import Found, best_of_patch
+from picker.networks.squares.head import branch, of_places
+from picker.networks.squares.places import changed_squares, place_squares
+from picker.networks.squares.pyramid import FeaturePyramid2D
+
+if TYPE_CHECKING:
+    from picker.config.slices import SlicesSettings
+
+CELLS = 4.0
+"""Side of the square that a place begins with [pixels of its level]."""
+LAYERS = 2
+"""Convolutions of each branch."""
+
+
+class YoloAnswer(NamedTuple):
+    """What the network answers; places are those of all levels, the finest first.
+
+    Attributes
+    ----------
+    presence
+        `(batch, place)` logits: whether a particle is there, of whatever class.
+    logits
+        `(batch, place, class)` of a particle that is there.
+    squares
+        `(batch, place, 3)` centre y, x and side, as fractions of the patch's edge.
+    places
+        `(place, 3)` squares that places begin with: their sides tell the level.
+    """
+
+    presence: Tensor
+    logits: Tensor
+    squares: Tensor
+    places: Tensor
+
+
+class SliceYolo(Network):
+    """Squares about the discs of each class; all levels share the head's weights."""
+
+    def __init__(self, settings: SlicesSettings, num_particles: int) -> None:
+        super().__init__()
+        self.alignment = settings.alignment
+        self.levels = settings.levels
+        width = settings.width
+        self.backbone = Backbone(settings.channels, settings.widths, settings.blocks)
+        self.pyramid = FeaturePyramid2D(settings.widths, width)
+        self.of_class, self.of_square = (branch(width, LAYERS) for _ in range(2))
+        self.logits = of_places(width, num_particles)
+        self.presence = of_places(width, 1, PRIOR_LOGIT)
+        self.change = of_places(width, 3)
+
+    def forward(self, patch: Tensor) -> YoloAnswer:
+        """Return squares for a `(batch, channel, edge, edge)` patch."""
+        parts = []
+        for level in self.pyramid(self.backbone(patch))[: self.levels]:
+            kind, square = self.of_class(level), self.of_square(level)
+            size = level.shape[-1]
+            places = place_squares(size, CELLS / size, patch.device)
+            change = _listed(self.change(square)).float()
+            parts.append(
+                (
+                    _listed(self.presence(square))[..., 0],
+                    _listed(self.logits(kind)),
+                    changed_squares(change, places),
+                    places,
+                )
+            )
+        presence, logits, squares, places = zip(*parts, strict=True)
+        return YoloAnswer(
+            torch.cat(presence, dim=1),
+            torch.cat(logits, dim=1),
+            torch.cat(squares, dim=1),
+            torch.cat(places),
+        )
+
+    def found(self, patch: Tensor, min_score: float) -> list[Found]:
+        """Return the squares of each patch, of those that overlap the best.
+
+        A score is how sure the network is that there is a particle, times how sure it
+        is of its class.
+        """
+        answer = self(patch)
+        sure = answer.presence.float().sigmoid()[..., None]
+        score = sure * answer.logits.float().sigmoid()
+        return [
+            best_of_patch(squares[:, None].expand(-1, score.shape[-1], -1), of, min_score)
+            for squares, of in zip(answer.squares, score, strict=True)
+        ]
+
+
+def _listed(level: Tensor) -> Tensor:
+    """Return `(batch, place, channel)` of `(batch, channel, y, x)`."""
+    return level.flatten(2).transpose(1, 2)
