@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from picker.networks.network import Network
 from picker.networks.squares.align import aligned
 from picker.networks.squares.backbone import Backbone
-from picker.networks.squares.found import Found, best_of_patch
-from picker.networks.squares.head import branch, of_places
+from picker.networks.squares.found import best_of_patch
+from picker.networks.squares.head import branch, listed, of_places
 from picker.networks.squares.places import changed_squares, place_squares
 from picker.networks.squares.pyramid import FeaturePyramid2D
 from picker.networks.squares.suppression import best_of_overlapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from picker.config.slices import SlicesSettings
+    from picker.networks.squares.found import Squares
 
     Choose = Callable[[Tensor], Tensor]
 
@@ -70,16 +71,16 @@ class SliceFasterRCNN(Network):
 
     def __init__(self, settings: SlicesSettings, num_particles: int) -> None:
         super().__init__()
+        self.settings = settings
         self.alignment = settings.alignment
         self.edge = settings.edge
-        self.anchors = settings.anchors
-        self.proposals = settings.proposals
+        kinds = len(settings.anchors)
         width, hidden = settings.width, 4 * settings.width
         self.backbone = Backbone(settings.channels, settings.widths, settings.blocks)
         self.pyramid = FeaturePyramid2D(settings.widths, width)
         self.looks = branch(width, 1)
-        self.presence = of_places(width, len(self.anchors))
-        self.change = of_places(width, 3 * len(self.anchors))
+        self.presence = of_places(width, kinds)
+        self.change = of_places(width, 3 * kinds)
         self.describe = nn.Sequential(
             nn.Linear(width * BINS**2, hidden),
             nn.ReLU(),
@@ -105,9 +106,9 @@ class SliceFasterRCNN(Network):
         features = self.pyramid(self.backbone(patch))[0]
         seen = self.looks(features)
         # As many numbers a place as there are anchors, which are neighbours then.
-        presence = self.presence(seen).flatten(2).transpose(1, 2).flatten(1)
-        change = self.change(seen).flatten(2).transpose(1, 2)
-        change = change.unflatten(-1, (len(self.anchors), 3)).flatten(1, 2).float()
+        presence = listed(self.presence(seen)).flatten(1)
+        change = listed(self.change(seen)).float()
+        change = change.unflatten(-1, (-1, 3)).flatten(1, 2)
         anchors = self._anchors(features)
         regions = self._proposed(presence, change, anchors)
         if choose is not None:
@@ -126,8 +127,10 @@ class SliceFasterRCNN(Network):
     def _anchors(self, features: Tensor) -> Tensor:
         """Return `(place · size, 3)` squares."""
         of_sizes = [
-            place_squares(features.shape[-1], side / self.edge, features.device)
-            for side in self.anchors
+            place_squares(
+                features.shape[-1], side / self.settings.edge, features.device
+            )
+            for side in self.settings.anchors
         ]
         return torch.stack(of_sizes, dim=1).flatten(0, 1)
 
@@ -137,7 +140,7 @@ class SliceFasterRCNN(Network):
 
         If there are too few of these the others fill them up, best first.
         """
-        number = min(COMPARED * self.proposals, len(anchors))
+        number = min(COMPARED * self.settings.proposals, len(anchors))
         score, best = presence.float().topk(number, dim=1)
         squares = changed_squares(scaled(change), anchors)
         squares = squares.take_along_dim(best[..., None], dim=1)
@@ -147,10 +150,10 @@ class SliceFasterRCNN(Network):
             is_left = torch.ones_like(best[0], dtype=torch.bool)
             is_left[kept] = False
             order = is_left.int().argsort(stable=True)
-            chosen.append(one[order[: self.proposals]])
+            chosen.append(one[order[: self.settings.proposals]])
         return torch.stack(chosen)
 
-    def found(self, patch: Tensor, min_score: float) -> list[Found]:
+    def found(self, patch: Tensor, min_score: float) -> list[Squares]:
         """Return the squares of each patch, of those that overlap the best."""
         answer = self(patch)
         score = answer.logits.float().softmax(dim=-1)[..., 1:]

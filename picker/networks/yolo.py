@@ -9,17 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from picker.networks.network import PRIOR_LOGIT, Network
 from picker.networks.squares.backbone import Backbone
-from picker.networks.squares.found import Found, best_of_patch
-from picker.networks.squares.head import branch, of_places
+from picker.networks.squares.found import best_of_patch
+from picker.networks.squares.head import branch, listed, of_places
 from picker.networks.squares.places import changed_squares, place_squares
 from picker.networks.squares.pyramid import FeaturePyramid2D
 
 if TYPE_CHECKING:
     from picker.config.slices import SlicesSettings
+    from picker.networks.squares.found import Squares
 
 CELLS = 4.0
 """Side of the square that a place begins with [pixels of its level]."""
@@ -53,8 +54,9 @@ class SliceYolo(Network):
 
     def __init__(self, settings: SlicesSettings, num_particles: int) -> None:
         super().__init__()
+        self.settings = settings
         self.alignment = settings.alignment
-        self.levels = settings.levels
+        self.edge = settings.edge
         width = settings.width
         self.backbone = Backbone(settings.channels, settings.widths, settings.blocks)
         self.pyramid = FeaturePyramid2D(settings.widths, width)
@@ -65,21 +67,11 @@ class SliceYolo(Network):
 
     def forward(self, patch: Tensor) -> YoloAnswer:
         """Return squares for a `(batch, channel, edge, edge)` patch."""
-        parts = []
-        for level in self.pyramid(self.backbone(patch))[: self.levels]:
-            kind, square = self.of_class(level), self.of_square(level)
-            size = level.shape[-1]
-            places = place_squares(size, CELLS / size, patch.device)
-            change = _listed(self.change(square)).float()
-            parts.append(
-                (
-                    _listed(self.presence(square))[..., 0],
-                    _listed(self.logits(kind)),
-                    changed_squares(change, places),
-                    places,
-                )
-            )
-        presence, logits, squares, places = zip(*parts, strict=True)
+        answers = [
+            self._of_level(level)
+            for level in self.pyramid(self.backbone(patch))[: self.settings.levels]
+        ]
+        presence, logits, squares, places = zip(*answers, strict=True)
         return YoloAnswer(
             torch.cat(presence, dim=1),
             torch.cat(logits, dim=1),
@@ -87,7 +79,19 @@ class SliceYolo(Network):
             torch.cat(places),
         )
 
-    def found(self, patch: Tensor, min_score: float) -> list[Found]:
+    def _of_level(self, features: Tensor) -> YoloAnswer:
+        """Return what places of one level answer."""
+        kind, square = self.of_class(features), self.of_square(features)
+        size = features.shape[-1]
+        places = place_squares(size, CELLS / size, features.device)
+        return YoloAnswer(
+            presence=listed(self.presence(square))[..., 0],
+            logits=listed(self.logits(kind)),
+            squares=changed_squares(listed(self.change(square)).float(), places),
+            places=places,
+        )
+
+    def found(self, patch: Tensor, min_score: float) -> list[Squares]:
         """Return the squares of each patch, of those that overlap the best.
 
         A score is how sure the network is that there is a particle, times how sure it
@@ -96,12 +100,8 @@ class SliceYolo(Network):
         answer = self(patch)
         sure = answer.presence.float().sigmoid()[..., None]
         score = sure * answer.logits.float().sigmoid()
+        squares = answer.squares[:, :, None].expand(*score.shape, -1)
         return [
-            best_of_patch(squares[:, None].expand(-1, score.shape[-1], -1), of, min_score)
-            for squares, of in zip(answer.squares, score, strict=True)
+            best_of_patch(one, of, min_score)
+            for one, of in zip(squares, score, strict=True)
         ]
-
-
-def _listed(level: Tensor) -> Tensor:
-    """Return `(batch, place, channel)` of `(batch, channel, y, x)`."""
-    return level.flatten(2).transpose(1, 2)

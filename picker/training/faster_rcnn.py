@@ -162,9 +162,7 @@ def particle_of_square(
     return index.masked_fill(is_open & (index == NOTHING), UNCLEAR)
 
 
-def drawn(
-    index: Tensor, number: int, most: int, generator: torch.Generator
-) -> Tensor:
+def drawn(index: Tensor, number: int, most: int, generator: torch.Generator) -> Tensor:
     """Return `(batch, number)` squares that a loss looks at, drawn at random.
 
     At most so many that stand for a particle, while there is enough background; what is

@@ -33,9 +33,9 @@ def aligned(features: Tensor, squares: Tensor, bins: int) -> Tensor:
     number = bins * POINTS
     along = (torch.arange(number, device=squares.device) + 0.5) / number - 0.5
     grid = torch.stack(torch.meshgrid(along, along, indexing="ij"), dim=-1)
-    squares = squares[..., None, :].to(features.dtype)
+    squares = squares[..., None, :].float()
     places = squares[..., :2] + squares[..., 2:] * grid.flatten(0, 1)
-    seen = sampled(features, places)
+    seen = sampled(features.float(), places)
     batch, channels = features.shape[:2]
     shape = (batch, channels, -1, bins, POINTS, bins, POINTS)
     return seen.view(shape).mean(dim=(4, 6)).transpose(1, 2)

@@ -16,7 +16,7 @@ MOST = 1000
 """Most squares of a patch that are compared, the best ones."""
 
 
-class Found(NamedTuple):
+class Squares(NamedTuple):
     """Squares in one patch, best first.
 
     Attributes
@@ -34,7 +34,7 @@ class Found(NamedTuple):
     score: Tensor
 
 
-def best_of_patch(squares: Tensor, score: Tensor, min_score: float) -> Found:
+def best_of_patch(squares: Tensor, score: Tensor, min_score: float) -> Squares:
     """Return the squares of at least `min_score`, of those that overlap the best.
 
     Parameters
@@ -52,4 +52,4 @@ def best_of_patch(squares: Tensor, score: Tensor, min_score: float) -> Found:
     number, kind, sure = number[order], kind[order], sure[order]
     chosen = squares[number, kind]
     kept = best_of_overlapping(chosen, sure, kind, MOST_OVERLAP)
-    return Found(chosen[kept], kind[kept], sure[kept])
+    return Squares(chosen[kept], kind[kept], sure[kept])

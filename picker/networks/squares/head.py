@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from picker.networks.squares.backbone import normalised_conv
 
@@ -21,3 +21,8 @@ def of_places(width: int, outputs: int, bias: float = 0.0) -> nn.Conv2d:
     nn.init.normal_(last.weight, std=0.01)
     nn.init.constant_(last.bias, bias)  # type: ignore[arg-type]
     return last
+
+
+def listed(level: Tensor) -> Tensor:
+    """Return `(batch, place, channel)` of `(batch, channel, y, x)`."""
+    return level.flatten(2).transpose(1, 2)
