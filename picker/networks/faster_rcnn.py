@@ -110,7 +110,9 @@ class SliceFasterRCNN(Network):
         change = listed(self.change(seen)).float()
         change = change.unflatten(-1, (-1, 3)).flatten(1, 2)
         anchors = self._anchors(features)
-        regions = self._proposed(presence, change, anchors)
+        with torch.no_grad():
+            squares = changed_squares(scaled(change), anchors)
+            regions = best_proposals(presence, squares, self.settings.proposals)
         if choose is not None:
             regions = choose(regions)
         description = self.describe(aligned(features, regions, BINS).flatten(2))
@@ -134,25 +136,6 @@ class SliceFasterRCNN(Network):
         ]
         return torch.stack(of_sizes, dim=1).flatten(0, 1)
 
-    @torch.no_grad()
-    def _proposed(self, presence: Tensor, change: Tensor, anchors: Tensor) -> Tensor:
-        """Return `(batch, proposal, 3)` squares, the best of those that overlap first.
-
-        If there are too few of these the others fill them up, best first.
-        """
-        number = min(COMPARED * self.settings.proposals, len(anchors))
-        score, best = presence.float().topk(number, dim=1)
-        squares = changed_squares(scaled(change), anchors)
-        squares = squares.take_along_dim(best[..., None], dim=1)
-        chosen = []
-        for one, of in zip(squares, score, strict=True):
-            kept = best_of_overlapping(one, of, torch.zeros_like(best[0]), MOST_OVERLAP)
-            is_left = torch.ones_like(best[0], dtype=torch.bool)
-            is_left[kept] = False
-            order = is_left.int().argsort(stable=True)
-            chosen.append(one[order[: self.settings.proposals]])
-        return torch.stack(chosen)
-
     def found(self, patch: Tensor, min_score: float) -> list[Squares]:
         """Return the squares of each patch, of those that overlap the best."""
         answer = self(patch)
@@ -164,6 +147,32 @@ class SliceFasterRCNN(Network):
             best_of_patch(one, of, min_score)
             for one, of in zip(squares, score, strict=True)
         ]
+
+
+def best_proposals(presence: Tensor, squares: Tensor, number: int) -> Tensor:
+    """Return `(batch, number, 3)` squares, the best of those that overlap first.
+
+    If there are too few of these the others fill them up, best first.
+
+    Parameters
+    ----------
+    presence
+        `(batch, anchor)` logits.
+    squares
+        `(batch, anchor, 3)`.
+    number
+        Of those wanted; fewer if there are fewer anchors.
+    """
+    compared = min(COMPARED * number, presence.shape[1])
+    score, best = presence.float().topk(compared, dim=1)
+    squares = squares.take_along_dim(best[..., None], dim=1)
+    same = torch.zeros_like(best[0])
+    chosen = []
+    for one, of in zip(squares, score, strict=True):
+        is_left = torch.ones_like(same)
+        is_left[best_of_overlapping(one, of, same, MOST_OVERLAP)] = 0
+        chosen.append(one[is_left.argsort(stable=True)[:number]])
+    return torch.stack(chosen)
 
 
 def scaled(changes: Tensor) -> Tensor:

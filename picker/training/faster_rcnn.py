@@ -14,7 +14,7 @@ from torch.nn import functional
 from picker.networks.faster_rcnn import SPREAD
 from picker.networks.squares.overlap import overlap
 from picker.networks.squares.places import changes_of_squares
-from picker.training.slices import NOTHING, known_at
+from picker.training.slices import NOTHING, known_at, one_filler_more
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -52,6 +52,7 @@ def region_losses(
         Draws which anchors and regions are looked at, on the CPU, so that they are the
         same everywhere.
     """
+    target = one_filler_more(target)
 
     def choose(proposals: Tensor) -> Tensor:
         """Return regions to classify: known particles are among them."""
@@ -135,7 +136,7 @@ def particle_of_square(
     squares
         `(batch, n, 3)`.
     target
-        `(batch, m, 4)` classes and squares.
+        `(batch, m, 4)` classes and squares, one at least.
     background
         Overlap below which a square is nobody's.
     known
@@ -143,21 +144,17 @@ def particle_of_square(
     best
         Whether those that overlap a particle most stand for it, however little.
     """
-    if not target.shape[1]:
-        index = torch.full_like(squares[..., 0], NOTHING, dtype=torch.long)
-    else:
-        shared = overlap(squares[:, :, None], target[:, None, :, 1:])
-        shared = shared.masked_fill(target[:, None, :, 0] == NOTHING, 0)
-        most, index = shared.max(dim=2)
-        stands = most >= PARTICLE
-        if best:
-            highest = shared.amax(dim=1, keepdim=True)
-            is_best = (shared == highest) & (highest > 0)
-            stands |= is_best.any(dim=2)
-            # What is best for one may overlap another more; the one needs it.
-            index = torch.where(is_best.any(dim=2), is_best.int().argmax(dim=2), index)
-        nobodys = torch.where(most < background, NOTHING, UNCLEAR)
-        index = torch.where(stands, index, nobodys)
+    shared = overlap(squares[:, :, None], target[:, None, :, 1:])
+    shared = shared.masked_fill(target[:, None, :, 0] == NOTHING, 0)
+    most, index = shared.max(dim=2)
+    stands = most >= PARTICLE
+    if best:
+        highest = shared.amax(dim=1, keepdim=True)
+        is_best = (shared == highest) & (highest > 0)
+        # What is best for one may overlap another more; the one needs it.
+        index = torch.where(is_best.any(dim=2), is_best.int().argmax(dim=2), index)
+        stands |= is_best.any(dim=2)
+    index = torch.where(stands, index, torch.where(most < background, NOTHING, UNCLEAR))
     is_open = ~known_at(squares, known)
     return index.masked_fill(is_open & (index == NOTHING), UNCLEAR)
 

@@ -230,6 +230,11 @@ def filled(targets: Sequence[Tensor]) -> Tensor:
     return found.float()
 
 
+def one_filler_more(target: Tensor) -> Tensor:
+    """Return `(batch, n + 1, 4)` classes and squares, so that there is one to index."""
+    return torch.nn.functional.pad(target, (0, 0, 0, 1), value=NOTHING)
+
+
 def channels_of(patches: Tensor, number: int) -> Tensor:
     """Return `(batch, channel, y, x)` of patches with so many slices, or with one.
 

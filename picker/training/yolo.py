@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from picker.networks.squares.overlap import generalised_overlap, overlap
 from picker.networks.yolo import CELLS
-from picker.training.slices import NOTHING, known_at
+from picker.training.slices import NOTHING, known_at, one_filler_more
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -52,6 +52,7 @@ def yolo_losses(
         Not used: nothing is drawn.
     """
     del generator
+    target = one_filler_more(target)
     answer: YoloAnswer = student(patches)
     index = torch.stack([particle_of_place(answer.places, one) for one in target])
     is_one = index != NOTHING
@@ -89,10 +90,8 @@ def particle_of_place(places: Tensor, target: Tensor) -> Tensor:
     places
         `(place, 3)` squares that places begin with.
     target
-        `(n, 4)` classes and squares of one patch.
+        `(n, 4)` classes and squares of one patch, one at least.
     """
-    if not target.shape[0]:
-        return torch.full_like(places[:, 0], NOTHING, dtype=torch.long)
     squares = target[:, 1:]
     levels = places[:, 2].unique()
     # What only fills the batch has no size.

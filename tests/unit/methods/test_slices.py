@@ -29,7 +29,13 @@ SHARED = TrainSettings(
 )
 SETTINGS = {
     "slices": SlicesSettings(
-        edge=32, widths=(8, 16), width=16, levels=1, anchors=(5, 8), proposals=12
+        edge=32,
+        min_chord=0.7,
+        widths=(8, 16),
+        width=16,
+        levels=1,
+        anchors=(7,),
+        proposals=12,
     ),
     "burn_in": BurnInSettings(
         steps=60, warmup_steps=5, learning_rate=1e-2, ema_decay=0.8

@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from picker.config import SlicesSettings
-from picker.networks.faster_rcnn import SliceFasterRCNN
-from picker.networks.squares.overlap import overlap
+from picker.networks.faster_rcnn import SliceFasterRCNN, best_proposals
 
 SMALL = SlicesSettings(
     edge=32, context=1, widths=(8, 16), width=16, anchors=(6, 12), proposals=10
@@ -38,16 +37,21 @@ def test_numbers_of_an_anchor_belong_together(model):
     assert answer.presence[0, ::2].abs().max() < 7
 
 
-def test_proposals_are_the_best_and_their_duplicates_come_last(model):
-    score = torch.zeros(1, 128)
-    score[0, [3, 40, 90]] = torch.tensor([3.0, 2.0, 1.0])
-    changes = torch.zeros(1, 128, 3)
-    anchors = model(torch.randn(1, 3, 32, 32)).anchors
-    proposed = model._proposed(score, changes, anchors)[0]
-    assert proposed.shape == (10, 3)
-    torch.testing.assert_close(proposed[:3], anchors[[3, 40, 90]])
-    apart = overlap(proposed[:, None], proposed[None]).fill_diagonal_(0)
-    assert apart.max() <= 0.7
+def test_proposals_are_the_best_and_their_duplicates_come_last():
+    squares = torch.tensor(
+        [[0.5, 0.5, 0.2], [0.51, 0.5, 0.2], [0.1, 0.1, 0.2], [0.9, 0.9, 0.2]]
+    )
+    score = torch.tensor([[1.0, 2.0, -1.0, -3.0]])
+    proposed = best_proposals(score, squares[None], 3)
+    assert torch.equal(proposed[0], squares[[1, 2, 3]])
+    assert torch.equal(
+        best_proposals(score, squares[None], 9)[0], squares[[1, 2, 3, 0]]
+    )
+    # Of more than four times as many as are wanted the worst are not compared.
+    many = squares[1].repeat(1, 5, 1)
+    many[:, -1] = squares[3]
+    score = torch.arange(5.0).flip(0)[None]
+    assert torch.equal(best_proposals(score, many, 1)[0], squares[[1]])
 
 
 def test_what_is_chosen_is_classified(model):

@@ -50,11 +50,15 @@ def test_where_nobody_looked_nobodys_squares_are_unclear():
     assert stands_for(*at, known=known) == [0, UNCLEAR, NOTHING]
 
 
-@pytest.mark.parametrize("target", [TARGET[:, :0], TARGET[:, 2:]])
-def test_of_a_patch_without_particles_all_is_background(target):
-    squares = torch.rand(1, 5, 3, generator=generator()) + 0.1
-    index = particle_of_square(squares, target, 0.3, None, best=True)
-    assert (index == NOTHING).all()
+def test_of_patches_without_particles_background_is_learned():
+    model = SliceFasterRCNN(SMALL, 2)
+    patches, target = torch.randn(2, 1, 32, 32), torch.zeros(2, 0, 4)
+    found = region_losses(model, patches, target, None, generator())
+    assert found["proposal_square_loss"] == found["square_loss"] == 0
+    sum(found.values()).backward()
+    # Against all particles, for background.
+    assert (model.presence.bias.grad > 0).all()
+    assert model.logits.bias.grad[0] < 0
 
 
 def test_particles_are_at_most_a_part_of_what_is_drawn():

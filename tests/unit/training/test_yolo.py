@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from picker.config import SlicesSettings
 from picker.networks.squares.places import place_squares
-from picker.networks.yolo import CELLS, YoloAnswer
+from picker.networks.yolo import CELLS, SliceYolo, YoloAnswer
 from picker.training.slices import NOTHING
 from picker.training.yolo import particle_of_place, yolo_losses
 
@@ -46,8 +47,17 @@ def test_what_fills_a_batch_has_no_place():
     with_filler = torch.cat([target([1, 30.0, 18.0, 14.0]), torch.tensor([FILLER])])
     index = particle_of_place(PLACES, with_filler)
     assert set(index.tolist()) == {NOTHING, 0}
-    for empty in (torch.tensor([FILLER]), torch.zeros(0, 4)):
-        assert (particle_of_place(PLACES, empty) == NOTHING).all()
+    assert (particle_of_place(PLACES, torch.tensor([FILLER])) == NOTHING).all()
+
+
+def test_of_patches_without_particles_background_is_learned():
+    model = SliceYolo(SlicesSettings(edge=32, context=0, widths=(8, 16), width=16), 2)
+    patches = torch.randn(2, 1, 32, 32)
+    found = yolo_losses(model, patches, torch.zeros(2, 0, 4), None, None)
+    assert found["presence_loss"] > 0
+    assert found["class_loss"] == found["square_loss"] == 0
+    sum(found.values()).backward()
+    assert model.presence.bias.grad.item() > 0
 
 
 def losses(known=None, wrong=0, **changes):
