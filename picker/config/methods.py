@@ -231,6 +231,7 @@ _SLICES = Row(
     stages=(Stage(name="burn_in", sections=("slices", "burn_in", "co_train")),),
     architecture="slices",
     sections=("link",),
+    micrographs=True,
 )
 
 METHODS: dict[MethodName, Row] = {

@@ -87,11 +87,10 @@ class SliceFasterRCNN(Network):
             nn.Linear(hidden, hidden),
             nn.ReLU(),
         )
-        self.logits = nn.Linear(hidden, 1 + num_particles)
-        self.region_change = nn.Linear(hidden, 3 * num_particles)
-        for layer in (self.logits, self.region_change):
-            nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)
+        self.scored = nn.Linear(hidden, 1 + num_particles)
+        nn.init.normal_(self.scored.weight, std=0.01)
+        nn.init.zeros_(self.scored.bias)
+        self.head = SquareOfClasses(hidden, num_particles)
 
     def forward(self, patch: Tensor, choose: Choose | None = None) -> RegionAnswer:
         """Return squares for a `(batch, channel, edge, edge)` patch.
@@ -116,14 +115,13 @@ class SliceFasterRCNN(Network):
         if choose is not None:
             regions = choose(regions)
         description = self.describe(aligned(features, regions, BINS).flatten(2))
-        region_changes = self.region_change(description).float()
         return RegionAnswer(
             anchors=anchors,
             presence=presence,
             anchor_changes=change,
             regions=regions,
-            logits=self.logits(description),
-            region_changes=region_changes.unflatten(-1, (-1, 3)),
+            logits=self.scored(description),
+            region_changes=self.head(description).float(),
         )
 
     def _anchors(self, features: Tensor) -> Tensor:
@@ -147,6 +145,19 @@ class SliceFasterRCNN(Network):
             best_of_patch(one, of, min_score)
             for one, of in zip(squares, score, strict=True)
         ]
+
+
+class SquareOfClasses(nn.Module):
+    """How a region's square changes for each class, whose weights lie apart."""
+
+    def __init__(self, width: int, num_particles: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(num_particles, 3, width) * 0.01)
+        self.bias = nn.Parameter(torch.zeros(num_particles, 3))
+
+    def forward(self, description: Tensor) -> Tensor:
+        """Return `(batch, region, class, 3)` of `(batch, region, width)`."""
+        return torch.einsum("brw,ckw->brck", description, self.weight) + self.bias
 
 
 def best_proposals(presence: Tensor, squares: Tensor, number: int) -> Tensor:

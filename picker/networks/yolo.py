@@ -61,7 +61,7 @@ class SliceYolo(Network):
         self.backbone = Backbone(settings.channels, settings.widths, settings.blocks)
         self.pyramid = FeaturePyramid2D(settings.widths, width)
         self.of_class, self.of_square = (branch(width, LAYERS) for _ in range(2))
-        self.logits = of_places(width, num_particles)
+        self.scored = of_places(width, num_particles)
         self.presence = of_places(width, 1, PRIOR_LOGIT)
         self.change = of_places(width, 3)
 
@@ -86,7 +86,7 @@ class SliceYolo(Network):
         places = place_squares(size, CELLS / size, features.device)
         return YoloAnswer(
             presence=listed(self.presence(square))[..., 0],
-            logits=listed(self.logits(kind)),
+            logits=listed(self.scored(kind)),
             squares=changed_squares(listed(self.change(square)).float(), places),
             places=places,
         )

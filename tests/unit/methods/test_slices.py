@@ -106,7 +106,7 @@ def test_an_interrupted_training_ends_bit_equal(name, tmp_path, monkeypatch):
 
 def test_a_tomogram_narrower_than_a_patch_is_told(monkeypatch):
     monkeypatch.setitem(SETTINGS, "slices", SlicesSettings(edge=64))
-    with pytest.raises(ValueError, match="lower their edge, in section slices"):
+    with pytest.raises(ValueError, match=r"lower their edge, slices\.edge"):
         task("yolo_slices")
 
 

@@ -67,9 +67,9 @@ def test_each_class_has_a_square_of_its_own():
     one = SMALL.model_copy(update={"proposals": 1})
     model = SliceFasterRCNN(one, 2).eval()
     with torch.inference_mode():
-        model.logits.bias.copy_(torch.tensor([-9.0, 5.0, 5.0]))
+        model.scored.bias.copy_(torch.tensor([-9.0, 5.0, 5.0]))
         # A tenth of the side towards large y, for the second class.
-        model.region_change.bias[3] = 1.0
+        model.head.bias[1, 0] = 1.0
         (found,) = model.found(torch.randn(1, 3, 32, 32), 0.1)
     first, second = found.squares[found.particle.argsort()]
     assert ((second - first)[0] / first[2]).item() == pytest.approx(0.1, abs=0.02)

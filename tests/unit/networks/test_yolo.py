@@ -34,9 +34,9 @@ def test_a_score_is_of_presence_and_class():
     model, patch = SliceYolo(SMALL, 2).eval(), torch.randn(1, 3, 32, 32)
     with torch.inference_mode():
         torch.nn.init.constant_(model.presence.bias, 20.0)
-        torch.nn.init.constant_(model.logits.bias, -20.0)
+        torch.nn.init.constant_(model.scored.bias, -20.0)
         assert len(model.found(patch, 0.1)[0].score) == 0
-        model.logits.bias[1] = 20.0
+        model.scored.bias[1] = 20.0
         (found,) = model.found(patch, 0.1)
     assert found.particle.unique().tolist() == [1]
     assert found.score.min() > 0.99

@@ -58,7 +58,7 @@ def test_of_patches_without_particles_background_is_learned():
     sum(found.values()).backward()
     # Against all particles, for background.
     assert (model.presence.bias.grad > 0).all()
-    assert model.logits.bias.grad[0] < 0
+    assert model.scored.bias.grad[0] < 0
 
 
 def test_particles_are_at_most_a_part_of_what_is_drawn():
