@@ -83,9 +83,10 @@ def region_losses(
     index = particle_of_square(answer.regions, target, PARTICLE, known)
     kind = target[..., 0].take_along_dim(index.clamp(min=0), dim=1).long()
     wanted = torch.where(index >= 0, kind + 1, 0)
+    # Flat, for of images a GPU adds it up in an order that varies from run to run.
     wrong = functional.cross_entropy(
-        answer.logits.float().transpose(1, 2), wanted, reduction="none"
-    )
+        answer.logits.float().flatten(0, 1), wanted.flatten(), reduction="none"
+    ).view_as(wanted)
     changes = answer.region_changes.take_along_dim(
         kind.clamp(min=0)[..., None, None], dim=2
     )
