@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from picker.machine.processes import total
 from picker.networks.faster_rcnn import SPREAD
 from picker.networks.squares.overlap import overlap
 from picker.networks.squares.places import changes_of_squares
@@ -40,7 +41,8 @@ def region_losses(
 ) -> dict[str, Tensor]:
     """Return the losses of proposals and of regions, of class and of square.
 
-    Each is a mean over the anchors or regions that are looked at, as λ = 1.
+    Each is a mean over the anchors or regions that are looked at, as λ = 1, of all
+    processes; each process has its share of it.
 
     Parameters
     ----------
@@ -119,7 +121,7 @@ def square_loss(
     wanted = changes_of_squares(squares[is_one], start[is_one]) / spread
     wrong = functional.smooth_l1_loss(changes[is_one], wanted, reduction="none")
     total = (wrong * torch.tensor([1.0, 1.0, 2.0], device=wrong.device)).sum()
-    return total / (index != UNCLEAR).sum().clamp(min=1)
+    return total / number_clear(index)
 
 
 def particle_of_square(
@@ -186,7 +188,11 @@ def drawn(index: Tensor, number: int, most: int, generator: torch.Generator) -> 
     return (turn + luck).argsort(dim=1)[:, :number]
 
 
+def number_clear(index: Tensor) -> Tensor:
+    """Return how many squares are not unclear, in all processes together."""
+    return total((index != UNCLEAR).sum()).clamp(min=1)
+
+
 def _mean(wrong: Tensor, index: Tensor) -> Tensor:
     """Return the mean of what is clear."""
-    counts = index != UNCLEAR
-    return (wrong * counts).sum() / counts.sum().clamp(min=1)
+    return (wrong * (index != UNCLEAR)).sum() / number_clear(index)

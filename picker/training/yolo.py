@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from picker.machine.processes import total
 from picker.networks.squares.overlap import generalised_overlap, overlap
 from picker.networks.yolo import CELLS
 from picker.training.slices import NOTHING, known_at, one_filler_more
@@ -37,6 +38,8 @@ def yolo_losses(
 ) -> dict[str, Tensor]:
     """Return the losses of presence, class and square, each per particle's place.
 
+    The places are those of all processes; each process has its share of the losses.
+
     Parameters
     ----------
     student
@@ -56,7 +59,7 @@ def yolo_losses(
     answer: YoloAnswer = student(patches)
     index = torch.stack([particle_of_place(answer.places, one) for one in target])
     is_one = index != NOTHING
-    number = is_one.sum().clamp(min=1)
+    number = total(is_one.sum()).clamp(min=1)
     counts = is_one | known_at(answer.places.expand(len(target), -1, -1), known)
     wrong = functional.binary_cross_entropy_with_logits(
         answer.presence.float(), is_one.float(), reduction="none"
