@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,27 @@ def test_it_learns_of_labels_and_finds(name, tmp_path):
     away = np.linalg.norm(new.index_zyx[:, None] - best, axis=2).min(axis=1)
     # Their radius is 4.
     assert (away < 3).all()
+
+
+def test_it_learns_of_micrographs_and_finds_in_them(tmp_path):
+    def flat(tomogram):
+        """The slice through one of the centres, which cuts them all."""
+        cut = np.abs(tomogram.index_zyx[:, 0] - 9) < 4
+        return replace(
+            tomogram,
+            volume=tomogram.volume[9:10],
+            index_zyx=tomogram.index_zyx[cut] * [0, 1, 1],
+            particle=tomogram.particle[cut],
+        )
+
+    model = train(tmp_path, task("yolo_slices", [flat(blobs(0))]))
+    finder = load("yolo_slices").finder([model], (BLOB,), section, torch.device("cpu"))
+    new = flat(blobs(7))
+    picks = finder.candidates(new.volume, VOXEL)
+    away = np.linalg.norm(
+        new.index_zyx[:, None] * VOXEL - picks.position_zyx[:4], axis=2
+    )
+    assert (away.min(axis=1) < 3 * VOXEL).all()
 
 
 @pytest.mark.parametrize("name", METHODS)
