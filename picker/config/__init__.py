@@ -56,6 +56,7 @@ from picker.config.picking import (
 from picker.config.preprocess import PreprocessSettings
 from picker.config.pretrain import PretrainSettings, refuse_unmade_proposals
 from picker.config.simulate import SimulateSettings
+from picker.config.slices import SlicesSettings
 from picker.config.sources import (
     CopickSettings,
     FolderSettings,
@@ -110,6 +111,7 @@ __all__ = [
     "Settings",
     "ShapeZYX",
     "SimulateSettings",
+    "SlicesSettings",
     "Split",
     "Target",
     "TemplateSettings",
@@ -154,6 +156,8 @@ class Config(Settings):
       what it finds itself.
     - upicker: a detection transformer that looks at slices, or at micrographs, and
       links what it finds; trains on blobs of all tomograms first, then on labels.
+    - yolo_slices, faster_rcnn_slices: other detectors that look at slices, or at
+      micrographs, of one stage and of two; as supervised, but not for split partial.
     - blobs: trains nothing; finds blobs of about a particle's size, in micrographs too.
     - template: trains nothing; finds what resembles the particles' density maps.
     - vote: joins what several of these, or other programs, found; section vote."""
@@ -171,6 +175,7 @@ class Config(Settings):
     predict: PredictSettings = PredictSettings()
     tomopicker: TomoPickerSettings = TomoPickerSettings()
     upicker: UPickerSettings = UPickerSettings()
+    slices: SlicesSettings = SlicesSettings()
     link: LinkSettings = LinkSettings()
     blobs: BlobsSettings = BlobsSettings()
     template: TemplateSettings = TemplateSettings()
@@ -242,10 +247,11 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _slices_come_in_equal_parts(self) -> Self:
-        size, parts = self.upicker.batch_size, self.train.accumulate
-        if METHODS[self.method].architecture == "upicker" and size % parts:
+        name, parts = METHODS[self.method].architecture, self.train.accumulate
+        size = getattr(getattr(self, name), "batch_size", parts)
+        if size % parts:
             raise ValueError(
-                f"upicker.batch_size is {size} and train.accumulate {parts}; expected a"
+                f"{name}.batch_size is {size} and train.accumulate {parts}; expected a"
                 f" multiple of {parts} as batch_size, change one"
             )
         return self

@@ -10,7 +10,7 @@ from picker.config.base import Fraction, Positive, Settings
 
 
 class LinkSettings(Settings):
-    """Methods that look at slices (upicker): which of their boxes are one particle.
+    """Methods that look at slices: which of their boxes are one particle.
 
     A change trains nothing again.
     """

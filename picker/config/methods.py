@@ -25,6 +25,8 @@ MethodName = Literal[
     "tomopicker_kl",
     "self_trained",
     "upicker",
+    "yolo_slices",
+    "faster_rcnn_slices",
     "blobs",
     "template",
     "vote",
@@ -227,6 +229,15 @@ FINE_TUNE = Stage(
     sections=("upicker", "burn_in", "blobs", "partial"),
 )
 
+_SLICES = Row(
+    module="slices",
+    # What has no label is background.
+    stages=(Stage(name="burn_in", sections=("slices", "burn_in", "co_train")),),
+    architecture="slices",
+    sections=("link",),
+    micrographs=True,
+)
+
 METHODS: dict[MethodName, Row] = {
     "semietpicker": _SEMIETPICKER,
     "semietpicker_paper": replace(
@@ -259,6 +270,8 @@ METHODS: dict[MethodName, Row] = {
         sections=("upicker", "link"),
         micrographs=True,
     ),
+    "yolo_slices": replace(_SLICES, options={"kind": "yolo"}),
+    "faster_rcnn_slices": replace(_SLICES, options={"kind": "faster_rcnn"}),
     "blobs": Row(
         module="blobs",
         sections=("blobs",),

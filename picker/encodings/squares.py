@@ -35,44 +35,30 @@ def squares_from_discs(discs: Discs, edge: int) -> NDArray[np.float32]:
 
 
 def discs_from_squares(
-    logits: Tensor,
-    squares: Tensor,
-    radius: NDArray[np.floating],
-    edge: int,
-    min_score: float,
-    slice_z: int = 0,
+    squares: Tensor, particle: Tensor, score: Tensor, edge: int, slice_z: int = 0
 ) -> Discs:
-    """Return the discs that the network's squares stand for, best first.
-
-    Within a radius of one, others of its class are the same particle.
+    """Return the discs that a network's squares stand for, in their order.
 
     Parameters
     ----------
-    logits
-        `(query, class)`.
     squares
-        `(query, 3)`.
-    radius
-        `(class,)` of the particles [pixels].
+        `(n, 3)`.
+    particle
+        `(n,)` class numbers.
+    score
+        `(n,)` in [0, 1].
     edge
         Of the patch [pixels].
-    min_score
-        Those that score lower are left out.
     slice_z
         Which slice the patch lies on.
     """
-    probability = logits.float().sigmoid().cpu().numpy()
     placed = squares.double().cpu().numpy() * edge
-    query, kind = np.nonzero(probability >= min_score)
-    return once(
-        Discs(
-            slice_z=np.full(len(query), slice_z),
-            centre_yx=placed[query, :2] - 0.5,
-            diameter=placed[query, 2],
-            particle=kind,
-            score=probability[query, kind],
-        ),
-        radius,
+    return Discs(
+        slice_z=np.full(len(placed), slice_z),
+        centre_yx=placed[:, :2] - 0.5,
+        diameter=placed[:, 2],
+        particle=particle.cpu().numpy(),
+        score=score.float().cpu().numpy(),
     )
 
 

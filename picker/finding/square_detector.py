@@ -1,10 +1,10 @@
-"""A slice to discs by a detection transformer, tile by tile."""
+"""A slice to discs by a detector of squares, tile by tile."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from picker.networks.detr.transformer import DetectionTransformer
+    from picker.networks.squares.found import Squares
 
 AT_ONCE = 16
 """Most tiles that are computed together."""
@@ -65,9 +65,20 @@ def tiles(size: int, edge: int, overlap: int) -> list[Tile]:
     ]
 
 
+class SquareNetwork(Protocol):
+    """Finds squares in patches."""
+
+    @property
+    def edge(self) -> int:
+        """Edge of a patch [pixels]."""
+
+    def found(self, patch: Tensor, min_score: float) -> list[Squares]:
+        """Return the squares of each `(channel, edge, edge)` patch of a batch."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SquareDetector:
-    """A detection transformer that is run over slices in overlapping tiles.
+    """A network that is run over slices in overlapping tiles.
 
     Attributes
     ----------
@@ -77,7 +88,7 @@ class SquareDetector:
         What scores lower is left out.
     """
 
-    model: DetectionTransformer
+    model: SquareNetwork
     min_score: float
 
     @torch.inference_mode()
@@ -104,7 +115,7 @@ class SquareDetector:
             If particles are too large for tiles.
         """
         across = image.shape[1:]
-        edge, overlap = self.model.settings.edge, int(np.ceil(2 * radius.max()))
+        edge, overlap = self.model.edge, int(np.ceil(2 * radius.max()))
         missing = [max(0, edge - size) for size in across]
         beyond = [0, missing[1], 0, missing[0]]
         # By the last pixel: nothing else would look like background.
@@ -117,10 +128,10 @@ class SquareDetector:
                 image[:, y.start : y.start + edge, x.start : x.start + edge]
                 for y, x in some
             ]
-            logits, squares = self.model(torch.stack(patches)).found
-            asked = radius, edge, self.min_score, slice_z
-            for (y, x), one, its in zip(some, logits[-1], squares[-1], strict=True):
-                parts.append(_counting(discs_from_squares(one, its, *asked), y, x))
+            answers = self.model.found(torch.stack(patches), self.min_score)
+            for (y, x), squares in zip(some, answers, strict=True):
+                discs = discs_from_squares(*squares, edge, slice_z)
+                parts.append(_counting(discs, y, x))
         found = joined(parts)
         inside = np.clip(found.centre_yx, 0, np.array(across) - 1)
         # Two tiles may see one particle on either side of where they meet.

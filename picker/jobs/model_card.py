@@ -18,6 +18,7 @@ from picker.config import (
     ModelSettings,
     Particle,
     PreprocessSettings,
+    SlicesSettings,
     UPickerSettings,
     explained,
 )
@@ -53,6 +54,8 @@ class ModelCard(BaseModel):
     """Voxel size of the labeled tomograms [Å]; None: nothing was trained."""
     upicker: UPickerSettings | None = None
     """Describes the network of that method, in place of `model`; None: of another."""
+    slices: SlicesSettings | None = None
+    """The same of yolo_slices and faster_rcnn_slices."""
 
     @model_validator(mode="after")
     def _describes_its_network(self) -> Self:

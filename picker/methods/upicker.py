@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +27,9 @@ from picker.finding.slice_finder import SliceFinder
 from picker.finding.square_detector import SquareDetector
 from picker.methods import Method, load
 from picker.networks.detr.transformer import DetectionTransformer
-from picker.training.detr.task import SquareTask
+from picker.training.detr.losses import CLIP, square_losses
 from picker.training.slices import SliceDataset
+from picker.training.square_task import SquareTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,20 +83,22 @@ class UPicker(Method):
             sources,
             data.section("train", TrainSettings),
             stage.name,
+            "upicker.network.edge",
             batch_size=settings.batch_size,
             edge=model.settings.edge,
             channels=model.settings.channels,
             min_chord=settings.min_chord,
         )
         warn_of_few_queries(patches, model.settings.queries)
+        losses = partial(
+            square_losses,
+            num_particles=len(data.particles),
+            denoising=settings.denoising,
+        )
         return SquareTask(
-            stage.name,
-            schedule,
-            model,
-            patches,
-            len(data.particles),
-            settings.denoising,
+            *(stage.name, schedule, model, patches, model.settings.channels, losses),
             schedule.ema_decay,
+            CLIP,
         )
 
     def finder(

@@ -46,6 +46,8 @@ class SliceDataset(Batches):
         Seed and augmentations.
     stage
         Name of the training stage; part of the seed.
+    edge_setting
+        Setting of the edge, for messages; its section has `batch_size` too.
     batch_size
         Patches in a batch, of all processes together.
     edge
@@ -67,6 +69,7 @@ class SliceDataset(Batches):
         sources: Sequence[PatchSource],
         settings: TrainSettings,
         stage: str,
+        edge_setting: str,
         *,
         batch_size: int,
         edge: int,
@@ -74,12 +77,13 @@ class SliceDataset(Batches):
         min_chord: float = 0.0,
     ) -> None:
         for source in sources:
-            _check_size(source, edge)
+            _check_size(source, edge, edge_setting)
         self.sources = sources
         self.settings = settings
         self.stage = zlib.crc32(stage.encode())
         self.batch_size, self.min_chord = batch_size, min_chord
-        self.share = share_of(batch_size, settings.accumulate, "upicker.batch_size")
+        section = edge_setting.partition(".")[0]
+        self.share = share_of(batch_size, settings.accumulate, f"{section}.batch_size")
         least = min(source.volume.shape[0] for source in sources)
         self.shape = (channels if least >= channels else 1, edge, edge)
         augment = settings.augment
@@ -189,7 +193,7 @@ class _Drawn:
     known: Tensor
 
 
-def _check_size(source: PatchSource, edge: int) -> None:
+def _check_size(source: PatchSource, edge: int, setting: str) -> None:
     """Check that patches fit into a tomogram, and particles into patches.
 
     Of a particle that is wider than half of a patch no two tiles, which overlap by half
@@ -199,14 +203,14 @@ def _check_size(source: PatchSource, edge: int) -> None:
     if min(y, x) < edge:
         raise ValueError(
             f"tomogram {source.name} has {y} × {x} voxels on a slice; expected at least"
-            f" {edge} × {edge}, as patches have: lower their edge, upicker.network.edge"
+            f" {edge} × {edge}, as patches have: lower their edge, {setting}"
         )
     largest = 2 * float(source.radius.max())
     if 2 * np.ceil(largest) > edge:
         raise ValueError(
             f"the largest particle is {largest:.4g} voxels wide in tomogram"
             f" {source.name}; expected at most half of a patch, {edge // 2}: raise its"
-            " edge, upicker.network.edge, or make the voxels larger with"
+            f" edge, {setting}, or make the voxels larger with"
             " preprocess.target_voxel_size"
         )
 
@@ -226,6 +230,11 @@ def filled(targets: Sequence[Tensor]) -> Tensor:
     return found.float()
 
 
+def one_filler_more(target: Tensor) -> Tensor:
+    """Return `(batch, n + 1, 4)` classes and squares, so that there is one to index."""
+    return torch.nn.functional.pad(target, (0, 0, 0, 1), value=NOTHING)
+
+
 def channels_of(patches: Tensor, number: int) -> Tensor:
     """Return `(batch, channel, y, x)` of patches with so many slices, or with one.
 
@@ -238,3 +247,20 @@ def channels_of(patches: Tensor, number: int) -> Tensor:
     """
     slices = patches[:, 0]
     return slices.expand(-1, number, -1, -1) if slices.shape[1] == 1 else slices
+
+
+def known_at(squares: Tensor, known: Tensor | None) -> Tensor:
+    """Return `(batch, n)` whether somebody has looked where squares have their centres.
+
+    Parameters
+    ----------
+    squares
+        `(batch, n, 3)` as fractions of the patch's edge.
+    known
+        `(batch, edge, edge)` above 0 where somebody looked; None: everywhere.
+    """
+    if known is None:
+        return torch.ones_like(squares[..., 0], dtype=torch.bool)
+    edge = known.shape[-1]
+    y, x = (edge * squares[..., :2]).long().clamp(0, edge - 1).unbind(dim=-1)
+    return known.flatten(1).take_along_dim(y * edge + x, dim=1) > 0

@@ -29,7 +29,12 @@ from picker.config.detr import DenoisingSettings, DetrSettings
 from picker.core.picks import Picks
 from picker.encodings.discs import discs_on_slice
 from picker.encodings.heatmap import Gaussians
-from picker.encodings.squares import discs_from_squares, squares_from_discs, turned
+from picker.encodings.squares import (
+    discs_from_squares,
+    once,
+    squares_from_discs,
+    turned,
+)
 from picker.methods.blobs import BlobFinder
 from picker.networks import build_model
 from picker.networks.detr.transformer import DetectionTransformer
@@ -113,8 +118,8 @@ class Detr:
 
     def particles(self, image):
         """Return centres y, x [pixels], classes and scores."""
-        logits, squares = (part[-1, 0] for part in self.model(image[None]).found)
-        found = discs_from_squares(logits, squares, RADIUS, EDGE, MIN_SCORE)
+        (squares,) = self.model.found(image[None], MIN_SCORE)
+        found = once(discs_from_squares(*squares, EDGE), RADIUS)
         return found.centre_yx, found.particle, found.score
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from picker.networks.detr.sampling import sampled
+from picker.networks.squares.sampling import sampled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

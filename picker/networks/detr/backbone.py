@@ -1,47 +1,15 @@
-"""A small 2D ResNet whose last stages are a pyramid of features.
-
-Source: ResNet of He et al. 2016, with the convolutional stem of He et al. 2019. Groups
-of channels are normalised (Wu & He 2018), for batches are small and nothing is frozen.
-"""
+"""The last stages of the backbone as a pyramid of features for the transformer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
-from torch.nn import functional
 
-from picker.config.detr import GROUPS
+from picker.networks.squares.backbone import Backbone, normalised_conv
 
 if TYPE_CHECKING:
     from picker.config.detr import DetrSettings
-
-
-def normalised_conv(
-    inputs: int, outputs: int, kernel: int, stride: int = 1
-) -> nn.Sequential:
-    """Return a convolution of `kernel`² with normalised groups of channels."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
-        nn.GroupNorm(GROUPS, outputs),
-    )
-
-
-class ResidualBlock(nn.Module):
-    """Two 3² convolutions and a shortcut; the first may halve the resolution."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.first = normalised_conv(inputs, outputs, 3, stride)
-        self.second = normalised_conv(outputs, outputs, 3)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride > 1 or inputs != outputs:
-            self.shortcut = normalised_conv(inputs, outputs, 1, stride)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return features of the same size divided by the stride."""
-        change = self.second(functional.relu(self.first(features)))
-        return functional.relu(change + self.shortcut(features))
 
 
 class Pyramid(nn.Module):
@@ -50,19 +18,7 @@ class Pyramid(nn.Module):
     def __init__(self, settings: DetrSettings) -> None:
         super().__init__()
         widths = settings.widths
-        self.stem = nn.Sequential(
-            normalised_conv(settings.channels, widths[0], 3, stride=2),
-            nn.ReLU(),
-            normalised_conv(widths[0], widths[0], 3),
-            nn.ReLU(),
-        )
-        self.stages = nn.ModuleList(
-            nn.Sequential(
-                ResidualBlock(before, width, 2),
-                *(ResidualBlock(width, width, 1) for _ in range(settings.blocks - 1)),
-            )
-            for before, width in zip((widths[0], *widths), widths, strict=False)
-        )
+        self.backbone = Backbone(settings.channels, widths, settings.blocks)
         self.levels = nn.ModuleList(
             normalised_conv(width, settings.width, 1)
             for width in widths[-settings.levels :]
@@ -76,9 +32,5 @@ class Pyramid(nn.Module):
         patch
             `(batch, channel, y, x)`.
         """
-        features, found = self.stem(patch), []
-        for stage in self.stages:
-            features = stage(features)
-            found.append(features)
-        last = found[-len(self.levels) :]
+        last = self.backbone(patch)[-len(self.levels) :]
         return [level(part) for level, part in zip(self.levels, last, strict=True)]

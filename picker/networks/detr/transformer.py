@@ -22,6 +22,7 @@ from picker.networks.detr.layers import (
     waves,
 )
 from picker.networks.network import PRIOR_LOGIT, Network
+from picker.networks.squares.found import Squares
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +96,7 @@ class DetectionTransformer(Network):
         super().__init__()
         self.settings = settings
         self.alignment = settings.alignment
+        self.edge = settings.edge
         width = settings.width
         self.pyramid = Pyramid(settings)
         self.level = nn.Parameter(torch.randn(settings.levels, width))
@@ -147,6 +149,16 @@ class DetectionTransformer(Network):
             if noised is None
             else Found(found.logits[:, :, :number], found.squares[:, :, :number]),
         )
+
+    def found(self, patch: Tensor, min_score: float) -> list[Squares]:
+        """Return the squares of each patch, as the last layer answers."""
+        answer = self(patch).found
+        found = []
+        for logits, squares in zip(answer.logits[-1], answer.squares[-1], strict=True):
+            score = logits.float().sigmoid()
+            query, kind = (score >= min_score).nonzero(as_tuple=True)
+            found.append(Squares(squares[query], kind, score[query, kind]))
+        return found
 
     def _proposals(self, tokens: Tensor, squares: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and squares of the best tokens, one for each query."""

@@ -12,7 +12,8 @@ import torch
 from torch.nn import functional
 
 from picker.machine.processes import total
-from picker.training.detr.overlap import generalised_overlap
+from picker.networks.squares.overlap import generalised_overlap
+from picker.training.detr.denoising import noised_queries
 from picker.training.detr.targets import (
     ALPHA,
     GAMMA,
@@ -20,17 +21,48 @@ from picker.training.detr.targets import (
     Weights,
     distance,
     matched,
+    truths_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
+    from picker.config.detr import DenoisingSettings
     from picker.networks.detr.transformer import Answer
     from picker.training.detr.targets import Target, Truth
 
 LOSS = Weights(particle=1.0, distance=5.0, overlap=2.0)
+CLIP = 0.1
+"""Longest gradient, as published for DETR and its kin."""
+
+
+def square_losses(
+    student: nn.Module,
+    patches: Tensor,
+    target: Tensor,
+    known: Tensor | None,
+    generator: torch.Generator,
+    *,
+    num_particles: int,
+    denoising: DenoisingSettings,
+) -> dict[str, Tensor]:
+    """Return the losses of class, distance and overlap, and of noised queries.
+
+    Parameters
+    ----------
+    student, patches, target, known, generator
+        As `SquareTask` gives them; the generator draws noise.
+    num_particles
+        Number of classes.
+    denoising
+        Queries that are made of the squares.
+    """
+    truths = truths_of(target)
+    drawn = noised_queries(truths, num_particles, denoising, generator)
+    queries, denoised = drawn or (None, None)
+    return detection_losses(student(patches, queries), truths, denoised, known)
 
 
 def detection_losses(

@@ -12,7 +12,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch.nn import functional
 
-from picker.training.detr.overlap import generalised_overlap
+from picker.networks.squares.overlap import generalised_overlap
+from picker.training.slices import known_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,15 @@ class Truth(NamedTuple):
 
     particle: Tensor
     squares: Tensor
+
+
+def truths_of(target: Tensor) -> list[Truth]:
+    """Return the known particles of each patch, see `SliceDataset`."""
+    truths = []
+    for patch in target:
+        known = patch[patch[:, 0] != NOTHING]
+        truths.append(Truth(known[:, 0].long(), known[:, 1:]))
+    return truths
 
 
 class Target(NamedTuple):
@@ -111,10 +121,7 @@ def matched(
         wanted[i, query] = truth.squares[one]
     counts = torch.ones_like(particle, dtype=torch.bool)
     if known is not None:
-        edge = known.shape[-1]
-        y, x = (edge * squares[..., :2]).long().clamp(0, edge - 1).unbind(dim=-1)
-        patch = torch.arange(len(known), device=known.device)[:, None]
-        counts = (particle != NOTHING) | (known[patch, y, x] > 0)
+        counts = (particle != NOTHING) | known_at(squares, known)
     return Target(particle, wanted, counts)
 
 

@@ -1,13 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from picker.encodings.discs import Discs
-from picker.encodings.squares import discs_from_squares, squares_from_discs, turned
+from picker.encodings.squares import (
+    discs_from_squares,
+    once,
+    squares_from_discs,
+    turned,
+)
 from picker.training.augment import apply_symmetry
 
 RADIUS = np.array([8.0, 4.0])
-SURE, UNSURE, NO = 4.0, 0.0, -6.0
 
 
 def discs(centre_yx, particle):
@@ -33,42 +39,31 @@ def test_discs_come_back():
     grid = np.stack(np.meshgrid([10, 40, 55], [5, 30, 60], indexing="ij"), axis=-1)
     known = discs(grid.reshape(-1, 2) + rng.uniform(-2, 2, (9, 2)), [0, 1, 1] * 3)
     squares = torch.from_numpy(squares_from_discs(known, 64))
-    logits = torch.full((9, 2), NO)
-    logits[torch.arange(9), torch.from_numpy(known.particle)] = torch.linspace(2, 1, 9)
-    found = discs_from_squares(logits, squares, RADIUS, 64, 0.1, slice_z=7)
+    score = torch.linspace(0.9, 0.5, 9)
+    kind = torch.from_numpy(known.particle)
+    found = discs_from_squares(squares, kind, score, 64, slice_z=7)
     np.testing.assert_allclose(found.centre_yx, known.centre_yx, atol=1e-4)
     np.testing.assert_allclose(found.diameter, known.diameter, atol=1e-4)
     np.testing.assert_array_equal(found.particle, known.particle)
-    np.testing.assert_allclose(
-        found.score, torch.linspace(2, 1, 9).sigmoid(), rtol=1e-6
-    )
+    np.testing.assert_array_equal(found.score, score)
     assert found.slice_z.tolist() == [7] * 9
 
 
 def test_within_a_radius_the_best_one_stays():
     """7 pixels apart: one particle of the large class, two of the small one."""
-    squares = torch.tensor([[20.5, 20.5, 16.0], [27.5, 20.5, 16.0]]) / 64
-    logits = torch.tensor([[UNSURE, UNSURE], [SURE, SURE]])
-    found = discs_from_squares(logits, squares, RADIUS, 64, 0.1)
-    assert found.centre_yx[found.particle == 0].tolist() == [[27, 20]]
-    assert found.centre_yx[found.particle == 1].tolist() == [[27, 20], [20, 20]]
+    both = discs([[20, 20], [27, 20], [20, 20], [27, 20]], [0, 0, 1, 1])
+    both = replace(both, score=np.array([0.5, 0.9, 0.6, 0.8], np.float32))
+    found = once(both, RADIUS)
+    assert found.score.tolist() == pytest.approx([0.9, 0.8, 0.6])
+    assert found.centre_yx.tolist() == [[27, 20], [27, 20], [20, 20]]
+    assert found.particle.tolist() == [0, 1, 1]
 
 
-def test_what_scores_too_low_is_left_out():
-    squares = torch.tensor([[0.5, 0.5, 0.25], [0.2, 0.2, 0.25]])
-    logits = torch.tensor([[UNSURE, NO], [NO, NO]])
-    found = discs_from_squares(logits, squares, RADIUS, 64, 0.3)
-    assert found.centre_yx.tolist() == [[31.5, 31.5]]
-    assert (found.particle.tolist(), found.score.tolist()) == ([0], [0.5])
-
-
-@pytest.mark.parametrize("min_score", [0.1, 0.99])
-def test_nothing_found(min_score):
-    found = discs_from_squares(
-        torch.zeros(0, 2), torch.zeros(0, 3), RADIUS, 64, min_score
-    )
+def test_nothing_found():
+    none = torch.zeros(0, dtype=torch.long)
+    found = discs_from_squares(torch.zeros(0, 3), none, torch.zeros(0), 64)
     assert found.centre_yx.shape == (0, 2)
-    assert len(found) == 0
+    assert len(once(found, RADIUS)) == 0
 
 
 def test_no_discs_no_squares():

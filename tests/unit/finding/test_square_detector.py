@@ -6,34 +6,27 @@ import torch
 
 from picker.config.detr import DetrSettings
 from picker.finding.square_detector import SquareDetector, tiles
-from picker.networks.detr.transformer import Answer, DetectionTransformer, Found
+from picker.networks.detr.transformer import DetectionTransformer
+from picker.networks.squares.found import Squares
 
 EDGE = 32
 
 
-class Dots(torch.nn.Module):
+class Dots:
     """Stands for a network: finds dark pixels, whose value is −10 times class + 1."""
 
-    settings = DetrSettings(edge=EDGE)
-    most = 16
+    edge = EDGE
 
-    def forward(self, patches):
-        answers = [self.one(patch[0]) for patch in patches]
-        logits, squares = (torch.stack(part) for part in zip(*answers, strict=True))
-        return Answer(Found(logits[None], squares[None]), None)
+    def found(self, patch, min_score):
+        return [self.one(values) for values in patch[:, 0]]
 
     def one(self, values):
         y, x = torch.nonzero(values < -5, as_tuple=True)
-        squares = torch.full((self.most, 3), 0.5)
-        squares[: len(y)] = (
-            torch.stack([y + 0.5, x + 0.5, torch.full_like(y, 12.0)], dim=1) / EDGE
-        )
+        squares = torch.stack([y + 0.5, x + 0.5, torch.full_like(y, 12.0)], dim=1)
         kind = (-values[y, x] / 10 - 1).round().long()
-        logits = torch.full((self.most, 2), -9.0)
         # More sure towards the middle of a tile.
-        away = (squares[: len(y), :2] - 0.5).norm(dim=1)
-        logits[torch.arange(len(y)), kind] = 3 - away
-        return logits, squares
+        away = (squares[:, :2] / EDGE - 0.5).norm(dim=1)
+        return Squares(squares / EDGE, kind, 0.9 - away / 10)
 
 
 def on_slice(image, model=None, radius=(6.0, 3.0), slice_z=4):

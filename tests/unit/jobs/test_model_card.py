@@ -10,6 +10,7 @@ from picker.config import (
     ModelSettings,
     Particle,
     PreprocessSettings,
+    SlicesSettings,
     UPickerSettings,
 )
 from picker.config.detr import DetrSettings
@@ -265,3 +266,27 @@ def test_weights_of_another_kind_are_refused(path, kind):
     weights[name] = weights[name].to(kind)
     save_file(weights, path, {"picker": card_of().model_dump_json()})
     assert f"{name} holds numbers of another kind, expected torch.f" in refused(path)
+
+
+SLICES = SlicesSettings(edge=32, widths=(8, 8), width=8, levels=1, anchors=(7, 9))
+
+
+@pytest.mark.parametrize("method", ["yolo_slices", "faster_rcnn_slices"])
+def test_a_detector_on_slices_is_read_as_its_section_says(tmp_path, method):
+    path = tmp_path / "model.safetensors"
+    made, card = load(method).network(SLICES, 2), card_of(method=method, slices=SLICES)
+    write_model(path, made, card)
+    model, found = read_model(path, torch.device("cpu"))
+    assert found == card
+    assert model.settings == SLICES
+    for name, tensor in made.state_dict().items():
+        assert torch.equal(model.state_dict()[name], tensor)
+    # Another project's with one class more gives all but what classes have.
+    fresh = load(method).network(SLICES, 1)
+    begin_from(fresh, path, PARTICLES[1:], 10.0)
+    for name, tensor in fresh.state_dict().items():
+        known = made.state_dict()[name]
+        same = tensor[-1:], known[-1:]
+        assert torch.equal(*(same if tensor.shape != known.shape else (tensor, known)))
+    rewritten(path, method=method)
+    assert f"method {method} has no slices, which describes its" in refused(path)

@@ -15,7 +15,9 @@ PLAIN = TrainSettings(
 
 def dataset(sources=None, settings=PLAIN, **more):
     given = {"batch_size": 8, "edge": 32, "channels": 3, "min_chord": 0.5} | more
-    return SliceDataset(sources or [blobs(0)], settings, "fine_tune", **given)
+    return SliceDataset(
+        sources or [blobs(0)], settings, "fine_tune", "upicker.network.edge", **given
+    )
 
 
 def squares(target):

@@ -161,6 +161,21 @@ def test_all_weights_get_a_gradient():
     assert without == []
 
 
+def test_what_is_found_is_what_the_last_layer_is_sure_of():
+    model = network().eval()
+    patch = torch.randn(2, 1, 32, 32)
+    logits, squares = (part[-1] for part in model(patch).found)
+    score = logits.sigmoid()
+    least = score[0].median().item()
+    found, other = model.found(patch, least)
+    assert 0 < len(found.score) < score[0].numel()
+    assert found.score.min() >= least
+    query, kind = torch.nonzero(score[0] >= least, as_tuple=True)
+    assert torch.equal(found.particle, kind)
+    torch.testing.assert_close(found.squares, squares[0, query])
+    assert not torch.equal(found.squares[:1], other.squares[:1])
+
+
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [

@@ -1,14 +1,24 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 
-from picker.config import AugmentSettings, BurnInSettings, TrainSettings
+from picker.config import (
+    AugmentSettings,
+    BurnInSettings,
+    SlicesSettings,
+    TrainSettings,
+)
 from picker.config.detr import DenoisingSettings, DetrSettings
 from picker.machine.processes import num_processes, shared_out
 from picker.networks.detr.transformer import DetectionTransformer
-from picker.training.detr.task import SquareTask, truths_of
+from picker.networks.yolo import SliceYolo
+from picker.training.detr.losses import square_losses
+from picker.training.detr.targets import truths_of
 from picker.training.slices import SliceDataset, filled
+from picker.training.square_task import SquareTask
+from picker.training.yolo import yolo_losses
 from tests.unit.machine.test_processes import in_processes
 from tests.unit.training.test_loop import blobs
 
@@ -30,11 +40,27 @@ SHARED = TrainSettings(
 def task(denoising=0, source=None):
     torch.manual_seed(0)
     model = DetectionTransformer(TINY, 1)
-    patches = SliceDataset(
-        [source or blobs(0)], SHARED, "fine_tune", batch_size=2, edge=32, channels=3
-    )
     noise = DenoisingSettings(number=denoising)
-    return SquareTask("fine_tune", BurnInSettings(), model, patches, 1, noise, 0.0)
+    losses = partial(square_losses, num_particles=1, denoising=noise)
+    return task_of(model, losses, source)
+
+
+def yolo(source=None):
+    torch.manual_seed(0)
+    model = SliceYolo(SlicesSettings(edge=32, widths=(8, 16), width=16), 1)
+    return task_of(model, yolo_losses, source)
+
+
+def task_of(model, losses, source):
+    patches = SliceDataset(
+        [source or blobs(0)],
+        SHARED,
+        *("fine_tune", "upicker.network.edge"),
+        batch_size=2,
+        edge=32,
+        channels=3,
+    )
+    return SquareTask("fine_tune", BurnInSettings(), model, patches, 3, losses, 0.0)
 
 
 def gradients(one):
@@ -46,22 +72,23 @@ def gradients(one):
 
 
 def share(rank, folder):
-    torch.save(gradients(task()), folder / f"{rank}.pt")
+    torch.save([gradients(task()), gradients(yolo())], folder / f"{rank}.pt")
     # One of the processes has a patch without any particle, and waits for no other.
     some = blobs(0)
     none = replace(some, index_zyx=np.zeros((0, 3)), particle=np.zeros(0, np.int64))
-    assert all(
-        grad is not None for grad in gradients(task(4, none if rank else some)).values()
-    )
+    own = none if rank else some
+    for found in (gradients(task(4, own)), gradients(yolo(own))):
+        assert all(gradient is not None for gradient in found.values())
 
 
 def test_two_processes_have_the_gradients_of_one(tmp_path):
-    whole = gradients(task())
+    whole = [gradients(task()), gradients(yolo())]
     in_processes(share, tmp_path)
     for rank in (0, 1):
         found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
-        for name, wanted in whole.items():
-            torch.testing.assert_close(found[name], wanted, rtol=1e-3, atol=1e-5)
+        for some, all_wanted in zip(found, whole, strict=True):
+            for name, wanted in all_wanted.items():
+                torch.testing.assert_close(some[name], wanted, rtol=1e-3, atol=1e-5)
 
 
 def test_noise_depends_on_the_step_alone():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from picker.networks.detr.sampling import gathered, sampled
+from picker.networks.squares.sampling import gathered, sampled
 
 
 def drawn():

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from picker.training.detr.overlap import generalised_overlap
+from picker.networks.squares.overlap import generalised_overlap
+from picker.networks.squares.overlap import overlap as plain_overlap
 
 
 def overlap(one, other):
@@ -39,3 +40,9 @@ def test_gradients_are_those_of_finite_differences():
     assert torch.autograd.gradcheck(
         generalised_overlap, (one.requires_grad_(), other.requires_grad_())
     )
+
+
+def test_intersection_over_union():
+    one = torch.tensor([1.0, 1.0, 2.0])
+    others = torch.tensor([[2.0, 2.0, 2.0], [1.0, 1.0, 2.0], [5.0, 1.0, 2.0]])
+    torch.testing.assert_close(plain_overlap(one, others), torch.tensor([1 / 7, 1, 0]))

@@ -1,0 +1,88 @@
+"""Settings of the methods yolo_slices and faster_rcnn_slices."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from picker.config.base import Count, Positive, Settings
+from picker.config.detr import GROUPS
+
+# No network is larger, and a file with huge numbers would take long to read.
+Width = Annotated[int, Field(ge=1, le=4096)]
+Layers = Annotated[int, Field(ge=1, le=100)]
+
+
+class SlicesSettings(Settings):
+    """The methods yolo_slices and faster_rcnn_slices: detectors of squares on slices.
+
+    They train on labels, with steps and rates of burn_in and co_train. Patches are
+    augmented as train.augment says. How squares become particles: see link. A model
+    file remembers this section, which describes the network in place of model.
+    """
+
+    edge: Width = 128
+    """Edge of a patch [pixels]; a multiple of the deepest stride, 16 at the default
+    widths, and no more than a tomogram is wide. Particles should be 8 to 40 pixels
+    across."""
+    context: Annotated[int, Field(ge=0, le=16)] = 1
+    """Number of neighbouring slices that the network sees on either side of a slice; 0:
+    none."""
+    min_chord: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Smallest part of a particle that has a square on a slice: what the slice cuts is
+    so wide or wider, as a fraction of the diameter."""
+    batch_size: Count = 4
+    """Number of patches in a step, in place of train.batch_size. A multiple of
+    train.accumulate."""
+    widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)] = (
+        *(16, 32, 64),
+    )
+    """Channels of each stage of the backbone, the finest first, whose strides are 4, 8,
+    16, … pixels; multiples of 8."""
+    blocks: Layers = 1
+    """Number of residual blocks in each stage."""
+    width: Width = 32
+    """Channels of the pyramid of features and of what reads it; a multiple of 8."""
+    levels: Layers = 2
+    """With yolo_slices: number of the pyramid's finest levels that find particles, the
+    small ones on the finest. At most one for each stage."""
+    anchors: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=32)] = (
+        *(8.0, 12.0, 18.0, 27.0, 40.0),
+    )
+    """With faster_rcnn_slices: sides of the squares that proposals begin with [pixels],
+    from the smallest disc's diameter to the largest's, in steps of about 1.5."""
+    proposals: Width = 64
+    """With faster_rcnn_slices: number of proposals of a patch that are classified; more
+    than a patch can have particles."""
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        of_stages = [("widths", width) for width in self.widths]
+        for name, wanted in [("width", self.width), *of_stages]:
+            if wanted % GROUPS:
+                raise ValueError(
+                    f"{name} has {wanted} channels; expected a multiple of {GROUPS}, in"
+                    " groups of which they are normalised, change it"
+                )
+        if self.levels > len(self.widths):
+            raise ValueError(
+                f"levels is {self.levels}; expected at most {len(self.widths)}, the"
+                " number of stages in widths, change one"
+            )
+        if self.edge % self.alignment:
+            raise ValueError(
+                f"edge is {self.edge}; expected a multiple of {self.alignment}, the"
+                f" deepest stride of {len(self.widths)} stages, change it"
+            )
+        return self
+
+    @property
+    def alignment(self) -> int:
+        """Deepest stride [pixels]."""
+        return int(2 ** (len(self.widths) + 1))
+
+    @property
+    def channels(self) -> int:
+        """Number of slices that the network sees."""
+        return 2 * self.context + 1

@@ -1,0 +1,1 @@
+"""Bricks of networks that answer square boxes of particles in 2D patches."""
