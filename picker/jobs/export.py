@@ -16,7 +16,7 @@ from picker.formats.tables.tilt_series import with_tilt_series
 from picker.formats.text import listed
 from picker.jobs.export_record import Origin, export_record
 from picker.jobs.failures import cannot_be_used
-from picker.jobs.refined import offset_classes, picks_alone
+from picker.jobs.pick_files import offset_classes, picks_alone
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.exported import write_exported

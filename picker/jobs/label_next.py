@@ -21,7 +21,7 @@ from picker.formats.volumes.ome_zarr import write_volume
 from picker.formats.volumes.read import read_mask
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.known_particles import answers_about
-from picker.jobs.refined import picks_alone
+from picker.jobs.pick_files import picks_alone
 from picker.jobs.stored import attributes_of
 from picker.machine.progress import tracked
 from picker.project.claims import claimed

@@ -17,8 +17,9 @@ from picker.formats.tables.star_table import read_comments
 from picker.formats.tables.thresholds import read_thresholds
 from picker.formats.volumes.read import read_mask
 from picker.jobs.failures import told_failure
+from picker.jobs.pick_files import OFFSETS, picks_alone
 from picker.jobs.picked_tables import expected_table, ranking_table
-from picker.jobs.refined import OFFSETS, picks_alone, refined_candidates
+from picker.jobs.refined import refined_candidates
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import picks_file

@@ -1,4 +1,4 @@
-"""Candidates and picks as the settings of `pick` want them, read from their files."""
+"""Candidates as the settings of `pick` want them, read from their files."""
 
 from __future__ import annotations
 
@@ -6,20 +6,13 @@ from typing import TYPE_CHECKING
 
 from picker.core.tomogram import Tomogram
 from picker.formats.picks.star import read_picks
-from picker.formats.tables.star_table import read_comments
 from picker.jobs.stored import whole_volume
-from picker.refining.offsets import without_offsets
 from picker.refining.steps import refined
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from picker.config import Particle, PickSettings
     from picker.core.picks import Picks
     from picker.project.records import Predicted, Preprocessed
-
-OFFSETS = "offsets"
-"""Comment of a file of picks that names the classes with entries around each pick."""
 
 
 def refined_candidates(
@@ -44,20 +37,3 @@ def refined_candidates(
         )
 
     return refined(read_picks(entry.candidates), particles, settings, read)
-
-
-def offset_classes(path: Path) -> list[str]:
-    """Return the classes of a file of picks that have entries around each pick."""
-    names = read_comments(path).get(OFFSETS, "")
-    return [name for name in names.split(", ") if name]
-
-
-def picks_alone(path: Path) -> Picks:
-    """Return the picks of a file, each once: without the entries around them.
-
-    Raises
-    ------
-    ValueError
-        As `read_picks`.
-    """
-    return without_offsets(read_picks(path), offset_classes(path))

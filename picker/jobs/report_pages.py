@@ -10,7 +10,7 @@ from picker.core.tomogram import Tomogram
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.known_particles import known_particles
 from picker.jobs.pick import uncut_picks
-from picker.jobs.refined import picks_alone
+from picker.jobs.pick_files import picks_alone
 from picker.jobs.stored import whole_volume
 from picker.machine.progress import tracked
 from picker.project.records import Failed, Picked, Predicted

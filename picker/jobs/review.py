@@ -14,7 +14,7 @@ from picker.formats.tables.review import read_review
 from picker.formats.tables.tomograms import text_of_table
 from picker.formats.text import listed
 from picker.jobs.known_picks import check_expected
-from picker.jobs.refined import picks_alone
+from picker.jobs.pick_files import picks_alone
 from picker.jobs.review_rounds import next_round, record_round
 from picker.jobs.reviewed_run import (
     answers_by_tomogram,

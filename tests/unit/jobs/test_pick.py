@@ -11,8 +11,8 @@ from picker.core.picks import picks_from_arrays
 from picker.formats.picks import star
 from picker.formats.tables.star_table import read_comments
 from picker.jobs import refined
+from picker.jobs.pick_files import picks_alone
 from picker.jobs.picked_tables import ranking_table
-from picker.jobs.refined import picks_alone
 from picker.project.manifests import read_picked, read_predicted
 from picker.project.records import Failed, failed
 from tests.unit.predicted import (
