@@ -110,7 +110,13 @@ def launcher(wildcards, resources):
 
 
 def unlabeled_manifests(wildcards):
-    """Return the manifests of the tomograms that a stage sees without their picks."""
-    paths = run_of(wildcards).unlabeled(wildcards.stage)
+    """Return the manifests of the tomograms that a stage sees without their picks.
+
+    Unless the picks are the proposals that it learns from.
+    """
+    run = run_of(wildcards)
+    paths = run.unlabeled(wildcards.stage)
+    if run.learns_from_picks(wildcards.stage):
+        return paths
     # To Snakemake one that is not there is not ancient; a dry run follows it.
     return [path if path in STALE else ancient(path) for path in paths]

@@ -30,7 +30,7 @@ from picker.config.base import (
 from picker.config.blobs import BlobsSettings
 from picker.config.co_train import CoTrainSettings
 from picker.config.fitting import refuse_unfit_picking
-from picker.config.link import LinkSettings
+from picker.config.link import LinkSettings, refuse_unlinkable_squares
 from picker.config.loss import LossSettings
 from picker.config.methods import METHODS, MethodName
 from picker.config.micrographs import default_targets, refuse_other_dimensions
@@ -264,6 +264,11 @@ class Config(Settings):
     @model_validator(mode="after")
     def _proposals_are_made_and_used(self) -> Self:
         refuse_unmade_proposals(self)
+        return self
+
+    @model_validator(mode="after")
+    def _squares_can_be_linked(self) -> Self:
+        refuse_unlinkable_squares(self)
         return self
 
     @model_validator(mode="after")

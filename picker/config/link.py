@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+import math
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
 from picker.config.base import Fraction, Positive, Settings
+from picker.config.methods import METHODS
+
+if TYPE_CHECKING:
+    from picker.config import Config
 
 
 class LinkSettings(Settings):
@@ -41,3 +46,28 @@ class LinkSettings(Settings):
                 " change one"
             )
         return self
+
+
+def refuse_unlinkable_squares(config: Config) -> None:
+    """Refuse squares on too few slices of a particle to become one.
+
+    Raises
+    ------
+    ValueError
+        If a particle without a miss is shorter than `link` keeps.
+    """
+    least = config.link.min_length_per_diameter
+    for method in config.finding(config.method):
+        row = METHODS[method]
+        if "link" not in row.sections:
+            continue
+        chord = getattr(config, row.architecture).min_chord
+        # Half the length of a ball whose section is at least so wide, over its radius.
+        longest = math.sqrt(1 - chord**2)
+        if longest <= least:
+            raise ValueError(
+                f"{row.architecture}.min_chord is {chord:g}, so that particles have"
+                f" squares on {longest:.2g} of their diameter, and"
+                f" link.min_length_per_diameter is {least:g}; expected less, lower one"
+                " of them"
+            )

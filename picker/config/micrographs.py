@@ -47,13 +47,7 @@ def refuse_other_dimensions(config: Config) -> None:
                 " are micrographs"
             )
         return
-    fitting = ", ".join(name for name, row in METHODS.items() if row.micrographs)
-    if not METHODS[config.method].micrographs:
-        raise ValueError(
-            f"method {config.method} finds in tomograms alone, but"
-            " tomograms.dimensions is 2; expected a method that finds in micrographs:"
-            f" {fitting}"
-        )
+    refuse_method_of_tomograms(config, config.method)
     if deep := [name for name in targets if name not in OF_MICROGRAPHS]:
         raise ValueError(
             f"export.targets has {', '.join(deep)}, which are of tomograms, but"
@@ -64,6 +58,22 @@ def refuse_other_dimensions(config: Config) -> None:
         raise ValueError(
             "simulate.halves is true, but tomograms.dimensions is 2, and micrographs"
             " have no halves; set it to false"
+        )
+
+
+def refuse_method_of_tomograms(config: Config, method: str) -> None:
+    """Refuse a method that finds in tomograms alone in a project of micrographs.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    if config.tomograms.dimensions == 2 and not METHODS[method].micrographs:  # type: ignore[index]
+        fitting = ", ".join(name for name, row in METHODS.items() if row.micrographs)
+        raise ValueError(
+            f"method {method} finds in tomograms alone, but tomograms.dimensions is 2;"
+            f" expected a method that finds in micrographs: {fitting}"
         )
 
 

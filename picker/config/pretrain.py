@@ -34,8 +34,9 @@ class PretrainSettings(Settings):
     learning_rate: Positive = 1e-3
     """Highest learning rate, no unit; warm-up and fall are as burn-in's defaults."""
     min_score: Fraction = 0.5
-    """Least score of a proposal that teaches, in 0..1; of picks without scores each has
-    1. At 0.5 blobs are blobs.threshold_sd high, matches template.threshold_sd."""
+    """Least score of a proposal that teaches, in 0..1. At 0.5 blobs are
+    blobs.threshold_sd high, matches template.threshold_sd. Of picks all teach, up to
+    top."""
     doubt: Fraction = 0.9
     """Fraction of that score from which on a proposal is doubtful, in 0..1. At doubtful
     ones nothing is learned; what is lower is background."""
@@ -64,21 +65,31 @@ def refuse_unmade_proposals(config: Config) -> None:
     """
     for method in config.finding(config.method):
         _refuse_unmade_proposals(config, method)
+    for method in config.benchmark.methods:
+        _refuse_nothing_to_learn_from(config, method, "benchmark.methods")
+
+
+def _refuse_nothing_to_learn_from(
+    config: Config, method: MethodName, named_by: str
+) -> None:
+    """Refuse a method that learns from proposals where nothing makes any."""
+    if config.pretrain.proposals != "none":
+        return
+    for name in config.finding(method):
+        if any(stage.proposed for stage in METHODS[name].stages):
+            raise ValueError(
+                f"{named_by}: method {name} learns from proposals and"
+                " pretrain.proposals is none; expected blobs, template or picks, set it"
+            )
 
 
 def _refuse_unmade_proposals(config: Config, method: MethodName) -> None:
     """Refuse them of one method, or of one member of a vote."""
     row, proposals = METHODS[method], config.pretrain.proposals
+    _refuse_nothing_to_learn_from(config, method, "method")
+    if proposals == "none" or not row.stages:
+        return
     needs_them = any(stage.proposed for stage in row.stages)
-    if proposals == "none":
-        if needs_them:
-            raise ValueError(
-                f"method {method} learns from proposals and pretrain.proposals"
-                " is none; expected blobs, template or picks, set it"
-            )
-        return
-    if not row.stages:
-        return
     if not needs_them and row.pretrain is None:
         able = ", ".join(name for name, one in METHODS.items() if one.pretrain)
         raise ValueError(

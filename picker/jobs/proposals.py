@@ -83,8 +83,9 @@ def proposer(
         If a density map that it finds by cannot be read.
     """
     name = settings.proposals
-    if name == "none" or name == "picks":
+    if name == "picks":
         return None
+    assert name != "none", "the settings refuse a stage without proposals"
     maps = read_densities(particles) if METHODS[name].densities else None
     return load(name, maps).finder([], particles, section, device)
 

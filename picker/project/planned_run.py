@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from picker.config.methods import METHODS
+from picker.config.micrographs import refuse_method_of_tomograms
 from picker.project.imported import latest_file
 from picker.project.partial import refuse_partial
 
@@ -159,9 +160,11 @@ class PlannedRun:
         Raises
         ------
         ValueError
-            If a cell's method cannot be trained on them, see `refuse_partial`.
+            If a cell's method cannot be trained on them, see `refuse_partial` and
+            `refuse_method_of_tomograms`.
         """
         refuse_partial(self.run.method, self.plan.rows)
+        refuse_method_of_tomograms(self.plan.config, self.run.method)
         return self.preprocessed(*self.row.stage(stage).labeled, "validation")
 
     def unlabeled(self, stage: str) -> list[str]:
@@ -172,6 +175,11 @@ class PlannedRun:
         seen = self.row.stage(stage)
         splits = (s for s in seen.without_picks if s not in seen.labeled)
         return self.preprocessed(*splits)
+
+    def learns_from_picks(self, stage: str) -> bool:
+        """Return whether a stage's proposals are the picks of the tomograms."""
+        picks = self.plan.config.pretrain.proposals == "picks"
+        return picks and bool(self.row.stage(stage).proposed)
 
     def unlabeled_digests(self, stage: str) -> list[str]:
         """Return texts that change when the list of a stage's unlabeled ones does."""

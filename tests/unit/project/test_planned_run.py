@@ -257,3 +257,18 @@ def test_what_a_member_cannot_be_trained_on_is_refused():
     members = {"methods": {"vnet": 1, "deepfindet": 1}}
     with pytest.raises(ValueError, match="method deepfindet takes"):
         plan(*rows, method="vote", vote=members)
+
+
+def test_corrected_picks_train_again_what_learned_from_them():
+    by_picks = {"pretrain": {"proposals": "picks"}, "method": "self_trained"}
+    ours = plan(**by_picks).of("self_trained")
+    assert ours.learns_from_picks("pretrain")
+    assert not plan(**BLOBS).of("semietpicker").learns_from_picks("pretrain")
+    assert not plan(**by_picks).of("semietpicker").learns_from_picks("burn_in")
+
+
+def test_a_cell_of_micrographs_has_a_method_that_finds_in_them():
+    flat = {"tomograms": {"dimensions": 2}, "method": "blobs"}
+    one = plan(**flat).of(plan(**flat).cells()[0].name)
+    with pytest.raises(ValueError, match="finds in tomograms alone, but"):
+        one.labeled("burn_in")
