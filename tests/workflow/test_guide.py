@@ -277,6 +277,7 @@ ONLY_WITH = {
     "simulate": ("simulated/",),
     "halves": ("noise/", "<method>/halves/", "<method>/reproducibility.tsv"),
     "the target benchmark": ("benchmark/**",),
+    "the target tune": ("<method>/tuned/",),
 }
 """Beginnings of what outputs.md lists that this project has not, by what makes it."""
 
