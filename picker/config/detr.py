@@ -6,14 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from picker.config.backbone import (
+    Layers,
+    Width,
+    deepest_stride,
+    refuse_unfit_sizes,
+)
 from picker.config.base import Fraction, Settings
-
-# No network is larger, and a file with huge numbers would take long to read.
-Width = Annotated[int, Field(ge=1, le=4096)]
-Layers = Annotated[int, Field(ge=1, le=100)]
-
-GROUPS = 8
-"""Channels are normalised in so many groups, so every width is a multiple of it."""
 
 
 class DetrSettings(Settings):
@@ -52,34 +51,18 @@ class DetrSettings(Settings):
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
         """Check what must be a multiple of what."""
-        of_stages = [("widths", width) for width in self.widths]
-        for name, wanted in [("width", self.width), *of_stages]:
-            if wanted % GROUPS:
-                raise ValueError(
-                    f"{name} has {wanted} channels; expected a multiple of {GROUPS}, in"
-                    " groups of which they are normalised"
-                )
+        refuse_unfit_sizes(self.edge, self.widths, self.width, self.levels)
         if self.width % self.heads:
             raise ValueError(
                 f"width is {self.width}, heads is {self.heads}; expected a width that"
                 " is a multiple of the number of heads, change one"
-            )
-        if self.levels > len(self.widths):
-            raise ValueError(
-                f"levels is {self.levels}; expected at most {len(self.widths)}, the"
-                " number of stages in widths"
-            )
-        if self.edge % self.alignment:
-            raise ValueError(
-                f"edge is {self.edge}; expected a multiple of {self.alignment}, the"
-                f" deepest stride of {len(self.widths)} stages, change it"
             )
         return self
 
     @property
     def alignment(self) -> int:
         """Deepest stride [pixels]; a patch's edge is a multiple of it."""
-        return int(2 ** (len(self.widths) + 1))
+        return deepest_stride(self.widths)
 
 
 class DenoisingSettings(Settings):

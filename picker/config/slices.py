@@ -6,12 +6,13 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from picker.config.backbone import (
+    Layers,
+    Width,
+    deepest_stride,
+    refuse_unfit_sizes,
+)
 from picker.config.base import Count, Positive, Settings
-from picker.config.detr import GROUPS
-
-# No network is larger, and a file with huge numbers would take long to read.
-Width = Annotated[int, Field(ge=1, le=4096)]
-Layers = Annotated[int, Field(ge=1, le=100)]
 
 
 class SlicesSettings(Settings):
@@ -58,29 +59,13 @@ class SlicesSettings(Settings):
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
-        of_stages = [("widths", width) for width in self.widths]
-        for name, wanted in [("width", self.width), *of_stages]:
-            if wanted % GROUPS:
-                raise ValueError(
-                    f"{name} has {wanted} channels; expected a multiple of {GROUPS}, in"
-                    " groups of which they are normalised, change it"
-                )
-        if self.levels > len(self.widths):
-            raise ValueError(
-                f"levels is {self.levels}; expected at most {len(self.widths)}, the"
-                " number of stages in widths, change one"
-            )
-        if self.edge % self.alignment:
-            raise ValueError(
-                f"edge is {self.edge}; expected a multiple of {self.alignment}, the"
-                f" deepest stride of {len(self.widths)} stages, change it"
-            )
+        refuse_unfit_sizes(self.edge, self.widths, self.width, self.levels)
         return self
 
     @property
     def alignment(self) -> int:
         """Deepest stride [pixels]."""
-        return int(2 ** (len(self.widths) + 1))
+        return deepest_stride(self.widths)
 
     @property
     def channels(self) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional
 
-from picker.config.detr import GROUPS
+from picker.config.backbone import GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
