@@ -34,7 +34,7 @@ from picker.jobs.orient import (
 from picker.project.claims import delete_leftovers_of_ended_jobs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from picker.formats.picks.output import Kind
@@ -63,8 +63,9 @@ def convert(
     Raises
     ------
     ValueError
-        If an input cannot be read or leaves a doubt that the options do not settle, or
-        the output would replace something else.
+        If an input cannot be read or leaves a doubt that the options do not settle, a
+        membrane is given for several tomograms, or the output would replace something
+        else.
     """
     if options.normals_from and options.along_filaments:
         raise ValueError(
@@ -98,15 +99,15 @@ def _tomograms(
     star = options.tomograms_star
     series = read_tilt_series(star) if star else {}
     names = FileNames("tomogram")
-    surface = None
-    if options.normals_from:
-        surface = read_surface(options.normals_from, interpretation.shape_zyx)
     picks: dict[str, list[Picks]] = {}
     unusable: list[str] = []
     files = [(path, _read(path, options)) for path in inputs]
-    for path, own_name, rows in tomograms_of_files(
-        files, options.name, options.tomogram
-    ):
+    parts = list(tomograms_of_files(files, options.name, options.tomogram))
+    surface = None
+    if options.normals_from:
+        _check_one(options.normals_from, [own_name for _, own_name, _ in parts])
+        surface = read_surface(options.normals_from, interpretation.shape_zyx)
+    for path, own_name, rows in parts:
         try:
             safe_name(own_name)
         except ValueError as error:
@@ -147,6 +148,22 @@ def _tomograms(
         for name, own_name in names.original.items()
     ]
     return with_tilt_series(star, tomograms) if star else tomograms
+
+
+def _check_one(mask: Path, names: Iterable[str]) -> None:
+    """Check that the picks are of one tomogram, as a membrane is.
+
+    Raises
+    ------
+    ValueError
+        If they are of several.
+    """
+    different = dict.fromkeys(names)
+    if len(different) > 1:
+        raise ValueError(
+            f"--normals-from {mask} is of one tomogram, but the files have picks of"
+            f" {listed(different)}; expected one, choose it with --name"
+        )
 
 
 def _read(path: Path, options: ConvertOptions) -> Coordinates:

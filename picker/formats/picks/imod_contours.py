@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.core.rotations import unknown
+from picker.formats.picks.tomogram_rows import select_rows
 from picker.formats.picks.units import xyz
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def picks_of_contours(
         Its points.
     contours
         "points": each point of such a contour is a pick; "middles": the mean of its
-        points is; None: it is not known.
+        points is, without an orientation; None: it is not known.
 
     Raises
     ------
@@ -68,16 +70,14 @@ def picks_of_contours(
         axis=1,
     )
     # A contour's middle takes the place of its first row, so that the order is kept.
-    kept = np.sort(
-        np.concatenate([np.flatnonzero(~joined), np.flatnonzero(joined)[first]])
-    )
+    place = np.flatnonzero(joined)[first]
     value = found.value_zyx.copy()
-    value[np.flatnonzero(joined)[first]] = middles
-    particle = found.particle
-    return replace(
-        found,
-        value_zyx=value[kept],
-        score=found.score[kept],
-        particle=None if particle is None else [particle[row] for row in kept],
-        drawing=replace(drawing, contour=np.full(len(kept), -1)),
+    value[place] = middles
+    rotation = None if found.rotation is None else found.rotation.copy()
+    if rotation is not None:
+        rotation[place] = unknown(len(place))
+    kept = np.sort(np.concatenate([np.flatnonzero(~joined), place]))
+    drawing = replace(drawing, contour=np.full(len(joined), -1))
+    return select_rows(
+        replace(found, value_zyx=value, rotation=rotation, drawing=drawing), kept
     )

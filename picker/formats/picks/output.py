@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from picker.config import Target
 from picker.core.files import temporary_beside, written_whole
+from picker.formats.picks.peet import is_motive_list
 from picker.formats.picks.star import write_picks
 from picker.formats.picks.targets import FILES, files_of_target, write_target
 
@@ -47,8 +49,9 @@ def write_output(
     Raises
     ------
     ValueError
-        If the output is a folder with content or another kind of file, or one file is
-        wanted and the picks make none or several.
+        If the output is a folder with content or another kind of file, one file is
+        wanted and the picks make none or several, or what belongs beside it would
+        replace another's file.
     """
     template = "{tomogram}.star" if kind == "picker" else FILES[kind]
     ending = Path(template).suffix
@@ -100,9 +103,34 @@ def _keep_one(folder: Path, files: Sequence[str], output: Path, kind: Kind) -> N
             f"these picks make {len(written)} files of {kind}; expected one for"
             f" --output {output}, name a folder (without an ending)"
         )
-    (file,) = written
-    for suffix in dict.fromkeys((".doc", ".csv", Path(file).suffix)):
-        source = (folder / file).with_suffix(suffix)
-        if source.is_file():
-            with written_whole(output.with_suffix(suffix)) as temporary:
-                shutil.copyfile(source, temporary)
+    source = folder / written[0]
+    beside = [
+        made
+        for made in (source.with_suffix(suffix) for suffix in (".doc", ".csv"))
+        if made.is_file() and made != source
+    ]
+    for made in beside:
+        _check_replaceable(output.with_suffix(made.suffix), made, output)
+    for made in (*beside, source):
+        with written_whole(output.with_suffix(made.suffix)) as temporary:
+            shutil.copyfile(made, temporary)
+
+
+def _check_replaceable(path: Path, made: Path, output: Path) -> None:
+    """Check that what is written beside an output replaces nothing but its like.
+
+    Raises
+    ------
+    ValueError
+        If there is something else.
+    """
+    if not path.exists():
+        return
+    if path.is_file():
+        is_list = made.suffix == ".csv" and is_motive_list(path)
+        if is_list or filecmp.cmp(path, made, shallow=False):
+            return
+    raise ValueError(
+        f"{path} exists, and a file of that name is written beside {output}; expected"
+        " none or one that this program wrote, move it away or name another --output"
+    )

@@ -45,6 +45,12 @@ def lists(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_name(f"{path.stem}{ending}") for ending in ENDINGS)
 
 
+def is_motive_list(path: Path) -> bool:
+    """Return whether a file begins as a motive list does."""
+    with path.open("rb") as file:
+        return file.read(1000).lstrip().startswith(COLUMNS[0].encode())
+
+
 def with_list(path: Path, found: Coordinates) -> Coordinates:
     """Return a model's points with orientations, shifts and scores of its motive list.
 

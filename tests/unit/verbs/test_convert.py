@@ -496,6 +496,13 @@ def test_picks_point_away_from_a_membrane(tmp_path, capsys):
     more = ("--along-filaments", "--to", "relion5", "--output", tmp_path / "b.star")
     assert convert(path, *words, *more, geometry=()) == 1
     assert "expected --normals-from or --along-filaments" in capsys.readouterr().err
+    both = tmp_path / "both.csv"
+    both.write_text("tomogram,x,y,z\nTS_1,303,203,101\nTS_2,303,203,101\n")
+    again = ("--to", "picker", "--output", tmp_path / "c.star", "--unit", "angstrom")
+    assert convert(both, *words, *again, geometry=()) == 1
+    said = capsys.readouterr().err
+    assert "is of one tomogram, but the files have picks of TS_1, TS_2; exp" in said
+    assert convert(both, *words, *again, "--name", "TS_2", geometry=()) == 0
 
 
 def test_picks_point_along_their_filaments(tmp_path):

@@ -73,3 +73,27 @@ def test_no_picks_have_no_file_without_a_class(tmp_path):
     assert list(tmp_path.iterdir()) == []
     write("warp", path, no_picks(), PARTICLES[:1])
     assert "rlnMicrographName" in path.read_text()
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("peet", ".csv"), ("dynamo", ".doc")])
+def test_what_belongs_beside_replaces_its_like_alone(tmp_path, kind, ending):
+    output = tmp_path / {"peet": "x.mod", "dynamo": "x.tbl"}[kind]
+    beside = output.with_suffix(ending)
+    beside.write_text("tomogram,x,y,z\n")
+    for _ in range(2):
+        with pytest.raises(ValueError, match=rf"x\{ending} exists, .* beside .*x\."):
+            write(kind, output, PICKS.of("a"), PARTICLES[:1])
+        assert list(tmp_path.iterdir()) == [beside]
+        assert beside.read_text() == "tomogram,x,y,z\n"
+        beside.unlink()
+        for _ in range(2):
+            write(kind, output, PICKS.of("a"), PARTICLES[:1])
+        output.unlink()
+        beside.write_text("tomogram,x,y,z\n")
+
+
+def test_a_table_replaces_the_one_that_is_named(tmp_path):
+    output = tmp_path / "x.csv"
+    output.write_text("mine")
+    write("kaggle", output)
+    assert "mine" not in output.read_text()
