@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,6 +39,25 @@ def unknown(num: int) -> NDArray[np.float64]:
 def are_known(rotation: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return `(n,)` which of `(n, 3, 3)` matrices are known."""
     return np.logical_not(np.isnan(rotation).all(axis=(1, 2)))
+
+
+def first_known(
+    rotation: NDArray[np.float64] | None, groups: Iterable[Sequence[int]]
+) -> NDArray[np.float64] | None:
+    """Return each group's first known matrix; NaN where it has none.
+
+    Parameters
+    ----------
+    rotation
+        `(n, 3, 3)` matrices; None: none is known, and None comes back.
+    groups
+        Indices of matrices, one at least in each.
+    """
+    if rotation is None:
+        return None
+    known = are_known(rotation).tolist()
+    rows = [next((i for i in group if known[i]), group[0]) for group in groups]
+    return rotation[rows]
 
 
 def joined(

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from picker.core.picks import concatenate
+from picker.core.rotations import first_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +24,8 @@ def merged(
     """Return picks, those of a class that lie nearly in one place as one.
 
     The best pick that is left takes all others of its class within the distance. It
-    gets their mean position and keeps its score and rotation. They come class by class,
-    best first.
+    gets their mean position and keeps its score and rotation; if it has no rotation, it
+    gets that of the next best. They come class by class, best first.
 
     Parameters
     ----------
@@ -50,13 +51,15 @@ def _merged(picks: Picks, distance: float) -> Picks:
     position = best_first.position_zyx
     tree = cKDTree(position)
     free = np.ones(len(picks), np.bool_)
-    kept, means = [], []
+    groups = []
     for best in range(len(picks)):
         if not free[best]:
             continue
         around = tree.query_ball_point(position[best], distance)
-        group = [other for other in around if free[other]]
-        free[group] = False
-        kept.append(best)
-        means.append(position[group].mean(axis=0))
-    return replace(best_first.select(np.array(kept)), position_zyx=np.array(means))
+        groups.append(sorted(other for other in around if free[other]))
+        free[groups[-1]] = False
+    return replace(
+        best_first.select(np.array([group[0] for group in groups])),
+        position_zyx=np.array([position[group].mean(axis=0) for group in groups]),
+        rotation=first_known(best_first.rotation, groups),
+    )

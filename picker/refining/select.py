@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from picker.core.picks import Picks, concatenate
+from picker.core.rotations import are_known, unknown
 from picker.core.tomogram import index_from_position
 
 if TYPE_CHECKING:
@@ -88,16 +90,28 @@ def classes_apart(
 def with_labels(picks: Picks, labels: Picks, particles: Iterable[Particle]) -> Picks:
     """Return all labels, and the picks that are none of them.
 
-    A pick within a radius of a label of its class is that label.
+    A pick within a radius of a label of its class is the nearest one. A label without a
+    rotation gets that of the nearest pick that is it.
     """
-    kept = [labels]
+    known = labels.rotation
+    rotation = unknown(len(labels)) if known is None else known.copy()
+    kept = []
     for particle in particles:
-        ours, known = picks.of(particle.name), labels.of(particle.name)
-        if len(known):
-            gap = np.asarray(cKDTree(known.position_zyx).query(ours.position_zyx)[0])
-            ours = ours.select(gap > particle.radius)
+        ours = picks.of(particle.name)
+        rows = np.flatnonzero(labels.particle == particle.name)
+        if len(rows):
+            tree = cKDTree(labels.position_zyx[rows])
+            gap, nearest = map(np.asarray, tree.query(ours.position_zyx))
+            is_label = gap <= particle.radius
+            if ours.rotation is not None:
+                told = np.flatnonzero(is_label & are_known(ours.rotation))
+                told = told[~are_known(rotation[rows[nearest[told]]])]
+                # Of several picks that are one label the last counts: the nearest.
+                told = told[np.argsort(-gap[told], kind="stable")]
+                rotation[rows[nearest[told]]] = ours.rotation[told]
+            ours = ours.select(~is_label)
         kept.append(ours)
-    return concatenate(kept)
+    return concatenate([replace(labels, rotation=rotation), *kept])
 
 
 def in_region(

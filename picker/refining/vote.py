@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from picker.core.picks import concatenate, no_picks
+from picker.core.rotations import first_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,8 +46,8 @@ def vote(
     Class by class, the best candidate that is left takes of each other member the
     nearest one that is left within the distance: one of each member, measured from that
     candidate alone, so that there are no chains. The position is the mean by weight
-    times score, the rotation, where one is known, that of the best. A single member's
-    candidates come back as they are.
+    times score. The rotation is that of the best; if it has none, of the nearest to it
+    that has one. A single member's candidates come back as they are.
 
     Parameters
     ----------
@@ -74,7 +75,10 @@ def vote(
 
 
 def _groups(picks: Picks, member: NDArray[np.intp], distance: float) -> list[list[int]]:
-    """Return indices of candidates of one particle each, the best in front."""
+    """Return indices of candidates of one particle each.
+
+    The best is in front, then the nearest to it.
+    """
     neighbours: dict[int, list[tuple[float, int]]] = {}
     if len(picks):
         tree = cKDTree(picks.position_zyx)
@@ -146,4 +150,5 @@ def _joined(
         every.select(index[first]),
         position_zyx=mean,
         score=np.clip(joined, 0, 1).astype(np.float32),
+        rotation=first_known(every.rotation, groups),
     )

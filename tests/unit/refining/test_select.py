@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from picker.config import Particle, PickSettings
 from picker.core.picks import no_picks, picks_from_arrays
+from picker.core.rotations import are_known, random_rotations
 from picker.refining.select import (
     classes_apart,
     in_mask,
@@ -151,3 +154,25 @@ def test_a_micrograph_has_no_faces_along_z():
     position = np.array([[0, 50, 50], [0, 5, 50], [0, 50, 589]], float)
     inside = in_region(position, 10.0, (1, 40, 60), 20.0, None)
     assert inside.tolist() == [True, False, False]
+
+
+def test_a_label_has_the_orientation_of_the_pick_that_it_was():
+    turned = random_rotations(5, np.random.default_rng(0))
+    turned[2] = np.nan
+    picks = picks_from_arrays(
+        [[0, 0, x] for x in (2, 1, 0, 60, 400)], ["a"] * 4 + ["b"], rotation=turned
+    )
+    own = random_rotations(4, np.random.default_rng(1))
+    own[:2] = np.nan
+    labels = picks_from_arrays(
+        [[0, 0, x] for x in (0, 30, 70, 400)], ["a", "a", "a", "a"], rotation=own
+    )
+    found = with_labels(picks, labels, PARTICLES)
+    # The nearest that has one; none, for each pick is one label; its own; of a class.
+    assert are_known(found.rotation).tolist() == [True, False, True, True, True]
+    np.testing.assert_array_equal(found.rotation[0], turned[1])
+    np.testing.assert_array_equal(found.rotation[2:4], own[2:])
+    bare = replace(labels, rotation=None)
+    known = are_known(with_labels(picks, bare, PARTICLES).rotation)
+    assert known.tolist() == [True, False, True, False, True]
+    assert with_labels(replace(picks, rotation=None), bare, PARTICLES).rotation is None

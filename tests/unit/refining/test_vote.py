@@ -1,10 +1,13 @@
 """Voting: what joins, where it lies, and that it is no worse than the best member."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from picker.config import Particle, VoteSettings
 from picker.core.picks import no_picks, picks_from_arrays
+from picker.core.rotations import are_known, random_rotations
 from picker.refining.vote import Ballot, vote
 from picker.scoring.comparable import Scale, comparable_picks
 from picker.scoring.reliability import reliability
@@ -107,3 +110,13 @@ def test_members_that_know_different_particles_add_up():
     made = tomograms(np.random.default_rng(3), 9, halves, (60, 60), (1, 3))
     each, voted = of_members_and_vote(made[:3], made[3:])
     assert voted > max(each) + 0.1
+
+
+def test_the_best_that_knows_an_orientation_tells_it():
+    turned = random_rotations(1, np.random.default_rng(0))
+    best = on_line(0.0, 200.0, score=[0.9, 0.8])
+    other = replace(on_line(10.0, score=[0.5]), rotation=turned)
+    one = joined(best, other)
+    np.testing.assert_array_equal(are_known(one.rotation), [True, False])
+    np.testing.assert_array_equal(one.rotation[0], turned[0])
+    assert joined(best, best).rotation is None
