@@ -23,7 +23,8 @@ class WithWorkflow(build_py):
         for name in WORKFLOW:
             source, target = ROOT / name, folder / name
             if source.is_dir():
-                shutil.copytree(source, target)
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, target, ignore=ignored)
             else:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from picker.config.base import checked_name
@@ -117,6 +118,8 @@ def known_as(names: Iterable[str], known: Iterable[str], source: object) -> str 
     return alike[0] if alike else None
 
 
+# Each of a file's names is compared with each tomogram's.
+@lru_cache(maxsize=1 << 16)
 def _key(name: str) -> str:
     """Return a text that is equal for all names of one tomogram."""
     bare = tomogram_name(name)

@@ -88,7 +88,8 @@ class RelionSettings(Settings):
     rlnTomoReconstructedTomogramDenoised."""
     files: str | None = None
     """Pattern of the volumes in place of these columns, which RELION 4 does not have,
-    such as rec/{name}.mrc; its paths start at the project's folder."""
+    such as rec/{name}.mrc; its paths start at the project's folder. Their voxel size is
+    that in their headers."""
     halves_star: UserPath | None = None
     """tomograms.star of the job that reconstructed halves; null: the same file. Where
     it has no rlnTomoReconstructedTomogramHalf1 and Half2 no halves are used."""

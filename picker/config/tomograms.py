@@ -256,10 +256,11 @@ class TomogramsSettings(Settings):
     fewer jobs. Snakemake is slow at choosing among many: 256 for 500,000 tomograms."""
 
     @model_validator(mode="after")
-    def _copick_has_tomograms(self) -> Self:
-        if self.dimensions == 2 and self.source == "copick":
+    def _source_has_micrographs(self) -> Self:
+        if self.dimensions == 2 and self.source in ("copick", "relion", "warp"):
             raise ValueError(
-                "dimensions is 2 and source is copick, which has tomograms alone;"
-                " expected the micrographs in a table, set source: table"
+                f"dimensions is 2 and source is {self.source}, which has tomograms"
+                " alone; expected the micrographs in a table or a folder, set source:"
+                " table or folder"
             )
         return self

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Most tomograms and files that are told of."""
+GONE = "is not there now"
 OUR_SECTIONS = ("particles", "pick", "predict", "preprocess")
 """Sections of the settings that a run's own picks depend on."""
 
@@ -154,6 +155,9 @@ def _explained(
     project = Path(record.project)
     stamps = {name: stamp for one in tomograms for name, stamp in one.inputs.items()}
     inputs = {name: _replaced(project / name, stamp) for name, stamp in stamps.items()}
+    series = record.tilt_series
+    if series and not (project / series).is_file():
+        inputs[series] = GONE
     return Explained(
         path=path,
         record=record,
@@ -175,7 +179,7 @@ def _replaced(path: Path, stamp: Stamp) -> str:
     try:
         return "" if file_stamp(path) == stamp else "was changed since"
     except OSError:
-        return "is not there now"
+        return GONE
 
 
 def explained_lines(found: Explained) -> Iterator[str]:

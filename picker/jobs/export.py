@@ -14,7 +14,7 @@ from picker.formats.picks.star import read_picks
 from picker.formats.picks.targets import write_target
 from picker.formats.tables.tilt_series import with_tilt_series
 from picker.formats.text import listed
-from picker.jobs.export_record import Origin, export_record
+from picker.jobs.export_record import OF_RELION, Origin, export_record
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.pick_files import offset_classes, picks_alone
 from picker.machine.progress import tracked
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("picker")
 
 NOT_KNOWN = Origin()
-OF_RELION: tuple[Target, ...] = ("relion4", "relion5")
-"""Targets that look tomograms up in RELION's tomograms.star."""
 
 
 def export(

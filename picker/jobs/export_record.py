@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from picker.project.records import Picked
 
 THRESHOLDS = TypeAdapter(Thresholds)
+OF_RELION: tuple[Target, ...] = ("relion4", "relion5")
+"""Targets that look tomograms up in RELION's tomograms.star."""
 OWN = "pick.thresholds"
 """Source of a threshold that the user set."""
 
@@ -79,7 +81,7 @@ def export_record(
         name: ExportedFile(sha256=sha256_of(path), tomogram=owners.get(name))
         for name, path in zip(names, paths, strict=True)
     }
-    tilt_series = settings.tomograms_star
+    tilt_series = settings.tomograms_star if target in OF_RELION else None
     return record_of(
         origin,
         target,

@@ -45,8 +45,8 @@ def write_relion_job(
     Raises
     ------
     ValueError
-        If the folder is no export for RELION 5, or no particle has picks. RELION is
-        told that the job failed.
+        If the folder is no export for RELION 5, no particle has picks, or there is no
+        such tomograms.star. RELION is told that the job failed.
 
     Source: RELION 5, https://github.com/3dem/relion, commit 73f0a3c, External job in
     src/pipeline_jobs.cpp, getOutputNodesFromStarFile in src/pipeliner.cpp;
@@ -59,6 +59,11 @@ def write_relion_job(
             logger.warning(
                 "warning: no tomograms.star is known, so no optimisation set is"
                 " written; give --tomograms-star"
+            )
+        elif not star.is_file():
+            raise ValueError(
+                f"{star} does not exist; expected RELION's tomograms.star, which the"
+                " optimisation sets name: give its path by --tomograms-star"
             )
         nodes = []
         for name in (n for n in record.files if "/" not in n and n.endswith(".star")):

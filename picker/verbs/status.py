@@ -40,10 +40,15 @@ def run(arguments: argparse.Namespace) -> None:
     Raises
     ------
     ValueError
-        If nothing has run there, or --follow comes without --page.
+        If nothing has run there, --follow comes without --page, or --json with it.
     """
     if arguments.follow and not arguments.page:
         raise ValueError("--follow comes without --page; expected both, add --page")
+    if arguments.json and arguments.page:
+        raise ValueError(
+            "--json prints the state and --page writes a page; expected one of them,"
+            " leave the other out"
+        )
     if arguments.page:
         # What draws pages is not loaded to print a few lines.
         from picker.jobs.status_page import follow_status, write_status_page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from picker.config import known_as
 from picker.formats.projects.patterns import named_files
 from picker.formats.projects.rows import Found
 from picker.formats.tables.star_table import read_tables
@@ -28,7 +29,8 @@ def relion_tomograms(settings: RelionSettings) -> list[Found]:
     """Return the tomograms of a tomograms.star, in its order.
 
     The voxel size is the tilt series' pixel size times the tomogram's binning; where
-    RELION says no binning, the volume's header has it. Half 1 is of even frames.
+    RELION says no binning, or the volumes are others than its own, the volume's header
+    has it. Half 1 is of even frames.
 
     Raises
     ------
@@ -60,7 +62,9 @@ def relion_tomograms(settings: RelionSettings) -> list[Found]:
         root = root or _root(settings.halves_star or star, first)
     found = []
     for name, one in series.items():
-        if name not in whole:
+        # WarpTools' file has names such as TS_01.tomostar.
+        called = name if name in whole else known_as([name], whole, star)
+        if called is None:
             found.append(Found(name=name, path=star, waits=lacking))
             continue
         even, odd = (
@@ -71,10 +75,12 @@ def relion_tomograms(settings: RelionSettings) -> list[Found]:
         found.append(
             Found(
                 name=name,
-                path=whole[name],
+                path=whole[called],
                 even=even,
                 odd=odd,
-                voxel_size=one.pixel_size * binning[name] if name in binning else None,
+                voxel_size=one.pixel_size * binning[name]
+                if name in binning and not settings.files
+                else None,
                 tilt_pixel_size=one.pixel_size,
             )
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from picker.config import TomogramRow, explained, known_as, tomogram_of_file
+from picker.core.stamps import file_stamp
 from picker.formats.tables.tsv import check_rows, read_tsv
 from picker.formats.text import listed
 
@@ -149,11 +150,18 @@ def age_of(paths: Iterable[Path | None], settle: float) -> str:
     """Return why files cannot be used yet: one changed within `settle` seconds."""
     now = time.time()
     for path in filter(None, paths):
-        age = now - path.stat().st_mtime
-        if 0 <= age < settle:
+        try:
+            age = now - file_stamp(path)[1] / 1e9
+        except FileNotFoundError:
+            # A folder inside a Zarr folder that is still written was renamed meanwhile.
+            if not path.exists():
+                continue
+            age = 0.0
+        # A file server's clock may be ahead.
+        if abs(age) < settle:
             return (
-                f"has {path}, written {age:.0f} s ago, less than tomograms.settle,"
-                f" {settle:g} s"
+                f"has {path}, written {max(age, 0):.0f} s ago, less than"
+                f" tomograms.settle, {settle:g} s"
             )
     return ""
 

@@ -262,6 +262,13 @@ def test_targets_follow_from_what_is_picked():
             {"method": "blobs", "tomograms": {"dimensions": 2, "source": "copick"}},
             "copick, which has tomograms alone",
         ),
+        *(
+            (
+                {"method": "blobs", "tomograms": {"dimensions": 2, "source": source}},
+                f"source is {source}, which has .* set source: table or folder",
+            )
+            for source in ("relion", "warp")
+        ),
     ],
 )
 def test_what_does_not_fit_micrographs_or_tomograms_is_an_error(values, match):

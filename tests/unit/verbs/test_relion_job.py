@@ -71,3 +71,31 @@ def test_relion_is_told_of_a_failure(relion, capsys, export, message):
     assert message in capsys.readouterr().err
     assert Path("External/job031/RELION_JOB_EXIT_FAILURE").is_file()
     assert not Path("External/job031/RELION_JOB_EXIT_SUCCESS").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--tomograms-star", "none.star"]])
+def test_tilt_series_that_are_gone_are_a_failure(relion, capsys, more):
+    Path("Tomograms/job010/tomograms.star").unlink()
+    words = ["relion-job", str(relion), "--o", "External/job032/", *more]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert ".star does not exist; expected RELION's tomograms.star" in said
+    assert Path("External/job032/RELION_JOB_EXIT_FAILURE").is_file()
+    assert not Path("External/job032/RELION_JOB_EXIT_SUCCESS").exists()
+
+
+def test_tilt_series_are_recorded_where_they_were_read(relion, capsys):
+    star = Path("Tomograms/job010/tomograms.star")
+    words = "export --manifests pick.json --settings particles.json export.json"
+    words += " --target warp --output mine/warp"
+    assert main(words.split()) == 0
+    for target, recorded in (("relion5", str(star)), ("warp", None)):
+        record = json.loads(Path(f"mine/{target}/provenance.json").read_text())
+        assert record["tilt_series"] == recorded
+    star.unlink()
+    for target, is_told in (("relion5", True), ("warp", False)):
+        capsys.readouterr()
+        assert main(["explain", f"mine/{target}"]) == 0
+        said = capsys.readouterr().out
+        assert (f"CHANGED input {star} is not there now" in said) == is_told
+        assert ("all input files are there as they were read" in said) != is_told

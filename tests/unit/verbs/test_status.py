@@ -139,3 +139,10 @@ def test_following_ends_where_no_page_can_be_written(tmp_path, process, monkeypa
 def test_following_is_of_a_page(tmp_path, capsys):
     assert main(["status", "--results", str(tmp_path), "--follow"]) == 1
     assert "add --page" in capsys.readouterr().err
+
+
+def test_a_page_is_no_json(tmp_path, capsys):
+    (tmp_path / "run.json").write_text(json.dumps(RECORD))
+    assert main(["status", "--results", str(tmp_path), "--page", "--json"]) == 1
+    assert "expected one of them" in capsys.readouterr().err
+    assert not (tmp_path / "status.html").exists()

@@ -54,6 +54,33 @@ def test_a_file_that_arrives_is_there_in_the_next_run(project, caplog):
         rows(others="leave_out")
 
 
+def test_a_clock_that_is_ahead_makes_no_file_old(project, caplog):
+    project("tomograms/TS_3.mrc", age=-5)
+    assert len(rows()) == 2
+    assert "TS_3 has tomograms/TS_3.mrc, written 0 s ago" in caplog.text
+    project("tomograms/TS_3.mrc", age=-90)
+    assert len(rows()) == 3
+
+
+def test_a_zarr_folder_is_as_old_as_its_newest(project, monkeypatch):
+    project("zarr/TS_1.zarr/zarr.json", "zarr/TS_1.zarr/0/c")
+    for folder in ("zarr/TS_1.zarr/0", "zarr/TS_1.zarr"):
+        os.utime(folder, (time.time() - 3600,) * 2)
+    assert len(rows("zarr/*.zarr")) == 1
+    os.utime("zarr/TS_1.zarr/0", (time.time() - 5,) * 2)
+    with pytest.raises(ValueError, match="has no tomogram that can be used"):
+        rows("zarr/*.zarr")
+
+    def renamed(path):
+        raise FileNotFoundError(path)
+
+    # What is looked at may be renamed meanwhile.
+    os.utime("zarr/TS_1.zarr/0", (time.time() - 3600,) * 2)
+    monkeypatch.setattr("picker.formats.projects.rows.file_stamp", renamed)
+    with pytest.raises(ValueError, match="has no tomogram that can be used"):
+        rows("zarr/*.zarr")
+
+
 def test_names_halves_and_masks_of_patterns(project):
     project("a/x/rec.mrc", "a/y/rec.mrc", "a/x/rec_EVN.mrc", "a/x/rec_ODD.mrc")
     project("masks/x.mrc")

@@ -115,6 +115,17 @@ def test_relion_4_has_no_volumes_so_a_pattern_names_them(relion):
     assert (first.voxel_size, first.tilt_pixel_size) == (None, 1.35)
 
 
+def test_volumes_of_a_pattern_have_their_own_size(relion):
+    """Those of WarpTools have, and its file names tilt series, not volumes."""
+    star_of_warp = relion / "Tomograms/job010/tomograms.star"
+    star_of_warp.write_text(star(["TS_03.tomostar", "TS_01.tomostar"], BINNING))
+    pattern = f"{relion}/{WHOLE.format('{name}')}"
+    first, second = tomogram_rows(config(relion, files=pattern))
+    assert (first.tomogram, first.split) == ("TS_03.tomostar", "labeled")
+    assert first.path == relion / WHOLE.format("TS_03")
+    assert (second.path, second.voxel_size) == (relion / WHOLE.format("TS_01"), None)
+
+
 def test_paths_start_where_relion_runs(relion):
     moved = relion / "elsewhere"
     (relion / "Tomograms/job010/tomograms").rename(moved)
