@@ -35,6 +35,22 @@ logger = logging.getLogger("picker")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ImportedFiles:
+    """Another program's files, with what their rows say they are of.
+
+    Attributes
+    ----------
+    root
+        The file, or the folder with all of them.
+    tomograms
+        File: the tomograms that its rows name; None if they name none.
+    """
+
+    root: Path
+    tomograms: Mapping[Path, tuple[str, ...] | None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ImportedMember:
     """Another program, which has seen the tomograms but no copies of them.
 
@@ -44,8 +60,8 @@ class ImportedMember:
         As in `Member`.
     scales
         Class: what its scores are worth.
-    path
-        File, or folder with files.
+    files
+        Its files.
     particles
         The classes.
     """
@@ -53,22 +69,22 @@ class ImportedMember:
     name: str
     origin: str
     scales: Mapping[str, Scale]
-    path: Path
+    files: ImportedFiles
     particles: tuple[Particle, ...]
 
     def key(self, one: Voted) -> str:
         """Return a digest of the files that have its picks in a tomogram."""
-        files = _files_with(self.path, one.preprocessed, self.particles)
+        files = _files_with(self.files, one.preprocessed, self.particles)
         stats = ((file, file.stat()) for file in files)
         return fingerprint(*((f, s.st_size, s.st_mtime_ns) for f, s in stats))
 
     def found(self, one: Voted) -> Picks:
         """Return its picks with comparable scores; errors as `Member.found`."""
-        picks = imported_picks(self.path, one.preprocessed, self.particles)
+        picks = imported_picks(self.files, one.preprocessed, self.particles)
         if picks is None:
             logger.warning(
                 "warning: %s has no file of %s; taken as no picks there",
-                *(self.path, one.preprocessed.tomogram),
+                *(self.files.root, one.preprocessed.tomogram),
             )
         return comparable_picks(no_picks() if picks is None else picks, self.scales)
 
@@ -100,12 +116,13 @@ def read_imported(
     ValueError
         If its files cannot be read, or none has picks of those tomograms.
     """
+    files = imported_files(path)
     known = [entry for entry in known if entry.split != "partial" and entry.labels]
     candidates: dict[str, Picks] = {}
     truth: dict[str, Picks] = {}
     without = []
     for entry in known:
-        picks = imported_picks(path, entry, particles)
+        picks = imported_picks(files, entry, particles)
         if picks is None:
             without.append(entry.tomogram)
         assert entry.labels is not None
@@ -141,13 +158,32 @@ def read_imported(
         name=name,
         origin=fingerprint(path, sorted(scales.items())),
         scales=scales,
-        path=path,
+        files=files,
         particles=particles,
     )
 
 
+def imported_files(path: Path) -> ImportedFiles:
+    """Return a file, or those of a folder; each is read once.
+
+    Raises
+    ------
+    ValueError
+        If one cannot be read.
+    """
+    return ImportedFiles(
+        root=path, tomograms={file: _named_in(file) for file in files_of(path)}
+    )
+
+
+def _named_in(file: Path) -> tuple[str, ...] | None:
+    """Return the tomograms that a file's rows name, each once; None if they do not."""
+    names = read_coordinates(file).tomogram
+    return tuple(dict.fromkeys(names)) if names else None
+
+
 def imported_picks(
-    path: Path, entry: Preprocessed, particles: tuple[Particle, ...]
+    imported: ImportedFiles, entry: Preprocessed, particles: tuple[Particle, ...]
 ) -> Picks | None:
     """Return another program's picks of a tomogram; None if no file is of it.
 
@@ -158,7 +194,7 @@ def imported_picks(
     ValueError
         If a file cannot be read, or has other classes.
     """
-    files = _files_with(path, entry, particles)
+    files = _files_with(imported, entry, particles)
     if not files:
         return None
     picks, warnings = read_known_picks(
@@ -180,28 +216,32 @@ def imported_picks(
 
 
 def _files_with(
-    path: Path, entry: Preprocessed, particles: Sequence[Particle]
+    imported: ImportedFiles, entry: Preprocessed, particles: Sequence[Particle]
 ) -> list[Path]:
     """Return the files that have picks of a tomogram, by their rows or their names."""
     names = [name for name in (entry.called, entry.tomogram) if name]
-    return [file for file in files_of(path) if _is_of(file, path, names, particles)]
+    return [
+        file for file in imported.tomograms if _is_of(file, imported, names, particles)
+    ]
 
 
 def _is_of(
-    file: Path, root: Path, names: Sequence[str], particles: Sequence[Particle]
+    file: Path,
+    imported: ImportedFiles,
+    names: Sequence[str],
+    particles: Sequence[Particle],
 ) -> bool:
     """Return whether a file has picks of a tomogram.
 
     Its rows name the tomogram; or else its name is the tomogram's, alone or with a
     class's behind it, or a folder within the root is named so.
     """
-    found = read_coordinates(file)
-    if found.tomogram:
-        return known_as(names, found.tomogram, file) is not None
-    if file == root:  # a file for one tomogram may be named after anything
+    if named := imported.tomograms[file]:
+        return known_as(names, named, file) is not None
+    if file == imported.root:  # a file for one tomogram may be named after anything
         folders: tuple[str, ...] = ()
     else:
-        folders = file.relative_to(root).parent.parts
+        folders = file.relative_to(imported.root).parent.parts
     if any(known_as(names, [folder], file) for folder in folders):
         return True
     classes = [n for p in particles for n in (p.name, p.own_name, object_name(p.name))]

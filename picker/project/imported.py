@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from picker.config.names import PICKS_ENDINGS
+from picker.project.exported import PROVENANCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 def files_of(path: Path) -> list[Path]:
     """Return a file, or the files of picks in a folder, in the order of their names.
 
-    In a folder hidden files, and those without the ending of a file of picks, are left
-    out.
+    In a folder hidden files, those without the ending of a file of picks, and records
+    of where exported picks came from are left out.
     """
     if not path.is_dir():
         return [path]
@@ -25,6 +26,7 @@ def files_of(path: Path) -> list[Path]:
         file
         for file in found
         if file.name.lower().endswith(PICKS_ENDINGS)
+        and file.name != PROVENANCE
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
     )
 

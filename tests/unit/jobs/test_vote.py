@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
+from picker.formats.picks.read import read_coordinates
 from picker.formats.picks.star import read_picks, write_picks
 from picker.project.manifests import read_predicted, write_manifest
 from picker.project.records import Failed, failed
 from tests.unit.predicted import (
     calibrated,
+    picked,
     predicted,
     preprocessed,
     thresholds_of,
@@ -147,3 +150,37 @@ def test_names_that_fit_no_tomogram_are_told(imported, project, capsys):
     said = capsys.readouterr().err
     assert "vote.imported.other: other/ribosome has no picks of TS_1" in said
     assert "column called" in said
+
+
+def test_each_file_is_read_once_to_see_whose_picks_it_has(
+    imported, project, monkeypatch
+):
+    reads = Counter()
+
+    def counted(file):
+        reads[file.name] += 1
+        return read_coordinates(file)
+
+    monkeypatch.setattr("picker.jobs.imported.read_coordinates", counted)
+    settings(project, methods={"other": 1}, imported={"other": "other"})
+    assert voted(*ALONE, members=[]) == 0
+    assert reads == {"TS_1.star": 1, "TS_1_2_ribosome.star": 1, "TS_2.star": 1}
+
+
+def test_an_exported_folder_votes_and_a_file_of_something_else_is_told(
+    imported, project, capsys
+):
+    picks = imported / "TS_1.star"
+    write_manifest(
+        project / "picked.json",
+        [picked(picks, name, shape_zyx=SHAPE) for name in ("TS_1", "TS_2")],
+    )
+    words = "--manifests picked.json --settings particles.json --target warp"
+    assert main(["export", *words.split(), "--output", "warp"]) == 0
+    assert (project / "warp" / "provenance.json").is_file()
+    settings(project, methods={"other": 1}, imported={"other": "warp"})
+    assert voted(*ALONE, members=[]) == 0
+    assert len(read_picks(project / "votes" / "TS_2.star")) == 3
+    (project / "warp" / "notes.txt").write_text("Of last week's run.")
+    assert voted(*ALONE, members=[]) == 1
+    assert "warp/notes.txt is no file of picks" in capsys.readouterr().err
