@@ -20,6 +20,10 @@ REFUSED = {
     "pick.offsets": "every entry around a pick counts as wrong",
 }
 """Settings that cannot be tuned, and why."""
+LEAST_CONTRAST = "pick.contrast.least."
+"""How the name of a tuned setting begins that is a class's least contrast."""
+WEIGHT = "vote.methods."
+"""How the name of a tuned setting begins that is a member's weight in a vote."""
 
 
 class TuneSettings(Settings):
@@ -31,10 +35,10 @@ class TuneSettings(Settings):
     settings: Annotated[dict[str, tuple[Finite, Finite]], Field(min_length=1)] = Field(
         default_factory=lambda: {"pick.min_distance_per_radius": (0.3, 1.5)}
     )
-    """Numbers of the sections pick and vote with the limits between which they are
-    searched; for instance {vote.distance_per_radius: [0.2, 1], vote.methods.blobs:
-    [0.1, 2], pick.contrast.least.ribosome: [0, 0.5]}. Where a whole number is expected
-    they are rounded."""
+    """Numbers of the sections pick and, with method vote, vote with the limits between
+    which they are searched; for instance {vote.distance_per_radius: [0.2, 1],
+    vote.methods.deepfindet: [0.1, 2], pick.contrast.least.ribosome: [0, 0.5]}. Where a
+    whole number is expected they are rounded."""
     search: Literal["bayesian", "grid"] = "bayesian"
     """How they are searched:
     - bayesian: some spread evenly, then one after the other where a Gaussian process
@@ -73,6 +77,18 @@ class TuneSettings(Settings):
         return settings
 
 
+def keys_of(name: str) -> list[str]:
+    """Return the keys that lead to a number by its name, that of its section first.
+
+    They are what dots part; the name of a class or of a vote's member is one key, and
+    may have dots itself.
+    """
+    for start in (LEAST_CONTRAST, WEIGHT):
+        if name.startswith(start):
+            return [*start.rstrip(".").split("."), name.removeprefix(start)]
+    return name.split(".")
+
+
 def value_of(section: Settings, name: str) -> float | None:
     """Return a number of a section by its name, as `pick.top_k`; None if unset.
 
@@ -82,7 +98,7 @@ def value_of(section: Settings, name: str) -> float | None:
         If there is no such setting, or it is no number.
     """
     value: Any = section.model_dump(mode="json")
-    for key in name.split(".")[1:]:
+    for key in keys_of(name)[1:]:
         value = value.get(key) if isinstance(value, dict) else ...
     if value is not None and (
         isinstance(value, bool) or not isinstance(value, int | float)
@@ -141,7 +157,7 @@ def check_limits(tuned: TuneSettings, sections: Mapping[str, Settings]) -> None:
 
 def _with(section: Section, name: str, value: float) -> Section:
     content = section.model_dump(mode="json")
-    *outer, last = name.split(".")[1:]
+    _, *outer, last = keys_of(name)
     inner = content
     for key in outer:
         inner = inner.setdefault(key, {})

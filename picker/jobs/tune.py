@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from picker.config.tune import check_limits
+from picker.config.tune import LEAST_CONTRAST, WEIGHT, check_limits, keys_of
 from picker.core.files import write_text
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.tsv import text_of_rows
@@ -158,8 +158,8 @@ def _check_particles(search: Search) -> None:
     particles = {particle.name for particle in search.particles}
     for name in search.names:
         for prefix, known in (
-            ("pick.contrast.least.", particles),
-            ("vote.methods.", set(search.members)),
+            (LEAST_CONTRAST, particles),
+            (WEIGHT, set(search.members)),
         ):
             last = name.removeprefix(prefix)
             if last != name and last not in known:
@@ -231,7 +231,7 @@ def _nested(search: Search, values: Mapping[str, float | None]) -> dict[str, Any
     """
     nested: dict[str, Any] = {}
     for name, value in values.items():
-        section, *outer, last = name.split(".")
+        section, *outer, last = keys_of(name)
         there: Any = search.sections[section].model_dump(mode="json")
         inner = nested.setdefault(section, {})
         for key in outer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,14 @@ from picker.config.tune import changed
 from picker.core.picks import picks_from_arrays
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.tsv import read_rows
-from tests.unit.predicted import calibrated, predicted, thresholds_of, write_predicted
+from picker.project.manifests import write_manifest
+from tests.unit.predicted import (
+    calibrated,
+    predicted,
+    preprocessed,
+    thresholds_of,
+    write_predicted,
+)
 
 PARTICLE = {"name": "ribosome", "radius": 50}
 SHAPE = (40, 100, 100)
@@ -158,16 +167,50 @@ def test_limits_and_names_are_checked_with_the_settings(given, said):
 
 
 def test_limits_are_tried_before_anything_runs():
-    given = {"particles": [PARTICLE], "tune": {"settings": {}}}
+    given = {"particles": [PARTICLE], "method": "vote", "tune": {"settings": {}}}
     for name, limits, said in (
         ("pick.radius", [0, 1], "pick.radius cannot be 0"),
-        ("vote.methods.vnet.x", [0, 1], "which is no number"),
+        ("vote.score", [0, 1], "which is no number"),
+        ("vote.methods.vnet", [0.1, 1], "expected one of semietpicker, deepfindet at"),
         ("vote.min_methods", [1, 9], "vote.min_methods cannot be 9"),
         ("pick.contrast.least.x", [0, 1], "pick.contrast.least names x"),
     ):
         given["tune"]["settings"] = {name: limits}
         with pytest.raises(ValueError, match=said):
             Config.model_validate(given)
+
+
+def test_a_vote_is_tuned_only_where_the_method_votes():
+    page = Path(__file__).parents[3] / "docs" / "tune.md"
+    example = re.search(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    given = {"particles": [PARTICLE], **yaml.safe_load(example[1])}
+    assert Config.model_validate(given).tune.settings
+    given["method"] = "semietpicker"
+    with pytest.raises(ValueError, match=r"method is semietpicker.* or method: vote"):
+        Config.model_validate(given)
+
+
+def test_names_of_classes_and_members_may_have_dots(project):
+    write_picks(project / "other" / "TS_0.star", ribosomes(np.full((1, 3), 50.0)))
+    vote = {"methods": {"cryolo.v1": 1}, "imported": {"cryolo.v1": "other"}}
+    (project / "vote.json").write_text(json.dumps(vote))
+    labels = project / "TS_0_known.star"
+    known = preprocessed("TS_0", "validation", labels=labels, shape_zyx=SHAPE)
+    write_manifest(project / "known.json", [known])
+    words = ["--vote", "--known", "known.json"]
+    limits = {"vote.methods.cryolo.v1": [0.5, 2]}
+    assert tune(project, *words, settings=limits, search="grid", grid=2) == 0
+    found = yaml.safe_load((project / "tuned.yaml").read_text())
+    assert found["vote"]["methods"] == {"cryolo.v1": 1.0}
+    name = "pick.contrast.least.apo.f"
+    given = {
+        "particles": [{"name": "apo.f", "radius": 50}],
+        "method": "vote",
+        "vote": vote,
+        "tune": {"settings": {**limits, name: [0, 0.5]}},
+    }
+    config = Config.model_validate(given)
+    assert changed(config.pick, {name: 0.2}).contrast.least == {"apo.f": 0.2}
 
 
 def test_a_value_out_of_reach_names_the_setting():
