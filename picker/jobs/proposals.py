@@ -10,11 +10,10 @@ import numpy as np
 
 from picker.config.methods import METHODS
 from picker.core.tomogram import index_from_position
-from picker.formats.volumes.read import read_mask
 from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.densities import read_densities
+from picker.jobs.found import allowed_candidates
 from picker.jobs.known_particles import known_particles
-from picker.jobs.stored import whole_volume
 from picker.jobs.training_data import patch_source, usable
 from picker.machine.progress import tracked
 from picker.methods import load
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from picker.config import Particle, PretrainSettings
     from picker.config.methods import Stage
-    from picker.core.picks import Picks
     from picker.finding.finder import Finder
     from picker.methods import ReadSection
     from picker.networks.network import Network
@@ -126,11 +124,13 @@ def proposed_sources(
     number = {particle.name: i for i, particle in enumerate(particles)}
     sources, totals = [], np.zeros((2, len(particles)), np.int64)
     for entry in tracked(entries, "proposals", len(entries), "tomograms"):
-        candidates = known_particles(entry)
-        if finder is not None:
-            candidates = _candidates(entry, finder)
+        candidates = (
+            where_picks_may_be(known_particles(entry), entry)
+            if finder is None
+            else allowed_candidates(entry, finder)
+        )
         found = (for_every_class if for_all else proposals_of)(
-            where_picks_may_be(candidates, entry),
+            candidates,
             particles,
             0.0 if finder is None else least,
             settings.doubt,
@@ -196,7 +196,7 @@ def set_scores(
         np.concatenate([source.particle for source in taught]), minlength=len(particles)
     ).tolist()
     found = [
-        where_picks_may_be(_candidates(entry, finder), entry)
+        allowed_candidates(entry, finder)
         for entry in tracked(entries, "scores", len(entries), "tomograms")
     ]
     scores = scores_of_number(found, particles, numbers)
@@ -212,11 +212,3 @@ def set_scores(
                 particle.name,
             )
     move_scores(model, scores)
-
-
-def _candidates(entry: Preprocessed, finder: Finder) -> Picks:
-    """Return what is found in a tomogram."""
-    mask = entry.mask if finder.reads_region else None
-    return finder.candidates(
-        whole_volume(entry), entry.voxel_size, read_mask(mask) if mask else None
-    )

@@ -19,6 +19,7 @@ from picker.jobs.costs import stage_costs
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.known_particles import known_particles
 from picker.jobs.other_methods import other_methods
+from picker.jobs.proposals_shown import shown_proposals
 from picker.jobs.report_pages import write_pages
 from picker.jobs.rounds_shown import rounds_shown
 from picker.jobs.run_figure import figure_of
@@ -192,6 +193,11 @@ def write_report(
         most=max_pictures,
         collectors=classes,
     )
+    proposals = shown_proposals(
+        *(files.training, entries, particles),
+        evaluate.distances_per_radius[0],
+        failures,
+    )
     data = ReportData(
         method=method,
         particles=particles,
@@ -215,6 +221,7 @@ def write_report(
         measured=now.text if now else "",
         costs=stage_costs(files.costs, method, files.predicted, files.training),
         thumbnails=thumbnails,
+        proposals=proposals,
         pages=_address(pages, output.parent),
         classes={
             p.name: _address(pages / CLASSES / f"{p.name}.html", output.parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from picker.config import (
     TrainSettings,
 )
 from picker.config.methods import METHODS
+from picker.core.files import remove
 from picker.core.fingerprint import fingerprint
 from picker.jobs.model_card import write_model
 from picker.jobs.proposals import (
@@ -25,6 +27,7 @@ from picker.jobs.proposals import (
 )
 from picker.jobs.settings import read_section
 from picker.jobs.starting_model import model_before, untrained_model
+from picker.jobs.taught import write_proposals
 from picker.jobs.training_data import (
     common_voxel_size,
     inputs_key,
@@ -32,6 +35,7 @@ from picker.jobs.training_data import (
     labeled_sources,
     labeled_where_picked,
     patch_source,
+    sources_key,
     usable,
 )
 from picker.jobs.validation import (
@@ -45,6 +49,7 @@ from picker.machine.processes import is_first, process_group
 from picker.machine.signals import stop_request
 from picker.methods import Data, load
 from picker.project.claims import claimed
+from picker.project.layout import proposals_file
 from picker.project.manifests import read_preprocessed
 from picker.scoring.calibrate import FALLBACK
 from picker.training.loop import train, write_log
@@ -122,8 +127,14 @@ def train_stage(
         else:
             voxel_size = common_voxel_size(_taught(entries, stage, settings))
             start = untrained_model(name, method, settings, voxel_size)
+        shown = proposals_file(output)
+        if is_first():
+            remove(shown)
         model, card = _trained(
-            method, stage, start, entries, settings, device, log, checkpoint
+            *(method, stage, start, entries, settings, device),
+            log=log,
+            checkpoint=checkpoint,
+            shown=shown,
         )
         if is_first():
             card = card.model_copy(update={"method": name})
@@ -147,8 +158,10 @@ def _trained(
     entries: Sequence[Preprocessed | Failed],
     settings: Sequence[Path],
     device: torch.device,
+    *,
     log: Path,
     checkpoint: Path,
+    shown: Path,
 ) -> tuple[Network, ModelCard]:
     """Return the stage's model and what it is."""
     section = partial(read_section, settings)
@@ -173,9 +186,12 @@ def _trained(
 
         return method.finder([model], particles, changed, device)
 
+    any_class = are_given = False
     if stage.proposed:
         pretrain = section("pretrain", PretrainSettings)
         is_first_stage = start.is_untrained
+        any_class = pretrain.proposals == "blobs" and not stage.sets_scores
+        are_given = pretrain.proposals == "picks"
         labeled = proposed_sources(
             with_labels,
             particles,
@@ -184,7 +200,7 @@ def _trained(
             if is_first_stage
             else finder(start.network, flips=False),
             least=pretrain.min_score if is_first_stage else FALLBACK,
-            for_all=pretrain.proposals == "blobs" and not stage.sets_scores,
+            for_all=any_class,
         )
     else:
         labeled = labeled_sources(with_labels, particles, partial_labels)
@@ -215,6 +231,9 @@ def _trained(
             partial_labels,
         ),
     )
+    proposals = method.proposals(stage, data)
+    if proposals is not None:
+        data = replace(data, labeled=proposals)
     task = method.task(stage, data, start.network)
     if task is None:
         logger.info("%s: nothing to train, the model before is the result", stage.name)
@@ -227,14 +246,7 @@ def _trained(
         method.row.module,
         start.digest,
         inputs_key(seen),
-        [
-            (
-                *(source.name, source.index_zyx.tolist(), str(source.hidden)),
-                source.outside_zyx.tolist(),
-                [[a.tolist() for a in places] for places in source.review or ()],
-            )
-            for source in labeled
-        ],
+        sources_key(data.labeled),
         task.key(),
     )
 
@@ -253,4 +265,15 @@ def _trained(
     if stage.sets_scores:
         unsure = finder(model, min_score=LOW_SCORE)
         set_scores(model, unsure, with_labels, particles, labeled)
+    learned_from_proposals = stage.proposed or proposals is not None
+    if learned_from_proposals and start.is_untrained and is_first():
+        by_name = {entry.tomogram: entry for entry in seen}
+        write_proposals(
+            *(shown, stage.name),
+            [(by_name[source.name], source) for source in data.labeled],
+            particles,
+            finder(model, flips=False, min_score=LOW_SCORE),
+            any_class=any_class,
+            are_given=are_given,
+        )
     return model, start.card.model_copy(update={"stage": stage.name})

@@ -95,6 +95,18 @@ def inputs_key(entries: Sequence[Preprocessed]) -> str:
     return fingerprint(__version__, volumes)
 
 
+def sources_key(sources: Sequence[PatchSource]) -> list[object]:
+    """Return what is known of tomograms, as part of a fingerprint."""
+    return [
+        (
+            *(source.name, source.index_zyx.tolist(), str(source.hidden)),
+            source.outside_zyx.tolist(),
+            [[a.tolist() for a in places] for places in source.review or ()],
+        )
+        for source in sources
+    ]
+
+
 def patch_source(
     entry: Preprocessed,
     particles: tuple[Particle, ...],

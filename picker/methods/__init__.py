@@ -114,6 +114,15 @@ class Method(ABC):
         assert isinstance(settings, ModelSettings)
         return build_model(settings, num_particles, self.row.network)
 
+    def proposals(self, stage: Stage, data: Data) -> Sequence[PatchSource] | None:
+        """Return what a stage is taught in place of labels, which `task` then gets.
+
+        None: it learns from `data.labeled` as it is. Stages that name splits in
+        `proposed` have proposals there already.
+        """
+        del stage, data
+        return None
+
     def task(self, stage: Stage, data: Data, model: Network) -> Task | None:
         """Return what a stage trains; None: there is nothing to train.
 

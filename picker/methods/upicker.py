@@ -61,6 +61,11 @@ class UPicker(Method):
         assert isinstance(settings, UPickerSettings)
         return DetectionTransformer(settings.network, num_particles)
 
+    def proposals(self, stage: Stage, data: Data) -> list[PatchSource] | None:
+        """Return all tomograms with blobs, for a first stage that has steps."""
+        steps = data.section("upicker", UPickerSettings).pretrain.steps
+        return with_blobs(data) if stage.name == "pretrain" and steps else None
+
     def task(self, stage: Stage, data: Data, model: Network) -> SquareTask | None:
         """Return training on blobs, unless it has no step, or on labels.
 
@@ -72,12 +77,11 @@ class UPicker(Method):
         assert isinstance(model, DetectionTransformer)
         settings = data.section("upicker", UPickerSettings)
         schedule: OnBlobsSettings | BurnInSettings = settings.pretrain
+        sources = data.labeled
         if stage.name != "pretrain":
             schedule = data.section("burn_in", BurnInSettings)
-            sources = [without_doubtful(source, data) for source in data.labeled]
-        elif schedule.steps:
-            sources = with_blobs(data)
-        else:
+            sources = [without_doubtful(source, data) for source in sources]
+        elif not schedule.steps:
             return None
         patches = SliceDataset(
             sources,

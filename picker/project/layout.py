@@ -296,6 +296,14 @@ def picks_file(folder: Path, tomogram: str, copy: int | str | None = None) -> Pa
     return folder / f"{tomogram}{'' if copy is None else f'_{copy}'}.star"
 
 
+def proposals_file(beside: Path) -> Path:
+    """Return what a stage's proposals taught, beside its model and its table.
+
+    A stage that learns from labels has no such file.
+    """
+    return beside.with_name(f"{beside.stem}_proposals.json")
+
+
 def cost_file(folder: Path, *job: str) -> Path:
     """Return what a job took in the folder of what jobs took."""
     return folder.joinpath(*job[:-1], f"{job[-1]}.tsv")

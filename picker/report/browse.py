@@ -48,6 +48,10 @@ THUMBNAIL = 6_000
 """Most bytes of a thumbnail."""
 
 
+Circle = tuple[float, float, float, str]
+"""x, y from the upper left corner and radius [voxels], and color."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
     """One tomogram with what was found in it.
@@ -92,8 +96,7 @@ class Thumbnail:
     size
         Width and height of the tomogram [voxels].
     circles
-        x, y from the upper left corner and radius [voxels], and color, of each pick
-        that is cut there.
+        Of each pick that is cut there.
     z
         Where that is [Å].
     """
@@ -102,7 +105,7 @@ class Thumbnail:
     href: str
     webp: str
     size: tuple[int, int]
-    circles: Sequence[tuple[float, float, float, str]]
+    circles: Sequence[Circle]
     z: float
 
 
@@ -218,14 +221,12 @@ class TomogramPages:
         thick = slices.step_zyx[0]
         z = (slices.middle_index * thick + (thick - 1) / 2) * size
         num_y, num_x = view.tomogram.shape_zyx[1:]
-        circles = []
+        circles: list[Circle] = []
         for particle in self.run.particles:
             found = view.candidates.of(particle.name)
             least = self.run.thresholds.get(particle.name, 0.0)
             found = found.select(found.score >= least)
-            for at, radius in zip(*cut(found, particle.radius, z), strict=True):
-                x, y = at[2] / size + 0.5, num_y - at[1] / size - 0.5
-                circles.append((x, y, radius / size, particle.color))
+            circles += circles_at(z, found, particle, size, num_y)
         name = view.tomogram.name
         middle = slices.middle()
         return Thumbnail(
@@ -249,6 +250,29 @@ def cut(
     distance = picks.position_zyx[:, 0] - z
     is_cut = np.abs(distance) < radius
     return picks.position_zyx[is_cut], np.sqrt(radius**2 - distance[is_cut] ** 2)
+
+
+def circles_at(
+    z: float, picks: Picks, particle: Particle, voxel_size: float, num_y: int
+) -> list[Circle]:
+    """Return the circles in which a plane cuts the particles of one class.
+
+    Parameters
+    ----------
+    z
+        Of the plane [Å].
+    picks
+        All of that class.
+    particle
+        Its radius [Å] and color.
+    voxel_size, num_y
+        Of the tomogram, [Å] and [voxels] along y.
+    """
+    circles = []
+    for at, radius in zip(*cut(picks, particle.radius, z), strict=True):
+        x, y = at[2] / voxel_size + 0.5, num_y - at[1] / voxel_size - 0.5
+        circles.append((x, y, radius / voxel_size, particle.color))
+    return circles
 
 
 def shortest(score: np.float32) -> float:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from picker.config import Particle
     from picker.report.browse import Thumbnail
     from picker.report.costs import StageCost
+    from picker.report.proposals import ProposalsPictures
     from picker.scoring.reliability import Reliability
 
 
@@ -129,6 +130,8 @@ class ReportData:
         Stage, in the order that stages run in: what it took.
     thumbnails
         The tomograms that have pages of their own.
+    proposals
+        What a stage that learned from proposals was taught, and what came of it.
     pages
         Address of the folder of these pages.
     notes
@@ -164,5 +167,6 @@ class ReportData:
     measured: str = ""
     costs: Mapping[str, StageCost] = field(default_factory=dict)
     thumbnails: Sequence[Thumbnail] = ()
+    proposals: ProposalsPictures | None = None
     pages: str = "report"
     notes: Sequence[str] = ()

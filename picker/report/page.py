@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from picker.config.methods import METHODS
 from picker.report.charts import (
     DIFFERENCE,
     draw_curves,
@@ -16,6 +17,7 @@ from picker.report.charts import (
     draw_reproducibility,
     draw_training,
 )
+from picker.report.proposals import ANY_CLASS
 from picker.report.templates import FOLDER, template
 
 if TYPE_CHECKING:
@@ -36,6 +38,14 @@ FIRST_ROWS = 50
 scrolling."""
 LOW_F = 0.2
 """Of a class where its threshold was chosen: below it most picks must be wrong."""
+LEARNS_FROM = {
+    "pretrain": "learns from proposals, without labels",
+    "self_train": "learns from what the network before finds, without labels",
+    "burn_in": "learns from labels",
+    "co_train": "learns from labels, and from what its teacher finds elsewhere",
+    "fine_tune": "learns from labels",
+}
+"""What each stage learns from, for the titles of its curves."""
 NUM_NAMED = 5
 """Tomograms to label next, and tomograms to distrust, that are named."""
 
@@ -81,6 +91,9 @@ def render_report(data: ReportData) -> str:
             for stage, columns in data.training.items()
             if (charts := draw_training(columns, data.particles))
         },
+        learns_from=LEARNS_FROM,
+        needs_labels=data.method in METHODS and METHODS[data.method].needs_labels,
+        any_class=ANY_CLASS,
         has_teacher=any(DIFFERENCE in columns for columns in data.training.values()),
         histograms=[
             draw_histogram(data.histograms[p.name], p, data.thresholds.get(p.name))

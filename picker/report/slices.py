@@ -76,12 +76,41 @@ def slices_of(volume: NDArray[Any], max_pixels: int = MAX_PIXELS) -> Slices:
     none is higher than the volume.
     """
     step = _step(volume.shape, max_pixels)
-    binned = np.stack(list(_binned(volume, step)))
-    if step[1] > 1:
+    return Slices(step_zyx=step, gray=_gray(volume, step))
+
+
+def slice_at(
+    volume: NDArray[Any], index_z: int, thickness: int, max_pixels: int
+) -> NDArray[np.uint8]:
+    """Return the `(y, x)` pixels about a height, y upwards, at most so many.
+
+    Parameters
+    ----------
+    volume
+        `(z, y, x)`.
+    index_z, thickness
+        Its middle and how many voxels are averaged [voxels]; fewer at a face.
+    max_pixels
+        Squares of voxels become pixels until there are no more than these.
+    """
+    first = max(0, index_z - thickness // 2)
+    slab = volume[first : max(1, first + thickness)]
+    height, width = slab.shape[1:]
+    edge = 1
+    while -(-height // edge) * -(-width // edge) > max_pixels:
+        edge += 1
+    return _gray(slab, (len(slab), edge, edge))[0, ::-1]
+
+
+def _gray(volume: NDArray[Any], step_zyx: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return the `(z, y, x)` gray levels of means over boxes of voxels."""
+    binned = np.stack(list(_binned(volume, step_zyx)))
+    if step_zyx[1] > 1:
         binned = gaussian_filter(binned, (0, BLUR, BLUR))
     low, high = np.percentile(binned, (DARKEST, BRIGHTEST))
     gray = (binned - low) * (255 / max(high - low, 1e-6))
-    return Slices(step_zyx=step, gray=gray.clip(0, 255).round().astype(np.uint8))
+    levels: NDArray[np.uint8] = gray.clip(0, 255).round().astype(np.uint8)
+    return levels
 
 
 def _step(shape_zyx: tuple[int, ...], max_pixels: int) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ seed is of blobs alone.
 """
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -84,7 +85,9 @@ def stages(settings, labeled, unlabeled):
     model = METHOD.network(settings["upicker"], 1)
     for stage in METHOD.row.stages:
         began = time.process_time(), time.monotonic()
-        task = METHOD.task(stage, data, model.requires_grad_())
+        proposals = METHOD.proposals(stage, data)
+        taught = data if proposals is None else replace(data, labeled=proposals)
+        task = METHOD.task(stage, taught, model.requires_grad_())
         if task is not None:
             model = result_of(task, settings["train"])
             spent = time.process_time() - began[0], time.monotonic() - began[1]

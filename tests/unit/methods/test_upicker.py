@@ -92,7 +92,11 @@ def untrained():
 
 def task(stage, data, model=None):
     method = load("upicker")
-    return method.task(method.row.stage(stage), data, model or untrained())
+    stage = method.row.stage(stage)
+    proposals = method.proposals(stage, data)
+    if proposals is not None:
+        data = replace(data, labeled=proposals)
+    return method.task(stage, data, model or untrained())
 
 
 def train(folder, one, **more):
