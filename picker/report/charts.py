@@ -72,6 +72,8 @@ def draw_training(
         for name in names:
             if name not in columns:
                 continue
+            if name == "labeled_loss" and "unlabeled_loss" not in columns:
+                continue  # it is the whole loss, of labels or of proposals
             known = np.isfinite(columns[name]) & np.isfinite(columns["step"])
             if known.any():
                 curves[name] = (columns["step"][known], columns[name][known])

@@ -115,6 +115,7 @@ def home(tmp_path_factory):
         **yaml.safe_load(shown),
         **{key: SMALL[key] for key in ("model", "train", "burn_in", "predict")},
         "co_train": SMALL["co_train"],
+        "pretrain": {"proposals": "blobs", "steps": 5},
         "tomograms": {"source": "table"},
         "export": {"targets": [*targets, "warp"]},
     }
@@ -228,6 +229,14 @@ def test_commands_run(home, text):
             if word.startswith("results/") and "export" in word:
                 assert list(project.glob(word.rstrip("/"))), word
     run(home, ROOT if text.startswith("make") else project, "\n".join(script) or "true")
+
+
+def test_the_report_shows_what_became_of_proposals(home):
+    page = (home / "my_project" / "results" / "report.html").read_text()
+    assert "1. Proposals" in page
+    assert "2. What the network finds after pretrain" in page
+    assert re.search(r"3\. Final picks</b><br>\s+\d+ in the tomogram", page)
+    assert "pretrain <span" in page
 
 
 def test_the_settings_without_labels_make_picks(tmp_path):
