@@ -40,6 +40,11 @@ def refuse_other_dimensions(config: Config) -> None:
                 "preprocess.equalise is true, but tomograms.dimensions is 3; expected"
                 " micrographs, set it to false"
             )
+        if config.preprocess.avoid_carbon is not None:
+            raise ValueError(
+                "preprocess.avoid_carbon is set, but tomograms.dimensions is 3;"
+                " expected micrographs, set it to null"
+            )
         if flat := [name for name in targets if name in ONLY_OF_MICROGRAPHS]:
             raise ValueError(
                 f"export.targets has {', '.join(flat)}, which hold no z, but"

@@ -63,6 +63,11 @@ class PreprocessSettings(Settings):
     [robust standard deviations], darker if particles are dark. The log says how much of
     the tomogram is left."""
 
+    avoid_carbon: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Of micrographs: distance from the carbon film within which pixels are left out
+    [Å], as near gold. The film is what is darker (lighter, if particles are) beyond a
+    round or straight edge across the micrograph. null: no search for carbon."""
+
     keep: Literal["trained", "all"] = "trained"
     """Of which tomograms a normalised copy is kept, two bytes a voxel:
     - trained: of those that training reads. Those of splits test and predict are read

@@ -42,5 +42,9 @@ class SimulateSettings(Settings):
     halves: bool = False
     """Whether the halves of each tomogram are simulated too, with noise of their own;
     the tomogram, which is their mean, stays the same."""
+    carbon: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Of micrographs: how much darker a film of carbon is that covers a part of each,
+    from an eighth to a half [standard deviations of the micrograph without it].
+    Particles on it are not among the known ones. 0: none."""
     seed: int = 1
     """Seed of all random numbers; the same seed makes the same tomograms."""

@@ -1,7 +1,7 @@
-"""Where in a tomogram particles may be: inside the slab and away from gold beads.
+"""Where particles may be: inside the slab, away from gold beads and carbon film.
 
-Carbon, membranes, ice and whatever else has an irregular shape is left to the user's
-mask. Nothing here touches a file or changes its input.
+Membranes, crystals of ice and whatever else has an irregular shape is left to the
+user's mask. Nothing here touches a file or changes its input.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from picker.volumes.carbon import away_from_carbon
 from picker.volumes.slab import inside_slab
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def allowed_region(
     voxel_size
         Edge of a voxel [Å].
     settings
-        Whether gold is avoided, how far [Å], and what counts as gold.
+        Whether gold and carbon are avoided, how far [Å], and what counts as gold.
     mask
         Shaped as `volume`; true where the user allows particles; left unchanged.
     slab_z
@@ -55,7 +56,8 @@ def allowed_region(
 
     Returns
     -------
-    Shaped as `volume`, true in the mask, in the slab and away from gold; warnings.
+    Shaped as `volume`, true in the mask, in the slab and away from carbon and gold;
+    warnings.
 
     Raises
     ------
@@ -76,6 +78,14 @@ def allowed_region(
     if slab is not None:
         found = inside_slab(slab, volume.shape, voxel_size, settings.slab_margin)
         region = found if region is None else found & region
+    if settings.avoid_carbon is not None:
+        ice = away_from_carbon(volume, voxel_size, settings)
+        region = ice if region is None else region & ice
+        if not region.any():
+            raise ValueError(
+                "the carbon film that was found leaves nothing of the micrograph; set"
+                " preprocess.avoid_carbon to null, or lower it"
+            )
     if settings.avoid_gold is None:
         return region, []
     away, num = away_from_gold(volume, voxel_size, settings, region)

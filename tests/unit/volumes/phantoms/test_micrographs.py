@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from picker.config import Particle, SimulateSettings
-from picker.volumes.phantoms.micrographs import simulate_micrograph
+from picker.volumes.phantoms.micrographs import carbon_film, simulate_micrograph
 from picker.volumes.phantoms.simulate import clean_density
 
 BALL = (Particle(name="apart", radius=60), Particle(name="ball", radius=90))
@@ -117,3 +117,28 @@ def test_membranes_and_gold_are_projected_too():
 def test_settings_that_cannot_be(change, message):
     with pytest.raises(ValueError, match=message):
         simulate_micrograph("m", 0, BALL, CLEAN.model_copy(update=change))
+
+
+def test_a_film_of_carbon_is_dark_and_changes_nothing_beside_it():
+    settings = CLEAN.model_copy(update={"carbon": 2.0, "particles_per_class": 20.0})
+    bare, all_picks = simulate_micrograph(
+        "m", 0, BALL[1:], settings.model_copy(update={"carbon": 0.0})
+    )
+    covered, picks = simulate_micrograph("m", 0, BALL[1:], settings)
+    film = carbon_film(0, settings)
+    assert film.shape == (96, 112)
+    assert 0.1 < film.mean() < 0.55
+    assert not np.array_equal(film, carbon_film(1, settings))
+    assert covered.volume.mean() == pytest.approx(0, abs=1e-4)
+    assert covered.volume.std() == pytest.approx(1, rel=1e-4)
+    ice, carbon = film < 1e-3, film > 0.999
+    # Of ice only mean and scale have changed.
+    line = np.polyfit(bare.volume[0][ice], covered.volume[0][ice], 1)
+    fitted = np.polyval(line, bare.volume[0])
+    np.testing.assert_allclose(covered.volume[0][ice], fitted[ice], atol=0.01)
+    darker = (fitted - covered.volume[0])[carbon] / line[0]
+    assert darker.mean() == pytest.approx(2, rel=0.1)
+    assert darker.std() == pytest.approx(1, rel=0.2)
+    at = (picks.position_zyx / 10).round().astype(int)
+    assert 0 < len(picks) < len(all_picks)
+    assert (film[at[:, 1], at[:, 2]] < 0.5).all()
