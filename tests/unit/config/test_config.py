@@ -253,6 +253,7 @@ def test_targets_follow_from_what_is_picked():
         ),
         ({"export": {"targets": ["cbox", "box"]}}, "has box, which hold no z"),
         ({"preprocess": {"equalise": True}}, "equalise is true, but tomograms.dimens"),
+        ({"preprocess": {"avoid_carbon": 0}}, "avoid_carbon is set, but tomograms.dim"),
         (
             {"method": "blobs", "simulate": {"halves": True}}
             | {"tomograms": {"dimensions": 2, "source": "simulate"}},
