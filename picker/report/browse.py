@@ -15,6 +15,7 @@ from urllib.parse import quote
 import numpy as np
 
 from picker.core.files import write_text, written_whole
+from picker.report.circles import circles_at
 from picker.report.run_pages import write_assets
 from picker.report.slices import slices_of
 from picker.report.templates import script_json, template
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from picker.core.picks import Picks
     from picker.core.slab import Face, Slab
     from picker.core.tomogram import Tomogram
+    from picker.report.circles import Circle
     from picker.report.run_pages import RunPages
     from picker.report.slices import Slices
 
@@ -46,10 +48,6 @@ BEST_PICTURE, LEAST_PICTURE = 170_000, 60_000
 """Most bytes of the picture with little beside it, and with much."""
 THUMBNAIL = 6_000
 """Most bytes of a thumbnail."""
-
-
-Circle = tuple[float, float, float, str]
-"""x, y from the upper left corner and radius [voxels], and color."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,42 +235,6 @@ class TomogramPages:
             circles=circles,
             z=z,
         )
-
-
-def cut(
-    picks: Picks, radius: float, z: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return positions and in-plane radii [Å] of the particles that a plane cuts.
-
-    A sphere of radius r at a distance d from the plane is cut in a circle of radius
-    sqrt(r^2 - d^2).
-    """
-    distance = picks.position_zyx[:, 0] - z
-    is_cut = np.abs(distance) < radius
-    return picks.position_zyx[is_cut], np.sqrt(radius**2 - distance[is_cut] ** 2)
-
-
-def circles_at(
-    z: float, picks: Picks, particle: Particle, voxel_size: float, num_y: int
-) -> list[Circle]:
-    """Return the circles in which a plane cuts the particles of one class.
-
-    Parameters
-    ----------
-    z
-        Of the plane [Å].
-    picks
-        All of that class.
-    particle
-        Its radius [Å] and color.
-    voxel_size, num_y
-        Of the tomogram, [Å] and [voxels] along y.
-    """
-    circles = []
-    for at, radius in zip(*cut(picks, particle.radius, z), strict=True):
-        x, y = at[2] / voxel_size + 0.5, num_y - at[1] / voxel_size - 0.5
-        circles.append((x, y, radius / voxel_size, particle.color))
-    return circles
 
 
 def shortest(score: np.float32) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.config import Particle
-from picker.report.browse import circles_at
+from picker.report.circles import circles_at
 from picker.scoring.match import match_picks
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from picker.core.picks import Picks
-    from picker.report.browse import Circle
+    from picker.report.circles import Circle
 
 ANY_CLASS = "#ffffff"
 """Color of what may be any class."""

@@ -130,8 +130,9 @@ def find_carbon(image: NDArray[Any], *, is_dark: bool) -> list[Arc]:
     -------
     The edge that explains most first; each is found beside those before it.
     """
-    cells, y, x = _cells(np.asarray(image))
-    spread = float(cells.std())
+    with np.errstate(all="ignore"):  # what is not finite has no film
+        cells, y, x = _cells(np.asarray(image))
+        spread = float(cells.std())
     if not np.isfinite(spread) or spread == 0 or len(cells) < FEWEST:
         return []
     cells = cells * (1 if is_dark else -1) / spread
@@ -187,8 +188,11 @@ def _gains(inside: NDArray[np.bool_], residual: Floats, smooth: Floats) -> Float
     size = inside.sum(axis=1)
     least = LEAST_SHARE * inside.shape[1]
     weight = inside.astype(np.float64)
-    step = weight @ residual
-    left = size - ((weight @ smooth) ** 2).sum(axis=1)
+    # Not as matrix products, whose last bits vary with threads and places: edges
+    # between the same cells must explain the same, and the first of them is taken.
+    step = np.einsum("ac,c->a", weight, residual)
+    overlap = np.einsum("ac,cb->ab", weight, smooth)
+    left = size - (overlap**2).sum(axis=1)
     fits = (size >= least) & (size <= inside.shape[1] - least) & (left > 1e-6)
     return np.where(fits, -step * np.abs(step) / np.maximum(left, 1e-6), 0.0)
 

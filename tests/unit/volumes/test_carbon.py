@@ -86,7 +86,9 @@ def test_ice_that_grows_thicker_a_bead_and_no_image_are_no_film():
     image[20:30, 20:30] -= 500
     assert find_carbon(image, is_dark=True) == []
     assert find_carbon(np.full((64, 64), 3.0), is_dark=True) == []
-    assert find_carbon(np.full((64, 64), np.nan), is_dark=True) == []
+    for value in (np.nan, np.inf):
+        image[3, 3] = value
+        assert find_carbon(image, is_dark=True) == []
     assert find_carbon(noise((20, 20)), is_dark=True) == []
 
 
