@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from picker import __version__
 from picker.config import Config, explained
+from picker.config.methods import METHODS
 from picker.config.tomograms import LISTED
 from picker.core.messages import printable
 from picker.formats.tables.tomograms import tomogram_rows
@@ -44,6 +45,9 @@ METHOD, EVALUATED = settings.method, PLAN.evaluated
 RUN, OURS = RESULTS.run("{run}"), PLAN.run
 # Any run of a method that votes.
 VOTING = "vote|benchmark/cells/[0-9]+_labeled/seed_[0-9]+/vote"
+# Any run of a method whose candidates are linked of detections on slices.
+LINKED = "|".join(name for name, row in METHODS.items() if row.links)
+LINKING = f"({LINKED})|benchmark/cells/[0-9]+_labeled/seed_[0-9]+/({LINKED})"
 # Of each shard.
 PREPROCESSED, PREDICTED = RESULTS.preprocessed("{shard}"), RUN.predicted("{shard}")
 HALVES = RUN.halves("{shard}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from picker.config.methods import METHODS
-from picker.config.tune import LEAST_CONTRAST, WEIGHT, check_limits
+from picker.config.tune import LEAST_CONTRAST, SECTIONS, WEIGHT, check_limits
 
 if TYPE_CHECKING:
     from picker.config import Config
@@ -17,14 +17,12 @@ def refuse_unfit_picking(config: Config) -> None:
     Raises
     ------
     ValueError
-        If settings name classes that there are not, a setting of a vote is tuned where
-        the method does not vote or a weight is of no member, a tuned setting cannot
-        have its limits, entries around picks would be exported to other programs than
-        Kaggle, or the benchmark has a vote of imported picks alone.
+        If settings name classes that there are not, a tuned setting cannot have its
+        limits, entries around picks would be exported to other programs than Kaggle, or
+        the benchmark has a vote of imported picks alone.
     """
     _refuse_unknown_classes(config)
-    _refuse_tuning_no_vote(config)
-    check_limits(config.tune, {"pick": config.pick, "vote": config.vote})
+    check_limits(config.tune, {name: getattr(config, name) for name in SECTIONS})
     others = [name for name in config.targets if name != "kaggle"]
     if config.pick.offsets.particles and others:
         raise ValueError(
@@ -57,16 +55,31 @@ def _refuse_unknown_classes(config: Config) -> None:
             )
 
 
-def _refuse_tuning_no_vote(config: Config) -> None:
-    """Refuse tuned settings of a vote that does not happen, or of no member of it."""
-    tuned = [name for name in config.tune.settings if name.startswith("vote.")]
-    if tuned and not METHODS[config.method].votes:
-        raise ValueError(
-            f"tune.settings names {', '.join(tuned)}, but method is {config.method},"
-            " which does not vote; expected settings of pick alone, or method: vote"
-        )
+def refuse_unfit_tuning(config: Config) -> None:
+    """Refuse tuned settings that the method does not read.
+
+    Only who tunes asks: a table of limits may stand in the settings of other methods.
+
+    Raises
+    ------
+    ValueError
+        If a setting of a vote or of linking is tuned where the method does neither, or
+        a weight is of no member.
+    """
+    row = METHODS[config.method]
+    for section, is_read, wanted in (
+        ("vote", row.votes, "method: vote"),
+        ("link", row.links, "a method that looks at slices"),
+    ):
+        tuned = [n for n in config.tune.settings if n.startswith(f"{section}.")]
+        if tuned and not is_read:
+            raise ValueError(
+                f"tune.settings names {', '.join(tuned)}, but method is"
+                f" {config.method}, which does not {section}; expected settings that it"
+                f" reads, or {wanted}"
+            )
     members = config.vote.methods
-    for name in tuned:
+    for name in config.tune.settings:
         if name.startswith(WEIGHT) and name.removeprefix(WEIGHT) not in members:
             raise ValueError(
                 f"tune.settings names {name}; expected one of"

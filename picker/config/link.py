@@ -59,7 +59,7 @@ def refuse_unlinkable_squares(config: Config) -> None:
     least = config.link.min_length_per_diameter
     for method in config.finding(config.method):
         row = METHODS[method]
-        if "link" not in row.sections:
+        if not row.links:
             continue
         chord = getattr(config, row.architecture).min_chord
         # Half the length of a ball whose section is at least so wide, over its radius.

@@ -109,6 +109,8 @@ class Row:
     pretrain
         What it trains before its stages where section pretrain says so; None: it cannot
         learn from proposals.
+    links
+        Whether it detects particles on slices, which are linked as section `link` says.
     votes
         Whether it joins the candidates of the members that section `vote` names.
     """
@@ -122,6 +124,7 @@ class Row:
     threshold_setting: str | None = None
     densities: bool = False
     micrographs: bool = False
+    links: bool = False
     votes: bool = False
     pretrain: Stage | None = None
 
@@ -234,7 +237,7 @@ _SLICES = Row(
     # What has no label is background.
     stages=(Stage(name="burn_in", sections=("slices", "burn_in", "co_train")),),
     architecture="slices",
-    sections=("link",),
+    links=True,
     micrographs=True,
 )
 
@@ -267,7 +270,8 @@ METHODS: dict[MethodName, Row] = {
         module="upicker",
         stages=(ON_BLOBS, FINE_TUNE),
         architecture="upicker",
-        sections=("upicker", "link"),
+        sections=("upicker",),
+        links=True,
         micrographs=True,
     ),
     "yolo_slices": replace(_SLICES, options={"kind": "yolo"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 Section = TypeVar("Section", bound=Settings)
 
-SECTIONS = ("pick", "vote")
+SECTIONS = ("pick", "vote", "link")
 """Those whose numbers can be tuned: they take seconds to try."""
 REFUSED = {
     "pick.thresholds": "thresholds are chosen anew for all other settings",
@@ -35,9 +36,10 @@ class TuneSettings(Settings):
     settings: Annotated[dict[str, tuple[Finite, Finite]], Field(min_length=1)] = Field(
         default_factory=lambda: {"pick.min_distance_per_radius": (0.3, 1.5)}
     )
-    """Numbers of the sections pick and, with method vote, vote with the limits between
-    which they are searched; for instance {vote.distance_per_radius: [0.2, 1],
-    vote.methods.deepfindet: [0.1, 2], pick.contrast.least.ribosome: [0, 0.5]}. Where a
+    """Numbers with the limits between which they are searched: of section pick, with
+    method vote of vote, and with methods that look at slices of link. For instance
+    {vote.distance_per_radius: [0.2, 1], vote.methods.deepfindet: [0.1, 2],
+    link.xy_per_radius: [0.1, 0.6], pick.contrast.least.ribosome: [0, 0.5]}. Where a
     whole number is expected they are rounded."""
     search: Literal["bayesian", "grid"] = "bayesian"
     """How they are searched:
@@ -111,31 +113,38 @@ def value_of(section: Settings, name: str) -> float | None:
 
 
 def changed(section: Section, values: Mapping[str, float]) -> Section:
-    """Return a section with other numbers, by their names, checked as ever.
+    """Return a section with other numbers, by their names, checked together as ever.
 
     Raises
     ------
     ValueError
-        If there is no such setting, or it cannot have that number.
+        If there is no such setting, or they cannot have these numbers.
     """
-    for name, value in values.items():
+    for name in values:
         value_of(section, name)
-        try:
-            section = _with(section, name, value)
-        except ValidationError as error:
-            try:
-                section = _with(section, name, round(value))
-            except ValidationError:
-                reason = error.errors()[0]["msg"]
-                raise ValueError(
-                    f"tune.settings: {name} cannot be {value:g} ({reason}); expected a"
-                    " setting of config.yaml that can be all between its limits"
-                ) from error
-    return section
+    try:
+        return _with(section, values)
+    except ValidationError as error:
+        wrong = [one["loc"] for one in error.errors()]
+    rounded = {
+        name: round(value) if _place(name) in wrong else value
+        for name, value in values.items()
+    }
+    try:
+        return _with(section, rounded)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        wrong = [one["loc"] for one in error.errors()]
+    culprits = [name for name in values if _place(name) in wrong] or list(values)
+    told = " and ".join(f"{name} cannot be {values[name]:g}" for name in culprits)
+    raise ValueError(
+        f"tune.settings: {told} ({reason}); expected a setting of config.yaml that can"
+        " be all between its limits"
+    )
 
 
 def check_limits(tuned: TuneSettings, sections: Mapping[str, Settings]) -> None:
-    """Check that tuned settings can have both of their limits.
+    """Check that tuned settings can have both of their limits, with those of any other.
 
     Parameters
     ----------
@@ -149,17 +158,31 @@ def check_limits(tuned: TuneSettings, sections: Mapping[str, Settings]) -> None:
     ValueError
         As `changed`.
     """
-    for name, limits in tuned.settings.items():
-        if section := sections.get(name.partition(".")[0]):
-            for value in limits:
-                changed(section, {name: value})
+    for name, section in sections.items():
+        limits = {
+            key: pair
+            for key, pair in tuned.settings.items()
+            if key.startswith(f"{name}.")
+        }
+        lowest = {key: low for key, (low, _) in limits.items()}
+        for size in (1, 2):
+            for keys in combinations(limits, size):
+                for values in product(*(limits[key] for key in keys)):
+                    chosen = dict(zip(keys, values, strict=True))
+                    changed(section, lowest | chosen)
 
 
-def _with(section: Section, name: str, value: float) -> Section:
+def _place(name: str) -> tuple[str, ...]:
+    """Return where a number is in its section."""
+    return tuple(keys_of(name)[1:])
+
+
+def _with(section: Section, values: Mapping[str, float]) -> Section:
     content = section.model_dump(mode="json")
-    _, *outer, last = keys_of(name)
-    inner = content
-    for key in outer:
-        inner = inner.setdefault(key, {})
-    inner[last] = value
+    for name, value in values.items():
+        _, *outer, last = keys_of(name)
+        inner = content
+        for key in outer:
+            inner = inner.setdefault(key, {})
+        inner[last] = value
     return type(section).model_validate(content)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NUM_BINS = 50  # of scores in [0, 1]
+HIGHEST = np.nextafter(np.float32(1), np.float32(0))
+"""Of a score: a class whose threshold is 1 gets no picks, however sure the network."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

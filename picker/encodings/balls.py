@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import cKDTree
 from scipy.special import gammainc
 
 from picker.encodings.heatmap import nms_kernel, peaks_from_heatmap
+from picker.encodings.nearby import first_within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,13 +128,3 @@ def smoothed(values: Tensor, sigma: float) -> Tensor:
                 )
         values = result
     return values
-
-
-def first_within(position: NDArray[np.float64], distance: float) -> NDArray[np.intp]:
-    """Return the indices of `(n, 3)` positions with no kept one before them so near."""
-    near = cKDTree(position).query_pairs(distance, output_type="ndarray")
-    later = np.zeros(len(position), np.bool_)
-    for first, second in near[np.lexsort((near[:, 1], near[:, 0]))]:
-        if not later[first]:
-            later[second] = True
-    return np.flatnonzero(~later)

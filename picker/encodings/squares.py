@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.encodings.balls import first_within
 from picker.encodings.discs import Discs
+from picker.encodings.nearby import first_within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

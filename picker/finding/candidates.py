@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.core.picks import Picks
+from picker.core.picks import HIGHEST, Picks
 from picker.core.tomogram import position_from_index
 
 if TYPE_CHECKING:
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from picker.config import Particle
     from picker.encodings.encoding import Encoding
-
-HIGHEST = np.nextafter(np.float32(1), np.float32(0))
-"""Of a score: a class whose threshold is 1 gets no picks, however sure the network."""
 
 
 def candidates_from_heatmap(

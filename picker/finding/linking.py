@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from picker.encodings.balls import first_within
 from picker.encodings.discs import reach
+from picker.encodings.nearby import first_within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from picker.core.picks import Picks
-from picker.core.tomogram import position_from_index
 from picker.encodings.discs import joined
-from picker.finding.candidates import HIGHEST
+from picker.finding.detections import detections_from_discs, linked_candidates
 from picker.finding.finder import CPU, Finder
-from picker.finding.linking import linked
 from picker.machine.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,6 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from picker.config import LinkSettings, Particle
+    from picker.core.detections import Detections
+    from picker.core.picks import Picks
     from picker.encodings.discs import Discs
     from picker.finding.finder import Volume
 
@@ -85,6 +84,18 @@ class SliceFinder(Finder):
             If the detector cannot find such particles.
         """
         del region
+        found = self.detections(volume, voxel_size)
+        depth = volume.shape[0]
+        return linked_candidates(found, self.particles, voxel_size, depth, self.link)
+
+    def detections(self, volume: Volume, voxel_size: float) -> Detections:
+        """Return what the detector finds on all slices [Å], before it is linked.
+
+        Raises
+        ------
+        ValueError
+            If the detector cannot find such particles.
+        """
         radius = np.array([p.radius for p in self.particles]) / voxel_size
         # A chunk of a stored volume has many slices.
         whole = torch.as_tensor(volume[:])
@@ -96,12 +107,8 @@ class SliceFinder(Finder):
             image = image.to(self.device, torch.float32)
             parts.append(self.detector.on_slice(image, z, radius))
             progress.update(z + 1)
-        found = linked(joined(parts), radius, depth, self.link, self.min_chord)
-        names = np.array([p.name for p in self.particles], np.str_)
-        return Picks(
-            position_zyx=position_from_index(found.index_zyx, voxel_size),
-            particle=names[found.particle],
-            score=np.minimum(found.score, HIGHEST),
+        return detections_from_discs(
+            joined(parts), self.particles, voxel_size, self.min_chord
         )
 
 

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 BEFORE = ("preprocess",)
 AFTER = (
-    *("predict", "predict_noisy", "predict_halves", "calibrate", "pick", "evaluate"),
-    "reproducibility",
+    *("predict", "predict_noisy", "predict_halves"),
+    *("link", "link_noisy", "link_halves"),
+    *("calibrate", "pick", "evaluate", "reproducibility"),
 )
 """Stages whose costs are shown, before and after training, in the order they run."""
 
@@ -45,7 +46,8 @@ def stage_costs(
     shards = [path.stem for path in predicted]
     stages = (*BEFORE, *(path.stem for path in training), *AFTER)
     paths = {stage: [cost_file(folder, method, stage)] for stage in stages}
-    for job in (("preprocess",), (method, "predict"), (method, "predict_halves")):
+    sharded = ("predict", "predict_halves", "link", "link_halves")
+    for job in (("preprocess",), *((method, stage) for stage in sharded)):
         paths[job[-1]] = [cost_file(folder, *job, shard) for shard in shards]
     costs = {
         stage: stage_cost(

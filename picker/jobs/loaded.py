@@ -7,10 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from picker import __version__
-from picker.config import Config, ModelSettings, PredictSettings, PreprocessSettings
+from picker.config import (
+    Config,
+    LinkSettings,
+    ModelSettings,
+    PredictSettings,
+    PreprocessSettings,
+)
 from picker.config.methods import METHODS
 from picker.core.fingerprint import fingerprint
 from picker.jobs.densities import read_densities
+from picker.jobs.link import linked_key
 from picker.jobs.model_card import ModelCard, model_fingerprint, read_model
 from picker.jobs.settings import read_particles, read_section
 from picker.machine.device import choose_device
@@ -38,6 +45,9 @@ class Loaded:
         Its classes, and how its volumes are to be prepared.
     model_key
         Digest of what its scores come from: thresholds hold for one digest alone.
+    detector_key
+        The same of its detections on slices, whose scores no setting of `link` changes;
+        None: it has none.
     settings_key
         Digest of the settings that it reads.
     """
@@ -46,6 +56,7 @@ class Loaded:
     card: ModelCard
     model_key: str
     settings_key: str
+    detector_key: str | None = None
 
 
 def read_loaded(
@@ -101,11 +112,15 @@ def read_loaded(
     )
     del models
     give_back_freed_memory()  # of copies of the weights
+    key = fingerprint(key, own) if own else key
     return Loaded(
         finder=finder,
         card=card,
-        model_key=fingerprint(key, own) if own else key,
+        model_key=(
+            linked_key(key, section("link", LinkSettings)) if row.links else key
+        ),
         settings_key=predict.key(),
+        detector_key=key if row.links else None,
     )
 
 

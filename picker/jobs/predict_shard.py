@@ -1,4 +1,4 @@
-"""One shard to candidates: the model is loaded once, the tomograms stream past it."""
+"""One shard to what is found in it: the model is loaded once, tomograms stream past."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
-import numpy as np
-
-from picker.core.picks import score_histogram
-from picker.formats.picks.star import write_picks
 from picker.formats.volumes.read import read_mask
 from picker.jobs.failures import told_failure
+from picker.jobs.products import Found, candidates_by, detections_by
 from picker.jobs.recipe import is_recipe
 from picker.jobs.shard_inputs import (
     DeviceError,
@@ -26,17 +23,18 @@ from picker.jobs.shard_inputs import (
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.manifests import Manifest, read_preprocessed, write_manifest
-from picker.project.records import Failed, Predicted, Preprocessed, failed
+from picker.project.records import Failed, failed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from picker.config import CalibrateSettings
-    from picker.core.picks import Picks
     from picker.finding.finder import Finder
     from picker.jobs.loaded import Loaded
-    from picker.jobs.shard_inputs import Input
+    from picker.jobs.products import Product
+    from picker.jobs.shard_inputs import Input, Request
+    from picker.project.records import Detected, Predicted, Preprocessed
 
 logger = logging.getLogger("picker")
 
@@ -46,20 +44,20 @@ reader. On a CPU the next would take memory, and the processor from what compute
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
-    """A tomogram's candidates.
+class Answer(Generic[Found]):
+    """What is found in a tomogram.
 
     Attributes
     ----------
-    candidates
-        Of every class [Å].
+    found
+        Candidates, or detections [Å].
     key
-        Digest of what they are made from.
+        Digest of what it is found from.
     seconds
-        How long finding them took; None: an earlier run did.
+        How long finding it took; None: an earlier run did.
     """
 
-    candidates: Picks
+    found: Found
     key: str
     seconds: float | None
 
@@ -71,28 +69,25 @@ def write_shard(
     loaded: Loaded,
     calibration: CalibrateSettings | None = None,
     halves: int | None = None,
+    *,
+    detects: bool = False,
 ) -> None:
-    """Write a shard's candidates, see `predict_shard`, and its manifest.
+    """Write what is found in a shard, see `predict_shard`, and its manifest.
 
     Parameters
     ----------
     manifests
         Of preprocessing.
-    folder
-        Where `<tomogram>.star` are written.
+    folder, loaded, calibration, halves, detects
+        As for `predict_shard`; errors too.
     output
         Manifest to write.
-    loaded
-        What finds particles.
-    calibration
-        If given, noisy copies of the tomograms are predicted in their place.
-    halves
-        If given, the halves of the first so many tomograms that have halves are
-        predicted, and nothing else.
     """
     with claimed(output, folder):
         entries = read_preprocessed(manifests)
-        manifest = predict_shard(entries, folder, loaded, calibration, halves)
+        manifest = predict_shard(
+            entries, folder, loaded, calibration, halves, detects=detects
+        )
         write_manifest(
             output,
             manifest.tomograms,
@@ -107,8 +102,10 @@ def predict_shard(
     loaded: Loaded,
     calibration: CalibrateSettings | None = None,
     halves: int | None = None,
+    *,
+    detects: bool = False,
 ) -> Manifest:
-    """Write the candidates of every usable tomogram of a shard and return its manifest.
+    """Write what is found in every usable tomogram of a shard; return its manifest.
 
     On a GPU the next tomograms are read, and everywhere the last one is written, while
     one is computed. One
@@ -128,25 +125,37 @@ def predict_shard(
     halves
         If given, the halves of the first so many tomograms that have halves are
         predicted, and nothing else.
+    detects
+        Whether detections on slices are written, to be linked; else candidates.
 
     Raises
     ------
+    ValueError
+        If the method has no detections.
     RuntimeError
         If the device cannot compute, `DeviceError` if it cannot take a volume.
     OSError
         If the disk takes nothing.
     """
-    finder = loaded.finder
     requests = requests_of(entries, folder, calibration, halves)
-    done: list[Predicted | Failed] = []
-    totals = {p.name: score_histogram(np.zeros(0)) for p in finder.particles}
-    read = partial(read_input, loaded=loaded)
+    # Copies in float32 take four times the memory, and are few.
+    ahead = AHEAD if calibration is None and halves is None else 1
+    if detects:
+        return _written(requests, loaded, detections_by(loaded), ahead)
+    return _written(requests, loaded, candidates_by(loaded), ahead)
+
+
+def _written(
+    requests: Sequence[Request], loaded: Loaded, product: Product[Found], ahead: int
+) -> Manifest:
+    """Write what is asked for, where it is not there and valid."""
+    finder = loaded.finder
+    done: list[Detected | Predicted | Failed] = []
+    read = partial(read_input, loaded=loaded, product=product)
     if finder.device.type == "cpu":
         inputs = read_in_turn(requests, read)
     else:
-        # Copies in float32 take four times the memory, and are few.
-        whole = calibration is None and halves is None
-        inputs = read_ahead(requests, read, AHEAD if whole else 1)
+        inputs = read_ahead(requests, read, ahead)
     with ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
         progress = tracked(inputs, "predict", len(requests), "tomograms")
@@ -155,45 +164,41 @@ def predict_shard(
             if isinstance(entry, Failed):
                 done.append(replace(entry, path=path))
                 continue
-            found = _found(entry, path, future, finder)
-            if isinstance(found, Failed):
-                done.append(found)
+            answer = _answer(entry, path, future, finder, product)
+            if isinstance(answer, Failed):
+                done.append(answer)
                 continue
-            if found.seconds is not None:
+            if answer.seconds is not None:
                 if writing:
                     writing.result()
-                comments = {"fingerprint": found.key}
-                writing = writer.submit(write_picks, path, found.candidates, comments)
+                comments = {"fingerprint": answer.key}
+                writing = writer.submit(product.write, path, answer.found, comments)
                 logger.info(
-                    "%s: %d candidates in %.1f s (%d of %d)",
+                    "%s: %d %s in %.1f s (%d of %d)",
                     path.stem,
-                    len(found.candidates),
-                    found.seconds,
+                    len(answer.found),
+                    product.name,
+                    answer.seconds,
                     number,
                     len(requests),
                 )
-            for name, total in totals.items():
-                total += score_histogram(found.candidates.of(name).score)
-            done.append(
-                Predicted(
-                    preprocessed=entry,
-                    candidates=path,
-                    fingerprint=found.key,
-                    half=request.half,
-                )
-            )
+            product.count(answer.found)
+            done.append(product.record(entry, path, answer.key, request.half))
         if writing:
             writing.result()
-    histograms = {name: tuple(total.tolist()) for name, total in totals.items()}
     return Manifest(
-        tomograms=tuple(done), histograms=histograms, model=loaded.model_key
+        tomograms=tuple(done), histograms=product.histograms, model=product.model_key
     )
 
 
-def _found(
-    entry: Preprocessed, path: Path, future: Future[Input], finder: Finder
-) -> Found | Failed:
-    """Return one tomogram's candidates, or why there are none."""
+def _answer(
+    entry: Preprocessed,
+    path: Path,
+    future: Future[Input[Found]],
+    finder: Finder,
+    product: Product[Found],
+) -> Answer[Found] | Failed:
+    """Return what is found in one tomogram, or why nothing is."""
     try:
         tomogram = future.result()
     except DeviceError:
@@ -208,8 +213,8 @@ def _found(
                 " again, and if that does not help delete it, so that it is made again"
             )
         return failed(entry, path, told)
-    if tomogram.candidates is not None:
-        return Found(candidates=tomogram.candidates, key=tomogram.key, seconds=None)
+    if tomogram.found is not None:
+        return Answer(found=tomogram.found, key=tomogram.key, seconds=None)
     volume, tomogram.volume = tomogram.volume, None
     assert volume is not None
     assert tomogram.voxel_size is not None
@@ -217,7 +222,7 @@ def _found(
     try:
         mask = entry.mask if finder.reads_region else None
         region = read_mask(mask) if mask else None
-        candidates = finder.candidates(volume, tomogram.voxel_size, region)
+        found = product.find(volume, tomogram.voxel_size, region)
     except RuntimeError:
         # Of the device, which has no better luck with the others.
         raise
@@ -225,4 +230,4 @@ def _found(
         reason = told_failure(entry.tomogram, entry.volume, error)
         return failed(entry, path, reason)
     seconds = time.monotonic() - started
-    return Found(candidates=candidates, key=tomogram.key, seconds=seconds)
+    return Answer(found=found, key=tomogram.key, seconds=seconds)

@@ -1,4 +1,4 @@
-"""Trials of settings of picking and voting, on candidates that are read once."""
+"""Trials of settings of picking, voting and linking, on what is read once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.config import PickSettings, VoteSettings
+from picker.config import LinkSettings, PickSettings, VoteSettings
 from picker.config.tune import changed, value_of
 from picker.core.tomogram import Tomogram
+from picker.jobs.allowed import where_picks_may_be
+from picker.jobs.link import candidates_of
 from picker.jobs.stored import whole_volume
 from picker.refining.steps import refined
 from picker.refining.vote import Ballot, vote
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from picker.config import CalibrateSettings, Particle, Settings, TuneSettings
+    from picker.core.detections import Detections
     from picker.core.picks import Picks
     from picker.project.records import Predicted
     from picker.scoring.tune import Trial
@@ -40,11 +43,14 @@ class Known:
     found
         What each member of a vote found where picks may be; without a vote the
         candidates alone.
+    detections
+        What is linked by each trial in place of that; None: nothing is.
     """
 
     entry: Predicted
     field: Field
     found: tuple[Picks, ...]
+    detections: Detections | None = None
 
     def read_tomogram(self) -> Tomogram:
         """Return its volume."""
@@ -65,7 +71,8 @@ class Search:
     tuned
         Which numbers, and between which limits.
     sections
-        The settings as they are: `pick`, and with a vote `vote`.
+        The settings as they are: `pick`, with a vote `vote`, and of linked candidates
+        `link`.
     members
         Of a vote, in the order of `Known.found`.
     known
@@ -121,7 +128,7 @@ class Search:
             (
                 one.field,
                 refined(
-                    self._joined(one, sections.get("vote")),
+                    self._candidates(one, sections),
                     self.particles,
                     picking,
                     one.read_tomogram,
@@ -141,13 +148,19 @@ class Search:
         section = name.partition(".")[0]
         if section not in sections:
             raise ValueError(
-                f"tune.settings names {name}, but the method does not vote; expected"
-                " settings of pick alone, or method: vote"
+                f"tune.settings names {name}, but the method does not {section};"
+                f" expected settings of {' and '.join(sections)} alone, or a method"
+                f" that does"
             )
         return value_of(sections[section], name)
 
-    def _joined(self, one: Known, rules: Settings | None) -> Picks:
-        """Return a tomogram's candidates, by a vote if there is one."""
+    def _candidates(self, one: Known, sections: Mapping[str, Settings]) -> Picks:
+        """Return a tomogram's candidates, linked or by a vote if these are tuned."""
+        rules, link = sections.get("vote"), sections.get("link")
+        if one.detections and isinstance(link, LinkSettings):
+            before = one.entry.preprocessed
+            linked = candidates_of(one.detections, before, self.particles, link)
+            return where_picks_may_be(linked, before)
         if not isinstance(rules, VoteSettings):
             return one.found[0]
         ballots = [

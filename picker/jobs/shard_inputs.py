@@ -7,11 +7,11 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from picker.core.fingerprint import fingerprint
-from picker.formats.picks.star import read_picks
 from picker.formats.tables.star_table import read_comments
+from picker.jobs.products import Found
 from picker.jobs.stored import (
     HALVES,
     source_of,
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from picker.config import CalibrateSettings
-    from picker.core.picks import Picks
     from picker.finding.finder import Volume
     from picker.jobs.loaded import Loaded
+    from picker.jobs.products import Product
     from picker.project.records import Half
 
 logger = logging.getLogger("picker")
@@ -44,7 +44,7 @@ class DeviceError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """A tomogram, where its candidates go, and what to predict in its place.
+    """A tomogram, where what is found goes, and what to predict in its place.
 
     Attributes
     ----------
@@ -68,25 +68,25 @@ class Request:
 
 
 @dataclass(kw_only=True, slots=True)
-class Input:
-    """A tomogram in memory, or the candidates that an earlier run found in it.
+class Input(Generic[Found]):
+    """A tomogram in memory, or what an earlier run found in it.
 
     Whoever computes on the volume takes it out: the input itself may be held longer.
 
     Attributes
     ----------
     key
-        Digest of what the candidates are made from.
+        Digest of what it is found from.
     volume, voxel_size
         What to predict on, and the edge of its voxels [Å]; None: it is not needed.
-    candidates
-        Those that are there and valid.
+    found
+        What is there and valid.
     """
 
     key: str
     volume: Volume | None = None
     voxel_size: float | None = None
-    candidates: Picks | None = None
+    found: Found | None = None
 
 
 def requests_of(
@@ -102,7 +102,7 @@ def requests_of(
     entries
         The shard's tomograms.
     folder
-        Where the candidates go.
+        Where what is found goes.
     calibration
         If given, noisy copies stand for each tomogram.
     halves
@@ -134,8 +134,10 @@ def _with_halves(entries: Sequence[Preprocessed | Failed]) -> list[Preprocessed]
     return [e for e in entries if isinstance(e, Preprocessed) and e.noise]
 
 
-def read_input(request: Request, loaded: Loaded) -> Input:
-    """Return what to predict on, unless the candidates are there and valid.
+def read_input(
+    request: Request, loaded: Loaded, product: Product[Found]
+) -> Input[Found]:
+    """Return what to predict on, unless what is found there is valid.
 
     Raises
     ------
@@ -150,11 +152,11 @@ def read_input(request: Request, loaded: Loaded) -> Input:
     elif request.noise:
         changed = (request.noise, request.seed, "normalised")
     key = fingerprint(
-        loaded.model_key, loaded.settings_key, stored_fingerprint(entry), changed
+        product.model_key, loaded.settings_key, stored_fingerprint(entry), changed
     )
     if path.exists() and read_comments(path).get("fingerprint") == key:
         logger.info("%s is up to date", path.stem)
-        return Input(key=key, candidates=read_picks(path))
+        return Input(key=key, found=product.read(path))
     volume = whole_volume(entry)
     if request.half:
         volume = stored_half(entry, request.half, volume)
@@ -168,8 +170,8 @@ def read_input(request: Request, loaded: Loaded) -> Input:
 
 
 def read_in_turn(
-    requests: Sequence[Request], read: Callable[[Request], Input]
-) -> Iterator[tuple[Request, Future[Input]]]:
+    requests: Sequence[Request], read: Callable[[Request], Input[Found]]
+) -> Iterator[tuple[Request, Future[Input[Found]]]]:
     """Yield each request with its input, of which one is in memory at a time.
 
     The next one's files are brought into the system's cache meanwhile, so that only the
@@ -179,7 +181,7 @@ def read_in_turn(
         for request, after in zip_longest(requests, requests[1:]):
             give_back_freed_memory()  # which the one before took
             unread = isinstance(request.entry, Failed)
-            future = Future[Input]() if unread else reader.submit(read, request)
+            future = Future[Input[Found]]() if unread else reader.submit(read, request)
             if after:
                 reader.submit(bring_closer, after)
             yield request, future
@@ -195,17 +197,19 @@ def bring_closer(request: Request) -> None:
 
 
 def read_ahead(
-    requests: Iterable[Request], read: Callable[[Request], Input], number: int = 1
-) -> Iterator[tuple[Request, Future[Input]]]:
+    requests: Iterable[Request],
+    read: Callable[[Request], Input[Found]],
+    number: int = 1,
+) -> Iterator[tuple[Request, Future[Input[Found]]]]:
     """Yield each request with its input, while the next `number` are read.
 
     A tomogram that failed before is not read; its future is never done.
     """
     with ThreadPoolExecutor(number) as reader:
-        ahead: deque[tuple[Request, Future[Input]]] = deque()
+        ahead: deque[tuple[Request, Future[Input[Found]]]] = deque()
         for request in requests:
             unread = isinstance(request.entry, Failed)
-            future = Future[Input]() if unread else reader.submit(read, request)
+            future = Future[Input[Found]]() if unread else reader.submit(read, request)
             ahead.append((request, future))
             if len(ahead) > number:
                 yield ahead.popleft()

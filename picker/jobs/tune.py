@@ -1,4 +1,4 @@
-"""Tuning: the settings of picking and voting that find known particles best."""
+"""Tuning: the settings of picking, voting and linking that find known ones best."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import yaml
 
 from picker.config.tune import LEAST_CONTRAST, WEIGHT, check_limits, keys_of
 from picker.core.files import write_text
+from picker.formats.picks.detections import read_detections
 from picker.formats.picks.star import read_picks
 from picker.formats.tables.tsv import text_of_rows
 from picker.jobs.allowed import where_picks_may_be
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from picker.config import (
         CalibrateSettings,
+        LinkSettings,
         Particle,
         PickSettings,
         Settings,
@@ -71,6 +73,7 @@ def tune(
     calibration: CalibrateSettings,
     tuned: TuneSettings,
     election: Election | None = None,
+    linking: LinkSettings | None = None,
 ) -> None:
     """Write the best settings that were found, and all that were tried.
 
@@ -82,8 +85,8 @@ def tune(
         What to write.
     particles
         The classes.
-    picking, calibration
-        Settings as they are.
+    picking, calibration, linking
+        Settings as they are; without the last one nothing is linked.
     tuned
         What is searched, and how.
     election
@@ -100,11 +103,14 @@ def tune(
     sections: dict[str, Settings] = {"pick": picking}
     if election:
         sections["vote"] = election.settings
+    elif linking and all(entry.detections for entry, _ in labeled):
+        sections["link"] = linking
+    links = "link" in sections and any(n.startswith("link.") for n in tuned.settings)
     search = Search(
         tuned=tuned,
         sections=sections,
         members=tuple(m.name for m in election.members) if election else (),
-        known=[_known(entry, path, election) for entry, path in labeled],
+        known=[_known(entry, path, election, links) for entry, path in labeled],
         particles=particles,
         calibration=calibration,
     )
@@ -115,7 +121,9 @@ def tune(
     _write(search, files)
 
 
-def _known(entry: Predicted, labels: Path, election: Election | None) -> Known:
+def _known(
+    entry: Predicted, labels: Path, election: Election | None, links: bool
+) -> Known:
     """Return a tomogram with all that trials read of it."""
     before = entry.preprocessed
     if election:
@@ -133,6 +141,9 @@ def _known(entry: Predicted, labels: Path, election: Election | None) -> Known:
             truth=where_picks_may_be(read_picks(labels), before),
         ),
         found=tuple(where_picks_may_be(one, before) for one in found),
+        detections=(
+            read_detections(entry.detections) if links and entry.detections else None
+        ),
     )
 
 

@@ -21,7 +21,7 @@ from picker.config import (
     TrainSettings,
     UPickerSettings,
 )
-from picker.encodings.balls import first_within
+from picker.encodings.nearby import first_within
 from picker.finding.finder import CPU
 from picker.finding.slice_finder import SliceFinder
 from picker.finding.square_detector import SquareDetector

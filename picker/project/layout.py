@@ -131,7 +131,9 @@ class Results:
         """Return the folders that jobs leave their claims in, with `*` for any name."""
         claimed = [self.preprocessed("*")]
         for run in (self.run("*"), self.cell("*", "*", "*")):
-            claimed += [run.predicted("*"), run.halves("*"), run.picked]
+            found = [run.predicted("*"), run.halves("*")]
+            claimed += [*found, run.picked]
+            claimed += map(run.detected, [*found, run.noisy])
             claimed += [run.checkpoint("*"), run.export("*"), run.regions]
         return [path.rpartition("/")[0] for path in claimed]
 
@@ -193,6 +195,21 @@ class Run:
         return f"{self.folder}/halves"
 
     @property
+    def detections(self) -> str:
+        """Folder of what slices show, which is linked to `candidates`."""
+        return f"{self.folder}/detections"
+
+    @property
+    def noisy_detections(self) -> str:
+        """The same of noisy copies."""
+        return f"{self.noisy_candidates}/detections"
+
+    @property
+    def half_detections(self) -> str:
+        """The same of even and odd halves."""
+        return f"{self.half_candidates}/detections"
+
+    @property
     def picks(self) -> str:
         """Folder of picks; see `picks_file`."""
         return f"{self.folder}/picks"
@@ -209,6 +226,17 @@ class Run:
     def noisy(self) -> str:
         """The manifest of predicted noisy copies."""
         return f"{self.folder}/manifests/noisy.json"
+
+    def detected(self, candidates: str) -> str:
+        """Return the manifest of the detections that candidates are linked of.
+
+        Parameters
+        ----------
+        candidates
+            Manifest of candidates: `predicted`, `halves` or `noisy`.
+        """
+        folder = f"{self.folder}/manifests/"
+        return f"{folder}detect/{candidates.removeprefix(folder)}"
 
     @property
     def picked(self) -> str:

@@ -11,7 +11,14 @@ from pydantic_core import from_json
 
 from picker.core.files import checked_file, written_whole
 from picker.project.json_files import damaged, read_record
-from picker.project.records import Entry, Failed, Picked, Predicted, Preprocessed
+from picker.project.records import (
+    Detected,
+    Entry,
+    Failed,
+    Picked,
+    Predicted,
+    Preprocessed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +29,7 @@ FORMAT: Literal[2] = 2
 FIRST, LAST = b',"tomograms":[\n', b"]}\n"
 """End of a manifest's first line, and its last one; each between is a tomogram's."""
 EXPECTED = "the manifest of a stage"
-Done = TypeVar("Done", Preprocessed, Predicted, Picked)
+Done = TypeVar("Done", Preprocessed, Detected, Predicted, Picked)
 OneEntry = Annotated[Entry, Field(discriminator="state")]
 
 
@@ -35,7 +42,7 @@ class Manifest:
     histograms: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """For predicted tomograms, the number of each particle's scores in each bin."""
     model: str | None = None
-    """For predicted tomograms, the fingerprint of the model that gave the scores."""
+    """For detected and predicted ones, the fingerprint of what gave the scores."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,6 +190,23 @@ def read_predicted(paths: Iterable[Path]) -> Predictions:
         histograms=tuple(manifest.histograms for manifest in manifests.values()),
         model=next(iter(models), None) or "",
     )
+
+
+def read_detected(path: Path) -> tuple[list[Detected | Failed], str]:
+    """Return the tomograms of a shard whose slices were looked at, and by which model.
+
+    Raises
+    ------
+    ValueError
+        As `read_preprocessed`, or if it does not name the model.
+    """
+    manifest = read_manifest(path)
+    if manifest.model is None:
+        raise ValueError(
+            f"{path} does not say which model looked; expected its fingerprint. Delete"
+            " the file and predict again; detections are kept"
+        )
+    return list(_entries_of(Detected, path, manifest)), manifest.model
 
 
 def write_manifest(

@@ -242,6 +242,7 @@ class Plan:
             method=self.run.name,
             stages=ours.trained(),
             members={one.run.name: one.trained() for one in ours.members},
+            linked=tuple(r.run.name for r in (ours, *ours.members) if r.row.links),
             tomograms=len(self.rows),
             noisy=self.copies == "noise",
             halves=tuple(self.of(self.run.name).halved()),

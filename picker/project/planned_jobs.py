@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from picker.project.layout import Results, Run
     from picker.project.run_record import RunRecord
@@ -90,27 +90,35 @@ def _finding_jobs(
         ]
         for stage in trained
     }
+    found = {
+        "": {shard: run.predicted(shard) for shard in record.shards},
+        "_noisy": {"": run.noisy} if record.noisy else {},
+        "_halves": {shard: run.halves(shard) for shard in record.halves},
+    }
+
+    def jobs(stage: str, results: Mapping[str, str]) -> list[Job]:
+        return [
+            Job(
+                name=name,
+                result=Path(result),
+                log=Path(run.log(stage, name) if name else run.log(stage)),
+            )
+            for name, result in results.items()
+        ]
+
+    finding = {f"predict{of}": jobs(f"predict{of}", m) for of, m in found.items()}
+    if run.name in record.linked:
+        # What predicts only detects.
+        linking = {f"link{of}": jobs(f"link{of}", m) for of, m in found.items()}
+        finding = {
+            f"predict{of}": jobs(
+                f"predict{of}", {name: run.detected(path) for name, path in m.items()}
+            )
+            for of, m in found.items()
+        } | linking
     return {
         **training,
-        "predict": [
-            Job(
-                name=shard,
-                result=Path(run.predicted(shard)),
-                log=Path(run.log("predict", shard)),
-            )
-            for shard in record.shards
-        ],
-        "predict_noisy": (
-            _single(run, run.noisy, "predict_noisy") if record.noisy else []
-        ),
-        "predict_halves": [
-            Job(
-                name=shard,
-                result=Path(run.halves(shard)),
-                log=Path(run.log("predict_halves", shard)),
-            )
-            for shard in record.halves
-        ],
+        **finding,
         "calibrate": _single(run, run.thresholds, "calibrate"),
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from picker.config.fitting import refuse_unfit_tuning
 from picker.config.methods import METHODS
 from picker.config.micrographs import refuse_method_of_tomograms
 from picker.project.imported import latest_file
@@ -205,16 +206,34 @@ class PlannedRun:
         return [str(path)] if path and not self.before(stage) else []
 
     def finding_settings(self) -> list[str]:
-        """Return the settings that finding reads; of a method without a model all."""
+        """Return the settings that finding reads; of a method without a model all.
+
+        Those that detections are linked by are not among them.
+        """
         more = () if self.row.models else ("particles", "preprocess")
         sections = ("predict", *more, *self.row.sections)
         return [self.plan.results.settings(section) for section in sections]
 
     def exported_settings(self) -> list[str]:
         """Return the settings that exported picks depend on, each once."""
-        sections = ("particles", "export", "pick")
+        linking = ("link",) if self.row.links else ()
+        sections = ("particles", "export", "pick", *linking)
         ours = map(self.plan.results.settings, sections)
         return list(dict.fromkeys([*ours, *self.finding_settings()]))
+
+    def tuning_settings(self) -> list[str]:
+        """Return the settings that tuning reads.
+
+        Raises
+        ------
+        ValueError
+            If its method does not read what is to be tuned, see `refuse_unfit_tuning`.
+        """
+        refuse_unfit_tuning(self.plan.config)
+        row = self.row
+        more = [*(["vote"] if row.votes else []), *(["link"] if row.links else [])]
+        sections = ("particles", "tune", "pick", "calibrate", *more)
+        return [self.plan.results.settings(section) for section in sections]
 
     def density_maps(self) -> list[str]:
         """Return the density maps that it finds by."""
@@ -274,10 +293,11 @@ class PlannedRun:
         return list(dict.fromkeys(found))
 
     def found_manifests(self) -> list[str]:
-        """Return the manifests of its candidates."""
+        """Return the manifests of its candidates, and of what these are linked of."""
         halves = [self.run.halves(shard) for shard in self.halved()]
-        found = [*self.candidates(), *self.copies(), *halves]
-        return list(dict.fromkeys([*found, *self.calibrated_on()]))
+        found = [*self.candidates(), *self.copies(), *halves, *self.calibrated_on()]
+        detected = map(self.run.detected, found) if self.row.links else ()
+        return list(dict.fromkeys([*found, *detected]))
 
 
 def first_shard(split: str, number: object) -> str:

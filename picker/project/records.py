@@ -1,6 +1,7 @@
 """What is known of a tomogram after each stage: one record a stage.
 
 A tomogram is preprocessed, then predicted, then picked; or it failed at one of these.
+A method that looks at slices detects first, and what it detects is linked.
 """
 
 from __future__ import annotations
@@ -101,6 +102,19 @@ class _Later:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Detected(_Later):
+    """A tomogram, a noisy copy or a half of one, with what slices show of particles."""
+
+    state: Literal["detected"] = "detected"
+    preprocessed: Preprocessed
+    detections: Path
+    fingerprint: str
+    """Of what the detections were made from."""
+    half: Half | None = None
+    """Which half; None: the whole tomogram."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Predicted(_Later):
     """A tomogram, a noisy copy of one or a half of one, with its candidates."""
 
@@ -112,6 +126,8 @@ class Predicted(_Later):
     Snakemake takes a small file of the same content for unchanged."""
     half: Half | None = None
     """Which half was predicted; None: the whole tomogram."""
+    detections: Path | None = None
+    """What the candidates were linked of; None: nothing is linked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,7 +169,7 @@ class Failed(Head):
     """The record before; None if preprocessing failed."""
 
 
-Entry = Preprocessed | Predicted | Picked | Failed
+Entry = Preprocessed | Detected | Predicted | Picked | Failed
 PREPROCESSED = TypeAdapter(Preprocessed)
 
 

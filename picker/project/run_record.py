@@ -28,6 +28,8 @@ class RunRecord:
     """Stages of training."""
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Of a method that votes: its members' runs, and the stages of each."""
+    linked: tuple[str, ...] = ()
+    """The run, or members of its vote, whose candidates are linked of detections."""
     shards: dict[str, int]
     """Number of tomograms in each shard."""
     noisy: bool

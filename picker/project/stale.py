@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 AT_A_TIME = 16
 """Manifests that are compared with the disk at a time: file servers answer slowly."""
-MADE = {"preprocessed": "volume", "predicted": "candidates", "picked": "picks"}
+MADE = {
+    "preprocessed": "volume",
+    "detected": "detections",
+    "predicted": "candidates",
+    "picked": "picks",
+}
 """For each state, the field that names the file it made."""
 
 

@@ -179,7 +179,11 @@ def _unusable(stages: dict[str, list[Job]], run: Run) -> Iterator[str]:
     seen = set()
     exports = Path(run.failed("export/*"))
     paths = {
-        **{s: [job.result for job in stages[s]] for s in ("preprocess", "predict")},
+        **{
+            s: [job.result for job in stages[s]]
+            for s in ("preprocess", "predict", "link")
+            if s in stages
+        },
         "pick": [Path(run.picked)],
         **{stage: [Path(run.failed(stage))] for stage in FAILED_LATER},
         "export": sorted(exports.parent.glob(exports.name)),

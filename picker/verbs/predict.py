@@ -6,7 +6,9 @@ reads, normalises and picks as the model was trained; thresholds.json beside the
 
 In the pipeline: --manifests names preprocessed tomograms, --candidates the folder to
 fill, --output the shard's manifest. The model is loaded once; tomograms whose
-candidates are valid for this model, these settings and this input are left alone.
+candidates are valid for this model, these settings and this input are left alone. Of
+a method that looks at slices --detections takes the place of --candidates: what it
+detects on them, for `picker link`.
 """
 
 from __future__ import annotations
@@ -44,7 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--thresholds", type=Path, help="thresholds.json; default: beside the model"
     )
     parser.add_argument("--manifests", nargs="+", type=Path, help="preprocessed shards")
-    parser.add_argument("--candidates", type=Path, help="folder to fill")
+    found = parser.add_mutually_exclusive_group()
+    found.add_argument("--candidates", type=Path, help="folder to fill")
+    found.add_argument(
+        "--detections",
+        type=Path,
+        help="folder to fill with what is detected on slices, before it is linked",
+    )
     parser.add_argument(
         "--noisy",
         action="store_true",
@@ -65,10 +73,13 @@ def run(arguments: argparse.Namespace) -> None:
     settings = arguments.settings
     if bool(arguments.tomograms) == bool(arguments.manifests):
         raise ValueError(
-            "expected tomograms, or --manifests and --candidates; not both"
+            "expected tomograms, or --manifests and the folder to fill; not both"
         )
-    if arguments.manifests and not arguments.candidates:
-        raise ValueError("--manifests needs --candidates, the folder to fill")
+    folder = arguments.detections or arguments.candidates
+    if arguments.manifests and not folder:
+        raise ValueError(
+            "--manifests needs --candidates or --detections, the folder to fill"
+        )
     if arguments.halves is not None and (
         arguments.noisy or not arguments.manifests or arguments.halves < 1
     ):
@@ -86,11 +97,12 @@ def run(arguments: argparse.Namespace) -> None:
         )
         write_shard(
             arguments.manifests,
-            arguments.candidates,
+            folder,
             arguments.output,
             loaded,
             noise,
             arguments.halves,
+            detects=bool(arguments.detections),
         )
         return
     picking = read_section(settings, "pick", PickSettings)

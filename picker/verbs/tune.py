@@ -1,4 +1,4 @@
-"""Search settings of picking and voting that find known particles best.
+"""Search settings of picking, voting and linking that find known particles best.
 
 On the tomograms that thresholds are chosen on: validation ones, else labeled ones and
 copies of them; two at least. Thresholds are chosen exactly for all settings that are
@@ -10,7 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from picker.config import CalibrateSettings, PickSettings, TuneSettings, VoteSettings
+from picker.config import (
+    CalibrateSettings,
+    LinkSettings,
+    PickSettings,
+    TuneSettings,
+    VoteSettings,
+)
 from picker.jobs.election import election_of
 from picker.jobs.settings import read_particles, read_section
 from picker.jobs.tune import TuneFiles, tune
@@ -34,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vote", action="store_true", help="the method is vote, of these members"
     )
     add_members(parser)
-    add_settings(parser, "particles, tune, pick, vote, calibrate")
+    add_settings(parser, "particles, tune, pick, vote, link, calibrate")
     parser.add_argument("--output", type=Path, required=True, help="YAML to write")
     parser.add_argument(
         "--trials", type=Path, required=True, help="TSV to write: all that was tried"
@@ -72,4 +78,5 @@ def run(arguments: argparse.Namespace) -> None:
         calibration=calibration,
         tuned=read_section(settings, "tune", TuneSettings),
         election=election,
+        linking=read_section(settings, "link", LinkSettings),
     )

@@ -18,12 +18,12 @@ rule predict:
         gpu=1,
     params:
         version=version_of(PREDICTED),
-        candidates=RUN.candidates,
+        found=f"--candidates {RUN.candidates}",
         finds=lambda wildcards: run_of(wildcards).finds(),
     shell:
         r"""
         python -m picker predict {params.finds} --manifests {input.manifest} \
-            --settings {input.settings} --candidates {params.candidates} \
+            --settings {input.settings} {params.found} \
             --output {output} 2>&1 | tee -i {log}
         """
 
@@ -50,14 +50,14 @@ rule predict_noisy:
         gpu=1,
     params:
         version=version_of(RUN.noisy),
-        candidates=RUN.noisy_candidates,
+        found=f"--candidates {RUN.noisy_candidates}",
         finds=lambda wildcards: run_of(wildcards).finds(),
     shell:
         r"""
         python -m picker predict --noisy {params.finds} \
             --manifests {input.manifests} \
             --settings {input.settings} {input.calibrate} \
-            --candidates {params.candidates} --output {output} 2>&1 | tee -i {log}
+            {params.found} --output {output} 2>&1 | tee -i {log}
         """
 
 
@@ -82,12 +82,12 @@ rule predict_halves:
         gpu=1,
     params:
         version=version_of(HALVES),
-        candidates=RUN.half_candidates,
+        found=f"--candidates {RUN.half_candidates}",
         finds=lambda wildcards: run_of(wildcards).finds(),
         number=lambda wildcards: run_of(wildcards).num_halved(wildcards.shard),
     shell:
         r"""
         python -m picker predict --halves {params.number} {params.finds} \
             --manifests {input.manifest} --settings {input.settings} \
-            --candidates {params.candidates} --output {output} 2>&1 | tee -i {log}
+            {params.found} --output {output} 2>&1 | tee -i {log}
         """

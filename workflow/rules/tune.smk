@@ -1,12 +1,12 @@
-# A target: snakemake tune. The settings of picking and voting that find known particles
-# best, for --configfile; no other rule reads them.
+# A target: snakemake tune. The settings of picking, voting and linking that find known
+# particles best, for --configfile; no other rule reads them.
 rule tune:
     input:
         manifests=PLAN.of(METHOD).calibrated_on(),
         members=PLAN.of(METHOD).members_calibrated_on(),
         thresholds=PLAN.of(METHOD).members_thresholds(),
         known=PLAN.of(METHOD).known_to_vote() if PLAN.of(METHOD).row.votes else [],
-        settings=settings_files("particles", "tune", "pick", "vote", "calibrate"),
+        settings=lambda wildcards: PLAN.of(METHOD).tuning_settings(),
     output:
         settings=OURS.tuned("tuned.yaml"),
         trials=OURS.tuned("trials.tsv"),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from picker.encodings.balls import Balls, first_within, smoothed
+from picker.encodings.balls import Balls, smoothed
 
 BALLS = Balls()
 RADIUS = np.array([5.0, 8.0])
@@ -95,12 +95,6 @@ def test_what_is_smaller_than_the_particle_scores_less():
 def test_nothing_gives_no_particles():
     index, number, score = BALLS.particles(torch.zeros(2, *SHAPE), RADIUS, 0.05, 1)
     assert (index.shape, len(number), len(score)) == ((0, 3), 0, 0)
-
-
-def test_the_better_of_two_near_ones_stays_and_hides_only_what_is_near_itself():
-    position = np.array([[0.0, 0, 0], [0, 0, 4], [0, 0, 8], [0, 9, 0]])
-    assert first_within(position, 5.0).tolist() == [0, 2, 3]
-    assert first_within(position[:0].reshape(0, 3), 5.0).tolist() == []
 
 
 def test_smoothing_keeps_the_sum_inside_and_the_input():

@@ -17,8 +17,7 @@ from picker.config import (
 from picker.finding.window_finder import WindowFinder
 from picker.formats.picks.star import read_picks
 from picker.formats.volumes.ome_zarr import read_volume, write_volume
-from picker.jobs import predict_shard as module
-from picker.jobs import shard_inputs
+from picker.jobs import products, shard_inputs
 from picker.jobs.loaded import read_loaded
 from picker.jobs.model_card import ModelCard, write_model
 from picker.jobs.predict_shard import predict_shard
@@ -158,7 +157,7 @@ def test_what_cannot_be_written_fails_the_job(shard, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "write_picks", full)
+    monkeypatch.setattr(products, "write_picks", full)
     with pytest.raises(OSError, match="No space left"):
         shard()
 

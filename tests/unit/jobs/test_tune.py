@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,15 @@ import pytest
 import yaml
 
 from picker.__main__ import main
-from picker.config import Config, TuneSettings
+from picker.config import Config, Particle, TuneSettings
+from picker.config.fitting import refuse_unfit_tuning
 from picker.config.strict import check_settings_file
 from picker.config.tune import changed
 from picker.core.picks import picks_from_arrays
-from picker.formats.picks.star import write_picks
+from picker.encodings.discs import discs_on_slice, joined
+from picker.finding.detections import detections_from_discs
+from picker.formats.picks.detections import write_detections
+from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.tsv import read_rows
 from picker.project.manifests import write_manifest
 from tests.unit.predicted import (
@@ -171,23 +176,90 @@ def test_limits_are_tried_before_anything_runs():
     for name, limits, said in (
         ("pick.radius", [0, 1], "pick.radius cannot be 0"),
         ("vote.score", [0, 1], "which is no number"),
-        ("vote.methods.vnet", [0.1, 1], "expected one of semietpicker, deepfindet at"),
         ("vote.min_methods", [1, 9], "vote.min_methods cannot be 9"),
         ("pick.contrast.least.x", [0, 1], "pick.contrast.least names x"),
+        ("link.z_gap", [-1, 2], "link.z_gap cannot be -1"),
     ):
         given["tune"]["settings"] = {name: limits}
         with pytest.raises(ValueError, match=said):
             Config.model_validate(given)
 
 
-def test_a_vote_is_tuned_only_where_the_method_votes():
+def test_two_limits_that_do_not_go_together_are_told_before_anything_runs():
+    limits = {
+        "link.min_length_per_diameter": [0.2, 0.6],
+        "link.max_length_per_diameter": [1.0, 1.5],
+    }
+    given = {"particles": [PARTICLE], "tune": {"settings": limits}}
+    said = r"min_length_per_diameter cannot be 0.6 and .* cannot be 1 \(max_length_per"
+    with pytest.raises(ValueError, match=said):
+        Config.model_validate(given)
+    # Together they can, though .8 could not be with max_length as it is.
+    limits["link.max_length_per_diameter"] = [1.6, 2.0]
+    limits["link.min_length_per_diameter"] = [0.7, 0.8]
+    assert Config.model_validate(given).tune.settings
+
+
+def test_a_setting_is_tuned_only_where_the_method_reads_it():
     page = Path(__file__).parents[3] / "docs" / "tune.md"
     example = re.search(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
     given = {"particles": [PARTICLE], **yaml.safe_load(example[1])}
     assert Config.model_validate(given).tune.settings
-    given["method"] = "semietpicker"
+    refuse_unfit_tuning(Config.model_validate(given))
+    # A run that tunes nothing does not mind.
+    config = Config.model_validate(given | {"method": "semietpicker"})
     with pytest.raises(ValueError, match=r"method is semietpicker.* or method: vote"):
-        Config.model_validate(given)
+        refuse_unfit_tuning(config)
+    given["tune"]["settings"] = {"vote.methods.vnet": [0.1, 1]}
+    with pytest.raises(ValueError, match="expected one of semietpicker, deepfindet at"):
+        refuse_unfit_tuning(Config.model_validate(given))
+    given["tune"]["settings"] = {"link.z_gap": [0, 3]}
+    with pytest.raises(ValueError, match=r"does not link; .* that looks at slices"):
+        refuse_unfit_tuning(Config.model_validate(given))
+    refuse_unfit_tuning(Config.model_validate(given | {"method": "upicker"}))
+
+
+def test_linking_is_tuned_on_detections(project):
+    """Discs are off their particle's axis by up to .35 radii, which breaks chains."""
+    rng = np.random.default_rng(0)
+    radius = PARTICLE["radius"] / 10
+    entries = []
+    for number in range(2):
+        labels = project / f"TS_{number}_known.star"
+        truth = read_picks(labels).position_zyx / 10
+        discs = joined(
+            discs_on_slice(truth, np.zeros(len(truth), int), np.array([radius]), z, 0.5)
+            for z in range(SHAPE[0])
+        )
+        off = rng.uniform(-0.25, 0.25, discs.centre_yx.shape) * radius
+        discs = replace(discs, centre_yx=discs.centre_yx + off)
+        found = detections_from_discs(
+            discs, (Particle.model_validate(PARTICLE),), 10.0, 0.5
+        )
+        path = project / f"detected_{number}.star"
+        write_detections(path, found)
+        more = {"labels": labels, "shape_zyx": SHAPE}
+        candidates = project / f"TS_{number}.star"
+        one = predicted(candidates, f"TS_{number}", "labeled", **more)
+        entries.append(replace(one, detections=path))
+    write_predicted(project / "linked.json", entries)
+    (project / "link.json").write_text('{"xy_per_radius": 0.1}')
+    limits = {"link.xy_per_radius": [0.1, 0.5], "link.z_gap": [0, 2]}
+    words = ["--settings", "particles.json", "tune.json", "link.json"]
+    more = {"manifest": "linked.json", "settings": limits}
+    assert tune(project, *words, **more, search="grid", grid=3) == 0
+    rows = read_rows(project / "t.tsv")
+    assert rows[0]["link.xy_per_radius"] == "0.100000"
+    assert float(rows[0]["f"]) < 0.7
+    found = yaml.safe_load((project / "tuned.yaml").read_text())
+    config = Config.model_validate({"particles": [PARTICLE], **found})
+    assert config.link.xy_per_radius >= 0.3
+    assert float(rows[-1]["best"]) > 0.95
+
+
+def test_linking_cannot_be_tuned_without_detections(project, capsys):
+    assert tune(project, settings={"link.z_gap": [0, 2]}) == 1
+    assert "the method does not link" in capsys.readouterr().err
 
 
 def test_names_of_classes_and_members_may_have_dots(project):

@@ -272,3 +272,23 @@ def test_a_cell_of_micrographs_has_a_method_that_finds_in_them():
     one = plan(**flat).of(plan(**flat).cells()[0].name)
     with pytest.raises(ValueError, match="finds in tomograms alone, but"):
         one.labeled("burn_in")
+
+
+def test_what_is_linked_is_predicted_without_the_settings_of_linking():
+    found = plan(method="upicker")
+    one = found.of("upicker")
+    assert "link" not in stems(one.finding_settings())
+    assert {"link", "upicker"} <= set(stems(one.exported_settings()))
+    made = one.manifests()
+    for path in (*one.candidates(), one.run.noisy):
+        assert {path, one.run.detected(path)} <= set(made)
+    jobs = planned_jobs(found.results, one.run, found.record())
+    for of in ("", "_noisy"):
+        for predicted, linked in zip(
+            jobs[f"predict{of}"], jobs[f"link{of}"], strict=True
+        ):
+            assert str(predicted.result) == one.run.detected(str(linked.result))
+            assert predicted.log.parts != linked.log.parts
+    assert "link" not in planned_jobs(
+        found.results, found.results.run("vnet"), found.record()
+    )
