@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from picker.project.records import Half, Preprocessed
 
 Found = TypeVar("Found", Picks, Detections)
-FoundIn = TypeVar("FoundIn", contravariant=True)
+Written = TypeVar("Written", contravariant=True)
 
 
-class Write(Protocol[FoundIn]):
+class Write(Protocol[Written]):
     """Writes what was found to a file, with comments."""
 
     def __call__(
-        self, path: Path, found: FoundIn, notes: Mapping[str, str] | None, /
+        self, path: Path, found: Written, notes: Mapping[str, str] | None, /
     ) -> None:
         """Write it, whole or not at all."""
 
