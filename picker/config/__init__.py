@@ -157,7 +157,7 @@ class Config(Settings):
     - upicker: a detection transformer that looks at slices, or at micrographs, and
       links what it finds; trains on blobs of all tomograms first, then on labels.
     - yolo_slices, faster_rcnn_slices: other detectors that look at slices, or at
-      micrographs, of one stage and of two; as supervised, but not for split partial.
+      micrographs, of one stage and of two; as supervised.
     - blobs: trains nothing; finds blobs of about a particle's size, in micrographs too.
     - template: trains nothing; finds what resembles the particles' density maps.
     - vote: joins what several of these, or other programs, found; section vote."""

@@ -218,24 +218,28 @@ _TOMOPICKER = Row(
 )
 
 # What looks like a particle and has no label counts for nothing in partial tomograms:
-# both stages look for blobs.
-_WHOLE_OR_PARTIAL: tuple[Split, ...] = ("labeled", "partial")
+# all stages of detectors look for blobs.
 ON_BLOBS = Stage(
     name="pretrain",
-    labeled=_WHOLE_OR_PARTIAL,
-    unlabeled=("unlabeled",),
+    labeled=("labeled", "partial"),
+    unlabeled=("unlabeled", "reviewed"),
     sections=("upicker", "blobs", "partial"),
 )
 FINE_TUNE = Stage(
     name="fine_tune",
-    labeled=_WHOLE_OR_PARTIAL,
+    labeled=_KNOWN,
     sections=("upicker", "burn_in", "blobs", "partial"),
 )
 
 _SLICES = Row(
     module="slices",
-    # What has no label is background.
-    stages=(Stage(name="burn_in", sections=("slices", "burn_in", "co_train")),),
+    stages=(
+        Stage(
+            name="burn_in",
+            labeled=_KNOWN,
+            sections=("slices", "burn_in", "co_train", "blobs", "partial"),
+        ),
+    ),
     architecture="slices",
     links=True,
     micrographs=True,

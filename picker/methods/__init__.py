@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from picker.config import ModelSettings
 from picker.config.methods import METHODS
+from picker.finding.finder import CPU
 from picker.networks import build_model
+from picker.training.doubt import blobs_in_doubt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -170,3 +172,17 @@ def load(name: MethodName, densities: Mapping[str, Tomogram] | None = None) -> M
     assert row.module is not None
     module = importlib.import_module(f"picker.methods.{row.module}")
     return cast("Method", module.METHOD(row, densities or {}))
+
+
+def blob_finder(data: Data) -> Finder:
+    """Return the filter of method blobs, for methods that learn of blobs."""
+    return load("blobs").finder([], data.particles, data.section, CPU)
+
+
+def without_doubtful(data: Data) -> list[PatchSource]:
+    """Return the labeled tomograms, where blobs without a label say nothing.
+
+    See `picker.training.doubt`; for detectors, which take what has no label for none.
+    """
+    find = blob_finder(data).candidates
+    return [blobs_in_doubt(s, find, data.particles) for s in data.labeled]

@@ -18,7 +18,7 @@ from picker.config import (
 )
 from picker.finding.slice_finder import SliceFinder
 from picker.finding.square_detector import SquareDetector
-from picker.methods import Method
+from picker.methods import Method, without_doubtful
 from picker.networks.faster_rcnn import SliceFasterRCNN
 from picker.networks.yolo import SliceYolo
 from picker.training.faster_rcnn import region_losses
@@ -64,7 +64,7 @@ class Slices(Method):
         return KINDS[self.row.options["kind"]].network(settings, num_particles)
 
     def task(self, stage: Stage, data: Data, model: Network) -> SquareTask:
-        """Return training on labels.
+        """Return training on labels; of partial tomograms blobs are in doubt.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class Slices(Method):
             data.section("co_train", CoTrainSettings),
         )
         patches = SliceDataset(
-            data.labeled,
+            without_doubtful(data),
             data.section("train", TrainSettings),
             stage.name,
             "slices.edge",

@@ -21,13 +21,12 @@ from picker.config import (
     TrainSettings,
     UPickerSettings,
 )
-from picker.encodings.nearby import first_within
-from picker.finding.finder import CPU
 from picker.finding.slice_finder import SliceFinder
 from picker.finding.square_detector import SquareDetector
-from picker.methods import Method, load
+from picker.methods import Method, blob_finder, without_doubtful
 from picker.networks.detr.transformer import DetectionTransformer
 from picker.training.detr.losses import CLIP, square_losses
+from picker.training.doubt import best, blobs
 from picker.training.slices import SliceDataset
 from picker.training.square_task import SquareTask
 
@@ -40,15 +39,12 @@ if TYPE_CHECKING:
     from picker.config import Particle, Settings
     from picker.config.methods import Stage
     from picker.config.upicker import OnBlobsSettings
-    from picker.finding.finder import Finder
     from picker.methods import Data, ReadSection
     from picker.networks.network import Network
     from picker.training.source import PatchSource
 
 logger = logging.getLogger(__name__)
 
-SURE = 0.5
-"""Score of a blob from which it counts where no tomogram says how many there are."""
 LOOKED_AT = 50
 """Steps whose batches are looked at for patches with more particles than queries."""
 
@@ -77,10 +73,10 @@ class UPicker(Method):
         assert isinstance(model, DetectionTransformer)
         settings = data.section("upicker", UPickerSettings)
         schedule: OnBlobsSettings | BurnInSettings = settings.pretrain
-        sources = data.labeled
+        sources = list(data.labeled)
         if stage.name != "pretrain":
             schedule = data.section("burn_in", BurnInSettings)
-            sources = [without_doubtful(source, data) for source in sources]
+            sources = without_doubtful(data)
         elif not schedule.steps:
             return None
         patches = SliceDataset(
@@ -134,16 +130,14 @@ def with_blobs(data: Data) -> list[PatchSource]:
     those that stand out of the noise. Of classes that have a blob within a radius of
     each other the one that stands out most has it.
     """
-    finder = blob_finder(data)
+    find = blob_finder(data).candidates
     density = particles_per_voxel(data.labeled, len(data.particles))
     found = []
     for source in (*data.labeled, *data.unlabeled):
-        index, number, score = blobs(finder, source, data.particles)
+        index, number, score = blobs(find, source, data.particles)
         kept = np.concatenate(
             [
-                _best(
-                    score, np.flatnonzero(number == kind), density[kind] * source.room
-                )
+                best(score, np.flatnonzero(number == kind), density[kind] * source.room)
                 for kind in range(len(data.particles))
             ]
         )
@@ -165,65 +159,6 @@ def with_blobs(data: Data) -> list[PatchSource]:
     return found
 
 
-def without_doubtful(source: PatchSource, data: Data) -> PatchSource:
-    """Return a tomogram where blobs without a label are neither particle nor none.
-
-    Of a tomogram all of whose particles have labels nothing is in doubt.
-    """
-    if source.hidden is None:
-        return source
-    index, number, score = blobs(blob_finder(data), source, data.particles)
-    kept = np.concatenate(
-        [
-            _best(score, np.flatnonzero(number == kind), labeled + hidden)
-            for kind, (labeled, hidden) in enumerate(
-                zip(
-                    np.bincount(source.particle, minlength=len(data.particles)),
-                    source.hidden,
-                    strict=True,
-                )
-            )
-        ]
-    )
-    return replace(
-        source,
-        outside_zyx=np.concatenate([source.outside_zyx, index[kept]]),
-        outside_particle=np.concatenate([source.outside_particle, number[kept]]),
-    )
-
-
-def blob_finder(data: Data) -> Finder:
-    """Return the filter of method blobs."""
-    return load("blobs").finder([], data.particles, data.section, CPU)
-
-
-def blobs(
-    finder: Finder, source: PatchSource, particles: tuple[Particle, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return blobs in the region of a tomogram, one a place, best first.
-
-    Returns
-    -------
-    `(n, 3)` centres [voxels], `(n,)` class numbers, `(n,)` scores.
-    """
-    region = None if source.region is None else np.asarray(source.region[:]) > 0
-    voxel_size = particles[0].radius / float(source.radius[0])
-    picks = finder.candidates(source.volume, voxel_size, region)
-    index = picks.position_zyx / voxel_size
-    numbers = {particle.name: i for i, particle in enumerate(particles)}
-    number = np.array([numbers[str(name)] for name in picks.particle], np.int64)
-    inside = np.array(
-        [
-            source.known(np.round(place).astype(np.int64), (1, 1, 1), 1).item() > 0
-            for place in index
-        ],
-        np.bool_,
-    )
-    chosen = np.flatnonzero(inside)
-    chosen = chosen[first_within(index[chosen], float(source.radius.min()))]
-    return index[chosen], number[chosen], picks.score[chosen]
-
-
 def particles_per_voxel(
     sources: Sequence[PatchSource], num_particles: int
 ) -> NDArray[np.float64]:
@@ -239,15 +174,6 @@ def particles_per_voxel(
         number[told] += (labeled + hidden)[told]
         room[told] += source.room
     return np.where(room > 0, number / np.where(room > 0, room, 1), np.nan)
-
-
-def _best(
-    score: NDArray[np.float32], which: NDArray[np.intp], number: float
-) -> NDArray[np.intp]:
-    """Return the best so many of some; of an unknown number those that are sure."""
-    if np.isnan(number):
-        return which[score[which] >= SURE]
-    return which[: round(number)]
 
 
 def warn_of_few_queries(patches: SliceDataset, queries: int) -> None:

@@ -101,6 +101,16 @@ class SliceDataset(Batches):
             ]
             for number in present
         ]
+        # Those that are searched whole; of others only single places are known.
+        self.searched = [source for source in sources if source.review is None]
+        wrong = [
+            (source, source.radius[number], index)
+            for source in sources
+            if source.review
+            for index, number in zip(*source.review.wrong, strict=True)
+        ]
+        # What was taken for a particle and is none is drawn as often as a class.
+        self.centres += [wrong] if wrong else []
 
     def plan(self, step: int) -> Plan:
         """Return how the batch of one step is made."""
@@ -133,7 +143,8 @@ class SliceDataset(Batches):
     def _drawn(self, rng: np.random.Generator) -> _Drawn:
         """Return how to make a patch on a slice through a particle, or anywhere."""
         augment = self.settings.augment
-        if self.centres and rng.random() < self.settings.centered_fraction:
+        is_centered = rng.random() < self.settings.centered_fraction
+        if self.centres and (is_centered or not self.searched):
             of_class = self.centres[rng.integers(len(self.centres))]
             source, radius, centre = of_class[rng.integers(len(of_class))]
             # Off-centre, and on any slice that cuts it.
@@ -144,7 +155,7 @@ class SliceDataset(Batches):
             place = np.array([np.round(slice_z) + 0.5, y, x])
             corner = source.corner(place, self.shape)
         else:
-            source = self.sources[int(rng.integers(len(self.sources)))]
+            source = self.searched[int(rng.integers(len(self.searched)))]
             corner = self.boxes.anywhere(source, rng)
         symmetry = self.boxes.symmetry(rng)
         noise = self.noise.more(rng)
@@ -154,7 +165,8 @@ class SliceDataset(Batches):
                 augment.intensity, rng, restandardise=augment.restandardise
             )
         middle = corner + np.array([self.shape[0] // 2, 0, 0])
-        known = source.known(middle, (1, *self.shape[1:]), 1)
+        box = middle, (1, *self.shape[1:]), 1
+        known = source.known(*box) * source.judged(*box)
         return _Drawn(
             view=View(
                 box=self.boxes.box(source.volume, corner, symmetry),

@@ -221,6 +221,36 @@ class PatchSource:
             by_class.append(np.maximum(at_particles, wrong) * (1 - unjudged))
         return np.stack(by_class)
 
+    def judged(
+        self,
+        corner_zyx: NDArray[np.int64],
+        shape_zyx: tuple[int, int, int],
+        stride: int,
+    ) -> NDArray[np.float32]:
+        """Return where somebody has judged a patch, for who tells no classes apart.
+
+        As `answered`, but what is wrong is taken for none of any class, and nothing is
+        known near what is unjudged.
+
+        Parameters
+        ----------
+        corner_zyx, shape_zyx, stride
+            As for `known`.
+
+        Returns
+        -------
+        `(z/R, y/R, x/R)`, 1 there and 0 elsewhere; without a review ones.
+        """
+        if self.review is None:
+            return np.ones([edge // stride for edge in shape_zyx], np.float32)
+        box = self.radius, corner_zyx, shape_zyx, stride
+        wrong, unjudged = (
+            near(self.review.wrong, *box),
+            near(self.review.unjudged, *box),
+        )
+        at_particles = self.near_labels(corner_zyx, shape_zyx, stride)
+        return np.maximum(at_particles, wrong) * (1 - unjudged)
+
     def not_wrong(
         self,
         corner_zyx: NDArray[np.int64],

@@ -15,9 +15,11 @@ from picker.config import (
     SlicesSettings,
     TrainSettings,
 )
+from picker.config.blobs import BlobsSettings
 from picker.machine.signals import Interrupted
 from picker.methods import Data, load
 from picker.training import loop
+from picker.training.review import Places, Review
 from tests.unit.training.test_loop import StopAfter, blobs
 
 BLOB = Particle(name="blob", radius=40)
@@ -45,6 +47,7 @@ SETTINGS = {
     "co_train": CoTrainSettings(steps=40),
     "train": SHARED,
     "predict": PredictSettings(),
+    "blobs": BlobsSettings(),
     "link": LinkSettings(),
 }
 
@@ -125,6 +128,38 @@ def test_an_interrupted_training_ends_bit_equal(name, tmp_path, monkeypatch):
     resumed = train(tmp_path / "cut", task(name)).state_dict()
     for key, value in whole.items():
         assert torch.equal(value, resumed[key]), key
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_part_of_the_labels_teaches_no_blob_without_one_as_background(name):
+    whole = blobs(0)
+    part = replace(
+        whole,
+        index_zyx=whole.index_zyx[:2],
+        particle=whole.particle[:2],
+        hidden=np.array([np.nan]),
+    )
+    patches = task(name, [part]).patches
+    (source,) = patches.sources
+    known = source.known(np.zeros(3, np.int64), whole.volume.shape, 1)
+    for z, y, x in whole.index_zyx.astype(int):
+        assert known[z, y, x] == 0
+    assert 0.8 < known.mean() < 1
+    batch = patches[0]
+    assert batch.labeled_region.min() == 0
+
+
+def test_answers_about_single_places_alone_teach_it_to_find(tmp_path):
+    whole = blobs(0)
+    wrong = Places(np.array([[9.0, 20, 22]]), np.zeros(1, np.int64))
+    nobody = Places(np.zeros((0, 3)), np.zeros(0, np.int64))
+    one = replace(whole, review=Review(wrong, nobody))
+    model = train(tmp_path, task("yolo_slices", [one]))
+    finder = load("yolo_slices").finder([model], (BLOB,), section, torch.device("cpu"))
+    new = blobs(7)
+    best = finder.candidates(new.volume, VOXEL).position_zyx[:4] / VOXEL
+    away = np.linalg.norm(new.index_zyx[:, None] - best, axis=2).min(axis=1)
+    assert np.median(away) < 3
 
 
 def test_a_tomogram_narrower_than_a_patch_is_told(monkeypatch):

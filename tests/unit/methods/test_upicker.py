@@ -18,8 +18,8 @@ from picker.config.blobs import BlobsSettings
 from picker.config.detr import DenoisingSettings, DetrSettings
 from picker.config.upicker import OnBlobsSettings
 from picker.machine.signals import Interrupted
-from picker.methods import Data, load
-from picker.methods.upicker import particles_per_voxel, without_doubtful
+from picker.methods import Data, load, without_doubtful
+from picker.methods.upicker import particles_per_voxel
 from picker.training import loop
 from tests.unit.training.test_loop import StopAfter, blobs, unlabeled
 
@@ -183,8 +183,8 @@ def test_without_steps_on_blobs_labels_are_learned_from_scratch(monkeypatch):
 
 @pytest.mark.parametrize("hidden", [2.0, np.nan])
 def test_a_blob_without_a_label_is_neither_particle_nor_none(hidden):
-    source = without_doubtful(partly_labeled(hidden), data([]))
     whole = blobs(0)
+    source, same = without_doubtful(data([partly_labeled(hidden), whole]))
     gap = np.linalg.norm(whole.index_zyx[:, None] - source.outside_zyx, axis=2)
     assert (gap.min(axis=1) < 1.5).all()
     assert len(source.particle) == 2
@@ -192,7 +192,7 @@ def test_a_blob_without_a_label_is_neither_particle_nor_none(hidden):
     for z, y, x in whole.index_zyx.astype(int):
         assert known[z, y, x] == 0
     assert 0.8 < known.mean() < 1
-    assert without_doubtful(whole, data([])) is whole
+    assert same is whole
 
 
 def test_how_many_particles_a_voxel_has():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from picker.config import AugmentSettings, TrainSettings
+from picker.training.review import Places, Review
 from picker.training.slices import NOTHING, SliceDataset, channels_of
 from tests.unit.training.test_loop import blobs
 
@@ -57,6 +58,37 @@ def test_a_batch_depends_on_its_step_alone():
     assert not torch.equal(one.labeled, dataset(settings=settings)[4].labeled)
     again = settings.model_copy(update={"seed": 1})
     assert not torch.equal(one.labeled, dataset(settings=again)[3].labeled)
+
+
+def test_of_answers_single_places_are_known_and_patches_lie_about_them():
+    whole = blobs(0)
+    empty = np.array([[10.0, 20, 22]])
+    beside = empty + np.array([0, 0, 6])
+    one = replace(
+        whole,
+        index_zyx=whole.index_zyx[:1],
+        particle=whole.particle[:1],
+        review=Review(
+            Places(empty, np.zeros(1, np.int64)),
+            Places(beside, np.zeros(1, np.int64)),
+        ),
+    )
+    known = one.judged(np.zeros(3, np.int64), whole.volume.shape, 1)
+    (right,) = whole.index_zyx[:1].astype(int)
+    assert known[tuple(right)] == known[10, 20, 20] == 1
+    # Near what nobody has judged nothing is, and elsewhere neither.
+    assert known[10, 20, 24] == known[0, 0, 0] == 0
+    assert whole.judged(np.zeros(3, np.int64), whole.volume.shape, 1).all()
+    data = dataset([one], edge=24)
+    with_squares = 0
+    for step in range(6):
+        batch = data[step]
+        # Each lies about an answer, though few patches of others would.
+        assert (batch.labeled_region.flatten(1).sum(dim=1) > 0).all()
+        assert batch.labeled_region.mean() < 0.2
+        with_squares += sum(len(squares(target)) > 0 for target in batch.target)
+    # About half of them lie about the particle.
+    assert 12 < with_squares < 36
 
 
 def test_where_nobody_looked_nothing_is_known():
