@@ -54,13 +54,21 @@ def refuse_unlinkable_squares(config: Config) -> None:
     Raises
     ------
     ValueError
-        If a particle without a miss is shorter than `link` keeps.
+        If a particle without a miss is shorter than `link` keeps, or slices that are
+        not looked at are as many as end a particle.
     """
     least = config.link.min_length_per_diameter
     for method in config.finding(config.method):
         row = METHODS[method]
         if not row.links:
             continue
+        skipped = config.predict.slice_step - 1
+        if skipped > config.link.z_gap:
+            raise ValueError(
+                f"predict.slice_step is {skipped + 1}, which leaves out {skipped}"
+                f" slices in a row, and link.z_gap is {config.link.z_gap}; expected"
+                " at least as many, lower the one or raise the other"
+            )
         chord = getattr(config, row.architecture).min_chord
         # Half the length of a ball whose section is at least so wide, over its radius.
         longest = math.sqrt(1 - chord**2)

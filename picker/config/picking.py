@@ -24,7 +24,8 @@ from picker.config.steps import ContrastSettings, OffsetsSettings
 class PredictSettings(Settings):
     """From a tomogram to candidates: all peaks, before thresholds."""
 
-    NOT_IN_KEY = frozenset({"device"})
+    # What looks at no slice is the same with any step; see `read_loaded`.
+    NOT_IN_KEY = frozenset({"device", "slice_step"})
 
     window_zyx: ShapeZYX | None = None
     """Largest part of a tomogram that the network sees at once [voxels], z, y, x. A
@@ -49,6 +50,10 @@ class PredictSettings(Settings):
     nms_per_radius: Positive = 0.5
     """Edge of the cube in which a peak must be the highest, as a fraction of the
     particle's radius."""
+    slice_step: Count = 1
+    """With methods that look at slices: they look at every so many-th, and 2 takes half
+    of the time. At most link.z_gap + 1; a particle should reach over some four slices
+    that are looked at."""
 
 
 class PickSettings(Settings):

@@ -25,17 +25,20 @@ class Detections:
         `(n,)` float64 sides [Å].
     min_chord
         Smallest square that was looked for, as a fraction of the particle's diameter.
+    step
+        Every `step`-th slice was looked at, the first among them.
 
     Raises
     ------
     ValueError
-        If there is not one finite side for each square, 0 or more, or a score lies
-        outside of 0..1.
+        If there is not one finite side for each square, 0 or more, a score lies outside
+        of 0..1, or the step is below 1.
     """
 
     squares: Picks
     side: NDArray[np.float64]
     min_chord: float = 0.0
+    step: int = 1
 
     def __post_init__(self) -> None:
         """Check that the arrays belong together."""
@@ -55,6 +58,10 @@ class Detections:
             place = int(np.flatnonzero(bad)[0])
             raise ValueError(
                 f"score of detection {place + 1} is {score[place]:g}; expected 0 to 1"
+            )
+        if self.step < 1:
+            raise ValueError(
+                f"every {self.step}-th slice was looked at; expected 1 or more"
             )
 
     def __len__(self) -> int:

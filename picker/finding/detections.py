@@ -21,6 +21,7 @@ def detections_from_discs(
     particles: tuple[Particle, ...],
     voxel_size: float,
     min_chord: float = 0.0,
+    step: int = 1,
 ) -> Detections:
     """Return the squares about discs [Å].
 
@@ -32,8 +33,8 @@ def detections_from_discs(
         The classes, in the order of their numbers.
     voxel_size
         Edge of a voxel [Å].
-    min_chord
-        Smallest disc that was looked for, as a fraction of the particle's diameter.
+    min_chord, step
+        As in `Detections`.
     """
     names = np.array([p.name for p in particles], np.str_)
     index = np.column_stack([discs.slice_z, discs.centre_yx])
@@ -45,6 +46,7 @@ def detections_from_discs(
         ),
         side=discs.diameter * voxel_size,
         min_chord=min_chord,
+        step=step,
     )
 
 
@@ -114,7 +116,8 @@ def linked_candidates(
     """
     discs = discs_from_detections(found, particles, voxel_size, depth)
     radius = np.array([p.radius for p in particles]) / voxel_size
-    chains = linked(discs, radius, depth, settings, found.min_chord)
+    looked = found.min_chord, found.step
+    chains = linked(discs, radius, depth, settings, *looked)
     names = np.array([p.name for p in particles], np.str_)
     return Picks(
         position_zyx=position_from_index(chains.index_zyx, voxel_size),

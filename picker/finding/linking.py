@@ -52,6 +52,7 @@ def linked(
     depth: int,
     settings: LinkSettings,
     min_chord: float = 0.0,
+    step: int = 1,
 ) -> Linked:
     """Return the particles that discs are of; within a radius of one no other.
 
@@ -67,6 +68,8 @@ def linked(
         What belongs together.
     min_chord
         Smallest disc that was looked for, as a fraction of the particle's diameter.
+    step
+        Every `step`-th slice was looked at, the first among them.
     """
     parts = []
     for kind, one in enumerate(radius.tolist()):
@@ -78,13 +81,16 @@ def linked(
         found = [
             (*_centre(of_class.select(np.array(chain))), chain)
             for long in _chains(of_class, one, settings)
-            for chain in _split(long, of_class, least, longest)
-            if _length(of_class.slice_z[chain]) >= min(least, depth)
+            for chain in _split(long, of_class, least, longest, step)
+            if _length(of_class.slice_z[chain], step) >= min(least, depth)
         ]
         index = np.array([zyx for *zyx, _ in found]).reshape(-1, 3)
         score = np.array(
             [
-                _score(of_class.score[chain], z, whole, depth, settings.score_power)
+                float(of_class.score[chain].mean())
+                * math.pow(
+                    _found(len(chain), z, whole, depth, step), 1 - settings.score_power
+                )
                 for z, _, _, chain in found
             ],
             np.float32,
@@ -132,29 +138,35 @@ def _chains(discs: Discs, radius: float, settings: LinkSettings) -> list[Chain]:
     return chains
 
 
-def _split(chain: Chain, discs: Discs, least: float, longest: float) -> list[Chain]:
+def _split(
+    chain: Chain, discs: Discs, least: float, longest: float, step: int
+) -> list[Chain]:
     """Return a chain, in parts if it is longer than a particle can be.
 
-    It is cut at its weakest slice, where discs are unsure and small or missing, so that
-    both parts are long enough; of equal ones at that nearest to the middle.
+    It is cut at the weakest slice that was looked at, where discs are unsure and small
+    or missing, so that both parts are long enough; of equal ones at that nearest to the
+    middle.
     """
     place = discs.slice_z[chain] - discs.slice_z[chain[0]]
-    length = int(place[-1]) + 1
-    if length <= longest:
+    if _length(place, step) <= longest:
         return [chain]
+    length = int(place[-1]) + 1
     strength = np.zeros(length)
     strength[place] = discs.score[chain] * discs.diameter[chain]
     margin = min(max(1, int(np.ceil(least))), length // 2)
     inner = np.arange(margin, length - margin + 1)
+    looked_at = inner % step == 0  # as the chain's first slice was
+    inner = inner[looked_at] if looked_at.any() else inner
     best = np.lexsort((np.abs(inner - length / 2), strength[inner]))[0]
     cut = int(np.searchsorted(place, inner[best]))
     parts = chain[:cut], chain[cut:]
-    return [one for part in parts for one in _split(part, discs, least, longest)]
+    more = least, longest, step
+    return [one for part in parts for one in _split(part, discs, *more)]
 
 
-def _length(slice_z: NDArray[np.int64]) -> int:
-    """Return how many slices a chain reaches over."""
-    return int(slice_z[-1] - slice_z[0]) + 1
+def _length(slice_z: NDArray[np.int64], step: int) -> int:
+    """Return how many slices a chain reaches over, half a step beyond its ends."""
+    return int(slice_z[-1] - slice_z[0]) + step
 
 
 def _centre(discs: Discs) -> tuple[float, float, float]:
@@ -176,25 +188,23 @@ def _centre(discs: Discs) -> tuple[float, float, float]:
     return min(max(middle, float(z[0])), float(z[-1])), y, x
 
 
-def _score(
-    scores: NDArray[np.float32], z: float, whole: float, depth: int, power: float
-) -> float:
-    """Return the mean score, less where slices of the particle have no disc.
+def _found(number: int, z: float, whole: float, depth: int, step: int) -> float:
+    """Return the fraction of a particle's slices that has a disc.
 
     Parameters
     ----------
-    scores
+    number
         Of the chain's discs.
     z
         The particle's centre.
     whole
-        Number of slices that a whole particle has discs on.
+        Number of slices that a whole particle reaches over with its discs.
     depth
         Number of slices of the volume; beyond its faces none is missed.
-    power
-        How little that counts.
+    step
+        As for `linked`.
     """
     last = math.floor(min(z + whole / 2, depth - 1))
     first = math.ceil(max(z - whole / 2, 0))
-    found: float = min(1.0, len(scores) / max(1, last - first + 1))
-    return float(scores.mean()) * math.pow(found, 1 - power)
+    looked_at = last // step - (first - 1) // step
+    return min(1.0, number / max(1, looked_at))

@@ -59,6 +59,8 @@ class SliceFinder(Finder):
         Slices that the detector sees: an odd number, of which it looks at the middle.
     min_chord
         Smallest disc that it looks for, as a fraction of the particle's diameter.
+    step
+        It looks at every `step`-th slice, the first among them.
     device
         Where slices are to lie.
     """
@@ -68,6 +70,7 @@ class SliceFinder(Finder):
     link: LinkSettings
     channels: int = 1
     min_chord: float = 0.0
+    step: int = 1
     device: torch.device = CPU
 
     def candidates(
@@ -100,15 +103,16 @@ class SliceFinder(Finder):
         # A chunk of a stored volume has many slices.
         whole = torch.as_tensor(volume[:])
         depth = len(whole)
-        progress = Progress("slices", depth, "slices")
+        looked_at = range(0, depth, self.step)
+        progress = Progress("slices", len(looked_at), "slices")
         parts = []
-        for z in range(depth):
+        for number, z in enumerate(looked_at, 1):
             image = whole[_around(z, self.channels, depth)]
             image = image.to(self.device, torch.float32)
             parts.append(self.detector.on_slice(image, z, radius))
-            progress.update(z + 1)
+            progress.update(number)
         return detections_from_discs(
-            joined(parts), self.particles, voxel_size, self.min_chord
+            joined(parts), self.particles, voxel_size, self.min_chord, self.step
         )
 
 

@@ -107,6 +107,8 @@ def read_loaded(
     own = [section(one, Config.section_kind(one)).key() for one in row.sections]
     densities = read_densities(card.particles) if row.densities else {}
     own += [_digest(one) for one in densities.values()]
+    if row.links:
+        own.append(str(predict.slice_step))
     finder = load(card.method, densities).finder(
         [model for model, _ in models], card.particles, section, device
     )

@@ -49,8 +49,8 @@ class SliceImages:
     flip
         Axes along which images are mirrored, of "x", "y" and "z": y if the lowest row
         of an image is the tomogram's first.
-    min_chord
-        Smallest box that was looked for, as a fraction of the particle's diameter.
+    min_chord, slice_step
+        Which boxes were looked for, and on which slices, as in `Detections`.
     """
 
     name: str | None = None
@@ -59,6 +59,7 @@ class SliceImages:
     letterbox: Letterbox = "none"
     flip: Sequence[str] = ()
     min_chord: float = 0.0
+    slice_step: int = 1
 
 
 def read_slice_boxes(
@@ -127,6 +128,7 @@ def read_slice_boxes(
         ),
         side=np.sqrt(size.prod(axis=1)) * voxel_size,
         min_chord=images.min_chord,
+        step=images.slice_step,
     )
 
 

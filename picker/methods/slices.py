@@ -102,14 +102,14 @@ class Slices(Method):
         """Return the detector over all slices, and what is linked of its squares."""
         (model,) = models
         assert isinstance(model, SliceYolo | SliceFasterRCNN)
+        predict = section("predict", PredictSettings)
         return SliceFinder(
-            detector=SquareDetector(
-                model=model, min_score=section("predict", PredictSettings).min_score
-            ),
+            detector=SquareDetector(model=model, min_score=predict.min_score),
             particles=particles,
             link=section("link", LinkSettings),
             channels=model.settings.channels,
             min_chord=model.settings.min_chord,
+            step=predict.slice_step,
             device=device,
         )
 

@@ -79,6 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FRACTION",
         help="smallest box that was looked for, as a fraction of the diameter; 0",
     )
+    add(
+        "--slice-step",
+        type=int,
+        default=1,
+        metavar="N",
+        help="every N-th slice was looked at; 1",
+    )
     add("--manifest", type=Path, help="detections of one shard")
     add_settings(parser, "particles, link")
     add("--candidates", type=Path, help="folder to fill")

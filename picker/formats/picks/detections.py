@@ -17,8 +17,8 @@ import numpy as np
 
 BLOCK = "detections"
 SIDE = "pickerSide"
-MIN_CHORD = "min_chord"
-"""The comment that says which squares were looked for."""
+MIN_CHORD, STEP = "min_chord", "slice_step"
+"""Comments that say which squares were looked for, and on which slices."""
 
 
 def write_detections(
@@ -36,12 +36,10 @@ def write_detections(
             numbers.tolist(), squares.particle.tolist(), squares.score, strict=True
         )
     ]
+    looked = {MIN_CHORD: found.min_chord, STEP: found.step}
     comments = [
         "Centres and sides of squares in angstrom; 0 is the centre of the first voxel.",
-        *(
-            f"{name}: {value}"
-            for name, value in {MIN_CHORD: found.min_chord, **(notes or {})}.items()
-        ),
+        *(f"{name}: {value}" for name, value in {**looked, **(notes or {})}.items()),
     ]
     columns = [*POSITION, SIDE, PARTICLE, OUR_SCORE]
     write_block(path, BLOCK, columns, rows, comments)
@@ -62,7 +60,7 @@ def read_detections(path: Path) -> Detections:
             f"{path} has no table data_{BLOCK}; expected detections on slices, as"
             " predict writes them"
         )
-    min_chord = read_comments(path).get(MIN_CHORD, "0")
+    looked = read_comments(path)
     try:
         return Detections(
             squares=picks_from_arrays(
@@ -71,7 +69,8 @@ def read_detections(path: Path) -> Detections:
                 table.numbers(OUR_SCORE),
             ),
             side=table.numbers(SIDE),
-            min_chord=float(min_chord),
+            min_chord=float(looked.get(MIN_CHORD, 0)),
+            step=int(looked.get(STEP, 1)),
         )
     except ValueError as error:
         if str(path) in str(error):

@@ -56,6 +56,18 @@ def test_slices_come_with_neighbours_and_at_a_face_twice(channels, wanted):
     assert detector.seen[0].shape == (channels, 4, 5)
 
 
+@pytest.mark.parametrize("step", [2, 3])
+def test_every_so_many_th_slice_is_enough(step):
+    detector = Exact(CENTRES)
+    picks = finder(detector, step=step).candidates(np.zeros((24, 40, 40)), VOXEL)
+    assert len(detector.seen) == 24 / step
+    assert len(picks) == len(CENTRES)
+    for centre in CENTRES:
+        away = np.linalg.norm(picks.position_zyx - VOXEL * centre, axis=1)
+        assert away.min() < 1
+    assert picks.score.min() > 0.8
+
+
 def test_a_micrograph_is_a_volume_of_one_slice():
     flat = CENTRES * [0, 1, 1]
     detector = Exact(flat)

@@ -128,6 +128,19 @@ def test_candidates_that_are_there_and_valid_are_left_alone(project, capsys):
     assert "TS_1 is up to date" in said
 
 
+def test_another_step_looks_again(project):
+    assert detect() == 0
+    assert linked() == 0
+    first = read_predicted([project / "p.json"])
+    settings("predict", {"min_score": 0.0, "device": "cpu", "slice_step": 3})
+    assert detect() == 0
+    found = read_detections(project / "detections" / "TS_0.star")
+    assert np.unique(found.squares.position_zyx[:, 0]).tolist() == [0, 30, 60, 90]
+    assert found.step == 3
+    assert linked() == 0
+    assert read_predicted([project / "p.json"]).model != first.model
+
+
 def test_a_damaged_file_takes_no_other_tomogram_down(project):
     assert detect() == 0
     path = project / "detections" / "TS_0.star"

@@ -179,6 +179,10 @@ def test_a_tomogram_narrower_than_a_patch_is_told(monkeypatch):
         ({"slices": {"context": -1}}, "slices.context"),
         ({"slices": {"anchors": []}}, "slices.anchors"),
         (
+            {"predict": {"slice_step": 4}},
+            "slice_step is 4, which leaves out 3 slices in a row, and link.z_gap is 2",
+        ),
+        (
             {"train": {"accumulate": 3, "batch_size": 3}},
             "slices.batch_size is 4 and train.accumulate 3; expected a multiple of 3",
         ),

@@ -10,7 +10,7 @@ from picker.formats.picks.star import write_picks
 def found(score=(0.5, 0.25), side=(80.0, 60.1234)):
     places = [[0.0, 10.5, 20.25], [130.0, -1.5, 7.0]][: len(score)]
     squares = picks_from_arrays(places, ["apo ferritin", "b"][: len(score)], score)
-    return Detections(squares=squares, side=np.array(side), min_chord=0.5)
+    return Detections(squares=squares, side=np.array(side), min_chord=0.5, step=2)
 
 
 def test_what_is_read_is_what_was_written_to_a_thousandth(tmp_path):
@@ -22,7 +22,7 @@ def test_what_is_read_is_what_was_written_to_a_thousandth(tmp_path):
     np.testing.assert_array_equal(again.squares.particle, squares.particle)
     np.testing.assert_array_equal(again.squares.score, squares.score)
     assert again.side.tolist() == [80.0, 60.123]
-    assert again.min_chord == 0.5
+    assert (again.min_chord, again.step) == (0.5, 2)
     assert "# fingerprint: f" in path.read_text()
 
 
@@ -58,6 +58,9 @@ def test_files_of_something_else_and_damaged_ones_are_named(tmp_path):
         read_detections(path)
     path.write_text(text.replace("80.000", "eighty"))
     with pytest.raises(ValueError, match=r"TS_1.star: row 1 has pickerSide 'eighty'"):
+        read_detections(path)
+    path.write_text(text.replace("slice_step: 2", "slice_step: 0"))
+    with pytest.raises(ValueError, match=r"every 0-th slice was looked at; expected 1"):
         read_detections(path)
     path.write_text(text.replace("min_chord: 0.5", "min_chord: half"))
     with pytest.raises(ValueError, match=r"TS_1.star holds no usable .*'half'"):
