@@ -214,12 +214,16 @@ class PlannedRun:
         sections = ("predict", *more, *self.row.sections)
         return [self.plan.results.settings(section) for section in sections]
 
+    def linking_settings(self) -> list[str]:
+        """Return the settings by which what it detects is linked, if it links."""
+        return [self.plan.results.settings("link")] if self.row.links else []
+
     def exported_settings(self) -> list[str]:
         """Return the settings that exported picks depend on, each once."""
-        linking = ("link",) if self.row.links else ()
-        sections = ("particles", "export", "pick", *linking)
+        sections = ("particles", "export", "pick")
         ours = map(self.plan.results.settings, sections)
-        return list(dict.fromkeys([*ours, *self.finding_settings()]))
+        found = [*self.finding_settings(), *self.linking_settings()]
+        return list(dict.fromkeys([*ours, *found]))
 
     def tuning_settings(self) -> list[str]:
         """Return the settings that tuning reads.
@@ -230,10 +234,10 @@ class PlannedRun:
             If its method does not read what is to be tuned, see `refuse_unfit_tuning`.
         """
         refuse_unfit_tuning(self.plan.config)
-        row = self.row
-        more = [*(["vote"] if row.votes else []), *(["link"] if row.links else [])]
-        sections = ("particles", "tune", "pick", "calibrate", *more)
-        return [self.plan.results.settings(section) for section in sections]
+        voting = ("vote",) if self.row.votes else ()
+        sections = ("particles", "tune", "pick", "calibrate", *voting)
+        ours = map(self.plan.results.settings, sections)
+        return [*ours, *self.linking_settings()]
 
     def density_maps(self) -> list[str]:
         """Return the density maps that it finds by."""

@@ -39,7 +39,7 @@ SMALL = {
 }
 ONE_THREAD = (
     *("--set-threads", "train=1", "predict=1", "predict_noisy=1", "predict_halves=1"),
-    *("measure=1", "pick=1"),
+    *("detect=1", "detect_noisy=1", "detect_halves=1", "measure=1", "pick=1"),
 )
 """Networks as small as these take three times the CPU on two threads."""
 

@@ -285,6 +285,7 @@ def test_settings_are_valid(text):
 ONLY_WITH = {
     "simulate": ("simulated/",),
     "halves": ("noise/", "<method>/halves/", "<method>/reproducibility.tsv"),
+    "a method on slices": ("<method>/detections/", "<method>/noisy/detections/"),
     "the target benchmark": ("benchmark/**",),
     "the target tune": ("<method>/tuned/",),
 }

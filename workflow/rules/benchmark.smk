@@ -64,7 +64,10 @@ rule measure:
         picks=CELL.picked,
         failed=CELL.failed("evaluate"),
         metrics=CELL.metrics,
-        settings=lambda wildcards: cell_of(wildcards).finding_settings(),
+        settings=lambda wildcards: (
+            cell_of(wildcards).finding_settings()
+            + cell_of(wildcards).linking_settings()
+        ),
         maps=lambda wildcards: cell_of(wildcards).density_maps(),
     output:
         CELL.measured,

@@ -279,6 +279,9 @@ def test_what_is_linked_is_predicted_without_the_settings_of_linking():
     one = found.of("upicker")
     assert "link" not in stems(one.finding_settings())
     assert {"link", "upicker"} <= set(stems(one.exported_settings()))
+    assert stems(one.linking_settings()) == ["link"]
+    assert stems(one.tuning_settings())[-2:] == ["calibrate", "link"]
+    assert found.of("vnet").linking_settings() == []
     made = one.manifests()
     for path in (*one.candidates(), one.run.noisy):
         assert {path, one.run.detected(path)} <= set(made)
