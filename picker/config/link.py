@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class LinkSettings(Settings):
     """Methods that look at slices: which of their boxes are one particle.
 
-    A change trains nothing again.
+    A change looks at no slice again.
     """
 
     xy_per_radius: Positive = 0.25

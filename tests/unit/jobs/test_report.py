@@ -117,6 +117,7 @@ def test_a_stage_costs_what_the_jobs_of_this_run_took(project):
         "preprocess/shard_9": 1000,
         "semietpicker/burn_in": 50,
         "semietpicker/predict/shard_0": 30,
+        "semietpicker/link/shard_0": 2,
         "semietpicker/pick": 5,
         "other/evaluate": 7,
     }
@@ -138,6 +139,7 @@ def test_a_stage_costs_what_the_jobs_of_this_run_took(project):
         ("preprocess", "1", "0:00:10"),
         ("burn in", "1", "0:00:50"),
         ("predict", "1", "0:00:30"),
+        ("link", "1", "0:00:02"),
         ("pick", "1", "0:00:05"),
     ]
 

@@ -82,6 +82,8 @@ def test_a_method_that_takes_unlabeled_particles_for_background_is_refused():
     # One that is not trained, and those that see partial tomograms.
     for name in ("blobs", "semietpicker", "multi_view", "supervised_full", "fpn"):
         planned(of[name], rows, Results())
+    for name in ("yolo_slices", "faster_rcnn_slices", "upicker"):
+        planned(of[name], rows, Results())
     cell = planned(CONFIG, rows, Results()).of("benchmark/cells/1_labeled/seed_0/vnet")
     for split in ("partial", "reviewed"):
         assert split in " ".join(cell.labeled("burn_in"))
