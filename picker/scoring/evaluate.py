@@ -5,7 +5,12 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from picker.scoring.kaggle import counts_per_pick, kaggle_score
+from picker.scoring.kaggle import (
+    counts_per_pick,
+    kaggle_counts,
+    kaggle_f4,
+    weighted_mean,
+)
 from picker.scoring.match import Counts, pooled_counts
 
 if TYPE_CHECKING:
@@ -50,8 +55,8 @@ def metrics(
     any, `precision@` and `recall@` for the first: one value a class and their
     unweighted `mean`. A class with neither particles nor picks cannot be judged: it is
     None (null) and not in the mean. Then `kaggle_f4`, and `kaggle_f4_per_pick` for
-    which every pick near a particle is right; `thresholds`, `num_tomograms`,
-    `num_truth`, `num_picks`.
+    which every pick near a particle is right, and both of each class
+    (`…_by_particle`); `thresholds`, `num_tomograms`, `num_truth`, `num_picks`.
     """
     by_distance = {
         distance: {
@@ -79,10 +84,13 @@ def metrics(
         values[key] = _with_mean(in_voxels, Counts.f)
     for measure in ("precision", "recall"):
         values[f"{measure}@{distance:g}"] = _with_mean(first, attrgetter(measure))
-    values["kaggle_f4"] = kaggle_score(picks_by_tomogram, truth_by_tomogram, particles)
-    values["kaggle_f4_per_pick"] = kaggle_score(
-        picks_by_tomogram, truth_by_tomogram, particles, counts_per_pick
-    )
+    for key, count in (
+        ("kaggle_f4", kaggle_counts),
+        ("kaggle_f4_per_pick", counts_per_pick),
+    ):
+        f4 = kaggle_f4(picks_by_tomogram, truth_by_tomogram, particles, count)
+        values[key] = weighted_mean(f4, particles)
+        values[f"{key}_by_particle"] = f4
     values["thresholds"] = {name: float(t) for name, t in thresholds.items()}
     values["num_tomograms"] = len(truth_by_tomogram)
     values["num_truth"] = {name: counts.num_truth for name, counts in first.items()}

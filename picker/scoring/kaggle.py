@@ -76,19 +76,17 @@ def counts_per_pick(
     return Counts(tp=tp, fp=len(position_zyx) - tp, fn=missed)
 
 
-def kaggle_score(
+def kaggle_f4(
     picks_by_tomogram: Mapping[str, Picks],
     truth_by_tomogram: Mapping[str, Picks],
     particles: Sequence[Particle],
     count: Count = kaggle_counts,
-) -> float:
-    """Return the challenge's score: F4 of each class, averaged by its weight.
+) -> dict[str, float]:
+    """Return the challenge's F4 of each class.
 
-    With `counts_per_pick` in place of the challenge's own count it is another one.
-    Counts are summed over the truth's tomograms first. A class without any
-    particle has F4 0 and keeps its weight; 0 if no class has a weight.
+    Counts are summed over the truth's tomograms first; without any particle it is 0.
     """
-    total = 0.0
+    f4 = {}
     for particle in particles:
         counts = Counts()
         for tomogram, truth in truth_by_tomogram.items():
@@ -98,6 +96,27 @@ def kaggle_score(
                 truth.of(particle.name).position_zyx,
                 DISTANCE_PER_RADIUS * particle.radius,
             )
-        total += particle.weight * counts.f(BETA)
+        f4[particle.name] = counts.f(BETA)
+    return f4
+
+
+def weighted_mean(f4: Mapping[str, float], particles: Sequence[Particle]) -> float:
+    """Return the mean of the classes' F4 by their weights; 0 if none has a weight."""
     weight = sum(p.weight for p in particles)
+    total = sum(p.weight * f4[p.name] for p in particles)
     return total / weight if weight > 0 else 0.0
+
+
+def kaggle_score(
+    picks_by_tomogram: Mapping[str, Picks],
+    truth_by_tomogram: Mapping[str, Picks],
+    particles: Sequence[Particle],
+    count: Count = kaggle_counts,
+) -> float:
+    """Return the challenge's score: F4 of each class, averaged by its weight.
+
+    With `counts_per_pick` in place of the challenge's own count it is another one. A
+    class without any particle has F4 0 and keeps its weight.
+    """
+    f4 = kaggle_f4(picks_by_tomogram, truth_by_tomogram, particles, count)
+    return weighted_mean(f4, particles)

@@ -27,7 +27,9 @@ def test_metrics_by_hand() -> None:
         "precision@0.5",
         "recall@0.5",
         "kaggle_f4",
+        "kaggle_f4_by_particle",
         "kaggle_f4_per_pick",
+        "kaggle_f4_per_pick_by_particle",
         "thresholds",
         "num_tomograms",
         "num_truth",
@@ -40,6 +42,7 @@ def test_metrics_by_hand() -> None:
     assert found["precision@0.5"] == {"mean": third, "ribosome": third, "vlp": None}
     assert found["recall@0.5"]["ribosome"] == third
     assert found["kaggle_f4"] == pytest.approx((1 / 3) / 3)
+    assert found["kaggle_f4_by_particle"] == {"ribosome": third, "vlp": 0.0}
     assert found["kaggle_f4_per_pick"] == found["kaggle_f4"]
     assert found["thresholds"] == {"ribosome": 0.4, "vlp": 1.0}
     assert found["num_tomograms"] == 3
