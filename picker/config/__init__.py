@@ -29,6 +29,7 @@ from picker.config.base import (
 )
 from picker.config.blobs import BlobsSettings
 from picker.config.co_train import CoTrainSettings
+from picker.config.deepfindet import DeepFindETSettings
 from picker.config.fitting import refuse_unfit_picking
 from picker.config.link import LinkSettings, refuse_unlinkable_squares
 from picker.config.loss import LossSettings
@@ -53,6 +54,7 @@ from picker.config.picking import (
     ReportSettings,
     ReproducibilitySettings,
 )
+from picker.config.plateau import PlateauSettings
 from picker.config.preprocess import PreprocessSettings
 from picker.config.pretrain import PretrainSettings, refuse_unmade_proposals
 from picker.config.simulate import SimulateSettings
@@ -90,6 +92,7 @@ __all__ = [
     "Contours",
     "ContrastSettings",
     "CopickSettings",
+    "DeepFindETSettings",
     "EvaluateSettings",
     "ExportSettings",
     "FolderSettings",
@@ -102,6 +105,7 @@ __all__ = [
     "PartialSettings",
     "Particle",
     "PickSettings",
+    "PlateauSettings",
     "PredictSettings",
     "PreprocessSettings",
     "PretrainSettings",
@@ -149,6 +153,8 @@ class Config(Settings):
       and takes eight times the memory: lower predict.window_zyx if memory is short.
     - deepfindet: as supervised, but segments; memory as vnet. Published patches:
       72³.
+    - deepfindet_published: the same with all blocks of its authors' network and dropout
+      at each level; takes about twice as long.
     - tomopicker_kl, tomopicker_pu, tomopicker_pn: as deepfindet, but learn of tomograms
       with a few labels how many particles there are (kl), that what has no label may be
       a particle (pu), or that it is none (pn).
@@ -173,6 +179,7 @@ class Config(Settings):
     co_train: CoTrainSettings = CoTrainSettings()
     partial: PartialSettings = PartialSettings()
     predict: PredictSettings = PredictSettings()
+    deepfindet: DeepFindETSettings = DeepFindETSettings()
     tomopicker: TomoPickerSettings = TomoPickerSettings()
     upicker: UPickerSettings = UPickerSettings()
     slices: SlicesSettings = SlicesSettings()
@@ -306,6 +313,16 @@ class Config(Settings):
                     f"no particle can be called {taken}: {file} uses that name; rename"
                     " it"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        if self.burn_in.plateau.is_on and self.co_train.schedule == "continue":
+            raise ValueError(
+                "co_train.schedule is continue, but with burn_in.plateau.patience"
+                f" {self.burn_in.plateau.patience} burn-in has no cosine to go on with;"
+                " expected restart, or a patience of 0, change one"
+            )
         return self
 
     @model_validator(mode="after")

@@ -39,18 +39,19 @@ def refuse_unfit_picking(config: Config) -> None:
 
 
 def _refuse_unknown_classes(config: Config) -> None:
-    """Refuse names in the section pick, or of tuned settings, that are no class's."""
+    """Refuse settings of classes, tuned ones too, that there are not."""
     names = [particle.name for particle in config.particles]
     tuned = [n for n in config.tune.settings if n.startswith(LEAST_CONTRAST)]
     for setting, given in (
-        ("thresholds", config.pick.thresholds),
-        ("contrast.least", config.pick.contrast.least),
-        ("contrast.least", [n.removeprefix(LEAST_CONTRAST) for n in tuned]),
-        ("offsets.particles", config.pick.offsets.particles),
+        ("pick.thresholds", config.pick.thresholds),
+        ("pick.contrast.least", config.pick.contrast.least),
+        ("pick.contrast.least", [n.removeprefix(LEAST_CONTRAST) for n in tuned]),
+        ("pick.offsets.particles", config.pick.offsets.particles),
+        ("deepfindet.class_weights", config.deepfindet.class_weights),
     ):
         if unknown := set(given) - set(names):
             raise ValueError(
-                f"pick.{setting} names {', '.join(sorted(unknown))};"
+                f"{setting} names {', '.join(sorted(unknown))};"
                 f" expected some of {', '.join(names)}"
             )
 

@@ -20,6 +20,7 @@ MethodName = Literal[
     "vnet",
     "fpn",
     "deepfindet",
+    "deepfindet_published",
     "tomopicker_pn",
     "tomopicker_pu",
     "tomopicker_kl",
@@ -31,7 +32,9 @@ MethodName = Literal[
     "template",
     "vote",
 ]
-NetworkName = Literal["unet", "fpn", "vnet", "deepfindet", "resunet"]
+NetworkName = Literal[
+    "unet", "fpn", "vnet", "deepfindet", "deepfindet_published", "resunet"
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,7 +195,7 @@ ALONE = Stage(
 )
 ALL_LABELS = replace(ALONE, labeled=(*_KNOWN, "unlabeled"))
 # Segments: what no sphere covers is background.
-SEGMENTING = Stage(name="burn_in", sections=("burn_in", "co_train"))
+SEGMENTING = Stage(name="burn_in", sections=("burn_in", "co_train", "deepfindet"))
 
 _SEMIETPICKER = Row(
     module="semietpicker",
@@ -203,6 +206,7 @@ _SEMIETPICKER = Row(
 _SUPERVISED = Row(
     module="supervised", network="unet", stages=(ALONE,), pretrain=PRETRAIN
 )
+_DEEPFINDET = Row(module="deepfindet", network="deepfindet", stages=(SEGMENTING,))
 _TOMOPICKER = Row(
     module="tomopicker",
     network="resunet",
@@ -260,7 +264,8 @@ METHODS: dict[MethodName, Row] = {
     ),
     "vnet": replace(_SUPERVISED, network="vnet"),
     "fpn": replace(_SUPERVISED, network="fpn"),
-    "deepfindet": Row(module="deepfindet", network="deepfindet", stages=(SEGMENTING,)),
+    "deepfindet": _DEEPFINDET,
+    "deepfindet_published": replace(_DEEPFINDET, network="deepfindet_published"),
     "tomopicker_pn": replace(_TOMOPICKER, options={"loss": "pn"}),
     "tomopicker_pu": replace(_TOMOPICKER, options={"loss": "pu"}),
     "tomopicker_kl": replace(_TOMOPICKER, options={"loss": "kl"}),

@@ -15,6 +15,7 @@ from picker.config.base import (
     UserPath,
 )
 from picker.config.loss import LossSettings
+from picker.config.plateau import PlateauSettings
 
 if TYPE_CHECKING:
     from picker.config.methods import NetworkName
@@ -41,7 +42,7 @@ class ModelSettings(Settings):
     preset's."""
     dropout: Fraction = 0.0
     """Probability, in 0..1, that a channel is dropped before the last layer; in vnet at
-    each skip connection."""
+    each skip connection, in deepfindet_published a voxel behind each level."""
 
     @model_validator(mode="after")
     def _one_width_a_stage(self) -> Self:
@@ -55,7 +56,7 @@ class ModelSettings(Settings):
 
     def alignment(self, network: NetworkName) -> int:
         """Return the deepest stride of a network [voxels]."""
-        own = {"vnet": 16, "deepfindet": 4, "resunet": 8}
+        own = {"vnet": 16, "deepfindet": 4, "deepfindet_published": 4, "resunet": 8}
         if network in own:
             return own[network]
         widths, _, stem_pool = self.architecture
@@ -216,6 +217,7 @@ class BurnInSettings(Settings):
     """Number of steps of linear warm-up."""
     final_learning_rate: Fraction = 0.05
     """Learning rate of the last step as a fraction of the highest."""
+    plateau: PlateauSettings = PlateauSettings()
     cosine_steps: Count | None = None
     """For experiments. Step at which the cosine ends; beyond `steps`, burn-in stops on
     the way, and co-training may continue with co_train.schedule. null: the last step.

@@ -31,6 +31,7 @@ from picker.jobs.taught import write_proposals
 from picker.jobs.training_data import (
     common_voxel_size,
     inputs_key,
+    known_key,
     labeled_entries,
     labeled_sources,
     labeled_where_picked,
@@ -248,6 +249,8 @@ def _trained(
         inputs_key(seen),
         sources_key(data.labeled),
         task.key(),
+        # Those that the learning rate follows.
+        *([known_key(known)] if task.plateau.is_on else []),
     )
 
     with stop_request() as stop:

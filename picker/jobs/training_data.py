@@ -107,6 +107,12 @@ def sources_key(sources: Sequence[PatchSource]) -> list[object]:
     ]
 
 
+def known_key(entries: Sequence[Preprocessed]) -> str:
+    """Return a digest of tomograms that F1 comes from, and of their particles."""
+    labels = [entry.labels.read_text() for entry in entries if entry.labels]
+    return fingerprint(inputs_key(entries), labels)
+
+
 def patch_source(
     entry: Preprocessed,
     particles: tuple[Particle, ...],

@@ -1,7 +1,7 @@
 """A residual U-Net that segments spheres, and connected components for particles.
 
 Source: Wang et al. 2025, SemiETPicker, section 3.3 (the baseline DeepFindET); Moebel
-et al. 2021, DeepFinder.
+et al. 2021, DeepFinder; copick/DeepFindET, commit 15cef0e (deepfindet_published).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from picker.config import (
     BurnInSettings,
     CoTrainSettings,
+    DeepFindETSettings,
     PredictSettings,
     TrainSettings,
 )
@@ -19,9 +20,9 @@ from picker.finding.window_finder import WindowFinder
 from picker.methods import Method
 from picker.training.patches import PatchDataset
 from picker.training.supervised import (
+    SegmentationLoss,
     Supervised,
     as_long_as_both,
-    segmentation_loss,
 )
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ class DeepFindET(Method):
         patches = PatchDataset(
             data.labeled, [], shared, stage.name, Spheres(), stride=model.stride
         )
+        loss = loss_of(data.section("deepfindet", DeepFindETSettings), data.particles)
         return Supervised(
-            stage.name, settings, model, patches, segmentation_loss, settings.ema_decay
+            stage.name, settings, model, patches, loss, settings.ema_decay
         )
 
     def finder(
@@ -70,6 +72,18 @@ class DeepFindET(Method):
             settings=section("predict", PredictSettings),
             device=device,
         )
+
+
+def loss_of(
+    settings: DeepFindETSettings, particles: Sequence[Particle]
+) -> SegmentationLoss:
+    """Return the loss that the settings choose, for these classes."""
+    if not settings.class_weights:
+        return SegmentationLoss(miss_weight=settings.miss_weight)
+    of_classes = (settings.class_weights.get(p.name, 1.0) for p in particles)
+    return SegmentationLoss(
+        miss_weight=settings.miss_weight, class_weight=(1.0, *of_classes)
+    )
 
 
 METHOD = DeepFindET

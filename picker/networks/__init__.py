@@ -40,11 +40,12 @@ def _untrained(
         from picker.networks.vnet import VNet
 
         return VNet(num_particles, width=4 if small else 16, dropout=settings.dropout)
-    if network == "deepfindet":
+    if network in ("deepfindet", "deepfindet_published"):
         return DeepFindET(
             num_particles,
             widths=(12, 16, 20) if small else (48, 64, 80),
             dropout=settings.dropout,
+            published=network == "deepfindet_published",
         )
     if network == "resunet":
         return ResidualUNet(

@@ -81,11 +81,19 @@ def train(
     Raises
     ------
     ValueError
-        If the loss stays without a finite gradient.
+        If the loss stays without a finite gradient, or the learning rate should follow
+        a validation that there is not.
     Interrupted
         If a signal asks to stop; the checkpoint holds the step it came in.
     """
-    steps = task.schedule.steps
+    steps, plateau = task.schedule.steps, task.plateau
+    if plateau.is_on and validate is None:
+        raise ValueError(
+            f"{task.name}: burn_in.plateau lowers the learning rate by F1 on validation"
+            " tomograms, and none can be used; expected one at least, give a row of the"
+            " table split: validation, or set burn_in.plateau.patience: 0"
+        )
+    validate_every = plateau.epoch_steps if plateau.is_on else settings.validate_every
     stop = StopRequest() if stop is None else stop
     torch.manual_seed(settings.seed)
     compute_reproducibly(device)
@@ -118,15 +126,20 @@ def train(
 
     def validate_if_due() -> None:
         """Add F1 to the last row if it lacks it, as after a kill."""
-        due = step % settings.validate_every == 0 or step == steps
-        if validate and is_first() and due and rows:
-            row = rows[-1]
-            if row["step"] == step and "validation_f1" not in row:
-                result = task.result
-                result.eval()
-                row["validation_f1"] = validate(result)
-                student.train()
-                logger.info("validation F1 %.3f", row["validation_f1"])
+        due = step % validate_every == 0 or step == steps
+        if not (validate and due and rows) or rows[-1]["step"] != step:
+            return
+        if is_first() and "validation_f1" not in rows[-1]:
+            result = task.result
+            result.eval()
+            rows[-1]["validation_f1"] = validate(result)
+            student.train()
+            logger.info("validation F1 %.3f", rows[-1]["validation_f1"])
+        if plateau.is_on:
+            # All processes follow what the first one found.
+            found = rows[-1].get("validation_f1", 0.0) if is_first() else 0.0
+            of_all = total(torch.tensor(found, dtype=torch.float64, device=device))
+            rows[-1]["validation_f1"] = of_all.item()
 
     deepest_edge = -(-min(task.patches.shape) // student.alignment)
     precision = choose_precision(
@@ -143,7 +156,10 @@ def train(
     since, since_step = time.monotonic(), step
     progress = Progress(task.name, steps, "steps", step)
     while batch is not None:
-        rate = task.learning_rate(step)
+        # Dropout draws from torch's own state: the same in a resumed training.
+        torch.manual_seed((settings.seed + step) % 2**63)
+        figures = [row["validation_f1"] for row in rows if "validation_f1" in row]
+        rate = task.rate(step, figures if plateau.is_on else ())
         student.zero_grad()
         task.before_step(step)
         losses = add_gradients(
@@ -167,7 +183,11 @@ def train(
                 )
         step += 1
         done = step == steps
-        if step % LOG_EVERY == 0 or done:
+        if (
+            step % LOG_EVERY == 0
+            or (plateau.is_on and step % validate_every == 0)
+            or done
+        ):
             speed = (step - since_step) / (time.monotonic() - since)
             since, since_step = time.monotonic(), step
             row = {

@@ -217,6 +217,7 @@ def tversky(
     target: Tensor,
     miss_weight: float = 0.5,
     *,
+    class_weight: Tensor | None = None,
     known: Tensor | None = None,
 ) -> Tensor:
     """Return one minus the overlap of segmentation and target, averaged over classes.
@@ -229,6 +230,8 @@ def tversky(
         `(batch, class, z, y, x)` in [0, 1]; what they leave to 1 is background.
     miss_weight
         β, weight of a voxel missed against one too many; 0.5 gives the Dice loss.
+    class_weight
+        `(1 + class,)` of the background and of each class in the mean; None: equal.
     known
         `(batch, 1, z, y, x)`, 0 where the target says nothing, as in `reweighted_mse`.
 
@@ -254,4 +257,4 @@ def tversky(
     all_hit, all_union = total(hit.detach()), total(union.detach()) + EPSILON
     whole = (1 - all_hit / all_union) / num_processes()
     change = all_hit * union / all_union.square() - hit / all_union
-    return (whole + change - change.detach()).mean()
+    return _mean(whole + change - change.detach(), class_weight)

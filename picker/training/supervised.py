@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import torch
 
 from picker.config import BurnInSettings, PartialSettings
 from picker.encodings.heatmap import Gaussians
@@ -235,6 +238,30 @@ def as_long_as_both(
     return burn_in.model_copy(update={"steps": steps, "cosine_steps": None})
 
 
-def segmentation_loss(heatmap: Tensor, batch: Batch) -> Tensor:
-    """Return the loss of a segmentation against its target."""
-    return tversky(heatmap, batch.target, known=batch.labeled_region)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SegmentationLoss:
+    """The loss of a segmentation against its target; a `Loss`.
+
+    Attributes
+    ----------
+    miss_weight
+        β of `tversky`.
+    class_weight
+        `(1 + class,)` of the background and of each class; None: equal.
+    """
+
+    miss_weight: float = 0.5
+    class_weight: tuple[float, ...] | None = None
+
+    def __call__(self, heatmap: Tensor, batch: Batch) -> Tensor:
+        """Return it for a heatmap `(batch, class, z, y, x)` in [0, 1]."""
+        weight = None
+        if self.class_weight is not None:
+            weight = torch.tensor(self.class_weight).to(heatmap, non_blocking=True)
+        return tversky(
+            heatmap,
+            batch.target,
+            self.miss_weight,
+            class_weight=weight,
+            known=batch.labeled_region,
+        )

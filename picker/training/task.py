@@ -11,9 +11,13 @@ import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
+from picker.config import BurnInSettings, PlateauSettings
+from picker.training.plateau import rate_on_plateaus
 from picker.training.teacher import update_teacher
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
     from torch import Tensor, nn
 
@@ -110,6 +114,19 @@ class Task(ABC):
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, whose number is given as to `losses`."""
         return learning_rate_at(step, self.schedule)
+
+    @property
+    def plateau(self) -> PlateauSettings:
+        """How the rate falls where F1 no longer rises; in co-training it is off."""
+        if isinstance(self.schedule, BurnInSettings):
+            return self.schedule.plateau
+        return PlateauSettings()
+
+    def rate(self, step: int, figures: Sequence[float]) -> float:
+        """Return the learning rate of a step, after figures of validation so far."""
+        if isinstance(self.schedule, BurnInSettings) and self.schedule.plateau.is_on:
+            return rate_on_plateaus(step, self.schedule, figures)
+        return self.learning_rate(step)
 
     def before_step(self, step: int) -> None:  # noqa: B027 - as below
         """Do what comes before a step, whose number is given as to `losses`."""

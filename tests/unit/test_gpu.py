@@ -33,14 +33,14 @@ from picker.training.losses import HeatmapLoss
 from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
-from picker.training.supervised import Supervised, segmentation_loss
+from picker.training.supervised import SegmentationLoss, Supervised
 from tests.unit.predicted import preprocessed
 from tests.unit.training.test_loop import KillAfter, Killed
 
 pytestmark = pytest.mark.gpu
 
 PARTICLES = (Particle(name="a", radius=60), Particle(name="b", radius=90))
-NETWORKS = ["unet", "fpn", "vnet", "deepfindet", "resunet"]
+NETWORKS = ["unet", "fpn", "vnet", "deepfindet", "deepfindet_published", "resunet"]
 
 
 def model_with_peaks(network="unet", preset="small", **values):
@@ -184,7 +184,7 @@ def trained(folder, network, co_train, preset, resident="auto", stop=None):
     name = "co_train" if co_train else "burn_in"
     torch.manual_seed(0)
     model = build_model(ModelSettings(preset=preset), 2, network)
-    encoding = Spheres() if network == "deepfindet" else Gaussians()
+    encoding = Spheres() if network.startswith("deepfindet") else Gaussians()
     dataset = PatchDataset(
         [source(0, labeled=True)],
         [source(1, labeled=False)] if co_train else [],
@@ -196,8 +196,8 @@ def trained(folder, network, co_train, preset, resident="auto", stop=None):
     settings = kind(steps=8, warmup_steps=2)
     loss = HeatmapLoss(background_weight=shared.background_weight)
     alone = (
-        segmentation_loss
-        if network == "deepfindet"
+        SegmentationLoss()
+        if network.startswith("deepfindet")
         else PartialLoss(loss, PartialSettings())
     )
     task = (

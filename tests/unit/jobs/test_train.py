@@ -166,3 +166,37 @@ def test_upicker_shows_the_blobs_that_it_learned_from(tmp_path, steps):
     view = project.shown("pretrain").view
     assert len(view.proposals) == 4
     assert off(view.proposals).max() < 25
+    away = np.linalg.norm(picks.position_zyx[:, None] - 10.0 * BALLS, axis=2)
+    assert away.min(axis=1).max() < 25
+
+
+def test_a_rate_that_follows_validation_starts_anew_with_other_particles_there(
+    tmp_path, caplog
+):
+    project = Project(
+        tmp_path,
+        method="deepfindet",
+        pretrain={"proposals": "none"},
+        burn_in={"steps": 4, "plateau": {"patience": 1, "epoch_steps": 2}},
+        co_train={"steps": 0},
+        deepfindet={"miss_weight": 0.7, "class_weights": {"ball": 2}},
+    )
+    for number, name in ((4, "all"), (3, "fewer")):
+        known = picks_from_arrays(10.0 * BALLS[:number], ["ball"] * number)
+        write_picks(tmp_path / f"{name}.star", known)
+
+    def train(validated):
+        shared = {"volume": tmp_path / "t.zarr", "shape_zyx": SHAPE}
+        entries = [
+            preprocessed("t", "labeled", labels=tmp_path / "all.star", **shared),
+            preprocessed("v", "validation", labels=tmp_path / validated, **shared),
+        ]
+        write_manifest(tmp_path / "manifest.json", entries)
+        caplog.clear()
+        project.train("burn_in")
+        return caplog.text
+
+    caplog.set_level("INFO")
+    assert train("all.star").count("validation F1") == 2
+    assert "resumes at step 4" in train("all.star")
+    assert "starts again from the beginning" in train("fewer.star")

@@ -4,6 +4,7 @@ from monai.networks.nets import VNet
 
 from picker.config import ModelSettings
 from picker.networks import build_model
+from picker.networks.deepfindet import LeakyResidual
 from picker.networks.encoder import MaxPool
 from picker.networks.folded import ConvReLU, Joined, folded
 
@@ -37,7 +38,9 @@ def test_an_untrained_model_expects_few_particles():
     assert heatmap.mean().item() == pytest.approx(0.02, abs=0.01)
 
 
-@pytest.mark.parametrize("network", ["fpn", "vnet", "deepfindet", "resunet"])
+@pytest.mark.parametrize(
+    "network", ["fpn", "vnet", "deepfindet", "deepfindet_published", "resunet"]
+)
 @pytest.mark.parametrize("shape", [(16, 24, 32), (9, 11, 13)])
 def test_every_network_answers_at_its_stride_and_expects_few_particles(network, shape):
     torch.manual_seed(0)
@@ -88,6 +91,25 @@ def test_residual_u_net_moves_with_its_input():
     )
 
 
+def test_published_deepfindet_has_its_authors_blocks_and_drops_voxels():
+    settings = ModelSettings(preset="full", dropout=0.3)
+    with torch.device("meta"):
+        model = build_model(settings, 6, "deepfindet_published")
+    blocks = [m for m in model.modules() if isinstance(m, LeakyResidual)]
+    # models/res_unet.py: one at 48 and 64, four at 80, two each on the way up.
+    assert [b.change[0].out_channels for b in blocks] == [
+        *(48, 64, 80, 80, 80, 80),
+        *(64, 64, 48, 48),
+    ]
+    assert [isinstance(b.shortcut, torch.nn.Identity) for b in blocks] == [
+        *(False, False, False, True, True, True),
+        *(False, True, False, True),
+    ]
+    dropped = [m.p for m in model.modules() if type(m) is torch.nn.Dropout]
+    assert dropped == [0.3, 0.3, 0.0, 0.3, 0.3]
+    assert model.dropout.p == 0.0
+
+
 def test_a_segmentation_leaves_the_rest_to_the_background():
     model = build_model(ModelSettings(preset="small"), 3, "deepfindet").eval()
     torch.nn.init.normal_(model.head.weight)
@@ -97,7 +119,9 @@ def test_a_segmentation_leaves_the_rest_to_the_background():
     assert total.max() <= 1 + 1e-5
 
 
-@pytest.mark.parametrize("network", ["unet", "fpn", "vnet", "deepfindet", "resunet"])
+@pytest.mark.parametrize(
+    "network", ["unet", "fpn", "vnet", "deepfindet", "deepfindet_published", "resunet"]
+)
 def test_folding_leaves_no_normalisation_behind_a_convolution_and_the_same_answer(
     network,
 ):

@@ -33,7 +33,7 @@ from picker.training.optimizer import Adam
 from picker.training.partial_loss import PartialLoss
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
-from picker.training.supervised import Supervised, segmentation_loss
+from picker.training.supervised import SegmentationLoss, Supervised
 from picker.training.task import learning_rate_at
 
 SHARED = TrainSettings(
@@ -464,7 +464,7 @@ def test_every_network_learns_to_find_blobs(tmp_path, network):
         [blobs(0)], [], SHARED, "burn_in", encoding, stride=model.stride
     )
     heatmaps = PartialLoss(HeatmapLoss(background_weight=4.0), PartialSettings())
-    of_heatmap = segmentation_loss if segments else heatmaps
+    of_heatmap = SegmentationLoss() if segments else heatmaps
     burn_in = BurnInSettings(
         steps=50, warmup_steps=5, learning_rate=1e-2, ema_decay=0.8
     )

@@ -79,6 +79,20 @@ def test_tversky_is_one_minus_the_overlap_of_classes_and_background():
     )
 
 
+def test_tversky_weighs_classes_and_the_background():
+    target = torch.zeros(1, 2, 1, 1, 4)
+    target[0, 0, ..., :2] = 1
+    target[0, 1, ..., 2] = 1
+    found = target.clone()
+    found[0, 0, ..., 1] = 0  # half of the first class is missed
+    first = 1 - 1 / (1 + 0.7)  # TP 1, FN 1
+    background = 1 - 1 / (1 + 0.3)  # TP 1, FP 1
+    value = tversky(found, target, 0.7, class_weight=torch.tensor([1.0, 2.0, 5.0]))
+    assert value.item() == pytest.approx((background + 2 * first) / 8, rel=1e-5)
+    equal = tversky(found, target, 0.7, class_weight=torch.ones(3))
+    assert equal.item() == pytest.approx(tversky(found, target, 0.7).item())
+
+
 def test_tversky_has_the_gradient_of_its_formula():
     torch.manual_seed(0)
     target = (torch.rand(2, 1, 3, 4, 5) > 0.7).float()
