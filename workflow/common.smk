@@ -19,7 +19,7 @@ from picker.project.launch import (
     start_status_page,
     training_command,
 )
-from picker.project.layout import Results
+from picker.project.layout import VARIED, Results
 from picker.project.plan import found_rows, planned, simulated_rows
 from picker.project.planned_run import first_shard
 
@@ -43,11 +43,12 @@ except (ValueError, FileNotFoundError) as error:
 METHOD, EVALUATED = settings.method, PLAN.evaluated
 # Any run, and the one of these settings.
 RUN, OURS = RESULTS.run("{run}"), PLAN.run
-# Any run of a method that votes.
-VOTING = "vote|benchmark/cells/[0-9]+_labeled/seed_[0-9]+/vote"
+# Any cell of the benchmark, and any run of a method that votes.
+CELLS = "benchmark/cells/[0-9]+_labeled/seed_[0-9]+"
+VOTING = f"vote|{CELLS}/vote(?:-[a-z0-9_]+)?"
 # Any run of a method whose candidates are linked of detections on slices.
 LINKED = "|".join(name for name, row in METHODS.items() if row.links)
-LINKING = f"({LINKED})|benchmark/cells/[0-9]+_labeled/seed_[0-9]+/({LINKED})"
+LINKING = f"({LINKED})|{CELLS}/({LINKED})(?:-[a-z0-9_]+)?"
 # Of each shard.
 PREPROCESSED, PREDICTED = RESULTS.preprocessed("{shard}"), RUN.predicted("{shard}")
 HALVES = RUN.halves("{shard}")
@@ -67,7 +68,7 @@ wildcard_constraints:
     tomogram="[A-Za-z0-9][A-Za-z0-9._-]*",
     shard="[a-z]+-([0-9]+of|first)[0-9]+",
     section="[a-z_]+",
-    run="[a-z_]+|benchmark/cells/[0-9]+_labeled/seed_[0-9]+/[a-z_]+",
+    run=f"[a-z_]+|{CELLS}/{VARIED}",
     stage="[a-z_]+",
 
 
@@ -84,6 +85,11 @@ def cell_of(wildcards):
 def settings_files(*sections):
     """Return the files of the sections that a stage reads."""
     return [RESULTS.settings(section) for section in sections]
+
+
+def run_settings(*sections):
+    """Return as a function the files of the sections that a stage of a run reads."""
+    return lambda wildcards: run_of(wildcards).settings(*sections)
 
 
 def of_part(split):

@@ -27,6 +27,7 @@ from picker.config.base import (
     Target,
     checked_name,
 )
+from picker.config.benchmark import BenchmarkSettings, variants_of
 from picker.config.blobs import BlobsSettings
 from picker.config.co_train import CoTrainSettings
 from picker.config.deepfindet import DeepFindETSettings
@@ -44,7 +45,6 @@ from picker.config.names import (
 from picker.config.partial import PartialSettings
 from picker.config.particles import COLORS, Particle
 from picker.config.picking import (
-    BenchmarkSettings,
     CalibrateSettings,
     EvaluateSettings,
     ExportSettings,
@@ -328,6 +328,11 @@ class Config(Settings):
     @model_validator(mode="after")
     def _picking_fits(self) -> Self:
         refuse_unfit_picking(self)
+        return self
+
+    @model_validator(mode="after")
+    def _variants_are_valid(self) -> Self:
+        variants_of(self)
         return self
 
 

@@ -1,4 +1,4 @@
-"""Settings from prediction to picks, evaluation, export, report and benchmark."""
+"""Settings from prediction to picks, evaluation, export and report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from picker.config.base import (
     UserPath,
     checked_name,
 )
-from picker.config.methods import MethodName
 from picker.config.steps import ContrastSettings, OffsetsSettings
 
 
@@ -198,30 +197,3 @@ class ReportSettings(Settings):
     max_pictures: Annotated[int, Field(ge=0)] = 50
     """Number of tomograms that have a page with their slices and picks, of up to 300
     kB; the others are only counted."""
-
-
-class BenchmarkSettings(Settings):
-    """A comparison of methods with `snakemake benchmark`; see docs/benchmark.md.
-
-    Every method is trained with each number of labels and each seed. Nothing else reads
-    this section.
-    """
-
-    methods: Annotated[tuple[MethodName, ...], Field(min_length=1)] = (
-        "supervised",
-        "semietpicker",
-    )
-    """The methods; `method` at the top explains the names."""
-    labeled: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2)
-    """Numbers of labeled tomograms to train on, the first ones of the table."""
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (
-        0,
-        1,
-    )
-    """Seeds of training, in place of train.seed; tables show the mean and the standard
-    deviation over them."""
-    unlabeled: Count | None = None
-    """Number of unlabeled tomograms to train on, the first ones of the table; null:
-    all."""
-    repeats: Count = 3
-    """How often a tomogram is predicted to measure the time it takes."""

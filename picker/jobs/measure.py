@@ -28,6 +28,7 @@ def measured(
     labeled: int,
     seed: int,
     repeats: int,
+    variant: str = "",
 ) -> Cell:
     """Return a cell: the evaluation's F1 and the median time of one tomogram.
 
@@ -43,6 +44,8 @@ def measured(
         Number of tomograms and seed that it was trained with.
     repeats
         How often the tomogram is predicted, once more than that in all.
+    variant
+        Name of the method with other settings.
 
     Raises
     ------
@@ -55,6 +58,7 @@ def measured(
     seconds = [_seconds(finder, volume, entry.voxel_size) for _ in range(repeats + 1)]
     return Cell(
         method=loaded.card.method,
+        variant=variant,
         labeled=labeled,
         seed=seed,
         seconds=statistics.median(seconds[1:]),  # the first one warms up
@@ -65,7 +69,9 @@ def measured(
 
 
 def measured_together(
-    members: Sequence[Cell], metrics: Mapping[str, Mapping[str, float | None]]
+    members: Sequence[Cell],
+    metrics: Mapping[str, Mapping[str, float | None]],
+    variant: str = "",
 ) -> Cell:
     """Return a cell of a vote: its F1, and the time of its members one by one.
 
@@ -77,6 +83,8 @@ def measured_together(
         Their cells, of the same labels and seed.
     metrics
         What the evaluation of the vote wrote.
+    variant
+        Name of the vote with other settings.
 
     Raises
     ------
@@ -86,6 +94,7 @@ def measured_together(
     return members[0].model_copy(
         update={
             "method": "vote",
+            "variant": variant,
             "seconds": sum(cell.seconds for cell in members),
             "f1": _f1(metrics),
         }

@@ -17,8 +17,10 @@ THRESHOLDS = "thresholds.json"
 """They lie beside their model."""
 REGIONS_TABLE = "regions.tsv"
 """In the folder of regions to label next."""
-CELL = re.compile(r"benchmark/cells/(\d+)_labeled/seed_(\d+)/[a-z_]+")
-"""Name of a benchmark's run: labeled tomograms, seed and method."""
+VARIED = "[a-z_]+(?:-[a-z0-9_]+)?"
+"""Pattern of a method or a variant of one, as cells are called."""
+CELL = re.compile(rf"benchmark/cells/(\d+)_labeled/seed_(\d+)/{VARIED}")
+"""Name of a benchmark's run: labeled tomograms, seed and method or variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +125,18 @@ class Results:
         """Return one training of the benchmark, a run as any other."""
         return self.run(f"benchmark/cells/{labeled}_labeled/seed_{seed}/{method}")
 
-    def seed_settings(self, seed: object) -> str:
-        """Return the settings of training with a seed of the benchmark."""
-        return f"{self.benchmark}/settings/seed_{seed}/train.json"
+    def seed_settings(self, seed: object, variant: str = "") -> str:
+        """Return the settings of training with a seed of the benchmark.
+
+        Of a variant that changes them by its name.
+        """
+        folder = f"{self.benchmark}/settings"
+        folder += f"/{variant}" if variant else ""
+        return f"{folder}/seed_{seed}/train.json"
+
+    def variant_settings(self, variant: str, section: str) -> str:
+        """Return the file of a section that a variant changes."""
+        return f"{self.benchmark}/settings/{variant}/{section}.json"
 
     def claim_folders(self) -> list[str]:
         """Return the folders that jobs leave their claims in, with `*` for any name."""
@@ -149,7 +160,13 @@ class Run:
     @property
     def method(self) -> str:
         """The method that is trained."""
-        return self.name.rpartition("/")[2]
+        return self.name.rpartition("/")[2].partition("-")[0]
+
+    @property
+    def variant(self) -> str:
+        """The variant of its method; empty: the method as the settings have it."""
+        last = self.name.rpartition("/")[2]
+        return last if "-" in last else ""
 
     @property
     def cell(self) -> tuple[int, int] | None:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from picker.config import TomogramRow
 from picker.config.base import FEEDBACK, UNFINISHED
+from picker.config.benchmark import variants_of
 from picker.config.methods import METHODS
 from picker.config.tomograms import LISTED
 from picker.core.files import written_whole
@@ -77,6 +78,8 @@ class Plan:
     halved: dict[str, int]
     """Shard: of how many of its tomograms the halves are predicted to measure
     reproducibility; shards without any are left out."""
+    variants: dict[str, Config]
+    """Variant of a method: the settings with its changes."""
 
     @property
     def run(self) -> Run:
@@ -126,11 +129,25 @@ class Plan:
         return PlannedRun(plan=self, run=self.results.run(name))
 
     def cells(self) -> list[Run]:
-        """Return the benchmark's runs: each method, number of labels and seed."""
+        """Return the benchmark's runs: each method, number of labels and seed.
+
+        Variants are further methods, but for those that are tuned and else the same.
+        """
+        benchmark = self.config.benchmark
+        others = [v for v, made in benchmark.variants.items() if set(made) != {"tune"}]
+        return self._cells((*benchmark.methods, *others))
+
+    def tuned_cells(self) -> list[Run]:
+        """Return the runs of the benchmark whose settings are tuned."""
+        variants = self.config.benchmark.variants
+        return self._cells([name for name, made in variants.items() if "tune" in made])
+
+    def _cells(self, names: Sequence[str]) -> list[Run]:
+        """Return runs of methods or variants, with each number of labels and seed."""
         benchmark = self.config.benchmark
         return [
-            self.results.cell(labeled, seed, method)
-            for method in benchmark.methods
+            self.results.cell(labeled, seed, name)
+            for name in names
             for labeled in benchmark.labeled
             for seed in benchmark.seeds
         ]
@@ -155,7 +172,8 @@ class Plan:
 
     def cells_manifests(self) -> list[str]:
         """Return the manifests of the benchmark's cells."""
-        return [m for cell in self.cells() for m in self.of(cell.name).manifests()]
+        cells = dict.fromkeys([*self.cells(), *self.tuned_cells()])
+        return [m for cell in cells for m in self.of(cell.name).manifests()]
 
     def evaluation(self) -> list[str]:
         """Return the files of the comparison with known particles, if there are any."""
@@ -297,6 +315,7 @@ def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Pl
         shards=shards,
         results=results,
         halved=halved_shards(config, shards),
+        variants=variants_of(config),
     )
     if plan.copies == "halves":
         refuse_without_halves(rows)

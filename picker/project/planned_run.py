@@ -14,11 +14,12 @@ from picker.config.methods import METHODS
 from picker.config.micrographs import refuse_method_of_tomograms
 from picker.project.imported import latest_file
 from picker.project.partial import refuse_partial
+from picker.project.validation import refuse_without_validation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from picker.config import Split
+    from picker.config import Config, Split
     from picker.config.methods import Row
     from picker.project.layout import Run
     from picker.project.plan import Plan
@@ -30,6 +31,27 @@ class PlannedRun:
 
     plan: Plan
     run: Run
+
+    @property
+    def config(self) -> Config:
+        """The settings that it is made with: the project's, or a variant's."""
+        return self.plan.variants.get(self.run.variant, self.plan.config)
+
+    @property
+    def changes(self) -> frozenset[str]:
+        """The sections of settings that its variant changes."""
+        variants = self.plan.config.benchmark.variants
+        return frozenset(variants.get(self.run.variant, ()))
+
+    def settings(self, *sections: str) -> list[str]:
+        """Return the files of some sections, a variant's own where it changes them."""
+        results, variant = self.plan.results, self.run.variant
+        return [
+            results.variant_settings(variant, section)
+            if section in self.changes
+            else results.settings(section)
+            for section in sections
+        ]
 
     @property
     def row(self) -> Row:
@@ -46,7 +68,7 @@ class PlannedRun:
         results, cell = self.plan.results, self.run.cell
         return [
             replace(self, run=results.cell(*cell, name) if cell else results.run(name))
-            for name in self.plan.config.vote.members
+            for name in self.config.vote.members
         ]
 
     def trained(self) -> tuple[str, ...]:
@@ -134,7 +156,10 @@ class PlannedRun:
         """Return the model that a stage makes, or that a shared one makes for it."""
         cell, row = self.run.cell, self.row
         trained = row.stage(stage)
-        if cell is None or not trained.is_shared:
+        if cell and self.run.variant and not self.changes & self._taught_by(stage):
+            plain = self.plan.results.cell(*cell, self.run.method)
+            return replace(self, run=plain).model(stage)
+        if cell is None or self.run.variant or not trained.is_shared:
             return self.run.model(stage)
         alike = (
             name
@@ -146,6 +171,12 @@ class PlannedRun:
         # A member of a vote need not be compared itself.
         first = next(alike, self.run.method)
         return self.plan.results.cell(*cell, first).model(stage)
+
+    def _taught_by(self, stage: str) -> set[str]:
+        """Return the sections of settings behind the model of a stage."""
+        names = [one.name for one in self.row.stages]
+        until = names[: names.index(stage) + 1]
+        return {"train", *(name for one in until for name in self._sections(one))}
 
     def before(self, stage: str) -> list[str]:
         """Return the model that a stage begins with, if there is one."""
@@ -161,11 +192,12 @@ class PlannedRun:
         Raises
         ------
         ValueError
-            If a cell's method cannot be trained on them, see `refuse_partial` and
-            `refuse_method_of_tomograms`.
+            If a cell's method cannot be trained on them, see `refuse_partial`,
+            `refuse_method_of_tomograms` and `refuse_without_validation`.
         """
         refuse_partial(self.run.method, self.plan.rows)
         refuse_method_of_tomograms(self.plan.config, self.run.method)
+        refuse_without_validation(self.config, self.row.stage(stage), self.plan.rows)
         return self.preprocessed(*self.row.stage(stage).labeled, "validation")
 
     def unlabeled(self, stage: str) -> list[str]:
@@ -189,20 +221,23 @@ class PlannedRun:
 
     def training_settings(self, stage: str) -> list[str]:
         """Return the settings that a stage reads; the network's are for the first."""
-        trained = self.row.stage(stage)
-        more = (
-            getattr(self.plan.config, trained.follows).reads if trained.follows else ()
-        )
-        first = ["particles", self.row.architecture, "preprocess"]
         results, cell = self.plan.results, self.run.cell
-        train = results.seed_settings(cell[1]) if cell else results.settings("train")
+        variant = self.run.variant if "train" in self.changes else ""
+        train = results.seed_settings(cell[1], variant) if cell else None
+        train = train or results.settings("train")
+        return [train, *self.settings(*self._sections(stage))]
+
+    def _sections(self, stage: str) -> list[str]:
+        """Return the sections that a stage reads besides train."""
+        trained = self.row.stage(stage)
+        more = getattr(self.config, trained.follows).reads if trained.follows else ()
+        first = ["particles", self.row.architecture, "preprocess"]
         own = [] if self.before(stage) else first
-        sections = dict.fromkeys([*own, *trained.sections, *more])
-        return [train, *map(results.settings, sections)]
+        return list(dict.fromkeys([*own, *trained.sections, *more]))
 
     def start_from(self, stage: str) -> list[str]:
         """Return another project's model that the first stage begins with, if any."""
-        path = self.plan.config.burn_in.start_from
+        path = self.config.burn_in.start_from
         return [str(path)] if path and not self.before(stage) else []
 
     def finding_settings(self) -> list[str]:
@@ -211,17 +246,15 @@ class PlannedRun:
         Those that detections are linked by are not among them.
         """
         more = () if self.row.models else ("particles", "preprocess")
-        sections = ("predict", *more, *self.row.sections)
-        return [self.plan.results.settings(section) for section in sections]
+        return self.settings("predict", *more, *self.row.sections)
 
     def linking_settings(self) -> list[str]:
         """Return the settings by which what it detects is linked, if it links."""
-        return [self.plan.results.settings("link")] if self.row.links else []
+        return self.settings("link") if self.row.links else []
 
     def exported_settings(self) -> list[str]:
         """Return the settings that exported picks depend on, each once."""
-        sections = ("particles", "export", "pick")
-        ours = map(self.plan.results.settings, sections)
+        ours = self.settings("particles", "export", "pick")
         found = [*self.finding_settings(), *self.linking_settings()]
         return list(dict.fromkeys([*ours, *found]))
 
@@ -233,11 +266,10 @@ class PlannedRun:
         ValueError
             If its method does not read what is to be tuned, see `refuse_unfit_tuning`.
         """
-        refuse_unfit_tuning(self.plan.config)
+        refuse_unfit_tuning(self.config)
         voting = ("vote",) if self.row.votes else ()
         sections = ("particles", "tune", "pick", "calibrate", *voting)
-        ours = map(self.plan.results.settings, sections)
-        return [*ours, *self.linking_settings()]
+        return [*self.settings(*sections), *self.linking_settings()]
 
     def density_maps(self) -> list[str]:
         """Return the density maps that it finds by."""
@@ -268,6 +300,12 @@ class PlannedRun:
             for one in self.members
         )
 
+    def vote_to_tune(self) -> str:
+        """Return the options that name the vote that is tuned; else nothing."""
+        if not self.row.votes:
+            return ""
+        return f"--vote {self.voters(lambda one: one.calibrated_on())}"
+
     def members_calibrated_on(self) -> list[str]:
         """Return the manifests of the members' candidates behind its thresholds."""
         return [path for member in self.members for path in member.calibrated_on()]
@@ -278,7 +316,7 @@ class PlannedRun:
 
     def known_to_vote(self) -> list[str]:
         """Return the manifests by whose known particles imported picks are judged."""
-        imported = self.plan.config.vote.imported
+        imported = self.config.vote.imported if self.row.votes else {}
         return self.preprocessed(self.plan.feedback) if imported else []
 
     def imported_files(self) -> list[str]:
@@ -286,7 +324,7 @@ class PlannedRun:
 
         A file that is added or changed is newer, and if one is gone the list changes.
         """
-        imported = self.plan.config.vote.imported if self.row.votes else {}
+        imported = self.config.vote.imported if self.row.votes else {}
         return [str(latest_file(path)) for path in imported.values()]
 
     def manifests(self) -> list[str]:

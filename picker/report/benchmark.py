@@ -30,6 +30,8 @@ class Cell(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: MethodName
+    variant: str = ""
+    """Name of the method with other settings; empty: it has those of the project."""
     labeled: int
     """Number of labeled tomograms."""
     seed: int
@@ -42,11 +44,16 @@ class Cell(BaseModel):
     f1: dict[str, dict[str, float | None]]
     """Match distance [radii]: F1 of each particle and their mean; None is unknown."""
 
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return self.variant or self.method
+
 
 def accuracy_table(cells: Sequence[Cell]) -> list[Row]:
     """Return table 1: mean F1 at each match distance, by method and labels."""
     return [
-        {"method": method, "labeled": labeled}
+        _of(method, labeled)
         | _merged(
             _statistics(f"f1@{distance}", (c.f1[distance]["mean"] for c in group))
             for distance in group[0].f1
@@ -59,7 +66,8 @@ def accuracy_table(cells: Sequence[Cell]) -> list[Row]:
 def particle_table(cells: Sequence[Cell]) -> list[Row]:
     """Return table 2: F1 of each particle at the first match distance."""
     return [
-        {"method": method, "labeled": labeled, "particle": name}
+        _of(method, labeled)
+        | {"particle": name}
         | _statistics(f"f1@{first}", (c.f1[first][name] for c in group))
         | {"seeds": len(group)}
         for (method, labeled), group in _groups(cells).items()
@@ -77,12 +85,12 @@ def ablation_table(cells: Sequence[Cell]) -> list[Row]:
     """
     rows = []
     for (method, labeled), group in _groups(_most_labels(cells)).items():
-        parts = _parts(METHODS[method])
+        parts = None if group[0].variant else _parts(METHODS[group[0].method])
         if parts is None:
             continue
         first = next(iter(group[0].f1))
         row: Row = {name: "yes" if on else "no" for name, on in parts.items()}
-        row |= {"method": method, "labeled": labeled}
+        row |= _of(method, labeled)
         row |= _statistics(f"f1@{first}", (c.f1[first]["mean"] for c in group))
         rows.append((sum(parts.values()), row | {"seeds": len(group)}))
     return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
@@ -115,11 +123,12 @@ def speed_table(cells: Sequence[Cell]) -> list[Row]:
     """Return table 4: seconds a tomogram and F1 of each network, slowest first."""
     rows: list[Row] = []
     for (method, labeled), group in _groups(_most_labels(cells)).items():
-        if len(METHODS[method].stages) != 1 or not _labels_alone(METHODS[method]):
+        known = METHODS[group[0].method]
+        if len(known.stages) != 1 or not _labels_alone(known):
             continue
         first = next(iter(group[0].f1))
         rows.append(
-            {"method": method, "labeled": labeled}
+            _of(method, labeled)
             | _statistics("seconds", (c.seconds for c in group))
             | _statistics(f"f1@{first}", (c.f1[first]["mean"] for c in group))
             | {
@@ -178,12 +187,17 @@ def draw_speed(cells: Sequence[Cell]) -> str:
         return svg_of(figure)
 
 
-def _groups(cells: Iterable[Cell]) -> dict[tuple[MethodName, int], list[Cell]]:
-    """Return the seeds of each method and number of labels."""
-    groups: dict[tuple[MethodName, int], list[Cell]] = {}
+def _groups(cells: Iterable[Cell]) -> dict[tuple[str, int], list[Cell]]:
+    """Return the seeds of each method or variant and number of labels."""
+    groups: dict[tuple[str, int], list[Cell]] = {}
     for cell in cells:
-        groups.setdefault((cell.method, cell.labeled), []).append(cell)
+        groups.setdefault((cell.name, cell.labeled), []).append(cell)
     return groups
+
+
+def _of(method: str, labeled: int) -> Row:
+    """Return the columns that say what a row is of."""
+    return {"method": method, "labeled": labeled}
 
 
 def _most_labels(cells: Sequence[Cell]) -> list[Cell]:

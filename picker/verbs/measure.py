@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--failed", type=Path, required=True, help="of the evaluation")
     parser.add_argument("--labeled", type=int, required=True, help="labels trained on")
     parser.add_argument("--seed", type=int, required=True, help="seed trained with")
+    parser.add_argument(
+        "--variant", default="", help="name of the method with other settings"
+    )
     parser.add_argument("--repeats", type=int, default=3, help="of the measurement")
     add_settings(parser, "predict")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
@@ -76,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
             read_record(path, TypeAdapter(Cell), "the record of a training")
             for path in arguments.members
         ]
-        cell = measured_together(members, metrics)
+        cell = measured_together(members, metrics, arguments.variant)
     else:
         cell = measured(
             read_loaded(arguments.model, arguments.method, arguments.settings),
@@ -85,8 +88,9 @@ def run(arguments: argparse.Namespace) -> None:
             labeled=arguments.labeled,
             seed=arguments.seed,
             repeats=arguments.repeats,
+            variant=arguments.variant,
         )
-    logger.info("%s: %.2f s a tomogram", cell.method, cell.seconds)
+    logger.info("%s: %.2f s a tomogram", cell.name, cell.seconds)
     write_text(arguments.output, cell.model_dump_json(indent=1))
     if arguments.json:
         print_json("measure", cell.model_dump(mode="json"))

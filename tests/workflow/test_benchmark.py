@@ -4,7 +4,6 @@ import re
 import pytest
 import yaml
 
-from picker.config import Config
 from tests.workflow.project import ROOT
 
 TABLES = ["table1_accuracy", "table2_particles", "table3_ablation", "table4_speed"]
@@ -25,6 +24,10 @@ def test_cells_become_tables_and_a_lost_one_is_made_alone(copy):
         labeled=[1],
         seeds=[3],
         repeats=1,
+        variants={
+            "deepfindet-short": {"burn_in": {"steps": 2}},
+            "deepfindet-apart": {"pick": {"min_distance_per_radius": 1.5}},
+        },
     )
     output = copy.succeed("benchmark")
     assert "rule preprocess" not in output
@@ -35,23 +38,29 @@ def test_cells_become_tables_and_a_lost_one_is_made_alone(copy):
         ("supervised_full", "1", "1"),
         ("deepfindet", "1", "1"),
         ("multi_view", "1", "1"),
+        ("deepfindet-short", "1", "1"),
+        ("deepfindet-apart", "1", "1"),
     ]
     assert {r["particle"] for r in rows(folder / "table2_particles.tsv")} == {
         "ribosome",
         "apo-ferritin",
     }
     speed = rows(folder / "table4_speed.tsv")
-    assert [(r["method"], r["shape_zyx"]) for r in speed] == [
-        ("deepfindet", "24×48×56")
-    ]
+    assert sorted((r["method"], r["shape_zyx"]) for r in speed) == sorted(
+        (name, "24×48×56")
+        for name in ("deepfindet", "deepfindet-short", "deepfindet-apart")
+    )
     assert (folder / "accuracy.svg").read_text().startswith("<?xml")
     # 1 labeled and 2 unlabeled with picks
     logs = copy.path("logs/benchmark/cells/1_labeled/seed_3")
     assert "burn_in 15/15" in (logs / "supervised_full/burn_in.log").read_text()
     assert "burn_in 10/10" in (logs / "multi_view/burn_in.log").read_text()
+    assert "burn_in 7/7" in (logs / "deepfindet-short/burn_in.log").read_text()
     assert "co_train 5/5" in (logs / "multi_view/co_train.log").read_text()
     cells = folder / "cells/1_labeled/seed_3"
     assert not (cells / "semietpicker").exists()
+    # other picking needs no other model
+    assert not (cells / "deepfindet-apart/models/burn_in.safetensors").exists()
     (cells / "multi_view/cell.json").unlink()
     again = copy.succeed("--dry-run", "benchmark")
     assert again.count("rule measure:") == 1
@@ -69,11 +78,10 @@ def test_the_documented_settings_are_valid_and_plan_their_cells(project):
         ("small", 24, 27),
         ("full", 8, 9),
         ("ensemble", 3, 2),
+        ("kaggle_small", 10, 6),
     ):
         path = ROOT / "docs" / "benchmark" / f"{name}.yaml"
         given = yaml.safe_load(path.read_text())
-        planned = Config.model_validate(given).benchmark
-        assert len(planned.methods) * len(planned.labeled) * len(planned.seeds) == cells
         project.configure(given)
         output = project.succeed("--dry-run", "benchmark")
         assert re.search(rf"measure +{cells}\n", output)

@@ -7,12 +7,15 @@ localrules:
     benchmark,
     choose,
     write_seed,
+    write_variant,
+    write_variants_seed,
 
 
 wildcard_constraints:
     labeled="[0-9]+",
     seed="[0-9]+",
-    method="[a-z_]+",
+    method=VARIED,
+    variant="[a-z_]+-[a-z0-9_]+",
 
 
 # The settings of training with another seed.
@@ -32,6 +35,37 @@ rule write_seed:
         r"""
         printf '%s\n' {params.content:q} >{output} 2>{log}
         """
+
+
+# The same of a variant that changes them.
+use rule write_seed as write_variants_seed with:
+    output:
+        RESULTS.seed_settings("{seed}", "{variant}"),
+    log:
+        RESULTS.log("benchmark", "settings", "{variant}", "seed_{seed}"),
+    params:
+        content=lambda wildcards: json.dumps(
+            {
+                **PLAN.variants[wildcards.variant].train.model_dump(mode="json"),
+                "seed": int(wildcards.seed),
+            },
+            indent=1,
+        ),
+
+
+# Another section that a variant changes.
+use rule write_seed as write_variant with:
+    output:
+        RESULTS.variant_settings("{variant}", "{section}"),
+    log:
+        RESULTS.log("benchmark", "settings", "{variant}", "{section}"),
+    params:
+        content=lambda wildcards: json.dumps(
+            PLAN.variants[wildcards.variant].model_dump(mode="json")[
+                wildcards.section
+            ],
+            indent=1,
+        ),
 
 
 # The first tomograms of a split, as a shard.
@@ -85,12 +119,14 @@ rule measure:
             if input.members
             else cell_of(wildcards).finds()
         ),
+        variant=lambda wildcards: cell_of(wildcards).run.variant,
         repeats=settings.benchmark.repeats,
     shell:
         r"""
         python -m picker measure {params.finds} --settings {input.settings} \
             --picks {input.picks} --failed {input.failed} --metrics {input.metrics} \
-            --labeled {wildcards.labeled} --seed {wildcards.seed} \
+            --variant {params.variant:q} --labeled {wildcards.labeled} \
+            --seed {wildcards.seed} \
             --repeats {params.repeats} --output {output} >{log} 2>&1
         """
 
@@ -135,3 +171,4 @@ rule benchmark:
     input:
         rules.tables.input,
         rules.tables.output,
+        [cell.tuned("tuned.yaml") for cell in PLAN.tuned_cells()],

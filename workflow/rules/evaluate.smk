@@ -38,7 +38,7 @@ rule evaluate:
         picks=RUN.picked,
         candidates=lambda wildcards: run_of(wildcards).predicted(EVALUATED),
         thresholds=RUN.thresholds,
-        settings=settings_files("particles", "evaluate", "pick", *of_part(EVALUATED)),
+        settings=run_settings("particles", "evaluate", "pick", *of_part(EVALUATED)),
     output:
         metrics=report(
             RUN.metrics,

@@ -42,7 +42,7 @@ use rule predict_halves as detect_halves with:
 rule link:
     input:
         manifest=RUN.detected(PREDICTED),
-        settings=settings_files("particles", "link"),
+        settings=run_settings("particles", "link"),
     output:
         PREDICTED,
     log:
@@ -68,7 +68,7 @@ rule link:
 use rule link as link_noisy with:
     input:
         manifest=RUN.detected(RUN.noisy),
-        settings=settings_files("particles", "link"),
+        settings=run_settings("particles", "link"),
     output:
         RUN.noisy,
     log:
@@ -83,7 +83,7 @@ use rule link as link_noisy with:
 use rule link as link_halves with:
     input:
         manifest=RUN.detected(HALVES),
-        settings=settings_files("particles", "link"),
+        settings=run_settings("particles", "link"),
     output:
         HALVES,
     log:

@@ -2,9 +2,7 @@
 rule calibrate:
     input:
         manifests=lambda wildcards: run_of(wildcards).calibrated_on(),
-        settings=settings_files(
-            "particles", "calibrate", "pick", *of_part(PLAN.feedback)
-        ),
+        settings=run_settings("particles", "calibrate", "pick", *of_part(PLAN.feedback)),
     output:
         RUN.thresholds,
     log:
@@ -28,7 +26,7 @@ rule pick:
     input:
         manifests=lambda wildcards: run_of(wildcards).candidates(),
         thresholds=RUN.thresholds,
-        settings=settings_files("particles", "pick"),
+        settings=run_settings("particles", "pick"),
     output:
         manifest=RUN.picked,
         label_next=report(

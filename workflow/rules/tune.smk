@@ -1,27 +1,23 @@
-# A target: snakemake tune. The settings of picking, voting and linking that find known
-# particles best, for --configfile; no other rule reads them.
-rule tune:
+# The settings of picking, voting and linking that find known particles best, for
+# --configfile; no other rule reads them.
+rule search:
     input:
-        manifests=PLAN.of(METHOD).calibrated_on(),
-        members=PLAN.of(METHOD).members_calibrated_on(),
-        thresholds=PLAN.of(METHOD).members_thresholds(),
-        known=PLAN.of(METHOD).known_to_vote() if PLAN.of(METHOD).row.votes else [],
-        settings=lambda wildcards: PLAN.of(METHOD).tuning_settings(),
+        manifests=lambda wildcards: run_of(wildcards).calibrated_on(),
+        members=lambda wildcards: run_of(wildcards).members_calibrated_on(),
+        thresholds=lambda wildcards: run_of(wildcards).members_thresholds(),
+        known=lambda wildcards: run_of(wildcards).known_to_vote(),
+        settings=lambda wildcards: run_of(wildcards).tuning_settings(),
     output:
-        settings=OURS.tuned("tuned.yaml"),
-        trials=OURS.tuned("trials.tsv"),
-        picture=OURS.tuned("trials.svg"),
+        settings=RUN.tuned("tuned.yaml"),
+        trials=RUN.tuned("trials.tsv"),
+        picture=RUN.tuned("trials.svg"),
     log:
-        OURS.log("tune"),
+        RUN.log("tune"),
     conda:
         "../../envs/picker-cpu.yaml"
     params:
         version=__version__,
-        voters=(
-            f"--vote {PLAN.of(METHOD).voters(lambda one: one.calibrated_on())}"
-            if PLAN.of(METHOD).row.votes
-            else ""
-        ),
+        voters=lambda wildcards: run_of(wildcards).vote_to_tune(),
     shell:
         r"""
         python -m picker tune --manifests {input.manifests} {params.voters} \
@@ -29,3 +25,10 @@ rule tune:
             --output {output.settings} --trials {output.trials} \
             --picture {output.picture} 2>&1 | tee -i {log}
         """
+
+
+# A target: snakemake tune.
+rule tune:
+    input:
+        OURS.tuned("tuned.yaml"),
+    localrule: True

@@ -14,7 +14,7 @@ rule vote:
         tomograms=PREPROCESSED,
         known=lambda wildcards: run_of(wildcards).known_to_vote(),
         imported=lambda wildcards: run_of(wildcards).imported_files(),
-        settings=settings_files("particles", "vote", "calibrate", "pick"),
+        settings=run_settings("particles", "vote", "calibrate", "pick"),
     output:
         PREDICTED,
     log:
@@ -50,7 +50,7 @@ use rule vote as vote_noisy with:
         tomograms=[],
         known=lambda wildcards: run_of(wildcards).known_to_vote(),
         imported=lambda wildcards: run_of(wildcards).imported_files(),
-        settings=settings_files("particles", "vote", "calibrate", "pick"),
+        settings=run_settings("particles", "vote", "calibrate", "pick"),
     output:
         RUN.noisy,
     log:
@@ -72,7 +72,7 @@ use rule vote as vote_halves with:
         tomograms=[],
         known=lambda wildcards: run_of(wildcards).known_to_vote(),
         imported=lambda wildcards: run_of(wildcards).imported_files(),
-        settings=settings_files("particles", "vote", "calibrate", "pick"),
+        settings=run_settings("particles", "vote", "calibrate", "pick"),
     output:
         HALVES,
     log:

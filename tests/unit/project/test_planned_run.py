@@ -295,3 +295,76 @@ def test_what_is_linked_is_predicted_without_the_settings_of_linking():
     assert "link" not in planned_jobs(
         found.results, found.results.run("vnet"), found.record()
     )
+
+
+VARIED = SETTINGS | {
+    "benchmark": SETTINGS["benchmark"]
+    | {
+        "variants": {
+            "deepfindet-dropout": {"model": {"dropout": 0.3}},
+            "deepfindet-wide": {"pick": {"min_distance_per_radius": 2.0}},
+            "deepfindet-long": {"train": {"batch_size": 4}},
+            "vote-merging": {"pick": {"merge_per_radius": 0.1}},
+            "vote-tuned": {"tune": {"steps": 3}},
+        }
+    },
+    "vote": {"methods": {"vnet": 1, "deepfindet": 1}},
+}
+
+
+def varied(name):
+    found = planned(Config.model_validate(VARIED), ROWS, Results())
+    return found.of(found.results.cell(1, 3, name).name)
+
+
+def test_a_variant_reads_its_own_settings_where_it_changes_them():
+    one = varied("deepfindet-dropout")
+    assert (one.run.method, one.run.variant) == ("deepfindet", "deepfindet-dropout")
+    assert one.run.cell == (1, 3)
+    assert one.settings("model", "pick") == [
+        "results/benchmark/settings/deepfindet-dropout/model.json",
+        "results/settings/pick.json",
+    ]
+    read = one.training_settings("burn_in")
+    assert read[0] == "results/benchmark/settings/seed_3/train.json"
+    assert "results/benchmark/settings/deepfindet-dropout/model.json" in read
+    assert varied("deepfindet-long").training_settings("burn_in")[0] == (
+        "results/benchmark/settings/deepfindet-long/seed_3/train.json"
+    )
+    assert varied("deepfindet").settings("model") == ["results/settings/model.json"]
+
+
+def test_a_variant_that_trains_alike_has_the_methods_model():
+    cells = "results/benchmark/cells/1_labeled/seed_3"
+    model = "models/burn_in.safetensors"
+    assert varied("deepfindet-dropout").models() == [
+        f"{cells}/deepfindet-dropout/{model}"
+    ]
+    assert varied("deepfindet-long").models() == [f"{cells}/deepfindet-long/{model}"]
+    assert varied("deepfindet-wide").models() == [f"{cells}/deepfindet/{model}"]
+
+
+def test_a_variant_of_a_vote_has_its_members():
+    names = {member.run.name for member in varied("vote-merging").members}
+    cells = "benchmark/cells/1_labeled/seed_3"
+    assert names == {f"{cells}/vnet", f"{cells}/deepfindet"}
+
+
+def test_a_variant_that_tunes_alone_is_no_cell_of_the_tables():
+    found = planned(Config.model_validate(VARIED), ROWS, Results())
+    assert {run.variant for run in found.cells()} == {
+        *("", "deepfindet-dropout", "deepfindet-wide", "deepfindet-long"),
+        "vote-merging",
+    }
+    assert {run.variant for run in found.tuned_cells()} == {"vote-tuned"}
+    tuned = found.results.cell(1, 3, "vote-tuned").predicted("test-0001of0001")
+    assert tuned in found.cells_manifests()
+
+
+def test_a_plateau_needs_validation_tomograms():
+    on = {"burn_in": {"plateau": {"patience": 6}}}
+    with pytest.raises(ValueError, match="none of 6 tomograms is one; give a row"):
+        plan(**on).of("semietpicker").labeled("burn_in")
+    assert plan(**on).of("semietpicker").labeled("co_train")
+    row = ROWS[0].model_copy(update={"tomogram": "v", "split": "validation"})
+    assert plan(*ROWS, row, **on).of("semietpicker").labeled("burn_in")

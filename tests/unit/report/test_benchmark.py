@@ -52,6 +52,17 @@ def test_accuracy_has_mean_and_spread_over_seeds():
     assert rows["supervised", 2]["f1@0.5_sd"] == ""
 
 
+def test_a_variant_is_a_method_of_its_own_and_no_step_of_the_ablation():
+    variant = cell("supervised", f1=0.8).model_copy(
+        update={"variant": "supervised-wide"}
+    )
+    tables = accuracy_table([*CELLS, variant])
+    rows = {r["method"]: r["f1@0.5_mean"] for r in tables if r["labeled"] == 5}
+    assert (rows["supervised"], rows["supervised-wide"]) == (0.5, 0.8)
+    assert "supervised-wide" in {r["method"] for r in speed_table([*CELLS, variant])}
+    assert ablation_table([*CELLS, variant]) == ablation_table(CELLS)
+
+
 def test_particles_are_at_the_first_distance_and_unknown_ones_empty():
     rows = particle_table([cell("supervised", rare=None)])
     assert [(r["particle"], r["f1@0.5_mean"]) for r in rows] == [
