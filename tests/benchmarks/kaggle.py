@@ -113,6 +113,8 @@ def measured(cell: Path, particle: str, measure: str) -> float | None:
         return None
     metrics: dict[str, Any] = json.loads(path.read_text())
     if measure == "seconds_per_slice":
+        if not (cell / "cell.json").is_file():
+            return None
         speed = json.loads((cell / "cell.json").read_text())
         return float(speed["seconds"] / speed["shape_zyx"][0])
     if measure in POOLED:
