@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from picker.config.context import EVERY_CLASS
 from picker.config.methods import METHODS
 from picker.config.tune import LEAST_CONTRAST, SECTIONS, WEIGHT, check_limits
 
@@ -42,12 +43,17 @@ def _refuse_unknown_classes(config: Config) -> None:
     """Refuse settings of classes, tuned ones too, that there are not."""
     names = [particle.name for particle in config.particles]
     tuned = [n for n in config.tune.settings if n.startswith(LEAST_CONTRAST)]
+    context = config.pick.context
     for setting, given in (
         ("pick.thresholds", config.pick.thresholds),
         ("pick.contrast.least", config.pick.contrast.least),
         ("pick.contrast.least", [n.removeprefix(LEAST_CONTRAST) for n in tuned]),
         ("pick.offsets.particles", config.pick.offsets.particles),
         ("deepfindet.class_weights", config.deepfindet.class_weights),
+        *(
+            (f"pick.context.{name}", set(ranges) - {EVERY_CLASS})
+            for name, ranges in (context.by_distance | context.by_density).items()
+        ),
     ):
         if unknown := set(given) - set(names):
             raise ValueError(

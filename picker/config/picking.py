@@ -17,6 +17,7 @@ from picker.config.base import (
     UserPath,
     checked_name,
 )
+from picker.config.context import ContextSettings
 from picker.config.steps import ContrastSettings, OffsetsSettings
 
 
@@ -72,6 +73,7 @@ class PickSettings(Settings):
     """Candidates of a class that lie as near as this to a better one are merged with
     it, to their mean position, before distances are looked at; a fraction of the
     particle's radius, 0.1 in the report on the CZII challenge. 0: none are."""
+    context: ContextSettings = ContextSettings()
     offsets: OffsetsSettings = OffsetsSettings()
     top_k: Count | None = None
     """Greatest number of picks of a class in a tomogram: the best of those that are

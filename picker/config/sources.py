@@ -125,8 +125,10 @@ class FolderSettings(Settings):
     """Pattern of reconstructions of the odd frames."""
     mask: str | None = None
     """Pattern of masks: picks are kept where a mask is above 0."""
+    membranes: str | None = None
+    """Pattern of segmentations of membranes, for pick.context."""
 
-    _patterns = field_validator("even", "odd", "mask")(named_pattern)
+    _patterns = field_validator("even", "odd", "mask", "membranes")(named_pattern)
 
     @field_validator("files")
     @classmethod

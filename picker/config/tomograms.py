@@ -57,6 +57,9 @@ class TomogramRow(Settings):
     in place of export.tilt_series_pixel_size."""
     mask: UserPath | None = None
     """Volume of the same shape; picks are kept only where it is above 0."""
+    membranes: UserPath | None = None
+    """Segmentation of its membranes, above 0 in them, for pick.context; of its shape,
+    or of the same extent in other voxels."""
     even: UserPath | None = None
     """Reconstruction of the even frames, of the same shape and voxel size."""
     odd: UserPath | None = None
@@ -87,13 +90,18 @@ class TomogramRow(Settings):
         return (self.even, self.odd) if self.even and self.odd else ()
 
     @property
-    def files(self) -> tuple[Path, ...]:
-        """All files that the tomogram is read from."""
+    def made_from(self) -> tuple[Path, ...]:
+        """The files that its volume, labels and mask are made from."""
         return (
             *(self.path, *self.picks),
             *([self.mask] if self.mask else []),
             *self.halves,
         )
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that any stage reads."""
+        return (*self.made_from, *([self.membranes] if self.membranes else []))
 
     @model_validator(mode="before")
     @classmethod
@@ -199,6 +207,7 @@ class TomogramsSettings(Settings):
     - voxel_size: as below, for this tomogram alone [Å].
     - tilt_pixel_size: of the unbinned tilt series [Å]; to read picks of RELION 4.
     - mask: a volume; picks are kept where it is > 0, for instance off the carbon.
+    - membranes: a segmentation, > 0 in membranes, for pick.context (docs/context.md).
     - even, odd: reconstructions of the even and of the odd frames (docs/halves.md).
     - slab_z_low, slab_z_high: z of the lamella's faces [Å]; picks between them are
       kept.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from picker.core.rotations import are_known, first_bad, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -36,6 +36,9 @@ class Picks:
         into the tomogram: what lies at v from the reference's centre lies at R v from
         the pick's position. They act on column vectors z, y, x. NaN where a pick's
         orientation is not known; None if no pick's is.
+    context
+        What was measured around each pick, by its name: `(n,)` float64, distances [Å]
+        and densities; NaN where it is not known. Empty if nothing was.
 
     Raises
     ------
@@ -48,6 +51,7 @@ class Picks:
     particle: NDArray[np.str_]
     score: NDArray[np.float32]
     rotation: NDArray[np.float64] | None = None
+    context: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the arrays belong together."""
@@ -63,6 +67,9 @@ class Picks:
         if not np.isfinite(self.position_zyx).all():
             bad = int(np.flatnonzero(~np.isfinite(self.position_zyx).all(axis=1))[0])
             raise ValueError(f"position of pick {bad + 1} is not finite")
+        for name, values in self.context.items():
+            if values.shape != (num,):
+                raise ValueError(f"picks need ({num},) {name}; got {values.shape}")
         self._check_rotation()
 
     def _check_rotation(self) -> None:
@@ -88,6 +95,7 @@ class Picks:
             particle=self.particle[which],
             score=self.score[which],
             rotation=None if self.rotation is None else self.rotation[which],
+            context={name: values[which] for name, values in self.context.items()},
         )
 
     def of(self, particle: str) -> Picks:
@@ -100,6 +108,7 @@ def picks_from_arrays(
     particle: Iterable[str],
     score: NDArray[np.floating] | list[float] | None = None,
     rotation: NDArray[np.floating] | None = None,
+    context: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> Picks:
     """Return `Picks` from anything array-like; without scores each pick has 1."""
     names = np.array(list(particle), dtype=np.str_)
@@ -110,6 +119,7 @@ def picks_from_arrays(
         if score is None
         else np.asarray(score, np.float32),
         rotation=None if rotation is None else np.asarray(rotation, np.float64),
+        context=context or {},
     )
 
 
@@ -119,14 +129,30 @@ def no_picks() -> Picks:
 
 
 def concatenate(parts: Iterable[Picks]) -> Picks:
-    """Return all picks of several sets as one."""
+    """Return all picks of several sets as one; NaN where one has no such context."""
     sets = [no_picks(), *parts]
     return Picks(
         position_zyx=np.concatenate([p.position_zyx for p in sets]),
         particle=np.concatenate([p.particle for p in sets]),
         score=np.concatenate([p.score for p in sets]),
         rotation=joined((p.rotation, len(p)) for p in sets),
+        context=joined_context((p.context, len(p)) for p in sets),
     )
+
+
+def joined_context(
+    parts: Iterable[tuple[Mapping[str, NDArray[np.float64]], int]],
+) -> dict[str, NDArray[np.float64]]:
+    """Return the context of several sets of picks as one; NaN where one has none.
+
+    `parts` has the context and the number of picks of each.
+    """
+    sets = list(parts)
+    names = dict.fromkeys(name for context, _ in sets for name in context)
+    return {
+        name: np.concatenate([c.get(name, np.full(num, np.nan)) for c, num in sets])
+        for name in names
+    }
 
 
 def score_histogram(score: NDArray[np.floating]) -> NDArray[np.int64]:

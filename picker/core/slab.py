@@ -34,9 +34,20 @@ class Slab:
         Its lower and upper face; None: the tomogram ends inside of the sample. One of
         them is there.
     ratio
-        Spread of the voxels inside over that outside, both near the faces.
+        Spread of the voxels inside over that outside, both near the faces; None: the
+        user gave the faces.
     """
 
     low: Face | None
     high: Face | None
-    ratio: float
+    ratio: float | None = None
+
+
+def level_slab(low: float | None, high: float | None) -> Slab | None:
+    """Return a slab between two heights z [Å], None: it has no such face."""
+    if low is None and high is None:
+        return None
+    return Slab(
+        low=None if low is None else Face(offset=low, slope_y=0.0, slope_x=0.0),
+        high=None if high is None else Face(offset=high, slope_y=0.0, slope_x=0.0),
+    )

@@ -91,7 +91,7 @@ def calibrate_thresholds(
     logger.info("calibrate: %d tomograms with labels", len(labeled))
 
     def counted(picks: Picks, entry: Predicted) -> Picks:
-        return where_picks_may_be(picks, entry.preprocessed, picking.edge_margin)
+        return where_picks_may_be(picks, entry.preprocessed, picking)
 
     # By file: the copies of a tomogram share its name and its labels.
     candidates = {
@@ -101,9 +101,7 @@ def calibrate_thresholds(
     apart = picking.min_distance_per_radius
     if split == "partial":
         labels = {
-            str(e.candidates): partial_labels(
-                e.preprocessed, partial, picking.edge_margin
-            )
+            str(e.candidates): partial_labels(e.preprocessed, partial, picking)
             for e, _ in labeled
         }
         of_part = calibrate_partial(candidates, labels, particles, settings, apart)

@@ -84,7 +84,7 @@ class ClassPages:
         picks = refined_candidates(entry, particles, self._pick)
         return Look(
             name=f"{half} half",
-            found=where_picks_may_be(picks, entry.preprocessed, self._pick.edge_margin),
+            found=where_picks_may_be(picks, entry.preprocessed, self._pick),
             thresholds=self.run.thresholds,
         )
 

@@ -106,7 +106,8 @@ def _tomograms(
     surface = None
     if options.normals_from:
         _check_one(options.normals_from, [own_name for _, own_name, _ in parts])
-        surface = read_surface(options.normals_from, interpretation.shape_zyx)
+        shape, size = interpretation.shape_zyx, interpretation.voxel_size
+        surface = read_surface(options.normals_from, shape, size)
     for path, own_name, rows in parts:
         try:
             safe_name(own_name)
@@ -202,7 +203,7 @@ def _picks(
     interpretation: Interpretation,
     options: ConvertOptions,
     particle_names: FileNames,
-    surface: Surface | None,
+    surface: tuple[Surface, float] | None,
 ) -> Picks:
     """Return one tomogram's picks [Å], checked, mirrored and oriented."""
     rows, position, warnings = interpret(path, rows, interpretation)
@@ -227,12 +228,11 @@ def _picks(
             *(path, " and ".join(options.flip)),
         )
     if surface:
-        size = interpretation.voxel_size
-        rotation = rotations_along_normals(position, surface, size)
+        rotation = rotations_along_normals(position, *surface)
     elif options.along_filaments:
         rotation = rotations_along_filaments(position, particle, rows)
     names = [safe[name] for name in particle]
-    return picks_from_arrays(position, names, rows.score, rotation)
+    return picks_from_arrays(position, names, rows.score, rotation, rows.context)
 
 
 def _particles(

@@ -176,6 +176,6 @@ def _candidates(
     allowed = where_picks_may_be(
         refined_candidates(entry, particles, picking),
         entry.preprocessed,
-        picking.edge_margin,
+        picking,
     )
     return classes_apart(allowed, particles, picking.min_distance_per_radius)

@@ -130,7 +130,7 @@ def read_imported(
             (no_picks() if picks is None else picks, candidates),
             (read_picks(entry.labels), truth),
         ):
-            of[entry.tomogram] = where_picks_may_be(found, entry, picking.edge_margin)
+            of[entry.tomogram] = where_picks_may_be(found, entry, picking)
     if known and len(without) == len(known):
         raise ValueError(
             f"vote.imported.{name}: {path} has no picks of {listed(without)}, whose"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from picker.core.rotations import z_axis_along
-from picker.formats.volumes.read import read_mask
+from picker.formats.volumes.segmentation import read_segmentation
 from picker.refining.orient import normals_at, surface_of, tangents_of
 
 if TYPE_CHECKING:
@@ -20,17 +20,21 @@ if TYPE_CHECKING:
     from picker.refining.orient import Surface
 
 
-def read_surface(path: Path, shape_zyx: tuple[int, int, int]) -> Surface:
-    """Return the surface of a mask's file.
+def read_surface(
+    path: Path, shape_zyx: tuple[int, int, int], voxel_size: float
+) -> tuple[Surface, float]:
+    """Return the surface of a mask's file, and the mask's voxel size [Å].
+
+    Parameters as for `read_segmentation`.
 
     Raises
     ------
     ValueError
-        If it cannot be read, has another shape than the tomogram, or no surface.
+        If it cannot be read, shows another field than the tomogram, or no surface.
     """
-    mask = read_mask(path, shape_zyx)
+    mask, size = read_segmentation(path, shape_zyx, voxel_size)
     try:
-        return surface_of(mask)
+        return surface_of(mask), size
     except ValueError as error:
         raise ValueError(f"mask {path}: {error}") from error
 

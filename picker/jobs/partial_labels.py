@@ -11,12 +11,14 @@ from picker.scoring.found_labels import PartialLabels
 from picker.scoring.held_out import held_out
 
 if TYPE_CHECKING:
-    from picker.config import PartialSettings
+    from picker.config import PartialSettings, PickSettings
     from picker.project.records import Preprocessed
 
 
 def partial_labels(
-    entry: Preprocessed, settings: PartialSettings, edge_margin: float = 0.0
+    entry: Preprocessed,
+    settings: PartialSettings,
+    picking: PickSettings | None = None,
 ) -> PartialLabels:
     """Return a tomogram's labels as training takes them apart.
 
@@ -26,19 +28,19 @@ def partial_labels(
         A partial tomogram.
     settings
         Fraction that is held out, and the factor of expected numbers.
-    edge_margin
-        Labels nearer to an edge [Å] are left out after the others were taken apart, and
-        of the expected number too: no pick can be there.
+    picking
+        Labels where it wants no picks are left out after the others were taken apart,
+        and of the expected number too. None: it wants them everywhere.
 
     Raises
     ------
     ValueError
-        If labels or mask cannot be read.
+        As `where_picks_may_be`, or if the labels cannot be read.
     """
     labels = read_picks(entry.labels) if entry.labels else no_picks()
     labels = where_picks_may_be(labels, entry)
     parts = held_out(labels, settings.held_out)
-    trained, out = (where_picks_may_be(part, entry, edge_margin) for part in parts)
+    trained, out = (where_picks_may_be(part, entry, picking) for part in parts)
     left_out = {
         name: len(labels.of(name)) - len(trained.of(name)) - len(out.of(name))
         for name in entry.expected

@@ -16,6 +16,12 @@ from picker.formats.picks.star import write_picks
 from picker.formats.tables.star_table import read_comments
 from picker.formats.tables.thresholds import read_thresholds
 from picker.formats.volumes.read import read_mask
+from picker.jobs.context import (
+    context_key,
+    filters_of_the_unknown,
+    may_be_by_context,
+    with_context,
+)
 from picker.jobs.failures import told_failure
 from picker.jobs.pick_files import OFFSETS, picks_alone
 from picker.jobs.picked_tables import expected_table, ranking_table
@@ -114,6 +120,9 @@ def pick_tomograms(
         if settings.offsets.particles:
             names = ", ".join(settings.offsets.particles)
             logger.warning("warning: %s", WARNING.format(names))
+        before = [e.preprocessed for e in predicted.tomograms if e.preprocessed]
+        for text in filters_of_the_unknown(before, settings.context):
+            logger.warning("warning: %s", text)
         known = held_out(saved.model_dump()["particles"])
         pick = partial(_pick, folder=folder, criteria=criteria, known=known)
         number = len(predicted.tomograms)
@@ -174,7 +183,11 @@ def _pick(
         if path.exists() and read_comments(path).get("fingerprint") == key:
             picks = picks_alone(path)
         else:
-            picks = _selected(entry, criteria)
+            picks = with_context(
+                _selected(entry, criteria),
+                entry.preprocessed,
+                criteria.settings.context,
+            )
             _write(path, entry.tomogram, key, picks, criteria)
         to_expect = _expected(entry, criteria, picks, known) if known else {}
     except Exception as error:
@@ -213,14 +226,17 @@ def _key(entry: Predicted, criteria: Criteria) -> str:
         sorted(criteria.thresholds.items()),
         criteria.settings.key(),
         mask.stat().st_mtime_ns if mask else None,
+        *context_key(entry.preprocessed, criteria.settings.context),
     )
 
 
 def _selected(entry: Predicted, criteria: Criteria) -> Picks:
     """Return the picks among one tomogram's candidates."""
     before = entry.preprocessed
+    candidates = refined_candidates(entry, criteria.particles, criteria.settings)
+    allowed = may_be_by_context(candidates, before, criteria.settings.context)
     return select_picks(
-        refined_candidates(entry, criteria.particles, criteria.settings),
+        candidates.select(allowed),
         criteria.particles,
         criteria.thresholds,
         criteria.settings,

@@ -16,6 +16,12 @@ from picker.jobs.failures import told_failure
 from picker.jobs.slab import slab_of
 from picker.project.claims import delete_leftovers_of_ended_jobs
 from picker.project.layout import THRESHOLDS
+from picker.refining.context import (
+    Surroundings,
+    measured,
+    within_densities,
+    within_distances,
+)
 from picker.refining.select import select_picks
 from picker.refining.steps import refined
 from picker.scoring.calibrate import FALLBACK
@@ -195,15 +201,16 @@ def _picks(
 ) -> Picks:
     """Return one volume's picks; the volume is gone on return."""
     card = loaded.card
-    volume, voxel_size, region = _prepared(path, card, reading)
-    candidates = loaded.finder.candidates(volume, voxel_size, region)
-    return select_picks(
-        refined(
-            candidates,
-            card.particles,
-            picking,
-            lambda: Tomogram(name=path.stem, volume=volume, voxel_size=voxel_size),
-        ),
+    volume, around, region = _prepared(path, card, reading)
+    voxel_size, context = around.voxel_size, picking.context
+    candidates = refined(
+        loaded.finder.candidates(volume, voxel_size, region),
+        card.particles,
+        picking,
+        lambda: Tomogram(name=path.stem, volume=volume, voxel_size=voxel_size),
+    )
+    picks = select_picks(
+        candidates.select(within_distances(candidates, context, around)),
         card.particles,
         thresholds,
         picking,
@@ -211,12 +218,16 @@ def _picks(
         volume.shape,
         region,
     )
+    if not context.is_on:
+        return picks
+    found = measured(picks, around, context.density_radius, region)
+    return found.select(within_densities(found, context))
 
 
 def _prepared(
     path: Path, card: ModelCard, reading: Reading
-) -> tuple[NDArray[np.float16], float, NDArray[np.bool_] | None]:
-    """Return a volume as the model was trained on, its voxel size [Å], what counts.
+) -> tuple[NDArray[np.float16], Surroundings, NDArray[np.bool_] | None]:
+    """Return a volume as the model was trained on, what is known of it, what counts.
 
     In float16, as the pipeline stores it; only that is in memory on return.
     """
@@ -236,7 +247,7 @@ def _prepared(
     warnings += _voxel_size_warning(tomogram, card)
     slab, more = slab_of(tomogram, card.particles, card.preprocess)
     warnings += more
-    region, more = allowed_region(
+    region, gold, more = allowed_region(
         tomogram.volume, tomogram.voxel_size, card.preprocess, slab=slab
     )
     warnings += more
@@ -245,7 +256,14 @@ def _prepared(
     )
     for warning in [*warnings, *more]:
         logger.warning("warning: %s", warning)
-    return volume[:], voxel_size, region
+    around = Surroundings(
+        tomogram=path.name,
+        voxel_size=voxel_size,
+        shape_zyx=volume.shape,
+        slab=slab,
+        gold=gold,
+    )
+    return volume[:], around, region
 
 
 def _voxel_size_warning(tomogram: Tomogram, card: ModelCard) -> list[str]:

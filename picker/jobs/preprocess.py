@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from picker.config import TomogramRow
 from picker.config.base import UNTRAINED
 from picker.core.files import checked_file, remove
+from picker.core.slab import level_slab
 from picker.formats.picks.star import read_picks, write_picks
 from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes.files import check_dimensions
@@ -170,6 +171,7 @@ def preprocess_tomogram(
             expected=row.expected,
             tilt_pixel_size=row.tilt_pixel_size,
             called=row.called,
+            membranes=row.membranes,
             stamps=stamps,
             fingerprint=key,
         )
@@ -191,7 +193,7 @@ def preprocess_tomogram(
     if slab_z == (None, None):
         slab, more = slab_of(tomogram, particles, settings, known, user_mask)
         warnings += more
-    region, more = allowed_region(
+    region, gold, more = allowed_region(
         tomogram.volume, tomogram.voxel_size, settings, user_mask, slab_z, slab
     )
     warnings += more
@@ -234,7 +236,9 @@ def preprocess_tomogram(
         labels=labels,
         expected=row.expected,
         mask=None if region is None else mask,
-        slab=slab,
+        slab=slab or level_slab(*slab_z),
+        gold=gold,
+        membranes=row.membranes,
         noise=None if noise_volume is None else noise if is_kept else recipe,
         noise_spread=noise_spread,
         warnings=tuple(warnings),

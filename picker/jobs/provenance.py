@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NOT_IN_KEY = {
     *("split", "expected", "tilt_pixel_size", "missing_chunks", "stacks_are_volumes"),
-    "dimensions",
+    *("dimensions", "membranes"),
 }
 """Columns of a row that change no result, or only make one where there was none."""
 STAMPED = ("even", "odd")
@@ -63,7 +63,7 @@ def input_key(
         row.model_dump_json(exclude={*NOT_IN_KEY, *STAMPED, *PICKS_ONLY}),
         settings.key(),
         for_picks if row.picks else "",
-        *(_content_stamp(file) for file in row.files),
+        *(_content_stamp(file) for file in row.made_from),
     )
 
 

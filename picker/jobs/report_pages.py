@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from picker.core.files import written_whole
 from picker.core.tomogram import Tomogram
+from picker.jobs.context import with_known_distances
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.known_particles import known_particles
 from picker.jobs.pick import uncut_picks
@@ -128,7 +129,11 @@ def _view(
             volume=whole_volume(before),
             voxel_size=before.voxel_size,
         ),
-        candidates=uncut_picks(predicted, particles, pick) if predicted else picks,
+        candidates=with_known_distances(
+            uncut_picks(predicted, particles, pick), before, pick.context
+        )
+        if predicted
+        else picks,
         truth=known_particles(before) if before.labels else None,
         split=entry.split,
         is_partial=entry.split in ("partial", "reviewed"),

@@ -122,7 +122,7 @@ def _halves(
 
     def apart(entry: Predicted) -> Picks:
         picks = refined_candidates(entry, particles, picking)
-        allowed = where_picks_may_be(picks, entry.preprocessed, picking.edge_margin)
+        allowed = where_picks_may_be(picks, entry.preprocessed, picking)
         return classes_apart(allowed, particles, picking.min_distance_per_radius)
 
     before = part[None].preprocessed

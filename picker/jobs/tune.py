@@ -110,7 +110,9 @@ def tune(
         tuned=tuned,
         sections=sections,
         members=tuple(m.name for m in election.members) if election else (),
-        known=[_known(entry, path, election, links) for entry, path in labeled],
+        known=[
+            _known(entry, path, picking, election, links) for entry, path in labeled
+        ],
         particles=particles,
         calibration=calibration,
     )
@@ -122,9 +124,14 @@ def tune(
 
 
 def _known(
-    entry: Predicted, labels: Path, election: Election | None, links: bool
+    entry: Predicted,
+    labels: Path,
+    picking: PickSettings,
+    election: Election | None,
+    links: bool,
 ) -> Known:
     """Return a tomogram with all that trials read of it."""
+    anywhere = picking.model_copy(update={"edge_margin": 0.0})
     before = entry.preprocessed
     if election:
         voted = Voted(file=entry.candidates.name, preprocessed=before, half=entry.half)
@@ -140,7 +147,7 @@ def _known(
             shape_zyx=before.shape_zyx,
             truth=where_picks_may_be(read_picks(labels), before),
         ),
-        found=tuple(where_picks_may_be(one, before) for one in found),
+        found=tuple(where_picks_may_be(one, before, anywhere) for one in found),
         detections=(
             read_detections(entry.detections) if links and entry.detections else None
         ),

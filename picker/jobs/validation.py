@@ -59,22 +59,21 @@ def thresholds_of(
     particles
         The classes.
     settings, picking
-        How thresholds are chosen, and edge margin and distances that they are used
-        with; None: the defaults.
+        How thresholds are chosen, and where picks are wanted and how far apart; None:
+        the defaults.
     """
     settings = settings or CalibrateSettings()
     picking = picking or PickSettings()
-    margin = picking.edge_margin
     candidates, truth = {}, {}
     halves = settings.copies == "halves" or (
         settings.copies == "auto" and all(entry.noise for entry in entries)
     )
     for entry in entries:
         assert entry.labels is not None
-        known = where_picks_may_be(read_picks(entry.labels), entry, margin)
+        known = where_picks_may_be(read_picks(entry.labels), entry, picking)
         for number, volume in enumerate(_with_copies(entry, settings, halves=halves)):
             name = f"{entry.tomogram} {number}"
-            candidates[name] = _candidates(finder, entry, margin, volume)
+            candidates[name] = _candidates(finder, entry, picking, volume)
             truth[name] = known
     return calibrate(
         candidates, truth, particles, settings, picking.min_distance_per_radius
@@ -95,10 +94,9 @@ def thresholds_of_partial(
     parameters as for `thresholds_of`.
     """
     picking = picking or PickSettings()
-    margin = picking.edge_margin
     return calibrate_partial(
-        {e.tomogram: _candidates(finder, e, margin) for e in entries},
-        {e.tomogram: partial_labels(e, partial, margin) for e in entries},
+        {e.tomogram: _candidates(finder, e, picking) for e in entries},
+        {e.tomogram: partial_labels(e, partial, picking) for e in entries},
         particles,
         settings or CalibrateSettings(),
         picking.min_distance_per_radius,
@@ -197,14 +195,14 @@ def _with_copies(
 def _candidates(
     finder: Finder,
     entry: Preprocessed,
-    edge_margin: float = 0.0,
+    picking: PickSettings | None = None,
     volume: Volume | None = None,
 ) -> Picks:
     """Return what is found in a tomogram, or a copy of it, where picks may be."""
     if volume is None:
         volume = stored_volume(entry)
     found = finder.candidates(volume, entry.voxel_size)
-    return where_picks_may_be(found, entry, edge_margin)
+    return where_picks_may_be(found, entry, picking)
 
 
 def mean_f1(

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from picker.config import Split, checked_name
+from picker.core.gold import Bead  # noqa: TC001, pydantic reads it
 from picker.core.slab import Slab  # noqa: TC001, pydantic reads it
 
 Length = Annotated[int, Field(gt=0, le=1_000_000)]
@@ -70,7 +71,11 @@ class Preprocessed(Head):
     """Volume that is above 0 where picks may be: in the user's mask, in the slab and
     off gold. None: everywhere."""
     slab: Slab | None = None
-    """The lamella's faces, if the program found them."""
+    """The lamella's faces, as the program found them or the user gave them."""
+    gold: tuple[Bead, ...] | None = None
+    """The gold beads; None: they were not looked for."""
+    membranes: Path | None = None
+    """The user's segmentation of its membranes."""
     noise: Path | None = None
     """Volume of (even − odd) / 2 in the units of `volume`, or the recipe of both, if
     there are halves; see `picker.volumes.halves`."""

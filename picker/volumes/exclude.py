@@ -7,11 +7,12 @@ user's mask. Nothing here touches a file or changes its input.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
+from picker.core.gold import Bead
 from picker.volumes.carbon import away_from_carbon
 from picker.volumes.slab import inside_slab
 
@@ -29,6 +30,25 @@ MAX_SHARE = 0.2
 """If more than this fraction of a tomogram is near gold, it is probably not gold."""
 
 
+class Allowed(NamedTuple):
+    """Where particles may be.
+
+    Attributes
+    ----------
+    region
+        Shaped as the volume, true in the mask, in the slab and away from carbon and
+        gold; None: everywhere.
+    gold
+        The beads; None: they were not looked for.
+    warnings
+        What the user should look at.
+    """
+
+    region: NDArray[np.bool_] | None
+    gold: tuple[Bead, ...] | None
+    warnings: list[str]
+
+
 def allowed_region(
     volume: NDArray[Any],
     voxel_size: float,
@@ -36,8 +56,8 @@ def allowed_region(
     mask: NDArray[np.bool_] | None = None,
     slab_z: tuple[float | None, float | None] = (None, None),
     slab: Slab | None = None,
-) -> tuple[NDArray[np.bool_] | None, list[str]]:
-    """Return where particles may be, None for everywhere, and warnings.
+) -> Allowed:
+    """Return where particles may be, the gold beads, and warnings.
 
     Parameters
     ----------
@@ -53,11 +73,6 @@ def allowed_region(
         z of the slab's lower and upper face [Å]; None: the tomogram's own.
     slab
         The faces that were found, if any; `settings.slab_margin` lies around them.
-
-    Returns
-    -------
-    Shaped as `volume`, true in the mask, in the slab and away from carbon and gold;
-    warnings.
 
     Raises
     ------
@@ -87,23 +102,23 @@ def allowed_region(
                 " preprocess.avoid_carbon to null, or lower it"
             )
     if settings.avoid_gold is None:
-        return region, []
-    away, num = away_from_gold(volume, voxel_size, settings, region)
+        return Allowed(region, None, [])
+    away, gold = away_from_gold(volume, voxel_size, settings, region)
     share = 1 - np.count_nonzero(away) / away.size
     if region is not None:
         away &= region
     if not away.any():
         raise ValueError(
-            f"{num} gold beads leave nothing of the tomogram; raise"
+            f"{len(gold)} gold beads leave nothing of the tomogram; raise"
             " preprocess.gold_sigma or lower preprocess.avoid_gold"
         )
     warnings = []
     if share > MAX_SHARE:
         warnings.append(
             f"{share:.0%} of the tomogram lies within {settings.avoid_gold:g} Å of"
-            f" {num} gold beads; if that is not gold, raise preprocess.gold_sigma"
+            f" {len(gold)} gold beads; if that is not gold, raise preprocess.gold_sigma"
         )
-    return away, warnings
+    return Allowed(away, gold, warnings)
 
 
 def away_from_gold(
@@ -111,8 +126,8 @@ def away_from_gold(
     voxel_size: float,
     settings: PreprocessSettings,
     region: NDArray[np.bool_] | None = None,
-) -> tuple[NDArray[np.bool_], int]:
-    """Return where no gold bead is near, and the number of beads.
+) -> tuple[NDArray[np.bool_], tuple[Bead, ...]]:
+    """Return where no gold bead is near, and the beads.
 
     A bead is a connected blob of voxels that all differ from the median by more than
     `gold_sigma` standard deviations, in the same direction as particles, and that
@@ -134,7 +149,7 @@ def away_from_gold(
 
     Returns
     -------
-    Shaped as `volume`, true farther than `avoid_gold` from each bead; number of beads.
+    Shaped as `volume`, true farther than `avoid_gold` from each bead; the beads.
 
     Raises
     ------
@@ -162,14 +177,32 @@ def away_from_gold(
     # would take several times its memory.
     margin = math.ceil(settings.avoid_gold / voxel_size)
     boxes = ndimage.find_objects(labels)
+    found = []
     for bead in beads:
+        found.append(_ball(labels, int(bead), boxes[bead - 1], voxel_size))
         where = tuple(
             slice(max(side.start - margin, 0), side.stop + margin)
             for side in boxes[bead - 1]
         )
         distance = ndimage.distance_transform_edt(labels[where] != bead)
         away[where] &= distance * voxel_size > settings.avoid_gold
-    return away, len(beads)
+    return away, tuple(found)
+
+
+def _ball(
+    labels: NDArray[np.int32],
+    bead: int,
+    box: tuple[slice, ...],
+    voxel_size: float,
+) -> Bead:
+    """Return a labeled blob as the ball of its volume about its centre of mass."""
+    index = np.argwhere(labels[box] == bead)
+    corner = [side.start for side in box]
+    z, y, x = (round(float(v), 1) for v in (index.mean(axis=0) + corner) * voxel_size)
+    num = len(index)
+    is_disc = len(labels) == 1
+    radius = math.sqrt(num / math.pi) if is_disc else math.cbrt(0.75 * num / math.pi)
+    return Bead(x=x, y=y, z=z, radius=round(radius * voxel_size, 1))
 
 
 def _inside_slab(

@@ -170,6 +170,8 @@ class Coordinates:
         What an IMOD model says of its volume and contours; None for other kinds.
     has_z
         Whether the file has a z. Else it is of micrographs, and z is 0.
+    context
+        What lies around each pick, as `Picks` have it; empty if the file does not say.
     warnings
         What was left out or guessed.
     """
@@ -188,6 +190,7 @@ class Coordinates:
     filament: NDArray[np.int64] | None = None
     drawing: Drawing | None = None
     has_z: bool = True
+    context: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 from picker.core.picks import Picks, picks_from_arrays
 from picker.formats.picks.angles import relion_from_rotation
 from picker.formats.picks.star_angles import ANGLES
+from picker.formats.picks.star_context import (
+    context_columns,
+    context_names,
+    context_rows,
+)
 from picker.formats.picks.star_coordinates import (
     OUR_SCORE,
     PARTICLE,
@@ -21,12 +26,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+CONTEXT_NOTE = "Distances in angstrom; densities in picks a cubic micrometre."
+"""Comment of a file with columns of context; an area is square micrometres."""
+
+
 def write_picks(
     path: Path, picks: Picks, notes: Mapping[str, str] | None = None
 ) -> None:
     """Write picks: position [Å], particle, score; RELION's angles if any are known.
 
-    Picks without a rotation have nan there; if no pick has one, there are no columns.
+    And their context, rounded, if any was measured. Picks without a rotation have nan
+    there; if no pick has one, there are no columns.
     `notes` become comments `# name: value` at the top, which
     `tables.star_table.read_comments` reads.
     """
@@ -45,13 +55,18 @@ def write_picks(
         columns += ANGLES
         for row, angles in zip(rows, relion_from_rotation(picks.rotation), strict=True):
             row += [repr(float(angle)) for angle in angles]
+    if names := context_names([picks]):
+        comments.append(CONTEXT_NOTE)
+        columns += context_columns(names)
+        for row, values in zip(rows, context_rows(picks, names), strict=True):
+            row += values
     write_block(path, "picks", columns, rows, comments)
 
 
 def read_picks(path: Path) -> Picks:
     """Return the picks of a file that `write_picks` wrote, exactly as written.
 
-    Rotations are what their angles give, apart from rounding.
+    Rotations are what their angles give, apart from rounding; context is rounded.
 
     Raises
     ------
@@ -70,5 +85,6 @@ def read_picks(path: Path) -> Picks:
             " (pickerPositionX/Y/Z and pickerParticle); name it in the table's picks"
         )
     return picks_from_arrays(
-        found.value_zyx, found.particle, found.score, found.rotation
+        *(found.value_zyx, found.particle, found.score, found.rotation),
+        found.context,
     )

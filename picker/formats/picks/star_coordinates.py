@@ -10,6 +10,7 @@ import numpy as np
 from picker.config.names import VOLUME_ENDINGS
 from picker.formats.picks.records import Coordinates, Unit, coordinates_from_xyz
 from picker.formats.picks.star_angles import ANGLES, own_rotations, rotations
+from picker.formats.picks.star_context import CONTEXT, context_of
 from picker.formats.picks.star_index import COORDINATE_FILE, FILE, Index
 from picker.formats.picks.star_shifts import IN_PIXELS, ORIGIN, TURNED, shifts
 from picker.formats.picks.star_sizes import (
@@ -53,6 +54,7 @@ NUMBERS = frozenset(
         *(*POSITION, *CENTERED, *COORDINATE, SCORE, OUR_SCORE, PYTOM_SCORE),
         *(*PIXEL_SIZES, DETECTOR_SIZE, MAGNIFICATION),
         *(*ORIGIN, *IN_PIXELS, *TURNED, *ANGLES),
+        *CONTEXT.values(),
     }
 )
 """All columns that are read."""
@@ -138,6 +140,7 @@ def _coordinates(path: Path, tables: Sequence[Table]) -> Coordinates:
         if TUBE in table
         else None,
         has_z=has_z,
+        context=context_of(table),
         warnings=warnings,
     )
 

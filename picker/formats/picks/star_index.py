@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from picker.core.picks import joined_context
 from picker.core.rotations import joined
 from picker.formats.picks.records import Coordinates, Sizes, one_if_equal
 from picker.formats.picks.tomogram_rows import of_tomogram
@@ -165,6 +166,7 @@ def _joined(
         pixel_size=_joined_sizes(found, [p.pixel_size for p in found]),
         shift_zyx=np.concatenate(shifts) if has_shifts else None,
         rotation=joined((part.rotation, len(part.score)) for part in found),
+        context=joined_context((part.context, len(part.score)) for part in found),
         warnings=tuple(text for file in files for text in file.warnings),
     )
 

@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING
 from picker.config import tomogram_name
 from picker.formats.picks.angles import relion_from_rotation, rounded_angles
 from picker.formats.picks.star_angles import ANGLES
+from picker.formats.picks.star_context import (
+    context_columns,
+    context_names,
+    context_rows,
+)
 from picker.formats.picks.star_coordinates import (
     CENTERED,
     CLASS,
@@ -27,7 +32,7 @@ from picker.formats.tables.star_table import write_block
 from picker.formats.text import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -70,6 +75,8 @@ def write_relion5(
     notes = _tilt_notes(tomograms, tilt_pixel_size)
     for number, particle in each_class(particles, tomograms):
         columns = [*CENTERED, SCORE, CLASS, *_angle_columns(tomograms, particle)]
+        around = _context_names(tomograms, particle)
+        columns += context_columns(around)
         everything, index = [], []
         for one in tomograms:
             origin = centre_position(
@@ -80,8 +87,8 @@ def write_relion5(
                 one.tilt_size_zyx,
             )
             rows = [
-                [*texts(position - origin), score, str(number), *_angles(rotation)]
-                for position, score, rotation in rows_of(one.picks, particle)
+                [*texts(position - origin), score, str(number), *_angles(turn), *more]
+                for position, score, turn, more in _rows(one, particle, around)
             ]
             everything += [[one.relion_name, *row] for row in rows]
             name = f"coordinates/{one.tomogram}.star"
@@ -107,17 +114,18 @@ def write_relion4(
         _warn_of_binned([one for one in tomograms if one.tilt_pixel_size is None])
     for number, particle in each_class(particles, tomograms):
         rows = []
+        around = _context_names(tomograms, particle)
         for one in tomograms:
             t = one.pixel_size(tilt_pixel_size)
             rows += [
                 [
                     *(one.relion_name, *texts(position / t + 1), score, str(number)),
-                    *_angles(rotation),
+                    *(*_angles(turn), *more),
                 ]
-                for position, score, rotation in rows_of(one.picks, particle)
+                for position, score, turn, more in _rows(one, particle, around)
             ]
         columns = ["rlnTomoName", *COORDINATE, SCORE, CLASS]
-        columns += _angle_columns(tomograms, particle)
+        columns += _angle_columns(tomograms, particle) + context_columns(around)
         notes = _tilt_notes(tomograms, tilt_pixel_size)
         write_block(folder / f"{particle}.star", "particles", columns, rows, notes)
 
@@ -131,12 +139,14 @@ def write_relion3(
     """
     for number, particle in each_class(particles, tomograms):
         columns = [*COORDINATE, SCORE, CLASS, *_angle_columns(tomograms, particle)]
+        around = _context_names(tomograms, particle)
+        columns += context_columns(around)
         for one in tomograms:
             rows = []
-            for position, score, rotation in rows_of(one.picks, particle):
+            for position, score, turn, more in _rows(one, particle, around):
                 index = whole_index(position, one)
                 row = [*map(str, index[::-1]), score, str(number)]
-                rows.append([*row, *_angles(rotation)])
+                rows.append([*row, *_angles(turn), *more])
             path = folder / particle / f"{one.tomogram}_pick.star"
             write_block(path, "", columns, rows)
 
@@ -167,14 +177,15 @@ def write_autopick(
     Source: 3dem/relion, src/autopicker.cpp and src/preprocessing.cpp, whose pixels
     count from 0 and are cut to whole ones.
     """
-    columns = [*COORDINATE[:2], SCORE, CLASS]
     for number, particle in each_class(particles, micrographs):
+        around = _context_names(micrographs, particle)
+        columns = [*COORDINATE[:2], SCORE, CLASS, *context_columns(around)]
         files = []
         for one in micrographs:
             rows = []
-            for position, score, _ in rows_of(one.picks, particle):
+            for position, score, _, more in _rows(one, particle, around):
                 _, y, x = whole_index(position, one)
-                rows.append([str(x), str(y), score, str(number)])
+                rows.append([str(x), str(y), score, str(number), *more])
             name = f"{particle}/{one.tomogram}_autopick.star"
             write_block(folder / name, "", columns, rows)
             place = (root or folder).absolute() / name
@@ -211,13 +222,30 @@ def write_warp(
         logger.warning(text, sizes[0], sizes[-1])
     for _, particle in each_class(particles, tomograms):
         columns = [*COORDINATE, "rlnMicrographName", SCORE]
-        columns += _angle_columns(tomograms, particle)
+        around = _context_names(tomograms, particle)
+        columns += _angle_columns(tomograms, particle) + context_columns(around)
         for one, name in zip(tomograms, series, strict=True):
             rows = [
-                [*texts(position / one.voxel_size), name, score, *_angles(rotation)]
-                for position, score, rotation in rows_of(one.picks, particle)
+                [*texts(position / one.voxel_size), name, score, *_angles(turn), *more]
+                for position, score, turn, more in _rows(one, particle, around)
             ]
             write_block(folder / f"{one.tomogram}_{particle}.star", "", columns, rows)
+
+
+def _context_names(tomograms: Sequence[TomogramPicks], particle: str) -> list[str]:
+    """Return what was measured around picks of a class; nothing as a rule."""
+    return context_names(one.picks.of(particle) for one in tomograms)
+
+
+def _rows(
+    one: TomogramPicks, particle: str, around: Sequence[str]
+) -> Iterator[
+    tuple[NDArray[np.float64], str, NDArray[np.float64] | None, Sequence[str]]
+]:
+    """Yield what `rows_of` does of a tomogram, and the cells of columns of context."""
+    more = context_rows(one.picks.of(particle), around)
+    for row, cells in zip(rows_of(one.picks, particle), more, strict=True):
+        yield *row, cells
 
 
 def _angle_columns(tomograms: Sequence[TomogramPicks], particle: str) -> list[str]:

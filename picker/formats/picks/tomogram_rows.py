@@ -72,6 +72,7 @@ def select_rows(found: Coordinates, rows: NDArray[np.intp]) -> Coordinates:
         shift_zyx=None if shift is None else shift[rows],
         rotation=None if rotation is None else rotation[rows],
         filament=None if filament is None else filament[rows],
+        context={name: values[rows] for name, values in found.context.items()},
         drawing=drawing and replace(drawing, contour=drawing.contour[rows]),
     )
 

@@ -5,13 +5,16 @@ Loaded while the workflow is planned, so without NumPy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from picker.formats.projects.patterns import files_of, named_files
 from picker.formats.projects.rows import Found, age_of
 
 if TYPE_CHECKING:
     from picker.config import FolderSettings
+
+BESIDE = ("even", "odd", "mask", "membranes")
+"""Patterns of files that belong to a tomogram."""
 
 
 def folder_tomograms(settings: FolderSettings, settle: float) -> list[Found]:
@@ -27,10 +30,10 @@ def folder_tomograms(settings: FolderSettings, settle: float) -> list[Found]:
     Raises
     ------
     ValueError
-        If no file is of the pattern, or two halves or masks are of one tomogram.
+        If no file is of the pattern, or two of another pattern are of one tomogram.
     """
-    even, odd, mask = map(named_files, (settings.even, settings.odd, settings.mask))
-    besides = {*even.values(), *odd.values(), *mask.values()}
+    beside = {name: named_files(getattr(settings, name)) for name in BESIDE}
+    besides = {file for files in beside.values() for file in files.values()}
     volumes = [
         (path, name)
         for path, name in files_of(settings.files).items()
@@ -41,14 +44,9 @@ def folder_tomograms(settings: FolderSettings, settle: float) -> list[Found]:
             f"no file is of the pattern {settings.files}; expected volumes there, check"
             " tomograms.folder.files"
         )
-    return [
-        Found(
-            name=name,
-            path=path,
-            even=even.get(name),
-            odd=odd.get(name),
-            mask=mask.get(name),
-            waits=age_of([path, even.get(name), odd.get(name), mask.get(name)], settle),
-        )
-        for path, name in volumes
-    ]
+    found = []
+    for path, name in volumes:
+        others: dict[str, Any] = {kind: of.get(name) for kind, of in beside.items()}
+        waits = age_of([path, *others.values()], settle)
+        found.append(Found(name=name, path=path, **others, waits=waits))
+    return found

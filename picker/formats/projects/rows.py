@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 COLUMNS = (
     *("picks", "expected", "voxel_size", "tilt_pixel_size", "mask"),
-    *("slab_z_low", "slab_z_high", "called"),
+    *("membranes", "slab_z_low", "slab_z_high", "called"),
 )
 """Columns that a file of splits may have besides tomogram and split."""
 
@@ -42,7 +42,7 @@ class Found:
         As the project calls it.
     path
         Its volume.
-    even, odd, mask
+    even, odd, mask, membranes
         Other volumes, None where there are none.
     voxel_size, tilt_pixel_size
         [Å]; None: as the volume says, unknown.
@@ -55,6 +55,7 @@ class Found:
     even: Path | None = None
     odd: Path | None = None
     mask: Path | None = None
+    membranes: Path | None = None
     voxel_size: float | None = None
     tilt_pixel_size: float | None = None
     waits: str = ""
@@ -62,7 +63,10 @@ class Found:
     @property
     def values(self) -> dict[str, Any]:
         """The columns of its row that the project knows."""
-        names = ("path", "even", "odd", "mask", "voxel_size", "tilt_pixel_size")
+        names = (
+            *("path", "even", "odd", "mask", "membranes"),
+            *("voxel_size", "tilt_pixel_size"),
+        )
         return {"tomogram": self.name, **{name: getattr(self, name) for name in names}}
 
 

@@ -49,6 +49,7 @@ class Table:
     _places: list[Sequence[int]] = field(default_factory=list)
     _missing: dict[str, int] = field(default_factory=dict)
     _bad: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _infinite: dict[str, tuple[int, str]] = field(default_factory=dict)
     _seen: dict[str, str] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
@@ -79,7 +80,8 @@ class Table:
                 if is_missing(column[i]):
                     self._missing.setdefault(name, places[i])
                 else:
-                    self._bad.setdefault(name, (places[i], column[i]))
+                    problems = self._infinite if np.isinf(values[i]) else self._bad
+                    problems.setdefault(name, (places[i], column[i]))
 
     def raw(self, name: str) -> list[str]:
         """Return one column as text, with empty and missing values as they are."""
@@ -101,8 +103,12 @@ class Table:
             raise self._lacks(name, next(p for i, p in enumerate(places) if i == row))
         return values
 
-    def numbers(self, name: str, *, may_lack: bool = False) -> NDArray[np.float64]:
+    def numbers(
+        self, name: str, *, may_lack: bool = False, may_be_infinite: bool = False
+    ) -> NDArray[np.float64]:
         """Return one column as finite numbers; with `may_lack`, NaN for missing ones.
+
+        With `may_be_infinite` infinite ones too.
 
         Raises
         ------
@@ -110,8 +116,9 @@ class Table:
             If the column is missing, or a value is not a finite number.
         """
         self._require(name)
-        if name in self._bad:
-            place, text = self._bad[name]
+        kinds = (self._bad,) if may_be_infinite else (self._bad, self._infinite)
+        if problems := [kind[name] for kind in kinds if name in kind]:
+            place, text = min(problems)
             raise ValueError(
                 f"{self.path}: {self.row} {place} has {name} {shown(text)}; expected a"
                 f" finite number, fix the {self.row}"

@@ -34,6 +34,7 @@ OPTIONAL = (
     "voxel_size",
     "tilt_pixel_size",
     "mask",
+    "membranes",
     "even",
     "odd",
     "slab_z_low",
@@ -146,7 +147,7 @@ def read_table(path: Path, *, check_files: bool = True) -> tuple[TomogramRow, ..
 
     Columns: tomogram, path, split; optional picks (several separated by ';'),
     expected (particle:number), voxel_size [Å], tilt_pixel_size [Å], mask,
-    even, odd, slab_z_low [Å], slab_z_high [Å], called.
+    membranes, even, odd, slab_z_low [Å], slab_z_high [Å], called.
 
     Raises
     ------
@@ -209,4 +210,6 @@ def _files(row: TomogramRow) -> Iterator[tuple[str, Path]]:
         yield "picks", file
     if row.mask:
         yield "mask", row.mask
+    if row.membranes:
+        yield "membranes", row.membranes
     yield from zip(("even", "odd"), row.halves, strict=False)

@@ -161,7 +161,10 @@ def read_geometry(
 
 
 def read_mask(
-    path: Path, shape_zyx: tuple[int, int, int] | None = None
+    path: Path,
+    shape_zyx: tuple[int, int, int] | None = None,
+    *,
+    may_be_empty: bool = False,
 ) -> NDArray[np.bool_]:
     """Return `(z, y, x)` true where the mask volume is above 0.
 
@@ -171,12 +174,14 @@ def read_mask(
         Any file that `read_tomogram` reads; its voxel size does not matter.
     shape_zyx
         The tomogram's number of voxels; not checked if None.
+    may_be_empty
+        Whether nothing need be above 0.
 
     Raises
     ------
     ValueError
-        If its shape is not the tomogram's, it holds no real numbers, or nothing is
-        above 0.
+        If its shape is not the tomogram's, it holds no real numbers or some that are
+        NaN, or nothing is above 0.
     """
     # Masks often have no voxel size; with any number the reader does not refuse them.
     # They are stored without empty chunks. That their shape is the tomogram's says more
@@ -188,11 +193,17 @@ def read_mask(
         check_shape(path, stored.shape, shape_zyx)
     if stored.dtype.kind not in "biuf":
         raise ValueError(f"mask {path} holds {stored.dtype}; expected real numbers")
+    # A slice's greatest value is NaN where one of its voxels is.
+    if stored.dtype.kind == "f" and np.isnan([part.max() for part in stored]).any():
+        raise ValueError(
+            f"mask {path} has voxels that are NaN; expected numbers, above 0 in what it"
+            " shows, make it again"
+        )
     try:
         mask: NDArray[np.bool_] = np.asarray(stored > 0)
     except MemoryError as error:
         raise MemoryError(too_large(path, stored.shape)) from error
-    if not mask.any():
+    if not (may_be_empty or mask.any()):
         raise ValueError(
             f"mask {path} is 0 everywhere; expected values above 0 where picks are"
             " wanted"

@@ -44,8 +44,8 @@ def test_beads_are_found_and_nothing_else_is(sign, gain):
     volume[ball((20, 8, 50), 4)] -= sign * 60  # of the other sign
     are = "dark" if sign < 0 else "light"
     settings = GOLD.model_copy(update={"particles_are": are})
-    away, num = away_from_gold(gain * volume - 5, V, settings)
-    assert num == 1
+    away, beads = away_from_gold(gain * volume - 5, V, settings)
+    assert len(beads) == 1
     np.testing.assert_array_equal(~away, bead)
 
 
@@ -69,8 +69,8 @@ def test_beads_at_the_faces_and_beside_each_other():
     volume = noise()
     beads = ball((0, 0, 0), 5) | ball((23, 39, 50), 4) | ball((23, 39, 40), 4)
     volume[beads] -= 60
-    away, num = away_from_gold(volume, V, GOLD.model_copy(update={"avoid_gold": 20}))
-    assert num == 3
+    away, beads = away_from_gold(volume, V, GOLD.model_copy(update={"avoid_gold": 20}))
+    assert len(beads) == 3
     assert not away[beads].any()
     assert not away[23, 39, 45]
     assert away[12, 20, 28]
@@ -85,7 +85,7 @@ def test_gold_outside_of_the_mask_does_not_set_the_spread():
     volume[bead] -= 60
     with pytest.raises(ValueError, match=r"more than half of the voxels are 0.* mask"):
         allowed_region(volume, V, GOLD)
-    region, warnings = allowed_region(volume, V, GOLD, mask)
+    region, _, warnings = allowed_region(volume, V, GOLD, mask)
     np.testing.assert_array_equal(region, mask & ~bead)
     assert warnings == []
     assert mask[bead].all()
@@ -96,16 +96,16 @@ def test_slab_and_mask_are_joined():
     mask[:, :, 30:] = True
     before = mask.copy()
     settings = PreprocessSettings()
-    region, _ = allowed_region(noise(), V, settings, mask, (50, 120.5))
+    region, _, _ = allowed_region(noise(), V, settings, mask, (50, 120.5))
     assert np.unique(np.nonzero(region)[0]).tolist() == [5, 6, 7, 8, 9, 10, 11, 12]
     assert np.unique(np.nonzero(region)[2]).tolist() == list(range(30, 56))
     np.testing.assert_array_equal(mask, before)
-    region, _ = allowed_region(noise(), V, settings, None, (None, 30))
+    region, _, _ = allowed_region(noise(), V, settings, None, (None, 30))
     assert np.unique(np.nonzero(region)[0]).tolist() == [0, 1, 2, 3]
 
 
 def test_nothing_is_made_where_nothing_is_excluded():
-    assert allowed_region(noise(), V, PreprocessSettings()) == (None, [])
+    assert allowed_region(noise(), V, PreprocessSettings()) == (None, None, [])
     mask = np.ones(SHAPE, bool)
     assert allowed_region(noise(), V, PreprocessSettings(), mask)[0] is mask
 
@@ -120,7 +120,7 @@ def test_errors_say_what_to_do():
     volume = noise()
     volume[ball((12, 20, 28), 4)] -= 60
     settings = GOLD.model_copy(update={"avoid_gold": 150.0})
-    _, (warning,) = allowed_region(volume, V, settings)
+    _, _, (warning,) = allowed_region(volume, V, settings)
     assert "within 150 Å of 1 gold beads; if that is not gold, raise" in warning
     settings = GOLD.model_copy(update={"avoid_gold": 9000.0})
     with pytest.raises(ValueError, match="1 gold beads leave nothing"):
@@ -159,6 +159,6 @@ def test_a_bead_in_a_micrograph_is_a_disc():
     bead, small = ball((0, 20, 20), 3, shape), ball((0, 40, 60), 1, shape)
     volume = noise(shape)
     volume[bead | small] -= 60
-    away, num = away_from_gold(volume, V, GOLD)
-    assert num == 1
+    away, beads = away_from_gold(volume, V, GOLD)
+    assert len(beads) == 1
     np.testing.assert_array_equal(~away, bead)
