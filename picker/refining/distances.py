@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-HALF = 0.5
-"""Distance from a voxel's centre to its face [voxels]."""
+TO_SURFACE = 0.25
+"""What lies between the nearest voxel's centre and the surface [voxels]: the mean over
+balls and tilted planes. Of a plane along the voxels' faces it would be 0.5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +70,18 @@ def segmentation(mask: NDArray[np.bool_], voxel_size: float) -> Segmentation:
 def mask_distance(position_zyx: Floats, of: Segmentation) -> Floats:
     """Return `(n,)` distances [Å] of positions [Å] from a segmentation, 0 inside.
 
-    That from the centre of the nearest voxel of it, less half a voxel: exact where its
-    surface is parallel to the voxels' faces, else within half a voxel of the surface
-    that it stands for. Which side of a membrane a position is on the mask does not say,
-    so there is no sign. Infinite if no voxel is true.
+    That from the centre of the nearest voxel of it, less a quarter of a voxel. From the
+    surface that the voxels stand for it differs by 0.15 voxels (standard deviation) if
+    that is curved or tilted, and by 0.25 if it runs along the voxels' faces. Which side
+    of a membrane a position is on the mask does not say, so there is no sign. Infinite
+    if no voxel is true.
     """
     index = index_from_position(position_zyx, of.voxel_size).reshape(-1, 3)
     nearest = np.round(index).astype(np.intp)
     inside = of.mask[tuple(np.clip(nearest, 0, np.array(of.mask.shape) - 1).T)]
     if of.surface is None:
         return np.where(inside, 0.0, np.inf)
-    gap = np.asarray(of.surface.query(index)[0], np.float64) - HALF
+    gap = np.asarray(of.surface.query(index)[0], np.float64) - TO_SURFACE
     return np.where(inside, 0.0, np.maximum(gap, 0.0) * of.voxel_size)
 
 

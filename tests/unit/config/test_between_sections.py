@@ -25,3 +25,20 @@ def test_squares_are_on_enough_slices_to_be_linked(method, section):
         config(method=method, **{section: {"min_chord": 0.95}})
     assert config(method=method, **{section: {"min_chord": 0.9}})
     assert config(method="supervised", **{section: {"min_chord": 0.95}})
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ({"membrane": {"ribosom": [0, 9]}}, "pick.context.membrane names ribosom"),
+        ({"density": {"all": [9, 1]}}, "holds nothing"),
+        ({"edge": {"all": [None, None]}}, "limits nothing"),
+        ({"gold": {"all": [0]}}, "Field required"),
+        ({"density_radius": 0}, "greater than 0"),
+    ],
+)
+def test_filters_by_context_are_ranges_of_classes(context, said):
+    particles = [{"name": "ribosome", "radius": 150}]
+    content = {"particles": particles, "pick": {"context": context}}
+    with pytest.raises(ValueError, match=said):
+        Config.model_validate(content)

@@ -125,3 +125,17 @@ def test_a_missing_file_has_no_stamp_and_no_key(stored):
         FileNotFoundError, match=r"a\.star does not exist; .* fix its path"
     ):
         input_key(stored.row, PARTICLES, SETTINGS)
+
+
+def test_membranes_and_given_faces_are_recorded_and_make_nothing_again(stored):
+    assert stored.record.slab.low.offset == 50
+    assert (stored.record.slab.high, stored.record.membranes) == (None, None)
+    mask = stored.row.path.with_name("membranes.mrc")
+    mask.write_bytes(b"read by nobody yet")
+    stored.row = stored.row.model_copy(update={"membranes": mask})
+    time = (stored.files["volume"] / "zarr.json").stat().st_mtime_ns
+    again = stored.preprocess()
+    assert (stored.files["volume"] / "zarr.json").stat().st_mtime_ns == time
+    assert (again.membranes, again.fingerprint) == (mask, stored.key)
+    # The workflow sees it replaced, and `picker explain` tells of it.
+    assert str(mask) in again.stamps

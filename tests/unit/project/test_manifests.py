@@ -123,6 +123,7 @@ def test_what_is_not_known_is_none_and_never_zero(tmp_path):
     (said,) = json.loads((tmp_path / "m.json").read_text())["tomograms"]
     assert {key for key, value in said.items() if value is None} == {
         *("tilt_pixel_size", "called", "labels", "mask", "slab"),
+        *("gold", "membranes"),
         *("noise", "noise_spread", "source"),
     }
     with pytest.raises(TypeError, match="voxel_size"):

@@ -69,8 +69,8 @@ def test_beads_at_the_faces_and_beside_each_other():
     volume = noise()
     beads = ball((0, 0, 0), 5) | ball((23, 39, 50), 4) | ball((23, 39, 40), 4)
     volume[beads] -= 60
-    away, beads = away_from_gold(volume, V, GOLD.model_copy(update={"avoid_gold": 20}))
-    assert len(beads) == 3
+    away, found = away_from_gold(volume, V, GOLD.model_copy(update={"avoid_gold": 20}))
+    assert len(found) == 3
     assert not away[beads].any()
     assert not away[23, 39, 45]
     assert away[12, 20, 28]
@@ -162,3 +162,15 @@ def test_a_bead_in_a_micrograph_is_a_disc():
     away, beads = away_from_gold(volume, V, GOLD)
     assert len(beads) == 1
     np.testing.assert_array_equal(~away, bead)
+
+
+@pytest.mark.parametrize("depth", [24, 1])
+def test_a_bead_is_told_as_the_ball_of_its_volume(depth):
+    shape, centre = (depth, 40, 56), (depth // 2, 21, 30)
+    volume = noise(shape)
+    volume[ball(centre, 5, shape)] -= 60
+    _, (bead,), _ = allowed_region(volume, V, GOLD)
+    assert [bead.z, bead.y, bead.x] == [c * V for c in centre]
+    assert bead.radius == pytest.approx(5 * V, abs=0.25 * V)
+    assert allowed_region(noise(), V, GOLD).gold == ()
+    assert allowed_region(noise(), V, PreprocessSettings()).gold is None

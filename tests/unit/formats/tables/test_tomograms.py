@@ -49,6 +49,7 @@ def test_rows(folder):
         "voxel_size": 13.48,
         "tilt_pixel_size": 1.5,
         "mask": Path("mask.mrc"),
+        "membranes": None,
         "even": None,
         "odd": None,
         "slab_z_low": None,
