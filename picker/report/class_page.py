@@ -18,7 +18,12 @@ from picker.report.averages import (
     shown_averages,
 )
 from picker.report.charts import CURRENT, inline_svg, new_chart
-from picker.report.gallery import NEIGHBOUR_EDGES, NUM_SHOTS, data_of
+from picker.report.gallery import (
+    DISTANCE_EDGES,
+    NEIGHBOUR_EDGES,
+    NUM_SHOTS,
+    data_of,
+)
 from picker.report.templates import template
 from picker.report.webp import webp
 
@@ -51,6 +56,14 @@ HINTS = {
     "disputed": "What one look has as a pick and another has not, the greatest"
     " difference first: noise, or particles that are hard to see.",
 }
+
+AROUND = {
+    "membrane": "Distance to membranes",
+    "faces": "Distance to the lamella's faces",
+    "edge": "Distance to the tomogram's faces",
+    "gold": "Distance to gold",
+}
+"""Titles of what was measured around picks."""
 
 
 def write_class_pages(galleries: Galleries, folder: Path, run: RunPages) -> None:
@@ -117,6 +130,7 @@ def _rendered(one: ClassGallery, shots: dict[str, list[Shot]], run: RunPages) ->
         agreement=draw_agreement(picks, below, one.particle) if has_averages else None,
         maps=_draw_maps(one) if one.num_picks else None,
         neighbours=_draw_neighbours(one) if one.neighbours.any() else None,
+        distances=_draw_distances(one),
     )
 
 
@@ -187,3 +201,20 @@ def _draw_neighbours(one: ClassGallery) -> Markup:
         axes.axvline(multiple * one.particle.radius, color=CURRENT, lw=1.2, ls=style)
     axes.set(xlabel="distance [Å]", ylabel="picks", xlim=(0, edges[-1]))
     return inline_svg(figure)
+
+
+def _draw_distances(one: ClassGallery) -> list[Markup]:
+    """Return a chart of each distance that was measured around picks."""
+    charts = []
+    for name, title in AROUND.items():
+        counts = one.distances.get(name)
+        if counts is None or not counts.any():
+            continue
+        figure, axes = new_chart(title, 2.6, 1.9)
+        width = np.diff(DISTANCE_EDGES)
+        color = one.particle.color
+        axes.bar(DISTANCE_EDGES[:-1], counts, width, align="edge", color=color)
+        axes.axvline(0, color=CURRENT, lw=1.2, ls=":")
+        axes.set(xlabel="distance [Å]", ylabel="picks", xlim=DISTANCE_EDGES[[0, -1]])
+        charts.append(inline_svg(figure))
+    return charts

@@ -37,6 +37,9 @@ APART = 1.0
 """Candidates of a class nearer to a better one are left out [radii]."""
 NEIGHBOUR_EDGES = np.linspace(0, 8, 33)
 """Edges of bins of the distance to the nearest pick [radii]."""
+DISTANCE_EDGES = np.arange(-100.0, 1001.0, 25.0)
+"""Edges of bins of distances from what is around picks [Å]; those at the ends hold what
+lies beyond them too."""
 MAP_SIZE = 32
 """Bins along each axis of the maps of picks."""
 
@@ -119,6 +122,8 @@ class ClassGallery:
         `(32, 32)` picks over the tomograms' width, height and depth; y and z first.
     neighbours
         Picks in each bin of `NEIGHBOUR_EDGES`.
+    distances
+        What was measured around picks: how many are in each bin of `DISTANCE_EDGES`.
     """
 
     particle: Particle
@@ -139,6 +144,7 @@ class ClassGallery:
     neighbours: NDArray[np.int64] = field(
         default_factory=lambda: np.zeros(len(NEIGHBOUR_EDGES) - 1, np.int64)
     )
+    distances: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make room for the boxes."""
@@ -219,7 +225,7 @@ class ClassGallery:
             self.disputed.offer((-dispute.difference,), partial(shot, dispute))
 
     def _count(self, picks: Picks, tomogram: Tomogram) -> None:
-        """Add picks to the maps and to the distances of neighbours."""
+        """Add picks to the maps and to the distances of neighbours and others."""
         extent = (np.array(tomogram.shape_zyx) - 1) * tomogram.voxel_size
         place = picks.position_zyx / np.maximum(extent, 1e-9)
         place = np.clip((place * MAP_SIZE).astype(int), 0, MAP_SIZE - 1)
@@ -230,6 +236,12 @@ class ClassGallery:
             gap = np.asarray(tree.query(picks.position_zyx, 2)[0])[:, 1]
             nearest = gap / self.particle.radius
             self.neighbours += np.histogram(nearest, NEIGHBOUR_EDGES)[0]
+        low, high = DISTANCE_EDGES[[0, -1]]
+        for name, values in picks.context.items():
+            # One that is not known is in no bin.
+            held = np.clip(values[~np.isnan(values)], low, high)
+            counts = np.histogram(held, DISTANCE_EDGES)[0].astype(np.int64)
+            self.distances[name] = self.distances.get(name, 0) + counts
 
 
 class Galleries:

@@ -19,7 +19,11 @@ def test_micrographs_are_picked_evaluated_and_exported(tmp_path):
             "simulate": SMALL["simulate"]
             | {"labeled": 1, "unlabeled": 0, "shape_zyx": [24, 96, 112], "carbon": 3},
             "preprocess": {"equalise": True, "equalise_tiles": 2, "avoid_carbon": 20},
-            "pick": {"edge_margin": 20, "top_k": 8},
+            "pick": {
+                "edge_margin": 20,
+                "top_k": 8,
+                "context": {"edge": {"all": [30, None]}},
+            },
             "export": {"targets": ["autopick"]},
         },
     )
@@ -36,7 +40,10 @@ def test_micrographs_are_picked_evaluated_and_exported(tmp_path):
     config = Config.model_validate(project.config)
     _, y, x = (picks.position_zyx / config.simulate.voxel_size).round().astype(int).T
     assert (carbon_film(1, config.simulate)[y, x] < 0.5).all()
+    assert set(picks.context) == {"edge", "density", "class_density"}
+    assert picks.context["edge"].min() >= 30
     listed = project.path("blobs", "export", "autopick", "ribosome")
     found = read_coordinates(listed / "coordinate_files.star", "sim_001")
     assert len(found.value_zyx) == len(picks)
+    assert set(found.context) == set(picks.context)
     assert project.path("report", "tomograms", "sim_001.html").is_file()

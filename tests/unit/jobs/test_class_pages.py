@@ -109,6 +109,16 @@ def test_thresholds_and_margins_are_those_of_picking(project):
     assert shown(text, "The highest scores") == [("TS_a", "0.400"), ("TS_b", "0.400")]
 
 
+def test_distances_are_charts_where_they_are_wanted(project):
+    text, *_ = page(project)
+    assert "What is around the picks" not in text
+    text, *_, failed = page(project, context={"columns": True})
+    part = text[text.index("What is around the picks") :].split("</section>")[0]
+    # Neither membranes nor faces nor gold are known.
+    assert (part.count("<svg"), failed) == (1, [])
+    assert "Distance to the tomogram" in part
+
+
 def test_halves_say_what_is_disputed(project):
     text, *_ = page(project, halves=[project / "halves.json"])
     disputed = shown(text, "The most disputed")

@@ -129,6 +129,24 @@ def test_neighbours_and_maps_count_picks_alone():
     # 150 Å, in bins of a quarter of a radius of 100 Å.
     assert np.flatnonzero(one.neighbours).tolist() == [6]
     assert one.neighbours.sum() == 2
+    assert one.distances == {}
+
+
+def test_distances_of_picks_are_counted_where_they_are_known():
+    far = np.array([30.0, np.inf, np.nan, 30.0])
+    found = picks_from_arrays(
+        [[50, 50, 50], [50, 50, 200], [200, 50, 50], [200, 200, 200]],
+        ["ribosome"] * 4,
+        [0.9, 0.8, 0.7, 0.2],
+        context={"gold": far, "edge": far - 200},
+    )
+    galleries = Galleries([RIBOSOME], {"ribosome": 0.5})
+    galleries.add(tomogram(), found)
+    galleries.add(tomogram("TS_2"), found)
+    of = galleries.classes[0].distances
+    # In bins of 25 Å from -100 Å to 1000 Å, of two tomograms.
+    assert dict(enumerate(of["gold"])) == dict.fromkeys(range(44), 0) | {5: 2, 43: 2}
+    assert np.flatnonzero(of["edge"]).tolist() == [0, 43]
 
 
 @pytest.fixture(scope="module")

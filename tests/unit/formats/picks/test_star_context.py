@@ -37,7 +37,9 @@ def test_our_own_files_keep_them_and_have_none_without(tmp_path):
         np.testing.assert_allclose(found[name], values, atol=0.006)
     assert read_picks(tmp_path / "b.star").context == {}
     text = (tmp_path / "b.star").read_text()
-    assert "istance" not in text
+    assert "picker" in text
+    assert not any(column in text for column in COLUMNS)
+    assert "angstrom; densities" not in text
 
 
 def test_a_value_that_is_no_number_is_refused(tmp_path):
