@@ -19,6 +19,7 @@ SECTIONS = ("pick", "vote", "link")
 REFUSED = {
     "pick.thresholds": "thresholds are chosen anew for all other settings",
     "pick.offsets": "every entry around a pick counts as wrong",
+    "pick.context": "what is around candidates is looked at once, before all trials",
 }
 """Settings that cannot be tuned, and why."""
 LEAST_CONTRAST = "pick.contrast.least."

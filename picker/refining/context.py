@@ -159,6 +159,8 @@ def within_distances(
         the segmentation cannot be read.
     """
     filters = settings.by_distance
+    if not filters:
+        return np.ones(len(picks), np.bool_)
     unknown = [name for name in filters if name in around.unknown]
     if unknown and settings.unknown == "error":
         name = unknown[0]

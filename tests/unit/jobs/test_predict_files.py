@@ -197,3 +197,22 @@ def test_a_micrograph_needs_a_method_that_finds_in_such(project, capsys):
     words += " --method blobs --settings particles.json"
     assert main(words.split()) == 0
     assert (read_picks(project / "m.star").position_zyx[:, 0] == 0).all()
+
+
+def test_single_files_have_the_context_that_is_known_of_them(
+    project, capsys, monkeypatch
+):
+    def candidates(self, volume, voxel_size, region=None):
+        places = [[300, 400, 500], [300, 400, 40]]
+        return picks_from_arrays(places, ["ribosome"] * 2, [0.5, 0.5])
+
+    monkeypatch.setattr(WindowFinder, "candidates", candidates)
+    words = "predict --model model.safetensors a.mrc --output a.star --settings"
+    (project / "pick.json").write_text('{"context": {"edge": {"all": [100, null]}}}')
+    assert main([*words.split(), "pick.json"]) == 0
+    found = read_picks(project / "a.star")
+    assert found.context["edge"].tolist() == [300]
+    assert set(found.context) == {"edge", "density", "class_density"}
+    (project / "pick.json").write_text('{"context": {"membrane": {"all": [0, 9]}}}')
+    assert main([*words.split(), "pick.json"]) == 1
+    assert "not known of a.mrc: its membranes" in capsys.readouterr().err

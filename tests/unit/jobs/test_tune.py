@@ -163,6 +163,7 @@ def test_what_cannot_be_tuned_is_told(project, capsys, name, said):
         ({"train.learning_rate": (0, 1)}, "cannot be tuned; expected a number of"),
         ({"pick.thresholds.ribosome": (0, 1)}, "thresholds are chosen anew"),
         ({"pick.offsets.primary": (0, 0.5)}, "every entry around a pick counts"),
+        ({"pick.context.density_radius": (1, 9)}, "is looked at once"),
         ({"pick.top_k": (9, 3)}, "between 9 and 3; expected the lower limit first"),
     ],
 )
