@@ -50,6 +50,7 @@ def export(
     scores=None,
     target="relion3",
     rotations=None,
+    context=None,
 ):
     """Export picks for RELION as the rule does, from a manifest, and return where.
 
@@ -67,13 +68,16 @@ def export(
         The kind of files.
     rotations
         Name of a tomogram: `(n, 3, 3)` as picks have them; None: not known.
+    context
+        What is around picks, the same for every tomogram; None: not measured.
     """
     entries = []
     for name, position_zyx in found.items():
         path = folder / "picks" / f"{name}.star"
         names = [PARTICLE] * len(position_zyx)
         turned = rotations and rotations[name]
-        write_picks(path, picks_from_arrays(position_zyx, names, scores, turned))
+        picks = picks_from_arrays(position_zyx, names, scores, turned, context)
+        write_picks(path, picks)
         entries.append(picked(path, name, voxel_size=voxel_size, shape_zyx=shape_zyx))
     manifest, settings = folder / "pick.json", folder / "particles.json"
     write_manifest(manifest, entries)

@@ -149,6 +149,21 @@ def test_scores_come_through(tmp_path):
     np.testing.assert_allclose(scores, np.arange(20) / 32, atol=1e-6)
 
 
+def test_what_is_around_picks_comes_through(tmp_path):
+    write_volume(tmp_path / "TS_01.mrc", np.ones(SHAPE, np.float32), VOXEL_SIZE)
+    found = {"TS_01": np.array([[20, 40, 50], [30, 50, 60], [25, 40, 50]]) * VOXEL_SIZE}
+    context = {
+        "membrane": np.array([12.5, np.inf, 0.0]),
+        "class_density": np.array([0.0, np.nan, 1910.0]),
+    }
+    output = export(tmp_path, found, VOXEL_SIZE, SHAPE, context=context)
+    particles = extract(tmp_path, ["TS_01"], output, VOXEL_SIZE, 16)
+    for column, values in zip(
+        ("pickerMembraneDistance", "pickerClassDensity"), context.values(), strict=True
+    ):
+        np.testing.assert_array_equal(particles[column].to_numpy(float), values)
+
+
 BOX = 32
 PHANTOM = (64, 160, 176)
 NUM_TOMOGRAMS, PER_TOMOGRAM = 12, 40
