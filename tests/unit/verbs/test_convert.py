@@ -493,6 +493,12 @@ def test_picks_point_away_from_a_membrane(tmp_path, capsys):
     assert convert(path, *words, *star, geometry=()) == 0
     rotation = read_coordinates(output).rotation
     np.testing.assert_allclose(rotation[:, :, 0], [[-1, 0, 0], [1, 0, 0]], atol=1e-6)
+    # A membrane may have other voxels than the tomogram.
+    mrc.write_volume(tmp_path / "mask.mrc", mask[::2, ::2, ::2].copy(), 2 * V)
+    star = ("--to", "relion5", "--output", tmp_path / "binned.star")
+    assert convert(path, *words, *star, geometry=()) == 0
+    rotation = read_coordinates(tmp_path / "binned.star").rotation
+    np.testing.assert_allclose(rotation[:, :, 0], [[-1, 0, 0], [1, 0, 0]], atol=1e-6)
     more = ("--along-filaments", "--to", "relion5", "--output", tmp_path / "b.star")
     assert convert(path, *words, *more, geometry=()) == 1
     assert "expected --normals-from or --along-filaments" in capsys.readouterr().err
@@ -503,6 +509,23 @@ def test_picks_point_away_from_a_membrane(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "is of one tomogram, but the files have picks of TS_1, TS_2; exp" in said
     assert convert(both, *words, *again, "--name", "TS_2", geometry=()) == 0
+
+
+def test_what_is_around_picks_stays_where_there_is_a_column_for_it(tmp_path):
+    context = {"gold": np.array([12.25, np.inf])}
+    picks = picks_from_arrays([[50, 60, 70], [80, 90, 20]], ["a", "a"], context=context)
+    path = tmp_path / "TS_1.star"
+    write_picks(path, picks)
+    for kind in ("relion5", "warp", "picker"):
+        output = tmp_path / f"{kind}.star"
+        words = ("--to", kind, "--output", output, "--particle", "a")
+        assert convert(path, *words) == 0
+        found = read_coordinates(output).context
+        np.testing.assert_array_equal(found["gold"], context["gold"])
+        path = output
+    output = tmp_path / "a.coords"
+    assert convert(path, "--to", "tomotwin", "--output", output) == 0
+    assert len(output.read_text().splitlines()) == 2
 
 
 def test_picks_point_along_their_filaments(tmp_path):

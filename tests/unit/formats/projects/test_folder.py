@@ -84,18 +84,21 @@ def test_a_zarr_folder_is_as_old_as_its_newest(project, monkeypatch):
 def test_names_halves_and_masks_of_patterns(project):
     project("a/x/rec.mrc", "a/y/rec.mrc", "a/x/rec_EVN.mrc", "a/x/rec_ODD.mrc")
     project("masks/x.mrc")
+    project("membranes/y.mrc")
     found = rows(
         "a/{name}/*.mrc",
         {
             "even": "a/{name}/rec_EVN.mrc",
             "odd": "a/{name}/rec_ODD.mrc",
             "mask": "masks/{name}.mrc",
+            "membranes": "membranes/{name}.mrc",
         },
     )
     x, y = found
     assert (x.tomogram, x.path) == ("x", Path("a/x/rec.mrc"))
     assert x.even == Path("a/x/rec_EVN.mrc")
     assert x.mask == Path("masks/x.mrc")
+    assert (x.membranes, y.membranes) == (None, Path("membranes/y.mrc"))
     assert (y.tomogram, y.halves, y.mask) == ("y", (), None)
 
 
