@@ -9,6 +9,7 @@ import pytest
 
 from picker.config import Particle, PreprocessSettings, TomogramRow
 from picker.core.picks import picks_from_arrays
+from picker.core.slab import level_slab
 from picker.core.tomogram import Tomogram
 from picker.formats.picks.star import write_picks
 from picker.formats.volumes.mrc import write_volume
@@ -147,7 +148,9 @@ def test_a_mask_outside_of_the_slab_shows_that_it_is_wrong(tomogram, tmp_path):
 
 def test_a_users_slab_is_the_users(tomogram, tmp_path):
     entry = preprocessed(tmp_path, tomogram.volume, slab_z_low=0.0)
-    assert entry.slab is None
+    # Recorded as it was given, with no search and no margin.
+    assert entry.slab == level_slab(0.0, None)
+    assert entry.slab.ratio is None
     assert read_mask(entry.mask, SHAPE).all()
 
 
