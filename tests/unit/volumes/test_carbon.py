@@ -98,7 +98,7 @@ def test_it_joins_the_region_and_needs_a_micrograph():
     image[film] -= 6
     mask = np.ones((1, 128, 160), np.bool_)
     mask[:, :64] = False
-    region, _ = allowed_region(image[None], 10.0, CARBON, mask)
+    region, _, _ = allowed_region(image[None], 10.0, CARBON, mask)
     assert (region[0] != (mask[0] & ~film)).mean() < 0.01
     with pytest.raises(ValueError, match=r"2 slices, but preprocess\.avoid_carbon"):
         allowed_region(np.stack([image, image]), 10.0, CARBON)
