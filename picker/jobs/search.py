@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("picker")
 
 
+def at_edges_too(picking: PickSettings) -> PickSettings:
+    """Return settings of picking without a margin at edges, which trials have."""
+    return picking.model_copy(update={"edge_margin": 0.0})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
     """A tomogram, or a copy, with what was found and what is known.
@@ -160,7 +165,9 @@ class Search:
         if one.detections and isinstance(link, LinkSettings):
             before = one.entry.preprocessed
             linked = candidates_of(one.detections, before, self.particles, link)
-            return where_picks_may_be(linked, before)
+            picking = self.sections["pick"]
+            assert isinstance(picking, PickSettings)
+            return where_picks_may_be(linked, before, at_edges_too(picking))
         if not isinstance(rules, VoteSettings):
             return one.found[0]
         ballots = [

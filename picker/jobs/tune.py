@@ -18,7 +18,7 @@ from picker.formats.tables.tsv import text_of_rows
 from picker.jobs.allowed import where_picks_may_be
 from picker.jobs.calibrate import labeled_entries
 from picker.jobs.members import Voted
-from picker.jobs.search import Known, Search
+from picker.jobs.search import Known, Search, at_edges_too
 from picker.project.manifests import read_predicted
 from picker.report.tune import draw_trials
 from picker.scoring.bayesian import evenly_spread, highest
@@ -131,7 +131,7 @@ def _known(
     links: bool,
 ) -> Known:
     """Return a tomogram with all that trials read of it."""
-    anywhere = picking.model_copy(update={"edge_margin": 0.0})
+    anywhere = at_edges_too(picking)
     before = entry.preprocessed
     if election:
         voted = Voted(file=entry.candidates.name, preprocessed=before, half=entry.half)
