@@ -5,13 +5,20 @@ python tests/benchmarks/detr.py --seeds 0 1 2 --out detr.tsv
 On simulated micrographs, five of them labeled. A small network is trained on these
 from scratch, with and without denoising queries; and on blobs of unlabeled ones first.
 The small network of heatmaps is trained on the labels too, for comparison.
+With `--part tenth`: ten, each with a tenth of its labels, where what has none is
+background, or, at blobs, neither that nor a particle, as in method upicker. With
+`--part one` and `two`: so many, all of whose particles have labels.
 Rates are constant, so that networks of equal steps can be compared on the way. Adds to
 a TSV: seed, way, steps on blobs, steps on labels, F1, precision and recall within half
-a radius on test micrographs, with the threshold that is best there, seconds of CPU. The
-first row of each seed is of the blobs themselves.
+a radius on test micrographs, with the threshold that is best there; precision and
+recall above score .5, and above the score that as many candidates in the labeled
+micrographs have as particles are there; seconds of CPU. The first row of each seed is
+of the blobs themselves.
 """
 
 import time
+from copy import deepcopy
+from functools import partial
 
 import numpy as np
 import torch
@@ -38,6 +45,7 @@ from picker.encodings.squares import (
 from picker.methods.blobs import BlobFinder
 from picker.networks import build_model
 from picker.networks.detr.transformer import DetectionTransformer
+from picker.refining.proposals import scores_of_number
 from picker.scoring.match import kept_by_score, pooled_matches
 from picker.training.detr.denoising import noised_queries
 from picker.training.detr.losses import detection_losses
@@ -60,8 +68,11 @@ DENOISING = DenoisingSettings(number=30)
 WITHOUT = DenoisingSettings(number=0)
 
 
-def micrographs(seed):
-    """Return labeled, unlabeled and test micrographs with their truth."""
+def micrographs(seed, num_labeled=NUM_LABELED):
+    """Return labeled, unlabeled and test micrographs with their truth.
+
+    The test ones are the same, however many of the others have labels.
+    """
     settings = SimulateSettings(
         shape_zyx=(1, EDGE, EDGE),
         voxel_size=VOXEL_SIZE,
@@ -72,7 +83,16 @@ def micrographs(seed):
     numbers = range(NUM_LABELED + NUM_UNLABELED + NUM_TEST)
     made = [simulate_micrograph(f"m{i}", i, (PARTICLE,), settings) for i in numbers]
     last = NUM_LABELED + NUM_UNLABELED
-    return made[:NUM_LABELED], made[NUM_LABELED:last], made[last:]
+    return made[:num_labeled], made[num_labeled:last], made[last:]
+
+
+def a_tenth(tomograms, seed):
+    """Return micrographs with a tenth of their labels, at least one of each."""
+    rng = np.random.default_rng(seed)
+    return [
+        (t, truth.select(rng.permutation(len(truth))[: max(1, round(len(truth) / 10))]))
+        for t, truth in tomograms
+    ]
 
 
 def blobs(tomograms):
@@ -88,6 +108,20 @@ def squares(picks):
     discs = discs_on_slice(picks.position_zyx / VOXEL_SIZE, number, RADIUS, 0)
     found = squares_from_discs(discs, EDGE)
     return Truth(torch.from_numpy(number), torch.from_numpy(found))
+
+
+def example(tomogram, picks, doubtful=None):
+    """Return an image above where it is known, and what the network should find.
+
+    Nothing is known within a radius of a doubtful pick.
+    """
+    known = np.ones((1, EDGE, EDGE), np.float32)
+    if doubtful is not None:
+        zyx = np.moveaxis(np.indices(known.shape), 0, -1) * VOXEL_SIZE
+        for centre in doubtful.position_zyx:
+            known[np.linalg.norm(zyx - centre, axis=-1) <= PARTICLE.radius] = 0
+    image = torch.from_numpy(np.concatenate([tomogram.volume, known]))
+    return image, squares(picks)
 
 
 def changed(image, truth, rng):
@@ -110,11 +144,12 @@ class Detr:
         self.denoising = denoising
         self.generator = torch.Generator().manual_seed(seed)
 
-    def losses(self, images, truths):
+    def losses(self, images, truths, known):
         """Return the losses of a batch."""
         drawn = noised_queries(truths, 1, self.denoising, self.generator)
         queries, target = drawn or (None, None)
-        return detection_losses(self.model(images, queries), truths, target).values()
+        answer = self.model(images, queries)
+        return detection_losses(answer, truths, target, known).values()
 
     def particles(self, image):
         """Return centres y, x [pixels], classes and scores."""
@@ -131,7 +166,7 @@ class Heatmap:
         self.model = build_model(ModelSettings(preset="small"), 1)
         self.loss = HeatmapLoss(background_weight=TrainSettings().background_weight)
 
-    def losses(self, images, truths):
+    def losses(self, images, truths, known):
         """Return the loss of a batch."""
         targets = []
         for truth in truths:
@@ -141,7 +176,9 @@ class Heatmap:
             size = (1, EDGE, EDGE)
             targets.append(Gaussians().target(zyx, number, RADIUS, size, stride))
         heatmap = self.model(images[:, None]).sigmoid()
-        return [self.loss(heatmap, torch.from_numpy(np.stack(targets)))]
+        target = torch.from_numpy(np.stack(targets))
+        stride = self.model.stride
+        return [self.loss(heatmap, target, known=known[:, None, ::stride, ::stride])]
 
     def particles(self, image):
         """Return centres y, x [pixels], classes and scores."""
@@ -161,7 +198,8 @@ def trained(network, examples, steps, seed):
         chosen = rng.integers(len(examples), size=BATCH)
         pairs = [changed(*examples[i], rng) for i in chosen]
         images, truths = zip(*pairs, strict=True)
-        losses = network.losses(torch.stack(images), truths)
+        images, known = torch.stack(images).split(1, dim=1)
+        losses = network.losses(images, truths, known[:, 0])
         model.zero_grad()
         torch.stack(list(losses)).sum().backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
@@ -184,45 +222,95 @@ def found(network, tomograms):
     return picks
 
 
-def quality(picks, tomograms):
-    """Return F1, precision and recall at the threshold that is best here."""
+def quality(picks, tomograms, least):
+    """Return F1, precision and recall at the threshold that is best here, and others.
+
+    Precision and recall above score .5 and above this one follow.
+    """
     truth = {tomogram.name: known for tomogram, known in tomograms}
     scores, is_true, number = pooled_matches(picks, truth, PARTICLE, 0.5)
-    _, kept, right = kept_by_score(scores, is_true)
+    values, kept, right = kept_by_score(scores, is_true)
     if not len(kept):
-        return 0.0, 0.0, 0.0
+        return (0.0,) * 7
     f1 = 2 * right / (kept + number)
     best = int(np.argmax(f1))
-    return float(f1[best]), float(right[best] / kept[best]), float(right[best] / number)
+    result = [float(f1[best])]
+    for last in (best, *(np.count_nonzero(values >= s) - 1 for s in (0.5, least))):
+        found_right = right[last] if last >= 0 else 0
+        result += [found_right / max(kept[last], 1) if last >= 0 else 0.0]
+        result += [found_right / number]
+    return tuple(map(float, result))
+
+
+class Micrographs:
+    """The micrographs of a seed, and what networks trained on them are worth."""
+
+    def __init__(self, seed, num_labeled=NUM_LABELED):
+        self.seed = seed
+        self.labeled, unlabeled, self.test = micrographs(seed, num_labeled)
+        # As many as a labeled micrograph has particles, as nobody knows more.
+        self.number = sum(len(truth) for _, truth in self.labeled)
+        usual = np.arange(round(self.number / num_labeled))
+        proposed = blobs(unlabeled)
+        self.guessed = [
+            example(t, proposed[t.name].select(usual)) for t, _ in unlabeled
+        ]
+
+    def worth(self, finder):
+        """Return the quality of what finds picks in micrographs."""
+        found_here = finder(self.labeled).values()
+        (least,) = scores_of_number(found_here, (PARTICLE,), [self.number])
+        return quality(finder(self.test), self.test, least)
+
+    def run(self, way, examples, total, network, before=0):
+        """Yield the rows of a training."""
+        began = time.process_time()
+        for step in trained(network, examples, total, self.seed):
+            spent = time.process_time() - began
+            counts = (step, 0) if examples is self.guessed else (before, step)
+            yield way, *counts, *self.worth(partial(found, network)), spent
 
 
 def compare(seed, steps):
-    """Yield the rows of a seed."""
-    labeled, unlabeled, test = micrographs(seed)
-    yield "blobs alone", 0, 0, *quality(blobs(test), test), 0.0
-    known = [(torch.from_numpy(t.volume), squares(truth)) for t, truth in labeled]
-    # As many as a labeled micrograph has particles, as nobody knows more.
-    usual = round(sum(len(truth) for _, truth in labeled) / len(labeled))
-    proposed = blobs(unlabeled)
-    guessed = [
-        (torch.from_numpy(t.volume), squares(proposed[t.name].select(np.arange(usual))))
-        for t, _ in unlabeled
-    ]
+    """Yield the rows of a seed, with five labeled micrographs."""
+    of = Micrographs(seed)
+    known = [example(*one) for one in of.labeled]
+    yield from two_stages(of, {"labels": known}, steps)
+    yield from of.run("labels, no denoising", known, 2 * steps, Detr(WITHOUT, seed))
+    yield from of.run("labels, heatmap", known, steps, Heatmap(seed))
 
-    def run(way, examples, total, network, before=0):
-        began = time.process_time()
-        for step in trained(network, examples, total, seed):
-            spent = time.process_time() - began
-            counts = (step, 0) if examples is guessed else (before, step)
-            yield way, *counts, *quality(found(network, test), test), spent
 
-    network = Detr(DENOISING, seed)
-    yield from run("blobs", guessed, steps, network)
-    yield from run("blobs, then labels", known, steps, network, steps)
-    yield from run("labels", known, 2 * steps, Detr(DENOISING, seed))
-    yield from run("labels, no denoising", known, 2 * steps, Detr(WITHOUT, seed))
-    yield from run("labels, heatmap", known, steps, Heatmap(seed))
+def two_stages(of, ways, steps):
+    """Yield the rows of blobs, and of labels after them and from scratch."""
+    yield "blobs alone", 0, 0, *of.worth(blobs), 0.0
+    start = Detr(DENOISING, of.seed)
+    yield from of.run("blobs", of.guessed, steps, start)
+    for way, known in ways.items():
+        network = deepcopy(start)
+        yield from of.run(f"blobs, then {way}", known, steps, network, steps)
+        yield from of.run(way, known, 2 * steps, Detr(DENOISING, of.seed))
+
+
+def whole(num_labeled, seed, steps):
+    """Yield the rows of a seed, with so many labeled micrographs."""
+    of = Micrographs(seed, num_labeled)
+    yield from two_stages(of, {"labels": [example(*one) for one in of.labeled]}, steps)
+
+
+def tenth(seed, steps):
+    """Yield the rows of a seed, with ten micrographs and a tenth of their labels."""
+    of = Micrographs(seed, 10)
+    proposed = blobs(of.labeled)
+    some, unsure = [], []
+    for (tomogram, picks), (_, truth) in zip(
+        a_tenth(of.labeled, seed), of.labeled, strict=True
+    ):
+        doubtful = proposed[tomogram.name].select(np.arange(len(truth)))
+        some.append(example(tomogram, picks))
+        unsure.append(example(tomogram, picks, doubtful))
+    yield from two_stages(of, {"a tenth": some, "a tenth, blobs unsure": unsure}, steps)
 
 
 if __name__ == "__main__":
-    write_seeds(__doc__, compare, steps=200)
+    others = {"one": partial(whole, 1), "two": partial(whole, 2), "tenth": tenth}
+    write_seeds(__doc__, compare, steps=200, others=others)

@@ -18,7 +18,7 @@ from picker.config import (
     SimulateSettings,
     TrainSettings,
 )
-from picker.core.tomogram import index_from_position
+from picker.core.tomogram import Tomogram, index_from_position
 from picker.encodings.heatmap import Gaussians
 from picker.finding.window_finder import heatmap_finder
 from picker.machine.device import choose_device
@@ -26,10 +26,11 @@ from picker.networks import build_model
 from picker.refining.select import select_picks
 from picker.scoring.calibrate import calibrate
 from picker.training.loop import train
-from picker.training.partial_loss import PartialLoss
+from picker.training.partial_loss import PartialLoss, as_learned
 from picker.training.patches import PatchDataset
 from picker.training.source import PatchSource
 from picker.training.supervised import Supervised, heatmap_loss
+from picker.volumes.phantoms.bodies import body
 from picker.volumes.phantoms.simulate import simulate_tomogram
 
 PARTICLES = (
@@ -38,8 +39,12 @@ PARTICLES = (
     Particle(name="proteasome", radius=90),
     Particle(name="rod", radius=80),
 )
+MAP_VOXEL = 5.0
+"""Of density maps [Å]."""
 RADIUS = 300.0
 """Of a region [Å]."""
+SHAPE = (48, 128, 128)
+"""Of a phantom [voxels of 10 Å]."""
 PATCH = (48, 48, 48)
 NUM_LABELED, NUM_UNLABELED, NUM_TEST = 2, 10, 5
 DEVICE = choose_device("auto")
@@ -48,11 +53,26 @@ PREDICT = PredictSettings(flips=False)
 
 def phantoms(seed):
     """Return labeled, unlabeled and test phantoms with their truth."""
-    settings = SimulateSettings(shape_zyx=(48, 128, 128), snr=(0.05, 0.8), seed=seed)
+    settings = SimulateSettings(shape_zyx=SHAPE, snr=(0.05, 0.8), seed=seed)
     numbers = range(NUM_LABELED + NUM_UNLABELED + NUM_TEST)
     made = [simulate_tomogram(f"TS_{i}", i, PARTICLES, settings) for i in numbers]
     last = NUM_LABELED + NUM_UNLABELED
     return made[:NUM_LABELED], made[NUM_LABELED:last], made[last:]
+
+
+def density_maps():
+    """Return the density map of each class, of the very shape that phantoms have."""
+    maps = {}
+    for place, particle in enumerate(PARTICLES):
+        shape = body(place)
+        half = np.ceil(shape.extent * particle.radius / MAP_VOXEL)
+        axis = np.arange(-half, half + 1) * MAP_VOXEL * shape.reach / particle.radius
+        z, y, x = (axis.astype(np.float32) + c for c in np.float32(shape.centre))
+        volume = shape.density(z[:, None, None], y[:, None], x)
+        maps[particle.name] = Tomogram(
+            name=particle.name, volume=volume, voxel_size=MAP_VOXEL
+        )
+    return maps
 
 
 def source(tomogram, truth, centres=None):
@@ -95,7 +115,15 @@ def shared_settings(seed, patch=PATCH):
 
 
 def burned_in(
-    sources, seed, steps, *, start=None, stage="burn_in", patch=PATCH, **settings
+    sources,
+    seed,
+    steps,
+    *,
+    start=None,
+    stage="burn_in",
+    patch=PATCH,
+    partial=None,
+    **settings,
 ):
     """Return a network trained on these labels, from another's weights if given."""
     shared = shared_settings(seed, patch)
@@ -104,8 +132,10 @@ def burned_in(
     model = build_model(ModelSettings(preset="small"), len(PARTICLES))
     if start is not None:
         model.load_state_dict(start.state_dict())
-    patches = PatchDataset(sources, [], shared, stage, Gaussians())
-    loss = PartialLoss(heatmap_loss(shared, patches), PartialSettings())
+    partial = partial or PartialSettings()
+    learned = as_learned(sources, partial)
+    patches = PatchDataset(learned, [], shared, stage, Gaussians())
+    loss = PartialLoss(heatmap_loss(shared, patches), partial)
     task = Supervised(stage, burn_in, model, patches, loss, burn_in.ema_decay)
     return result_of(task, shared)
 
