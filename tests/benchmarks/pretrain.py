@@ -15,8 +15,6 @@ tenth has labels, and 0.5 without labels.
 
 import statistics
 from dataclasses import replace
-from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 from few_labels import (
@@ -26,7 +24,6 @@ from few_labels import (
     apart,
     burned_in,
     candidates,
-    density_maps,
     phantoms,
     predictor_of,
     source,
@@ -37,19 +34,15 @@ from few_labels import (
 from picker.config import (
     CalibrateSettings,
     EvaluateSettings,
-    PartialSettings,
     PretrainSettings,
 )
 from picker.config.blobs import BlobsSettings
-from picker.config.template import TemplateSettings
 from picker.core.picks import no_picks
 from picker.finding.window_finder import heatmap_finder
 from picker.methods.blobs import BlobFinder
-from picker.methods.template import TemplateFinder
 from picker.networks.transfer import move_scores
 from picker.refining.proposals import (
     for_every_class,
-    of_best_class,
     proposals_of,
     scores_of_number,
 )
@@ -89,11 +82,6 @@ def trained_on(sources, seed, steps, start=None, stage="burn_in", **settings):
     return burned_in(
         sources, seed, steps, start=start, stage=stage, patch=PATCH, **settings
     )
-
-
-def one_a_place(candidates, particles, *limits):
-    """Return proposals of which each place has that of its best class."""
-    return proposals_of(of_best_class(candidates, particles), particles, *limits)
 
 
 def a_tenth(labeled, seed):
@@ -202,12 +190,6 @@ class Phantoms:
         found = candidates(self.blobs, self.seen)
         return proposed(self.seen, found, PRETRAIN.min_score, kind)
 
-    def matches_as_labels(self, matches):
-        """Return the same with matches in place of labels."""
-        found = candidates(matcher(matches.normalise), self.seen)
-        kind = one_a_place if matches.one_a_place else proposals_of
-        return proposed(self.seen, found, matches.min_score, kind)
-
 
 def compare(seed, steps):
     """Yield way and both F1 with and without pre-training for one seed."""
@@ -235,52 +217,6 @@ def controls(seed, steps):
     yield of.with_a_tenth("a tenth, pre-trained class by class", model)
     model = trained_on(of.whole, seed, steps, start)
     yield of.with_all("2 labeled, pre-trained class by class", model)
-
-
-class Matches(NamedTuple):
-    """Which matches with density maps teach."""
-
-    normalise: str
-    one_a_place: bool
-    min_score: float
-
-
-@cache
-def matcher(normalise):
-    """Return what finds by the density maps of the phantoms' own shapes."""
-    settings = TemplateSettings(normalise=normalise)
-    return TemplateFinder(PARTICLES, density_maps(), settings, PREDICT, DEVICE)
-
-
-MATCHES = {
-    "matches": Matches("global", False, PRETRAIN.min_score),
-    "local matches .4, one a place": Matches("local", True, 0.4),
-}
-ON_LABELS = {
-    "": {},
-    ", no background": {"partial": PartialSettings(loss="none")},
-    ", a third of the rate": {"learning_rate": 3e-4},
-}
-"""How labels train: nothing is learned where none is, or more slowly."""
-
-
-def templates(seed, steps):
-    """Yield the same with density maps: alone, and before a tenth of the labels."""
-    of = Phantoms(seed)
-    for count in (steps, 2 * steps):
-        for how in ("", ", no background"):
-            model = trained_on(of.tenth, seed, count, **ON_LABELS[how])
-            yield of.with_a_tenth(f"a tenth, {count} steps{how}", model)
-    for normalise in ("global", "local"):
-        yield of.by_a_tenth(f"template {normalise}", matcher(normalise))
-    sources = {"blobs": of.blobs_as_labels(for_every_class)}
-    sources |= {name: of.matches_as_labels(one) for name, one in MATCHES.items()}
-    for name, proposals in sources.items():
-        start = trained_on(proposals, seed, steps, stage="pretrain")
-        yield of.with_a_tenth(f"{name}, no label", start)
-        for how, settings in ON_LABELS.items():
-            model = trained_on(of.tenth, seed, steps, start, **settings)
-            yield of.with_a_tenth(f"{name}, a tenth{how}", model)
 
 
 def without_labels(seed, steps):
@@ -311,7 +247,6 @@ if __name__ == "__main__":
         steps=200,
         others={
             "controls": controls,
-            "templates": templates,
             "without_labels": without_labels,
         },
     )

@@ -11,9 +11,11 @@ import torch
 from picker.config.template import TemplateSettings
 from picker.core.picks import picks_from_arrays
 from picker.core.tomogram import Tomogram
+from picker.training.detr.targets import Truth
 from tests.workflow.project import ROOT
 
 SCRIPTS = ROOT / "tests/benchmarks"
+NUMBERS = ("NUM_LABELED", "NUM_UNLABELED", "NUM_TEST")
 
 
 @pytest.fixture
@@ -22,18 +24,15 @@ def script(monkeypatch):
     monkeypatch.syspath_prepend(SCRIPTS)
 
     def imported(name, **changes):
-        for one in ("few_labels", name):
+        names = {"few_labels", "few_micrographs", "pretrain", name}
+        for one in names:
             monkeypatch.delitem(sys.modules, one, raising=False)
-        shared = importlib.import_module("few_labels")
-        module = importlib.import_module(name)
-        for of in (shared, module):
-            for key in ("NUM_LABELED", "NUM_UNLABELED", "NUM_TEST"):
-                if hasattr(of, key):
-                    monkeypatch.setattr(of, key, 1)
-        monkeypatch.setattr(shared, "SHAPE", (32, 64, 64))
-        for key, value in changes.items():
-            monkeypatch.setattr(module, key, value)
-        return module
+        changes = dict.fromkeys(NUMBERS, 1) | {"SHAPE": (32, 64, 64)} | changes
+        for module in map(importlib.import_module, names):
+            for key, value in changes.items():
+                if hasattr(module, key):
+                    monkeypatch.setattr(module, key, value)
+        return sys.modules[name]
 
     return imported
 
@@ -44,9 +43,10 @@ def test_density_maps_are_as_large_as_the_classes(script):
     assert list(maps) == [particle.name for particle in shared.PARTICLES]
     for particle in shared.PARTICLES:
         one = maps[particle.name]
-        grid = np.indices(one.volume.shape) - (np.array(one.volume.shape) - 1)[
-            :, None, None, None
-        ] / 2
+        grid = (
+            np.indices(one.volume.shape)
+            - (np.array(one.volume.shape) - 1)[:, None, None, None] / 2
+        )
         distance = np.linalg.norm(grid, axis=0) * one.voxel_size
         mass = one.volume.sum()
         inside = one.volume[distance <= particle.radius].sum() / mass
@@ -66,7 +66,7 @@ def test_a_tenth_of_phantoms_has_labels_and_the_rest_is_hidden(script):
 
 
 def test_of_each_place_the_best_class_teaches(script):
-    module = script("pretrain")
+    module = script("template_proposals")
     picks = picks_from_arrays(
         np.array([[200.0, 200, 200], [200, 200, 230], [200, 200, 600]]),
         ["ribosome", "rod", "rod"],
@@ -77,18 +77,38 @@ def test_of_each_place_the_best_class_teaches(script):
     assert found.doubtful.position_zyx.tolist() == [[200, 200, 600]]
 
 
-def test_every_way_with_templates_has_a_row(script):
+@pytest.mark.parametrize(("part", "number"), [("templates", 6), ("choices", 15)])
+def test_labels_follow_the_proposals_of_the_same_row(script, monkeypatch, part, number):
     coarse = partial(TemplateSettings, angular_step=90)
-    module = script("pretrain", TemplateSettings=coarse)
-    rows = list(module.templates(3, 1))
-    assert len(rows) == len({way for way, *_ in rows}) == 6 + 4 * 4
-    assert all(0 <= value <= 1 for _, *values in rows for value in values)
+    module = script("template_proposals", TemplateSettings=coarse)
+    trainings = {}
+
+    def trained_on(sources, seed, steps, start=None, stage="burn_in", **settings):
+        trainings[len(trainings)] = len(sources), steps, start, stage, settings
+        return len(trainings) - 1
+
+    monkeypatch.setattr(module, "trained_on", trained_on)
+    monkeypatch.setattr(module.Phantoms, "by_a_tenth", lambda of, way, finder: (way,))
+    monkeypatch.setattr(module.Phantoms, "with_a_tenth", lambda of, *row: row)
+    rows = list(getattr(module, part)(3, 1))
+    assert len(rows) == len({way for way, *_ in rows}) == number
+    for way, *model in rows[3 if part == "choices" else 1 :]:
+        sources, steps, start, stage, settings = trainings[model[0]] if model else {}
+        if "no label" in way:
+            assert (sources, steps, start, stage) == (2, 1, None, "pretrain")
+        elif "steps" in way:
+            assert (sources, steps, start) == (1, 2, None)
+        else:
+            assert (sources, steps, trainings[start][3]) == (1, 1, "pretrain")
+        ways = [how for how in module.ON_LABELS if how and way.endswith(how)]
+        assert settings == (module.ON_LABELS[ways[0]] if ways else {})
 
 
 def test_micrographs_are_known_where_nothing_is_doubtful(script):
     module = script("detr")
-    tomogram = Tomogram(name="m", volume=np.zeros((1, 128, 128), np.float32),
-                        voxel_size=10.0)  # fmt: skip
+    tomogram = Tomogram(
+        name="m", volume=np.zeros((1, 128, 128), np.float32), voxel_size=10.0
+    )
     labels = picks_from_arrays(np.array([[0.0, 300, 300]]), ["ribosome"])
     image, truth = module.example(tomogram, labels)
     assert image.shape == (2, 128, 128)
@@ -105,7 +125,7 @@ def test_micrographs_are_known_where_nothing_is_doubtful(script):
 def test_nothing_that_is_found_where_it_is_doubtful_is_wrong(script):
     module = script("detr")
     network = module.Detr(module.WITHOUT, 1)
-    truth = module.Truth(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3))
+    truth = Truth(torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3))
     image = torch.randn(1, 1, 128, 128, generator=torch.Generator().manual_seed(1))
     known = torch.ones(1, 128, 128)
     assert sum(network.losses(image, [truth], known)) > 0
@@ -114,8 +134,9 @@ def test_nothing_that_is_found_where_it_is_doubtful_is_wrong(script):
 
 def test_quality_at_the_best_threshold_and_at_others(script):
     module = script("detr")
-    tomogram = Tomogram(name="m", volume=np.zeros((1, 128, 128), np.float32),
-                        voxel_size=10.0)  # fmt: skip
+    tomogram = Tomogram(
+        name="m", volume=np.zeros((1, 128, 128), np.float32), voxel_size=10.0
+    )
     places = np.array([[0.0, 200, 200], [0, 200, 700], [0, 700, 200]])
     truth = picks_from_arrays(places, ["ribosome"] * 3)
     found = picks_from_arrays(
@@ -131,13 +152,41 @@ def test_quality_at_the_best_threshold_and_at_others(script):
     assert module.quality(*of_m, 0.9)[5:] == (0, 0)
 
 
-@pytest.mark.parametrize("part", ["tenth", "whole"])
-def test_every_way_with_few_labels_has_rows(script, part):
+def test_with_a_label_each_two_rules_are_compared(script, monkeypatch):
     module = script("detr", EDGE=64, NUM_UNLABELED=10)
-    run = module.tenth if part == "tenth" else partial(module.whole, 2)
-    rows = list(run(0, 2))
-    ways = [row[:3] for row in rows]
-    assert len(set(ways)) == len(ways) == {"tenth": 11, "whole": 7}[part]
+    runs = []
+
+    def run(of, way, examples, total, network, before=0):
+        del of, network
+        yield runs.append((way, examples, total, before))
+
+    monkeypatch.setattr(module.Micrographs, "run", run)
+    list(module.tenth(0, 2))
+    assert [(way, *steps) for way, _, *steps in runs] == [
+        ("blobs", 2, 0),
+        ("blobs, then a tenth", 2, 2),
+        ("a tenth", 4, 0),
+        ("blobs, then a tenth, blobs unsure", 2, 2),
+        ("a tenth, blobs unsure", 4, 0),
+    ]
+    _, (_, some), (_, again), (_, unsure), _ = (one[:2] for one in runs)
+    assert some is again
+    assert [len(of.squares) for _, of in some] == [1] * 10
+    assert all(image[1].all() for image, _ in some)
+    assert not any(image[1].all() for image, _ in unsure)
+
+
+def test_every_way_with_few_labels_has_rows(script):
+    module = script("detr", EDGE=64)
+    rows = list(module.whole(1, 0, 2))
+    assert [row[:3] for row in rows] == [
+        ("blobs alone", 0, 0),
+        ("blobs", 1, 0),
+        ("blobs", 2, 0),
+        ("blobs, then labels", 2, 1),
+        ("blobs, then labels", 2, 2),
+        ("labels", 0, 2),
+        ("labels", 0, 4),
+    ]
+    assert all(0 <= value <= 1 for row in rows for value in row[3:-1])
     assert {len(row) for row in rows} == {11}
-    again = list(run(0, 2))
-    assert [row[:-1] for row in again] == [row[:-1] for row in rows]
