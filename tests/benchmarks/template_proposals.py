@@ -5,7 +5,8 @@ python tests/benchmarks/template_proposals.py --seeds 0 1 2 --out template.tsv
 As `pretrain.py`, with a tenth of the labels of two phantoms, but the network learns
 from matches with density maps of the phantoms' own shapes first. The first row is of
 method template itself. With `--part choices` more ways, tried on other phantoms,
-`--seeds 7`. Prints the same columns.
+`--seeds 7`. Prints the same columns. With `--part counts`: which matches, class, how
+many teach, how many of them are right.
 """
 
 from functools import cache
@@ -25,6 +26,7 @@ from picker.config import PartialSettings
 from picker.config.template import TemplateSettings
 from picker.methods.template import TemplateFinder
 from picker.refining.proposals import for_every_class, of_best_class, proposals_of
+from picker.scoring.match import pooled_matches
 
 
 class Matches(NamedTuple):
@@ -54,6 +56,31 @@ def matches_as_labels(of, matches):
     return proposed(of.seen, found, matches.min_score, kind)
 
 
+def counts(seed, steps):
+    """Yield how many matches of each class teach, and how many of these are right."""
+    del steps  # nothing is trained
+    of = Phantoms(seed)
+    truth = {tomogram.name: known for tomogram, known in of.seen}
+    found = {n: candidates(matcher(n), of.seen) for n in ("global", "local")}
+    for name, matches in (COUNTED | MATCHES).items():
+        kind = one_a_place if matches.one_a_place else proposals_of
+        limits = matches.min_score, PRETRAIN.doubt, None
+        sure = {
+            tomogram: kind(one, PARTICLES, *limits).sure
+            for tomogram, one in found[matches.normalise].items()
+        }
+        for particle in PARTICLES:
+            _, is_true, _ = pooled_matches(sure, truth, particle, 0.5)
+            yield name, particle.name, len(is_true), int(is_true.sum())
+
+
+COUNTED = {
+    "matches .4": Matches("global", False, 0.4),
+    "matches .55": Matches("global", False, 0.55),
+    "matches .4, one a place": Matches("global", True, 0.4),
+    "local matches": Matches("local", False, PRETRAIN.min_score),
+    "local matches .4": Matches("local", False, 0.4),
+}
 MATCHES = {
     "matches": Matches("global", False, PRETRAIN.min_score),
     "local matches .4, one a place": Matches("local", True, 0.4),
@@ -105,4 +132,6 @@ def templates(seed, steps):
 
 
 if __name__ == "__main__":
-    write_seeds(__doc__, templates, steps=200, others={"choices": choices})
+    write_seeds(
+        __doc__, templates, steps=200, others={"choices": choices, "counts": counts}
+    )

@@ -104,6 +104,21 @@ def test_labels_follow_the_proposals_of_the_same_row(script, monkeypatch, part, 
         assert settings == (module.ON_LABELS[ways[0]] if ways else {})
 
 
+def test_matches_are_counted_class_by_class(script):
+    coarse = partial(TemplateSettings, angular_step=90)
+    module = script("template_proposals", TemplateSettings=coarse)
+    rows = list(module.counts(3, 0))
+    assert len(rows) == len({row[:2] for row in rows}) == 7 * 4
+    assert all(0 <= right <= number for *_, number, right in rows)
+    number = {row[:2]: row[2] for row in rows}
+    for particle in module.PARTICLES:
+        few, some, many = (
+            number[f"matches{least}", particle.name] for least in (" .55", "", " .4")
+        )
+        assert few <= some <= many
+    assert sum(number.values())
+
+
 def test_micrographs_are_known_where_nothing_is_doubtful(script):
     module = script("detr")
     tomogram = Tomogram(
