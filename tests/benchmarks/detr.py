@@ -37,17 +37,11 @@ from few_micrographs import (
     quality,
 )
 
-from picker.config import (
-    ModelSettings,
-    TrainSettings,
-)
+from picker.config import ModelSettings, TrainSettings
 from picker.config.detr import DenoisingSettings, DetrSettings
 from picker.core.picks import Picks
 from picker.encodings.heatmap import Gaussians
-from picker.encodings.squares import (
-    discs_from_squares,
-    once,
-)
+from picker.encodings.squares import discs_from_squares, once
 from picker.networks import build_model
 from picker.networks.detr.transformer import DetectionTransformer
 from picker.refining.proposals import scores_of_number
