@@ -33,6 +33,9 @@ class SlicesSettings(Settings):
     min_chord: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Smallest part of a particle that has a square on a slice: what the slice cuts is
     so wide or wider, as a fraction of the diameter."""
+    any_angle: bool = True
+    """Turn patches by any angle in their plane, and make them up to 10 % larger or
+    smaller, where train.augment.rotate is on. Off: quarter turns alone."""
     batch_size: Count = 4
     """Number of patches in a step, in place of train.batch_size. A multiple of
     train.accumulate."""

@@ -85,6 +85,7 @@ class Slices(Method):
             edge=own.edge,
             channels=own.channels,
             min_chord=own.min_chord,
+            any_angle=own.any_angle,
         )
         losses = KINDS[self.row.options["kind"]].losses
         return SquareTask(

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from picker.training.augment import UNCHANGED, changed, dropblock, gaussians
 from picker.training.batch import Batch
 from picker.training.halves import with_noise
+from picker.training.turning import turned_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from picker.training.augment import Changes
     from picker.training.boxes import Box, Boxes
     from picker.training.halves import MoreNoise
+    from picker.training.turning import Turning
 
 
 class Volumes(Protocol):
@@ -46,12 +48,15 @@ class View:
         Where its voxels lie.
     noise
         Noise of halves on top, one after the other.
+    turning
+        How it is turned in the plane after that; None: not.
     changes
-        Of its intensity, after that.
+        Of its intensity, last, so that noise that is added is white.
     """
 
     box: Box
     noise: tuple[MoreNoise, ...] = ()
+    turning: Turning | None = None
     changes: Changes = UNCHANGED
 
 
@@ -110,6 +115,8 @@ def made(plan: Plan, volumes: Volumes) -> Batch:
         voxels = cut(view.box)
         for more in view.noise:
             voxels = with_noise(voxels, cut(more.box), more)
+        if view.turning is not None:
+            voxels = turned_image(voxels, view.turning)
         return changed(voxels, view.changes, weights)
 
     # In the order of their blurs.

@@ -21,6 +21,7 @@ from picker.training.batch import Batch
 from picker.training.boxes import Boxes
 from picker.training.halves import NoiseOfHalves
 from picker.training.plan import Batches, Plan, View, sigma_of
+from picker.training.turning import draw_turning, turned_region, turned_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from picker.config import TrainSettings
     from picker.training.source import PatchSource
+    from picker.training.turning import Turning
 
 NOTHING = -1
 """Class of what only fills a batch."""
@@ -57,6 +59,9 @@ class SliceDataset(Batches):
         fewer slices, as micrographs are, give one.
     min_chord
         Smallest disc that has a square, as a fraction of the particle's diameter.
+    any_angle
+        Whether patches are turned freely, where `train.augment.rotate` lets them be
+        turned at all. What has turned in from beyond a patch counts as unknown.
 
     Raises
     ------
@@ -75,6 +80,7 @@ class SliceDataset(Batches):
         edge: int,
         channels: int = 1,
         min_chord: float = 0.0,
+        any_angle: bool = False,
     ) -> None:
         for source in sources:
             _check_size(source, edge, edge_setting)
@@ -90,8 +96,11 @@ class SliceDataset(Batches):
         self.boxes = Boxes(self.shape, 1, rotate=augment.rotate)
         for source in sources:
             self.boxes.add(source.volume)
+        self.any_angle = any_angle and augment.rotate
         self.noise = NoiseOfHalves(sources, [], augment, "none", self.boxes)
-        self.known_everywhere = all(source.is_known_everywhere for source in sources)
+        self.known_everywhere = not self.any_angle and all(
+            source.is_known_everywhere for source in sources
+        )
         present = np.unique(np.concatenate([source.particle for source in sources]))
         self.centres = [
             [
@@ -167,7 +176,7 @@ class SliceDataset(Batches):
         middle = corner + np.array([self.shape[0] // 2, 0, 0])
         box = middle, (1, *self.shape[1:]), 1
         known = source.known(*box) * source.judged(*box)
-        return _Drawn(
+        drawn = _Drawn(
             view=View(
                 box=self.boxes.box(source.volume, corner, symmetry),
                 noise=noise,
@@ -176,6 +185,7 @@ class SliceDataset(Batches):
             target=_turned(self._target(source, middle), *symmetry),
             known=torch.from_numpy(apply_symmetry(known[None], *symmetry)),
         )
+        return drawn.turned(draw_turning(rng)) if self.any_angle else drawn
 
     def _target(
         self, source: PatchSource, corner: NDArray[np.int64]
@@ -203,6 +213,14 @@ class _Drawn:
     view: View
     target: Tensor
     known: Tensor
+
+    def turned(self, turning: Turning) -> _Drawn:
+        """Return it turned in the plane."""
+        return _Drawn(
+            view=replace(self.view, turning=turning),
+            target=turned_target(self.target, turning),
+            known=turned_region(self.known.float(), turning),
+        )
 
 
 def _check_size(source: PatchSource, edge: int, setting: str) -> None:

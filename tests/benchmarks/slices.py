@@ -70,6 +70,7 @@ def squares(kind, sources, seed, steps):
         edge=SLICES.edge,
         channels=SLICES.channels,
         min_chord=SLICES.min_chord,
+        any_angle=SLICES.any_angle,
     )
     model = network(SLICES, len(PARTICLES))
     decay = settings.ema_decay

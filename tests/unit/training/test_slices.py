@@ -115,6 +115,29 @@ def test_where_nobody_looked_nothing_is_known():
         assert (share < 0.62).all()
 
 
+def test_patches_at_any_angle_know_what_they_show():
+    data = dataset(any_angle=True)
+    seen = 0
+    for batch in map(data.__getitem__, range(6)):
+        assert batch.labeled_region.shape == (8, 1, 1, 32, 32)
+        assert 0.6 < batch.labeled_region.mean() < 1
+        for patch, target in zip(batch.labeled[:, 0, 1], batch.target, strict=True):
+            for _, y, x, side in squares(target).tolist():
+                # Radius 4, at least half of the diameter, 10 % more or less.
+                assert 3.6 / 32 <= side <= 8.9 / 32
+                assert patch[int(32 * y), int(32 * x)] < -0.5
+                seen += 1
+    assert seen > 30
+    assert torch.equal(data[3].labeled, dataset(any_angle=True)[3].labeled)
+
+
+def test_without_rotation_no_angle_is_drawn():
+    still = PLAIN.model_copy(
+        update={"augment": AugmentSettings(intensity=0.0, rotate=False)}
+    )
+    assert dataset(settings=still, any_angle=True)[0].labeled_region is None
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_micrograph_gives_one_slice(channels):
     tomogram = blobs(0)
