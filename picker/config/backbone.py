@@ -23,7 +23,7 @@ def deepest_stride(widths: Sequence[int]) -> int:
 
 
 def refuse_unfit_sizes(
-    edge: int, widths: Sequence[int], width: int, levels: int
+    edge: int, widths: Sequence[int], width: int, levels: int = 1
 ) -> None:
     """Check what must be a multiple of what.
 

@@ -27,7 +27,7 @@ class SlicesSettings(Settings):
     """Edge of a patch [pixels]; a multiple of the deepest stride, 16 at the default
     widths, and no more than a tomogram is wide. Particles should be 8 to 40 pixels
     across."""
-    context: Annotated[int, Field(ge=0, le=16)] = 1
+    context: Annotated[int, Field(ge=0, le=16)] = 3
     """Number of neighbouring slices that the network sees on either side of a slice; 0:
     none."""
     min_chord: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -48,9 +48,6 @@ class SlicesSettings(Settings):
     """Number of residual blocks in each stage."""
     width: Width = 32
     """Channels of the pyramid of features and of what reads it; a multiple of 8."""
-    levels: Layers = 2
-    """With yolo_slices: number of the pyramid's finest levels that find particles, the
-    small ones on the finest. At most one for each stage."""
     anchors: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=32)] = (
         *(8.0, 12.0, 18.0, 27.0, 40.0),
     )
@@ -62,7 +59,7 @@ class SlicesSettings(Settings):
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:
-        refuse_unfit_sizes(self.edge, self.widths, self.width, self.levels)
+        refuse_unfit_sizes(self.edge, self.widths, self.width)
         return self
 
     @property

@@ -102,7 +102,7 @@ class SliceFasterRCNN(Network):
         choose
             Makes of `(batch, proposal, 3)` squares those to classify; None: all.
         """
-        features = self.pyramid(self.backbone(patch))[0]
+        features = self.pyramid(self.backbone(patch))
         seen = self.looks(features)
         # As many numbers a place as there are anchors, which are neighbours then.
         presence = listed(self.presence(seen)).flatten(1)

@@ -1,15 +1,13 @@
 """A detector of one stage: every place of a map may be a particle's, without anchors.
 
 Source: Ge et al. 2021, YOLOX (no anchors; branches of their own for class and for
-square, with an objectness), on a backbone and a pyramid that are small; written anew.
+square); Zhou et al. 2019, Objects as points (one map of a fine stride, on which each
+class has its own presence), on a backbone and a pyramid that are small; written anew.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-
-import torch
-from torch import Tensor
 
 from picker.networks.network import PRIOR_LOGIT, Network
 from picker.networks.squares.backbone import Backbone
@@ -19,38 +17,37 @@ from picker.networks.squares.places import changed_squares, place_squares
 from picker.networks.squares.pyramid import FeaturePyramid2D
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from picker.config.slices import SlicesSettings
     from picker.networks.squares.found import Squares
 
 CELLS = 4.0
-"""Side of the square that a place begins with [pixels of its level]."""
+"""Side of the square that a place begins with [pixels of the map]."""
 LAYERS = 2
 """Convolutions of each branch."""
 
 
 class YoloAnswer(NamedTuple):
-    """What the network answers; places are those of all levels, the finest first.
+    """What the network answers; places are the pixels of its map, row after row.
 
     Attributes
     ----------
-    presence
-        `(batch, place)` logits: whether a particle is there, of whatever class.
     logits
-        `(batch, place, class)` of a particle that is there.
+        `(batch, place, class)`: whether a particle of a class has its centre there.
     squares
         `(batch, place, 3)` centre y, x and side, as fractions of the patch's edge.
     places
-        `(place, 3)` squares that places begin with: their sides tell the level.
+        `(place, 3)` squares that places begin with.
     """
 
-    presence: Tensor
     logits: Tensor
     squares: Tensor
     places: Tensor
 
 
 class SliceYolo(Network):
-    """Squares about the discs of each class; all levels share the head's weights."""
+    """Squares about the discs of each class, found on a map of stride 4."""
 
     def __init__(self, settings: SlicesSettings, num_particles: int) -> None:
         super().__init__()
@@ -61,45 +58,28 @@ class SliceYolo(Network):
         self.backbone = Backbone(settings.channels, settings.widths, settings.blocks)
         self.pyramid = FeaturePyramid2D(settings.widths, width)
         self.of_class, self.of_square = (branch(width, LAYERS) for _ in range(2))
-        self.scored = of_places(width, num_particles)
-        self.presence = of_places(width, 1, PRIOR_LOGIT)
+        self.scored = of_places(width, num_particles, PRIOR_LOGIT)
         self.change = of_places(width, 3)
 
     def forward(self, patch: Tensor) -> YoloAnswer:
         """Return squares for a `(batch, channel, edge, edge)` patch."""
-        answers = [
-            self._of_level(level)
-            for level in self.pyramid(self.backbone(patch))[: self.settings.levels]
-        ]
-        presence, logits, squares, places = zip(*answers, strict=True)
-        return YoloAnswer(
-            torch.cat(presence, dim=1),
-            torch.cat(logits, dim=1),
-            torch.cat(squares, dim=1),
-            torch.cat(places),
-        )
-
-    def _of_level(self, features: Tensor) -> YoloAnswer:
-        """Return what places of one level answer."""
-        kind, square = self.of_class(features), self.of_square(features)
+        features = self.pyramid(self.backbone(patch))
         size = features.shape[-1]
         places = place_squares(size, CELLS / size, features.device)
+        changes = listed(self.change(self.of_square(features))).float()
         return YoloAnswer(
-            presence=listed(self.presence(square))[..., 0],
-            logits=listed(self.scored(kind)),
-            squares=changed_squares(listed(self.change(square)).float(), places),
+            logits=listed(self.scored(self.of_class(features))),
+            squares=changed_squares(changes, places),
             places=places,
         )
 
     def found(self, patch: Tensor, min_score: float) -> list[Squares]:
         """Return the squares of each patch, of those that overlap the best.
 
-        A score is how sure the network is that there is a particle, times how sure it
-        is of its class.
+        A place's classes share its square; a score is how sure its class is.
         """
         answer = self(patch)
-        sure = answer.presence.float().sigmoid()[..., None]
-        score = sure * answer.logits.float().sigmoid()
+        score = answer.logits.float().sigmoid()
         squares = answer.squares[:, :, None].expand(*score.shape, -1)
         return [
             best_of_patch(one, of, min_score)

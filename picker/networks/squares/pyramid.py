@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
 
 class FeaturePyramid2D(nn.Module):
-    """Features of one width for each stage of a backbone.
+    """Features of the finest stage of a backbone that see as far as the coarsest.
+
+    The paper reads every level. Here one is read, and no weight is without a use, for
+    which several processes would wait.
 
     Parameters
     ----------
     widths
-        Channels of each stage.
+        Channels of each stage, the finest first.
     width
         Channels of the result.
     """
@@ -30,10 +33,10 @@ class FeaturePyramid2D(nn.Module):
     def __init__(self, widths: Sequence[int], width: int) -> None:
         super().__init__()
         self.lateral = nn.ModuleList(nn.Conv2d(one, width, 1) for one in widths)
-        self.smooth = nn.ModuleList(normalised_conv(width, width, 3) for _ in widths)
+        self.smooth = normalised_conv(width, width, 3)
 
-    def forward(self, stages: list[Tensor]) -> list[Tensor]:
-        """Return `(batch, width, y, x)` features, the finest first.
+    def forward(self, stages: list[Tensor]) -> Tensor:
+        """Return `(batch, width, y, x)` features as fine as the first stage's.
 
         Parameters
         ----------
@@ -43,10 +46,7 @@ class FeaturePyramid2D(nn.Module):
         inner = [
             lateral(stage) for lateral, stage in zip(self.lateral, stages, strict=True)
         ]
-        for i in range(len(inner) - 1, 0, -1):
-            doubled = functional.interpolate(inner[i], scale_factor=2.0)
-            inner[i - 1] = inner[i - 1] + doubled
-        return [
-            functional.relu(smooth(part))
-            for smooth, part in zip(self.smooth, inner, strict=True)
-        ]
+        found = inner[-1]
+        for finer in reversed(inner[:-1]):
+            found = finer + functional.interpolate(found, scale_factor=2.0)
+        return functional.relu(self.smooth(found))

@@ -268,7 +268,7 @@ def test_weights_of_another_kind_are_refused(path, kind):
     assert f"{name} holds numbers of another kind, expected torch.f" in refused(path)
 
 
-SLICES = SlicesSettings(edge=32, widths=(8, 8), width=8, levels=1, anchors=(7, 9))
+SLICES = SlicesSettings(edge=32, widths=(8, 8), width=8, anchors=(7, 9))
 
 
 @pytest.mark.parametrize("method", ["yolo_slices", "faster_rcnn_slices"])

@@ -37,7 +37,6 @@ SETTINGS = {
         min_chord=0.7,
         widths=(8, 16),
         width=16,
-        levels=1,
         anchors=(7,),
         proposals=12,
     ),
@@ -174,7 +173,6 @@ def test_a_tomogram_narrower_than_a_patch_is_told(monkeypatch):
     [
         ({"slices": {"edge": 100}}, "edge is 100; expected a multiple of 16"),
         ({"slices": {"width": 60}}, "width has 60 channels; expected a multiple of 8"),
-        ({"slices": {"levels": 4}}, "levels is 4; expected at most 3"),
         ({"slices": {"min_chord": 1}}, "slices.min_chord"),
         ({"slices": {"context": -1}}, "slices.context"),
         ({"slices": {"anchors": []}}, "slices.anchors"),

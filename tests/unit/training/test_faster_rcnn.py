@@ -59,6 +59,8 @@ def test_of_patches_without_particles_background_is_learned():
     # Against all particles, for background.
     assert (model.presence.bias.grad > 0).all()
     assert model.scored.bias.grad[0] < 0
+    # Several processes wait for each other's gradients of every weight.
+    assert all(weight.grad is not None for weight in model.parameters())
 
 
 def test_particles_are_at_most_a_part_of_what_is_drawn():

@@ -47,7 +47,7 @@ def task(denoising=0, source=None):
 
 def yolo(source=None):
     torch.manual_seed(0)
-    model = SliceYolo(SlicesSettings(edge=32, widths=(8, 16), width=16), 1)
+    model = SliceYolo(SlicesSettings(edge=32, context=1, widths=(8, 16), width=16), 1)
     return task_of(model, yolo_losses, source)
 
 
