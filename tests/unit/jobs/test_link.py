@@ -22,7 +22,7 @@ from picker.project.records import failed
 from tests.unit.predicted import preprocessed
 
 PARTICLES = (Particle(name="ribosome", radius=60),)
-SLICES = SlicesSettings(edge=32, widths=(8, 16), width=16, levels=1)
+SLICES = SlicesSettings(edge=32, widths=(8, 16), width=16)
 
 
 @pytest.fixture
