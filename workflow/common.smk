@@ -82,6 +82,14 @@ def cell_of(wildcards):
     return PLAN.of(CELL.name.format(**wildcards))
 
 
+def compared_cells(wildcards):
+    """Return what is measured of the benchmark's cells."""
+    try:
+        return [cell.measured for cell in PLAN.compared()]
+    except ValueError as error:
+        raise WorkflowError(str(error))
+
+
 def settings_files(*sections):
     """Return the files of the sections that a stage reads."""
     return [RESULTS.settings(section) for section in sections]

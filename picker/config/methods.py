@@ -302,6 +302,7 @@ METHODS: dict[MethodName, Row] = {
         module=None,
         sections=("vote",),
         threshold_setting="the threshold of each of vote.methods",
+        micrographs=True,  # if its members do
         votes=True,
     ),
 }

@@ -10,6 +10,7 @@ from picker.config.methods import METHODS
 if TYPE_CHECKING:
     from picker.config import Config
     from picker.config.base import Target
+    from picker.config.methods import MethodName
     from picker.config.tomograms import TomogramRow
 
 TARGETS: tuple[Target, ...] = (
@@ -52,7 +53,7 @@ def refuse_other_dimensions(config: Config) -> None:
                 " are micrographs"
             )
         return
-    refuse_method_of_tomograms(config, config.method)
+    refuse_method_of_tomograms(config, config.method, "method")
     if deep := [name for name in targets if name not in OF_MICROGRAPHS]:
         raise ValueError(
             f"export.targets has {', '.join(deep)}, which are of tomograms, but"
@@ -66,20 +67,34 @@ def refuse_other_dimensions(config: Config) -> None:
         )
 
 
-def refuse_method_of_tomograms(config: Config, method: str) -> None:
+def refuse_method_of_tomograms(config: Config, method: MethodName, where: str) -> None:
     """Refuse a method that finds in tomograms alone in a project of micrographs.
+
+    Parameters
+    ----------
+    config
+        All settings.
+    method
+        The method; of a vote its members are asked.
+    where
+        The setting that names it.
 
     Raises
     ------
     ValueError
         If it does.
     """
-    if config.tomograms.dimensions == 2 and not METHODS[method].micrographs:  # type: ignore[index]
-        fitting = ", ".join(name for name, row in METHODS.items() if row.micrographs)
-        raise ValueError(
-            f"method {method} finds in tomograms alone, but tomograms.dimensions is 2;"
-            f" expected a method that finds in micrographs: {fitting}"
-        )
+    if config.tomograms.dimensions == 3:
+        return
+    if METHODS[method].votes:
+        where = "vote.methods"
+    for name in config.finding(method):
+        if not METHODS[name].micrographs:
+            raise ValueError(
+                f"{where} names {name}, which finds in tomograms alone, but"
+                " tomograms.dimensions is 2; expected what finds in micrographs:"
+                f" {', '.join(n for n, row in METHODS.items() if row.micrographs)}"
+            )
 
 
 def refuse_columns_of_tomograms(row: TomogramRow) -> None:

@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING
 from picker import __version__
 from picker.core.fingerprint import fingerprint
 from picker.jobs.imported import read_imported
+from picker.jobs.imported_files import names_of
 from picker.jobs.members import MethodMember, Voted, read_method
 from picker.project.layout import picks_file
 from picker.project.records import Failed, Predicted, Preprocessed
 from picker.refining.vote import Ballot, vote
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from picker.config import CalibrateSettings, Particle, PickSettings, VoteSettings
+    from picker.config import (
+        CalibrateSettings,
+        Particle,
+        PickSettings,
+        TomogramRow,
+        VoteSettings,
+    )
     from picker.core.picks import Picks
     from picker.jobs.members import Member
 
@@ -102,6 +109,7 @@ class Election:
 def election_of(
     methods: Sequence[Sequence[str]],
     known: Sequence[Preprocessed | Failed],
+    tomograms: Iterable[TomogramRow | Preprocessed | Failed] = (),
     *,
     particles: tuple[Particle, ...],
     settings: VoteSettings,
@@ -117,6 +125,9 @@ def election_of(
         manifests of its candidates.
     known
         Preprocessed tomograms whose particles are known, for imported picks.
+    tomograms
+        All that there are besides those that members have seen: an imported file that
+        cannot be read must be of one.
     particles
         The classes.
     settings
@@ -138,13 +149,16 @@ def election_of(
             " thresholds and the manifests of its candidates"
         )
     names = [particle.name for particle in particles]
-    found: list[Member] = [
+    voting = [
         read_method(name, Path(thresholds), [Path(m) for m in manifests], names)
         for name, thresholds, *manifests in methods
     ]
+    seen = [e.preprocessed for m in voting for e in m.entries.values()]
     labeled = [entry for entry in known if isinstance(entry, Preprocessed)]
-    found += [
-        read_imported(name, path, labeled, particles, calibration, picking)
+    named = [names_of(entry) for entry in (*tomograms, *seen, *labeled) if entry]
+    imports = [
+        read_imported(name, path, labeled, named, particles, calibration, picking)
         for name, path in settings.imported.items()
     ]
-    return Election(members=found, particles=particles, settings=settings)
+    members = [*voting, *imports]
+    return Election(members=members, particles=particles, settings=settings)

@@ -12,14 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import TypeAdapter
 
-from picker.config import TomogramRow
 from picker.config.base import UNTRAINED
-from picker.core.files import checked_file, remove
+from picker.core.files import remove
 from picker.core.slab import level_slab
 from picker.formats.picks.star import read_picks, write_picks
-from picker.formats.tables.tomograms import read_table
 from picker.formats.volumes.files import check_dimensions
 from picker.formats.volumes.ome_zarr import write_volume
 from picker.formats.volumes.read import accepted, map_tomogram, read_mask
@@ -34,6 +31,7 @@ from picker.jobs.known_picks import (
 from picker.jobs.provenance import file_stamps, finished_record, input_key
 from picker.jobs.recipe import NoiseRecipe, Recipe, write_recipe
 from picker.jobs.slab import slab_of
+from picker.jobs.table_rows import read_rows
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.layout import picks_file, recipe_file, volume_file
@@ -49,7 +47,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from picker.config import Particle, PreprocessSettings
+    from picker.config import Particle, PreprocessSettings, TomogramRow
     from picker.core.tomogram import Tomogram
 
 logger = logging.getLogger("picker")
@@ -97,7 +95,7 @@ def preprocess_shard(
         If the disk takes nothing, which is no tomogram's fault.
     """
     with claimed(manifest, volumes, labels, masks, noise):
-        rows = _read_rows(table)
+        rows = read_rows(table)
         records: list[Preprocessed | Failed] = []
         progress = tracked(rows, "preprocess", len(rows), "tomograms")
         for number, row in enumerate(progress, 1):
@@ -277,13 +275,6 @@ def _failed(row: TomogramRow, volume: Path, error: Exception) -> Failed:
         # free then.
         retry=isinstance(error, (OSError, MemoryError)),
     )
-
-
-def _read_rows(path: Path) -> tuple[TomogramRow, ...]:
-    if path.suffix == ".json":
-        text = checked_file(path, "a shard of the table").read_text()
-        return TypeAdapter(tuple[TomogramRow, ...]).validate_json(text)
-    return read_table(path)
 
 
 def _write_mask(

@@ -14,6 +14,7 @@ import numpy as np
 
 from picker.config import ExportSettings, Particle
 from picker.core.files import written_whole
+from picker.formats.picks import copick
 from picker.formats.picks.artiax import write_lists
 from picker.formats.picks.targets import write_target
 from picker.formats.volumes import mrc
@@ -244,7 +245,7 @@ def write_for(program: Program, view: View, output: Path, settings: Path) -> str
                 [settings] if settings.is_file() else [], "export", ExportSettings
             )
             write_target("copick", folder, [one], particles, export, output)
-            words = ["napari-copick", "run", "--config", output / "copick_config.json"]
+            words = ["napari-copick", "run", "--config", output / copick.CONFIG]
         else:
             volume = view.file
             if not _is_plain_mrc(view):

@@ -17,7 +17,8 @@ def files_of(path: Path) -> list[Path]:
     """Return a file, or the files of picks in a folder, in the order of their names.
 
     In a folder hidden files, those without the ending of a file of picks, and records
-    of where exported picks came from are left out.
+    of where exported picks came from are left out. Of files that end on .em, as volumes
+    do, their reader tells which are lists of picks.
     """
     if not path.is_dir():
         return [path]
@@ -25,7 +26,7 @@ def files_of(path: Path) -> list[Path]:
     return sorted(
         file
         for file in found
-        if file.name.lower().endswith(PICKS_ENDINGS)
+        if file.name.lower().endswith((*PICKS_ENDINGS, ".em"))
         and file.name != PROVENANCE
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
     )

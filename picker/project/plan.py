@@ -16,6 +16,7 @@ from picker.config import TomogramRow
 from picker.config.base import FEEDBACK, UNFINISHED
 from picker.config.benchmark import variants_of
 from picker.config.methods import METHODS
+from picker.config.micrographs import refuse_method_of_tomograms
 from picker.config.tomograms import LISTED
 from picker.core.files import written_whole
 from picker.project.halves import halved_shards, refuse_without_halves
@@ -169,6 +170,24 @@ class Plan:
         ours = self.of(self.run.name)
         preprocessed = map(self.results.preprocessed, self.shard_names())
         return [*preprocessed, *ours.manifests(), *self.failed()]
+
+    def compared(self) -> list[Run]:
+        """Return the benchmark's runs, whose methods can all be compared here.
+
+        Raises
+        ------
+        ValueError
+            If one cannot find in these tomograms, see `refuse_method_of_tomograms`.
+        """
+        cells = self.cells()
+        for cell in cells:
+            section = "variants" if cell.variant else "methods"
+            refuse_method_of_tomograms(
+                self.of(cell.name).config,
+                cell.method,  # type: ignore[arg-type]
+                f"benchmark.{section}",
+            )
+        return cells
 
     def cells_manifests(self) -> list[str]:
         """Return the manifests of the benchmark's cells."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from picker.config.fitting import refuse_unfit_tuning
 from picker.config.methods import METHODS
-from picker.config.micrographs import refuse_method_of_tomograms
 from picker.project.imported import latest_file
 from picker.project.partial import refuse_partial
 from picker.project.validation import refuse_without_validation
@@ -192,11 +191,10 @@ class PlannedRun:
         Raises
         ------
         ValueError
-            If a cell's method cannot be trained on them, see `refuse_partial`,
-            `refuse_method_of_tomograms` and `refuse_without_validation`.
+            If a cell's method cannot be trained on them, see `refuse_partial` and
+            `refuse_without_validation`.
         """
         refuse_partial(self.run.method, self.plan.rows)
-        refuse_method_of_tomograms(self.plan.config, self.run.method)
         refuse_without_validation(self.config, self.row.stage(stage), self.plan.rows)
         return self.preprocessed(*self.row.stage(stage).labeled, "validation")
 
@@ -318,6 +316,11 @@ class PlannedRun:
         """Return the manifests by whose known particles imported picks are judged."""
         imported = self.config.vote.imported if self.row.votes else {}
         return self.preprocessed(self.plan.feedback) if imported else []
+
+    def rows_to_vote(self) -> list[str]:
+        """Return the rows of all tomograms, whose names imported files may have."""
+        imported = self.config.vote.imported if self.row.votes else {}
+        return [self.plan.results.rows(s) for s in self.plan.shards if imported]
 
     def imported_files(self) -> list[str]:
         """Return the imported files; of a folder the one that changed last.

@@ -58,7 +58,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 
 
 def add_members(parser: argparse.ArgumentParser) -> None:
-    """Add `--member` and `--known`: who votes, and what imported picks are worth by."""
+    """Add `--member`, `--known` and `--rows`: who votes, and by what picks."""
     parser.add_argument(
         "--member",
         nargs="+",
@@ -76,6 +76,15 @@ def add_members(parser: argparse.ArgumentParser) -> None:
         metavar="MANIFEST",
         help="preprocessed tomograms with known particles, which tell what scores of"
         " imported picks are worth",
+    )
+    parser.add_argument(
+        "--rows",
+        nargs="*",
+        type=Path,
+        default=[],
+        metavar="TABLE",
+        help="all tomograms (TSV, or shards of it in JSON); an imported file that"
+        " cannot be read is an error if it is named after none of them",
     )
 
 

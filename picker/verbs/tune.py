@@ -19,6 +19,7 @@ from picker.config import (
 )
 from picker.jobs.election import election_of
 from picker.jobs.settings import read_particles, read_section
+from picker.jobs.table_rows import rows_of_tables
 from picker.jobs.tune import TuneFiles, tune
 from picker.project.manifests import read_preprocessed
 from picker.verbs.common import add_members, add_settings
@@ -61,6 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
         election = election_of(
             arguments.member,
             read_preprocessed(arguments.known),
+            rows_of_tables(arguments.rows),
             particles=particles,
             settings=read_section(settings, "vote", VoteSettings),
             calibration=calibration,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from picker.config import CalibrateSettings, PickSettings, VoteSettings
 from picker.jobs.election import election_of
 from picker.jobs.settings import read_particles, read_section
+from picker.jobs.table_rows import rows_of_tables
 from picker.jobs.vote import write_votes
 from picker.project.manifests import read_preprocessed
 from picker.verbs.common import add_members, add_settings
@@ -39,9 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the joined candidates of one shard."""
     settings = arguments.settings
+    tomograms = read_preprocessed(arguments.tomograms)
     election = election_of(
         arguments.member,
         read_preprocessed(arguments.known),
+        (*rows_of_tables(arguments.rows), *tomograms),
         particles=read_particles(settings),
         settings=read_section(settings, "vote", VoteSettings),
         calibration=read_section(settings, "calibrate", CalibrateSettings),
@@ -49,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     write_votes(
         election,
-        read_preprocessed(arguments.tomograms),
+        tomograms,
         arguments.candidates,
         arguments.output,
     )

@@ -134,7 +134,7 @@ rule measure:
 # Tables 1 to 4 of the paper, with mean and spread over seeds.
 rule tables:
     input:
-        [cell.measured for cell in PLAN.cells()],
+        compared_cells,
     output:
         report(
             expand(

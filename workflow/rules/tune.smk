@@ -6,6 +6,7 @@ rule search:
         members=lambda wildcards: run_of(wildcards).members_calibrated_on(),
         thresholds=lambda wildcards: run_of(wildcards).members_thresholds(),
         known=lambda wildcards: run_of(wildcards).known_to_vote(),
+        rows=lambda wildcards: run_of(wildcards).rows_to_vote(),
         settings=lambda wildcards: run_of(wildcards).tuning_settings(),
     output:
         settings=RUN.tuned("tuned.yaml"),
@@ -21,7 +22,7 @@ rule search:
     shell:
         r"""
         python -m picker tune --manifests {input.manifests} {params.voters} \
-            --known {input.known} --settings {input.settings} \
+            --known {input.known} --rows {input.rows} --settings {input.settings} \
             --output {output.settings} --trials {output.trials} \
             --picture {output.picture} 2>&1 | tee -i {log}
         """

@@ -13,6 +13,7 @@ rule vote:
         thresholds=lambda wildcards: run_of(wildcards).members_thresholds(),
         tomograms=PREPROCESSED,
         known=lambda wildcards: run_of(wildcards).known_to_vote(),
+        rows=lambda wildcards: run_of(wildcards).rows_to_vote(),
         imported=lambda wildcards: run_of(wildcards).imported_files(),
         settings=run_settings("particles", "vote", "calibrate", "pick"),
     output:
@@ -35,8 +36,8 @@ rule vote:
         r"""
         python -m picker vote {params.voters} \
             --tomograms {input.tomograms} --known {input.known} \
-            --settings {input.settings} --candidates {params.candidates} \
-            --output {output} >{log} 2>&1
+            --rows {input.rows} --settings {input.settings} \
+            --candidates {params.candidates} --output {output} >{log} 2>&1
         """
 
 
@@ -49,6 +50,7 @@ use rule vote as vote_noisy with:
         thresholds=lambda wildcards: run_of(wildcards).members_thresholds(),
         tomograms=[],
         known=lambda wildcards: run_of(wildcards).known_to_vote(),
+        rows=lambda wildcards: run_of(wildcards).rows_to_vote(),
         imported=lambda wildcards: run_of(wildcards).imported_files(),
         settings=run_settings("particles", "vote", "calibrate", "pick"),
     output:
@@ -71,6 +73,7 @@ use rule vote as vote_halves with:
         thresholds=lambda wildcards: run_of(wildcards).members_thresholds(),
         tomograms=[],
         known=lambda wildcards: run_of(wildcards).known_to_vote(),
+        rows=lambda wildcards: run_of(wildcards).rows_to_vote(),
         imported=lambda wildcards: run_of(wildcards).imported_files(),
         settings=run_settings("particles", "vote", "calibrate", "pick"),
     output:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+CONFIG = "copick_config.json"
+"""The file that says where a project's parts are."""
 IDENTITY = [[float(i == j) for j in range(4)] for i in range(4)]
 
 
@@ -174,7 +176,7 @@ def write_project(
             files = folder / "ExperimentRuns" / one.tomogram / "Picks"
             _write_json(files / name, content)
     config = _config(particles, user, session, root or folder)
-    _write_json(folder / "copick_config.json", config)
+    _write_json(folder / CONFIG, config)
 
 
 def _config(

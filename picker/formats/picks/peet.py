@@ -45,6 +45,12 @@ def lists(path: Path) -> tuple[Path, ...]:
     return tuple(path.with_name(f"{path.stem}{ending}") for ending in ENDINGS)
 
 
+def models(path: Path) -> tuple[Path, ...]:
+    """Return the models that a file may be the motive list of."""
+    stems = (path.name.removesuffix(end) for end in ENDINGS if path.name.endswith(end))
+    return tuple(path.with_name(f"{stem}.mod") for stem in stems)
+
+
 def is_motive_list(path: Path) -> bool:
     """Return whether a file begins as a motive list does."""
     with path.open("rb") as file:

@@ -172,6 +172,11 @@ def read_file(path: Path) -> Coordinates:
     return found
 
 
+def beside(path: Path) -> tuple[Path, ...]:
+    """Return the files beside one that are read with it if they exist."""
+    return (*maps(path), *peet.lists(path))
+
+
 def _read(path: Path) -> Parsed:
     """Return what a file says, and tomogram: its rows; parsed again if it changed."""
     if path.is_dir():
@@ -180,8 +185,7 @@ def _read(path: Path) -> Parsed:
         )
     if not checked_file(path, "of picks").is_file():
         raise FileNotFoundError(f"file of picks {path} does not exist; fix its path")
-    beside = (*maps(path), *peet.lists(path))
-    stamps = [_stamp(file) for file in (path, *beside) if file.is_file()]
+    stamps = [_stamp(file) for file in (path, *beside(path)) if file.is_file()]
     # What changed just now may change again within one tick of the disk's clock.
     if any(abs(time.time_ns() - changed) < SETTLED_NS for _, changed, _ in stamps):
         return _parsed.__wrapped__(path, ())

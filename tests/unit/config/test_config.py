@@ -235,6 +235,8 @@ MICROGRAPHS = {"method": "blobs", "tomograms": {"dimensions": 2}}
 def test_targets_follow_from_what_is_picked():
     assert Config.model_validate(SOME).targets[:2] == ("relion5", "relion4")
     assert Config.model_validate(SOME | MICROGRAPHS).targets == ("autopick", "box")
+    voted = {"method": "vote", "vote": {"methods": {"blobs": 1, "upicker": 2}}}
+    assert Config.model_validate(SOME | MICROGRAPHS | voted).targets[0] == "autopick"
     named = {"export": {"targets": ["cbox"]}}
     assert Config.model_validate(SOME | named).targets == ("cbox",)
     assert Config.model_validate(SOME | MICROGRAPHS | named).targets == ("cbox",)
@@ -245,7 +247,11 @@ def test_targets_follow_from_what_is_picked():
     [
         (
             MICROGRAPHS | {"method": "supervised"},
-            "supervised finds in tomograms alone,",
+            "method names supervised, which finds in tomograms alone,",
+        ),
+        (
+            MICROGRAPHS | {"method": "vote"},
+            "vote.methods names semietpicker, which finds in tomograms alone,",
         ),
         (
             MICROGRAPHS | {"export": {"targets": ["box", "imod"]}},

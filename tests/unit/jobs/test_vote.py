@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import get_args
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from picker.__main__ import main
+from picker.config import Target
+from picker.config.base import ONLY_OF_MICROGRAPHS
 from picker.core.picks import picks_from_arrays
+from picker.formats.picks import peet
 from picker.formats.picks.read import read_coordinates
+from picker.formats.picks.records import TomogramPicks
 from picker.formats.picks.star import read_picks, write_picks
+from picker.jobs.settings import read_particles
 from picker.project.manifests import read_predicted, write_manifest
 from picker.project.records import Failed, failed
+from tests.unit.formats.volumes.test_em import write_em
 from tests.unit.predicted import (
     calibrated,
     picked,
@@ -161,7 +169,7 @@ def test_each_file_is_read_once_to_see_whose_picks_it_has(
         reads[file.name] += 1
         return read_coordinates(file)
 
-    monkeypatch.setattr("picker.jobs.imported.read_coordinates", counted)
+    monkeypatch.setattr("picker.jobs.imported_files.read_coordinates", counted)
     settings(project, methods={"other": 1}, imported={"other": "other"})
     assert voted(*ALONE, members=[]) == 0
     assert reads == {"TS_1.star": 1, "TS_1_2_ribosome.star": 1, "TS_2.star": 1}
@@ -183,4 +191,113 @@ def test_an_exported_folder_votes_and_a_file_of_something_else_is_told(
     assert len(read_picks(project / "votes" / "TS_2.star")) == 3
     (project / "warp" / "notes.txt").write_text("Of last week's run.")
     assert voted(*ALONE, members=[]) == 1
-    assert "warp/notes.txt is no file of picks" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "warp/notes.txt is no file of picks" in said
+    assert "The name notes.txt is no tomogram's" in said
+
+
+TWO_CLASSES = [{"name": "ribosome", "radius": 30}, {"name": "virus", "radius": 40}]
+
+
+@pytest.mark.parametrize(
+    "target", [t for t in get_args(Target) if t not in ONLY_OF_MICROGRAPHS]
+)
+def test_every_export_of_several_classes_votes_as_it_is(imported, project, target):
+    (project / "particles.json").write_text(json.dumps(TWO_CLASSES))
+    turned = Rotation.from_rotvec(PLACES / 300).as_matrix()
+    picks = picks_from_arrays(
+        PLACES, ["ribosome", "virus", "virus"], [0.9, 0.8, 0.7], turned
+    )
+    entries = []
+    for name in ("TS_1", "TS_2"):
+        write_picks(project / f"{name}.star", picks)
+        entries.append(picked(project / f"{name}.star", name, shape_zyx=SHAPE))
+    write_manifest(project / "picked.json", entries)
+    words = f"--manifests picked.json --settings particles.json --target {target}"
+    assert main(["export", *words.split(), "--output", "exported"]) == 0
+    if target == "av3":  # a volume is no list of picks, although its name ends so
+        write_em(project / "exported" / "TS_1.em", np.zeros((3, 4, 5), np.float32))
+    settings(project, methods={"other": 1}, imported={"other": "exported"})
+    assert voted(*ALONE, members=[]) == 0
+    for name in ("TS_1", "TS_2"):
+        found = read_picks(project / "votes" / f"{name}.star")
+        assert sorted(found.particle) == ["ribosome", "virus", "virus"]
+        order = np.lexsort(found.position_zyx.T[::-1])
+        assert found.position_zyx[order] == pytest.approx(PLACES, abs=5.1)
+
+
+def test_a_changed_motive_list_is_voted_on_again(imported, project):
+    folder = project / "peet"
+    geometry = {"voxel_size": 10.0, "shape_zyx": SHAPE}
+    tomograms = [
+        TomogramPicks(tomogram=name, picks=ribosomes(PLACES), **geometry)
+        for name in ("TS_1", "TS_2")
+    ]
+    peet.write_lists(folder, tomograms, read_particles([project / "particles.json"]))
+    settings(project, methods={"other": 1}, imported={"other": "peet"})
+    assert voted(*ALONE, members=[]) == 0
+    file = folder / "TS_2_ribosome.csv"
+    text = file.read_text().splitlines()
+    cells = text[1].split(",")
+    cells[10] = "2.0"  # two voxels of 10 Å along x
+    file.write_text("\n".join([text[0], ",".join(cells), *text[2:], ""]))
+    assert voted(*ALONE, members=[]) == 0
+    found = read_picks(project / "votes" / "TS_2.star")
+    assert sorted(found.position_zyx[:, 2]) == [120, 200, 300]
+
+
+@pytest.mark.parametrize("name", ["TS_2.star", "TS_2_ribosome.star", "TS_2/picks.star"])
+def test_a_file_that_cannot_be_read_fails_its_own_tomogram(imported, project, name):
+    bad = imported / name
+    bad.parent.mkdir(exist_ok=True)
+    bad.write_text("data_\n\nloop_\n_rlnCoordinateX #1\nnothing\n")
+    settings(project, methods={"other": 1}, imported={"other": "other"})
+    assert voted(*ALONE, members=[]) == 0
+    good, failure = read_predicted([project / "votes.json"]).tomograms
+    assert len(read_picks(good.candidates)) == 3
+    assert isinstance(failure, Failed)
+    assert str(bad.relative_to(project)) in failure.error
+
+
+def test_a_file_of_another_jobs_tomogram_is_left_to_that_job(imported, project, capsys):
+    (imported / "TS_9.star").write_text("x")
+    settings(project, methods={"other": 1}, imported={"other": "other"})
+    assert voted(*ALONE, members=[]) == 1
+    assert "The name TS_9.star is no tomogram's" in capsys.readouterr().err
+    rows = [{"tomogram": "TS_09", "called": "TS_9", "path": "a.mrc", "split": "test"}]
+    (project / "rows.json").write_text(json.dumps(rows))
+    assert voted(*ALONE, "--rows", "rows.json", members=[]) == 0
+    entries = read_predicted([project / "votes.json"]).tomograms
+    assert not any(isinstance(entry, Failed) for entry in entries)
+
+
+def test_a_bad_file_of_what_thresholds_rest_on_is_an_error(imported, project, capsys):
+    (imported / "TS_1.star").write_text("x")
+    settings(project, methods={"other": 1}, imported={"other": "other"})
+    assert voted(*ALONE, members=[]) == 1
+    assert "other/TS_1.star is no file of picks" in capsys.readouterr().err
+
+
+def test_picks_of_micrographs_are_joined_in_their_plane(imported, project):
+    flat = PLACES * [0, 1, 1]
+    image = preprocessed("TS_1", "test", shape_zyx=(1, 40, 40))
+    for name, shift in (("one", 0.0), ("two", 6.0)):
+        folder = project / name
+        folder.mkdir()
+        rows = "".join(
+            f"{x / 10 - 5:g} {y / 10 - 5:g} 10 10\n"
+            for _, y, x in flat + np.array([0, shift, 0])
+        )
+        (folder / "TS_1.box").write_text(rows)
+    write_manifest(project / "tomograms.json", [image])
+    settings(
+        project,
+        methods={"one": 1, "two": 1},
+        imported={"one": "one", "two": "two"},
+        min_methods=2,
+    )
+    assert voted("--tomograms", "tomograms.json", members=[]) == 0
+    found = read_picks(project / "votes" / "TS_1.star")
+    assert len(found) == 3
+    assert (found.position_zyx[:, 0] == 0).all()
+    assert sorted(found.position_zyx[:, 2]) == sorted(flat[:, 2])

@@ -267,11 +267,15 @@ def test_corrected_picks_train_again_what_learned_from_them():
     assert not plan(**by_picks).of("semietpicker").learns_from_picks("burn_in")
 
 
-def test_a_cell_of_micrographs_has_a_method_that_finds_in_them():
+def test_methods_that_are_compared_on_micrographs_find_in_them():
     flat = {"tomograms": {"dimensions": 2}, "method": "blobs"}
-    one = plan(**flat).of(plan(**flat).cells()[0].name)
-    with pytest.raises(ValueError, match="finds in tomograms alone, but"):
-        one.labeled("burn_in")
+    with pytest.raises(ValueError, match="names vnet, which finds"):
+        plan(**flat).compared()
+    benchmark = SETTINGS["benchmark"] | {"methods": ["blobs", "vote"]}
+    with pytest.raises(ValueError, match=r"vote\.methods names semietpicker"):
+        plan(**flat, benchmark=benchmark).compared()
+    vote = {"methods": {"blobs": 1, "upicker": 1}}
+    assert len(plan(**flat, benchmark=benchmark, vote=vote).compared()) == 2 * 2 * 2
 
 
 def test_what_is_linked_is_predicted_without_the_settings_of_linking():
@@ -368,3 +372,12 @@ def test_a_plateau_needs_validation_tomograms():
     assert plan(**on).of("semietpicker").labeled("co_train")
     row = ROWS[0].model_copy(update={"tomogram": "v", "split": "validation"})
     assert plan(*ROWS, row, **on).of("semietpicker").labeled("burn_in")
+
+
+def test_a_vote_with_imported_picks_knows_all_tomograms(tmp_path):
+    (tmp_path / "a.star").write_text("")
+    vote = {"methods": {"vnet": 1, "x": 1}, "imported": {"x": str(tmp_path)}}
+    found = plan(method="vote", vote=vote)
+    assert stems(found.of("vote").rows_to_vote()) == list(found.shards)
+    assert found.of("vnet").rows_to_vote() == []
+    assert plan(method="vote").of("vote").rows_to_vote() == []
