@@ -160,5 +160,5 @@ def election_of(
         read_imported(name, path, labeled, named, particles, calibration, picking)
         for name, path in settings.imported.items()
     ]
-    members = [*voting, *imports]
+    members: list[Member] = [*voting, *imports]
     return Election(members=members, particles=particles, settings=settings)
