@@ -6,15 +6,20 @@ Verbs also work without Snakemake: `picker <verb> --help`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import logging
 import os
 import sys
 import time
 from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 from picker import __version__
 from picker.machine.memory import keep_freed_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 logger = logging.getLogger("picker")
 
@@ -60,7 +65,25 @@ def main(argv: list[str] | None = None) -> int:
     # What starts again is not to load these twice.
     from picker.verbs.terminal import run_logged
 
-    return run_logged(partial(_run, argv))
+    words = sys.argv[1:] if argv is None else argv
+    if "--json" not in words:
+        return run_logged(partial(_run, words))
+    from picker.verbs.common import print_error
+
+    tell = partial(print_error, _chosen(words))
+    return run_logged(partial(_run, words, tell), tell)
+
+
+class _UsageError(Exception):
+    """A command line that no parser knows."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Parser whose mistakes can be told in JSON too, before it ends the program."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what is wrong, with the parser that can tell how it is used."""
+        raise _UsageError(self, message)
 
 
 def _chosen(words: list[str]) -> str | None:
@@ -68,17 +91,17 @@ def _chosen(words: list[str]) -> str | None:
     return next((word for word in words if word in VERBS), None)
 
 
-def _run(argv: list[str] | None) -> None:
+def _run(arguments: list[str], tell: Callable[[str], None] | None = None) -> None:
     from picker.project.layout import DONE
+    from picker.verbs.common import add_json, print_json
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="picker",
         description="Find particles in cryo-electron tomograms from few labels.",
         epilog="picker VERB --help explains a verb; config.yaml explains all settings.",
     )
     parser.add_argument("--version", action="version", version=f"picker {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    arguments = sys.argv[1:] if argv is None else argv
     chosen = _chosen(arguments)
     for verb, summary in VERBS.items():
         sub = verbs.add_parser(
@@ -88,10 +111,24 @@ def _run(argv: list[str] | None) -> None:
             module = importlib.import_module(f"picker.verbs.{verb.replace('-', '_')}")
             sub.description = module.__doc__
             module.add_arguments(sub)
+            add_json(sub)
             sub.set_defaults(run=module.run)
-    parsed = parser.parse_args(arguments)
+    try:
+        parsed = parser.parse_args(arguments)
+    except _UsageError as error:
+        used, message = error.args
+        if tell:
+            tell(message)
+        argparse.ArgumentParser.error(used, message)
     began = time.monotonic()
-    parsed.run(parsed)
+    if parsed.json:
+        # Only the result is to be there, whatever a library prints.
+        with contextlib.redirect_stdout(sys.stderr):
+            result = parsed.run(parsed)
+        if os.environ.get("RANK", "0") == "0":
+            print_json(parsed.verb, result)
+    else:
+        parsed.run(parsed)
     if "output" in parsed:
         # `picker status` finds this line if a result was made and deleted since.
         logger.info("%s: %s %.1f s", parsed.verb, DONE, time.monotonic() - began)

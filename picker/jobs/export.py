@@ -44,8 +44,10 @@ def export(
     settings: ExportSettings,
     failed: Path | None = None,
     origin: Origin = NOT_KNOWN,
-) -> None:
-    """Export to one target; the folder is there whole or not at all.
+) -> dict[str, int]:
+    """Export to one target, and return how many picks each tomogram has.
+
+    The folder is there whole or not at all.
 
     Parameters
     ----------
@@ -94,6 +96,7 @@ def export(
         if failed:
             write_manifest(failed, unusable)
         logger.info("%s: picks of %d tomograms", output, len(tomograms))
+    return {one.tomogram: len(one.picks) for one in tomograms}
 
 
 def _refuse_offsets(entries: Sequence[Picked | Failed], target: Target) -> None:

@@ -26,8 +26,8 @@ def finish(
     report: Path,
     output: Path,
     reproducibility: Path | None = None,
-) -> None:
-    """Write and log a summary of a run.
+) -> str:
+    """Write, log and return a summary of a run.
 
     Parameters
     ----------
@@ -75,6 +75,7 @@ def finish(
     line += f" report: {report}"
     logger.info(line)
     write_text(output, line + "\n")
+    return line
 
 
 def _failures(

@@ -28,8 +28,8 @@ rule project:
 """
 
 
-def make_project(folder: Path) -> None:
-    """Write the files of a project that are missing in its folder.
+def make_project(folder: Path) -> list[Path]:
+    """Write the files of a project that are missing in its folder, and return them.
 
     Raises
     ------
@@ -51,15 +51,18 @@ def make_project(folder: Path) -> None:
     for profile in ("local", "slurm"):
         name = f"{profile}/config.yaml"
         files[name] = (root / "profiles" / name).read_text()
+    written = []
     for name, text in files.items():
         if (folder / name).exists():
             logger.info("%s exists and is not changed", folder / name)
         else:
             write_text(folder / name, text)
             logger.info("wrote %s", folder / name)
+            written.append(folder / name)
     logger.info(
         "next: fill in tomograms.tsv, name your particles in config.yaml, set the"
         " partitions and the account in slurm/config.yaml; then, in %s: snakemake"
         " --profile slurm (or local)",
         folder,
     )
+    return written

@@ -67,8 +67,8 @@ def predict_files(
     thresholds: dict[str, float],
     picking: PickSettings,
     reading: Reading,
-) -> None:
-    """Write one STAR file of picks for each volume.
+) -> dict[Path, int]:
+    """Write one STAR file of picks for each volume; return how many each has.
 
     One that cannot be used takes no other down: it is named at the end.
 
@@ -102,11 +102,13 @@ def predict_files(
     for folder in {target.parent for target in targets.values()}:
         delete_leftovers_of_ended_jobs(folder)
     bad: list[str] = []
+    written: dict[Path, int] = {}
     for path, target in targets.items():
         try:
             picks = _picks(path, loaded, thresholds, picking, reading)
             write_picks(target, picks, {"tomogram": path.name})
             logger.info("%s: %d picks in %s", path, len(picks), target)
+            written[target] = len(picks)
         except Exception as error:
             if len(tomograms) == 1:
                 raise
@@ -116,6 +118,7 @@ def predict_files(
             f"{len(bad)} of {len(tomograms)} tomograms cannot be used, the others are"
             " written:\n  " + "\n  ".join(bad)
         )
+    return written
 
 
 def thresholds_for(

@@ -26,7 +26,7 @@ SUCCESS, FAILURE = "RELION_JOB_EXIT_SUCCESS", "RELION_JOB_EXIT_FAILURE"
 
 def write_relion_job(
     export: Path, job: Path, tomograms_star: Path | None = None
-) -> None:
+) -> list[tuple[Path, str]]:
     """Write an export into the folder of an External job, and that it has ended.
 
     For each particle with picks `<particle>.star`, and where RELION's tomograms.star is
@@ -41,6 +41,10 @@ def write_relion_job(
         The job's folder, as RELION gives it: from the folder in which it runs.
     tomograms_star
         Where the tilt series are; None: the one that the export was written with.
+
+    Returns
+    -------
+    The files for RELION, each with its kind.
 
     Raises
     ------
@@ -92,6 +96,7 @@ def write_relion_job(
     write_block(job / NODES, "output_nodes", columns, rows)
     write_text(job / SUCCESS, "")
     logger.info("%s: %d files for RELION", job, len(nodes))
+    return nodes
 
 
 def _record(export: Path) -> Exported:

@@ -32,8 +32,8 @@ def simulate(
     truth: Path,
     halves: Sequence[Path] = (),
     dimensions: Dimensions = 3,
-) -> None:
-    """Write a phantom, its halves and the particles that it shows.
+) -> dict[str, int]:
+    """Write a phantom, its halves and its particles; return how many of each class.
 
     Parameters
     ----------
@@ -77,3 +77,4 @@ def simulate(
             write_volume(path, tomogram.volume + part, tomogram.voxel_size)
     write_picks(truth, picks)
     logger.info("simulated %s with %d particles", name, len(picks))
+    return {particle.name: len(picks.of(particle.name)) for particle in particles}

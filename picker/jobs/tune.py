@@ -74,7 +74,7 @@ def tune(
     tuned: TuneSettings,
     election: Election | None = None,
     linking: LinkSettings | None = None,
-) -> None:
+) -> dict[str, Any]:
     """Write the best settings that were found, and all that were tried.
 
     Parameters
@@ -91,6 +91,11 @@ def tune(
         What is searched, and how.
     election
         Who votes, if the method does.
+
+    Returns
+    -------
+    `settings` by section, `f` with them and `f_before`, as on the tomograms that chose
+    them, and the number of `tomograms`.
 
     Raises
     ------
@@ -120,7 +125,7 @@ def tune(
     _check_particles(search)
     now = {name: search.number(sections, name) for name in search.names}
     _search(search, now)
-    _write(search, files)
+    return _write(search, files)
 
 
 def _known(
@@ -206,8 +211,8 @@ def _search(search: Search, now: Mapping[str, float | None]) -> None:
     highest(search.at, first, tuned.steps, tuned.seed)
 
 
-def _write(search: Search, files: TuneFiles) -> None:
-    """Write what was found, and log how good it is."""
+def _write(search: Search, files: TuneFiles) -> dict[str, Any]:
+    """Write what was found, log how good it is, and return it."""
     values, trial = search.trials[search.best]
     first = search.trials[0][1]
     every = [trial for _, trial in search.trials]
@@ -218,6 +223,7 @@ def _write(search: Search, files: TuneFiles) -> None:
         f" {held_out_f([first]):.4f}"
     )
     logger.info("tuned on %d tomograms: %s", len(names), figures)
+    settings = _nested(search, values)
     head = (
         f"# Tuned on {len(names)} tomograms, {len(every)} trials, seed"
         f" {search.tuned.seed}, F-beta with beta {search.calibration.beta:g}:\n"
@@ -225,9 +231,7 @@ def _write(search: Search, files: TuneFiles) -> None:
         "# Thresholds are chosen anew with them: run again with this file behind your"
         " own, --configfile config.yaml tuned.yaml\n"
     )
-    write_text(
-        files.settings, head + yaml.safe_dump(_nested(search, values), sort_keys=False)
-    )
+    write_text(files.settings, head + yaml.safe_dump(settings, sort_keys=False))
     best = np.maximum.accumulate([one.f() for one in every]).tolist()
     rows = [
         {"trial": number, **used, "f": one.f(), "best": so_far}
@@ -239,6 +243,12 @@ def _write(search: Search, files: TuneFiles) -> None:
     points = [list(used.values()) for used, _ in search.trials]
     picture = draw_trials(search.names, points, [one.f() for one in every])
     write_text(files.picture, picture)
+    return {
+        "settings": settings,
+        "f": trial.f(),
+        "f_before": first.f(),
+        "tomograms": len(names),
+    }
 
 
 def _nested(search: Search, values: Mapping[str, float | None]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from picker.config import CalibrateSettings, PartialSettings, PickSettings
 from picker.config.methods import METHODS
 from picker.jobs.calibrate import calibrate_thresholds
 from picker.jobs.settings import read_particles, read_section
+from picker.project.json_files import read_json
 from picker.verbs.common import add_settings
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write the thresholds."""
     calibrate_thresholds(
         arguments.manifests,
@@ -50,3 +51,4 @@ def run(arguments: argparse.Namespace) -> None:
         read_section(arguments.settings, "partial", PartialSettings),
         arguments.method,
     )
+    return read_json(arguments.output)

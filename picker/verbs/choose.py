@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="manifest to write")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write their manifest.
 
     Raises
@@ -40,3 +40,5 @@ def run(arguments: argparse.Namespace) -> None:
             f" {len(chosen)}; lower it or add tomograms"
         )
     write_manifest(arguments.output, chosen[:number])
+    names = [entry.tomogram for entry in chosen[:number]]
+    return {"output": arguments.output, "tomograms": names}

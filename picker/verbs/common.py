@@ -114,9 +114,18 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def print_json(verb: str, result: object) -> None:
-    """Print what a verb found: plain values, or a record of them."""
+    """Print what a verb made or found: plain values, or a record of them."""
     plain = asdict(result) if is_dataclass(result) else result  # type: ignore[arg-type]
-    content = {"version": __version__, "verb": verb, "result": plain}
+    _print_object({"verb": verb, "result": plain})
+
+
+def print_error(verb: str | None, error: str) -> None:
+    """Print why a verb made nothing, or not all."""
+    _print_object({"verb": verb, "error": error})
+
+
+def _print_object(content: dict[str, object]) -> None:
+    content = {"version": __version__, **content}
     # It has control characters written out already, and may be long.
     _print([json.dumps(content, default=str, allow_nan=False, indent=1)])
 

@@ -23,7 +23,7 @@ from picker.formats.picks.units import NAMED_UNITS
 from picker.formats.text import READABLE
 from picker.jobs.convert import convert
 from picker.jobs.convert_options import ConvertOptions
-from picker.verbs.common import add_json, add_volume_options, print_json
+from picker.verbs.common import add_volume_options
 
 if TYPE_CHECKING:
     import argparse
@@ -104,14 +104,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="orient picks along filaments: those of a class in a file's order, of an"
         " IMOD contour, or of an rlnHelicalTubeID",
     )
-    add_json(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Convert all inputs into one file or folder."""
     names = [field.name for field in fields(ConvertOptions)]
     options = ConvertOptions(**{name: getattr(arguments, name) for name in names})
     numbers = convert(arguments.inputs, arguments.to, arguments.output, options)
-    if arguments.json:
-        written = {"output": arguments.output, "kind": arguments.to, "picks": numbers}
-        print_json("convert", written)
+    return {"output": arguments.output, "kind": arguments.to, "picks": numbers}

@@ -15,7 +15,7 @@ from picker.config import SPLITS, EvaluateSettings, PartialSettings, PickSetting
 from picker.jobs.evaluate import EvaluationFiles, evaluate_picks
 from picker.jobs.settings import read_particles, read_section
 from picker.project.json_files import read_json
-from picker.verbs.common import add_failed, add_json, add_settings, print_json
+from picker.verbs.common import add_failed, add_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -50,10 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TSV to write: right, wrong and missed picks of each tomogram",
     )
     add_failed(parser)
-    add_json(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write the evaluation."""
     evaluate_picks(
         arguments.picks,
@@ -71,5 +70,4 @@ def run(arguments: argparse.Namespace) -> None:
         picking=read_section(arguments.settings, "pick", PickSettings),
         partial=read_section(arguments.settings, "partial", PartialSettings),
     )
-    if arguments.json:
-        print_json("evaluate", read_json(arguments.output))
+    return read_json(arguments.output)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picker.jobs.explain import explained_file, explained_lines
-from picker.verbs.common import add_json, print_json, print_lines
+from picker.verbs.common import print_lines
 
 if TYPE_CHECKING:
     import argparse
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("file", type=Path, help="file of picks, or folder of an export")
-    add_json(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Print where a file came from.
+def run(arguments: argparse.Namespace) -> object:
+    """Print where a file came from, and return it.
 
     Raises
     ------
@@ -34,7 +33,6 @@ def run(arguments: argparse.Namespace) -> None:
         If nothing is known of it.
     """
     found = explained_file(arguments.file)
-    if arguments.json:
-        print_json("explain", found)
-    else:
+    if not arguments.json:
         print_lines(explained_lines(found))
+    return found

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from picker.config import ExportSettings, Target
 from picker.jobs.export import export
 from picker.jobs.export_record import Origin
+from picker.jobs.results import failed_result
 from picker.jobs.settings import read_particles, read_section
 from picker.verbs.common import add_failed, add_settings
 
@@ -32,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_failed(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Export to one target; the folder is there whole or not at all."""
-    export(
+    picks = export(
         arguments.manifests,
         arguments.target,
         arguments.output,
@@ -47,3 +48,9 @@ def run(arguments: argparse.Namespace) -> None:
             settings=tuple(arguments.settings),
         ),
     )
+    return {
+        "output": arguments.output,
+        "target": arguments.target,
+        "picks": picks,
+        "failed": failed_result(arguments.failed),
+    }

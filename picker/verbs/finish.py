@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="text to write")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Summarise the run.
 
     Raises
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> None:
     ValueError
         If a tomogram failed, though all others are done.
     """
-    finish(
+    line = finish(
         arguments.picks,
         arguments.failed,
         arguments.metrics,
@@ -49,3 +49,4 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.output,
         arguments.reproducibility,
     )
+    return {"output": arguments.output, "summary": line}

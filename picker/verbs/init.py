@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="folder of the project, new or not")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write the files that are missing.
 
     Raises
@@ -28,4 +28,4 @@ def run(arguments: argparse.Namespace) -> None:
     ValueError
         If the program was installed without its workflow.
     """
-    make_project(arguments.folder)
+    return {"output": arguments.folder, "written": make_project(arguments.folder)}

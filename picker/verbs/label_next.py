@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from picker.config import LabelNextSettings
 from picker.jobs.label_next import write_regions
+from picker.jobs.results import failed_result, table_result
 from picker.jobs.settings import read_particles, read_section
+from picker.project.layout import REGIONS_TABLE
 from picker.verbs.common import add_failed, add_settings
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_failed(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write the regions."""
     write_regions(
         arguments.picks,
@@ -44,3 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
         read_section(arguments.settings, "label_next", LabelNextSettings),
         arguments.failed,
     )
+    return {
+        "output": arguments.output,
+        "regions": table_result(arguments.output / REGIONS_TABLE),
+        "failed": failed_result(arguments.failed),
+    }

@@ -20,11 +20,9 @@ from picker.project.manifests import read_manifest, read_picked
 from picker.project.records import Failed
 from picker.report.benchmark import Cell
 from picker.verbs.common import (
-    add_json,
     add_models,
     add_settings,
     logger,
-    print_json,
 )
 
 if TYPE_CHECKING:
@@ -52,10 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=3, help="of the measurement")
     add_settings(parser, "predict")
     parser.add_argument("--output", type=Path, required=True, help="JSON to write")
-    add_json(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Measure and record.
 
     Raises
@@ -92,5 +89,4 @@ def run(arguments: argparse.Namespace) -> None:
         )
     logger.info("%s: %.2f s a tomogram", cell.name, cell.seconds)
     write_text(arguments.output, cell.model_dump_json(indent=1))
-    if arguments.json:
-        print_json("measure", cell.model_dump(mode="json"))
+    return cell.model_dump(mode="json")

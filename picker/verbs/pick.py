@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from picker.config import PickSettings
 from picker.jobs.pick import pick_tomograms
+from picker.jobs.results import manifest_result
 from picker.jobs.settings import read_particles, read_section
 from picker.verbs.common import add_settings
 
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write the picks of all predicted tomograms."""
     pick_tomograms(
         arguments.manifests,
@@ -55,3 +56,4 @@ def run(arguments: argparse.Namespace) -> None:
         ranking=arguments.label_next,
         estimate=arguments.estimate,
     )
+    return manifest_result(arguments.output)

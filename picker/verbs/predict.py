@@ -21,6 +21,7 @@ from picker.formats.volumes.read import accepted
 from picker.jobs.loaded import read_loaded
 from picker.jobs.predict_files import Reading, predict_files, thresholds_for
 from picker.jobs.predict_shard import write_shard
+from picker.jobs.results import manifest_result
 from picker.jobs.settings import read_section
 from picker.verbs.common import add_models, add_settings, add_volume_options, logger
 
@@ -68,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, "predict, pick, calibrate")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Predict on files, or on one shard of the pipeline."""
     settings = arguments.settings
     if bool(arguments.tomograms) == bool(arguments.manifests):
@@ -104,9 +105,9 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.halves,
             detects=bool(arguments.detections),
         )
-        return
+        return manifest_result(arguments.output)
     picking = read_section(settings, "pick", PickSettings)
-    predict_files(
+    written = predict_files(
         arguments.tomograms,
         arguments.output,
         loaded,
@@ -114,3 +115,4 @@ def run(arguments: argparse.Namespace) -> None:
         picking,
         Reading(voxel_size=arguments.voxel_size, **accepted(arguments)),
     )
+    return {"picks": {str(path): number for path, number in written.items()}}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from picker.config import PreprocessSettings
 from picker.jobs.preprocess import preprocess_shard
+from picker.jobs.results import manifest_result
 from picker.jobs.settings import read_particles, read_section
 from picker.project.layout import MASKS, NOISE
 from picker.verbs.common import add_settings
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="manifest to write")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Preprocess all tomograms of one shard."""
     preprocess_shard(
         arguments.tomograms,
@@ -54,3 +55,4 @@ def run(arguments: argparse.Namespace) -> None:
         noise=arguments.noise or arguments.volumes.with_name(NOISE),
         manifest=arguments.output,
     )
+    return manifest_result(arguments.output)

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--j", type=int, help="number of threads, which RELION gives; not needed")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Fill the job's folder.
 
     Raises
@@ -38,4 +38,5 @@ def run(arguments: argparse.Namespace) -> None:
     ValueError
         If there is nothing that can be handed over.
     """
-    write_relion_job(arguments.export, arguments.job, arguments.tomograms_star)
+    nodes = write_relion_job(arguments.export, arguments.job, arguments.tomograms_star)
+    return {"output": arguments.job, "files": {str(p): kind for p, kind in nodes}}

@@ -16,6 +16,7 @@ from picker.config import (
     TomogramsSettings,
 )
 from picker.jobs.report import ReportFiles, write_report
+from picker.jobs.results import failed_result
 from picker.jobs.settings import read_particles, read_section
 from picker.project.layout import Results
 from picker.refining.offsets import WARNING
@@ -91,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_failed(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write the report."""
     if arguments.thresholds and not arguments.candidates:
         raise ValueError(
@@ -138,3 +139,8 @@ def run(arguments: argparse.Namespace) -> None:
         ],
         failed=arguments.failed,
     )
+    return {
+        "output": arguments.output,
+        "pages": arguments.pages,
+        "failed": failed_result(arguments.failed),
+    }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from picker.config import EvaluateSettings, PickSettings
 from picker.jobs.reproducibility import write_reproducibility
+from picker.jobs.results import failed_result, table_result
 from picker.jobs.settings import read_particles, read_section
 from picker.verbs.common import add_failed, add_settings
 
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_failed(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write the table."""
     write_reproducibility(
         arguments.halves,
@@ -54,3 +55,8 @@ def run(arguments: argparse.Namespace) -> None:
         picking=read_section(arguments.settings, "pick", PickSettings),
         failed=arguments.failed,
     )
+    return {
+        "output": arguments.output,
+        "rows": table_result(arguments.output),
+        "failed": failed_result(arguments.failed),
+    }

@@ -46,12 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write the new table and what is known of its tomograms."""
-    label_reviewed(
+    table = label_reviewed(
         arguments.files,
         Results(arguments.results),
         table=arguments.table,
         output=arguments.output,
         train_on_test=arguments.train_on_test,
     )
+    return {"output": table.parent, "table": table}

@@ -45,9 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Simulate one tomogram."""
-    simulate(
+    particles = simulate(
         arguments.name,
         arguments.index,
         read_particles(arguments.settings),
@@ -57,3 +57,9 @@ def run(arguments: argparse.Namespace) -> None:
         halves=arguments.halves,
         dimensions=arguments.dimensions,
     )
+    return {
+        "output": arguments.output,
+        "truth": arguments.truth,
+        "halves": arguments.halves,
+        "particles": particles,
+    }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from picker.project.layout import Results
 from picker.project.status import read_status, status_lines
-from picker.verbs.common import add_json, print_json, print_lines
+from picker.verbs.common import print_lines
 
 if TYPE_CHECKING:
     import argparse
@@ -31,11 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --page: write it again and again until the run has ended",
     )
-    add_json(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Print the state of a project, or write its page.
+def run(arguments: argparse.Namespace) -> object:
+    """Print the state of a project and return it, or write its page.
 
     Raises
     ------
@@ -55,8 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
 
         write = follow_status if arguments.follow else write_status_page
         write(arguments.results)
-        return
+        return None
     if arguments.json:
-        print_json("status", read_status(arguments.results))
-    else:
-        print_lines(status_lines(arguments.results))
+        return read_status(arguments.results)
+    print_lines(status_lines(arguments.results))
+    return None

@@ -39,14 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder to fill")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write tables and figures."""
     cells = [
         read_record(path, TypeAdapter(Cell), "the record of a training")
         for path in arguments.cells
     ]
-    for name, table in TABLES.items():
-        text = text_of_rows(table(cells), digits=3)
+    found = {name: table(cells) for name, table in TABLES.items()}
+    for name, rows in found.items():
+        text = text_of_rows(rows, digits=3)
         write_text(arguments.output / f"{name}.tsv", text)
     write_text(arguments.output / "accuracy.svg", draw_accuracy(cells))
     write_text(arguments.output / "speed.svg", draw_speed(cells))
+    return {"output": arguments.output, "tables": found}

@@ -25,11 +25,13 @@ class _Printable(logging.Formatter):
         return printable(super().formatMessage(record))
 
 
-def run_logged(verb: Callable[[], object]) -> int:
+def run_logged(
+    verb: Callable[[], object], tell: Callable[[str], None] | None = None
+) -> int:
     """Run a verb with its log on the terminal, and return its exit status.
 
     An error that a user can fix becomes one message and status 1; other errors are
-    raised.
+    raised. `tell` is told any error besides, by the first of several processes.
     """
     # Of several processes that train as one only the first logs.
     first = os.environ.get("RANK", "0") == "0"
@@ -42,24 +44,34 @@ def run_logged(verb: Callable[[], object]) -> int:
     try:
         with interrupted_by_signals():
             verb()
-    except (ValueError, FileNotFoundError) as error:
-        logger.error("error: %s", error)
-        return 1
+            return 0
     except Interrupted as error:
         logger.warning("%s", error)
-        return error.exit_status
-    except MemoryError as error:
-        logger.error("error: %s", str(error) or "the memory is too small for this")
-        return 1
-    except OSError as error:
-        advice = DISK_ADVICE.get(error.errno or 0)
-        if advice:
-            logger.error("error: %s; %s, then run again", error, advice)
-        elif error.filename is not None:
-            # The path came from the user, so this is no bug of the program.
-            name = cut(os.fsdecode(error.filename))
-            logger.error("error: %s: %s; fix the path", name, error.strerror)
-        else:
+        text, status = str(error), error.exit_status
+    except Exception as error:
+        reason = _reason(error)
+        if reason is None:
+            if tell and first:
+                tell(f"{type(error).__name__}: {error}")
             raise
-        return 1
-    return 0
+        logger.error("error: %s", reason)
+        text, status = reason, 1
+    if tell and first:
+        tell(text)
+    return status
+
+
+def _reason(error: Exception) -> str | None:
+    """Return what is wrong and what to do; None of a fault of the program itself."""
+    if isinstance(error, (ValueError, FileNotFoundError)):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return str(error) or "the memory is too small for this"
+    if not isinstance(error, OSError):
+        return None
+    if advice := DISK_ADVICE.get(error.errno or 0):
+        return f"{error}; {advice}, then run again"
+    if error.filename is None:
+        return None
+    # The path came from the user, so this is no bug of the program.
+    return f"{cut(os.fsdecode(error.filename))}: {error.strerror}; fix the path"

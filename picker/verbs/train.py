@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from picker.config import Config
 from picker.config.methods import METHODS
+from picker.jobs.results import table_result
 from picker.jobs.train import train_stage
 from picker.verbs.common import add_settings
 
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--checkpoint", type=Path, required=True, help="file to resume from")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Train."""
     train_stage(
         arguments.method,
@@ -51,3 +52,11 @@ def run(arguments: argparse.Namespace) -> None:
         log=arguments.log_table,
         checkpoint=arguments.checkpoint,
     )
+    rows = table_result(arguments.log_table)
+    return {
+        "method": arguments.method,
+        "stage": arguments.stage,
+        "output": arguments.output,
+        "log_table": arguments.log_table,
+        "last": rows[-1] if rows else None,
+    }

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write the best settings."""
     settings = arguments.settings
     particles = read_particles(settings)
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
             calibration=calibration,
             picking=picking,
         )
-    tune(
+    tuned = tune(
         arguments.manifests,
         TuneFiles(
             settings=arguments.output,
@@ -82,3 +82,4 @@ def run(arguments: argparse.Namespace) -> None:
         election=election,
         linking=read_section(settings, "link", LinkSettings),
     )
+    return {"output": arguments.output, "trials": arguments.trials, **tuned}

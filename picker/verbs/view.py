@@ -11,13 +11,12 @@ window is opened. Run it in the project's folder, where the table's paths start.
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from picker.core.messages import printable
 from picker.jobs.view import Program, show_in_napari, viewed, write_for
 from picker.project.layout import Results
+from picker.verbs.common import print_lines
 
 if TYPE_CHECKING:
     import argparse
@@ -48,19 +47,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Show a tomogram."""
     view = viewed(arguments.results, arguments.tomogram, arguments.name)
     one = view.one
-    for particle in view.particles:
-        num = len(one.picks.of(particle.name))
-        logger.info("%s: %d picks of %s", one.tomogram, num, particle.own_name)
+    picks = {p.own_name: len(one.picks.of(p.name)) for p in view.particles}
+    for name, num in picks.items():
+        logger.info("%s: %d picks of %s", one.tomogram, num, name)
     if arguments.program == "napari":
         show_in_napari(view)
-        return
-    name = f"{one.tomogram}_{arguments.program}"
-    output = arguments.folder or Path("view", name)
+        return {"tomogram": one.tomogram, "picks": picks}
+    folder = f"{one.tomogram}_{arguments.program}"
+    output = arguments.folder or Path("view", folder)
     settings = Path(Results(str(arguments.results)).settings("export"))
     command = write_for(arguments.program, view, output, settings)
     logger.info("written to %s; open it with", output)
-    sys.stdout.write(f"{printable(command)}\n")
+    if not arguments.json:
+        print_lines([command])
+    return {
+        "tomogram": one.tomogram,
+        "picks": picks,
+        "output": output,
+        "command": command,
+    }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from picker.config import CalibrateSettings, PickSettings, VoteSettings
 from picker.jobs.election import election_of
+from picker.jobs.results import manifest_result
 from picker.jobs.settings import read_particles, read_section
 from picker.jobs.table_rows import rows_of_tables
 from picker.jobs.vote import write_votes
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="manifest to write")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Write the joined candidates of one shard."""
     settings = arguments.settings
     tomograms = read_preprocessed(arguments.tomograms)
@@ -56,3 +57,4 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.candidates,
         arguments.output,
     )
+    return manifest_result(arguments.output)
