@@ -39,12 +39,15 @@ class Body:
         holds 97 % of the mass, or of a density map the radius itself.
     extent
         Multiple of the reach beyond which there is nothing.
+    is_round
+        Whether it looks the same in every orientation.
     """
 
     density: Density
     centre: tuple[float, float, float]
     reach: float
     extent: float = 1.5
+    is_round: bool = False
 
 
 @lru_cache(maxsize=64)
@@ -57,7 +60,8 @@ def body(place: int) -> Body:
     """
     makers = (_two_lobes, _hollow_sphere, _barrel, _rod, _beads, _capsid)
     if place < len(makers):
-        return _measured(makers[place]())
+        make = makers[place]
+        return _measured(make(), is_round=make is _hollow_sphere)
     return _measured(cluster(np.random.default_rng(place), num=3 + place % 4))
 
 
@@ -118,7 +122,7 @@ def body_from_map(density_map: Tomogram, radius: float, voxel_size: float) -> Bo
     )
 
 
-def _measured(density: Density) -> Body:
+def _measured(density: Density, *, is_round: bool = False) -> Body:
     """Return the body of a density, its centre and reach found on a fine grid."""
     axis = np.linspace(-1.6, 1.6, 49, dtype=np.float32)
     grid = np.meshgrid(axis, axis, axis, indexing="ij")
@@ -129,7 +133,10 @@ def _measured(density: Density) -> Body:
     mass = np.cumsum(weight.ravel()[order])
     reach = distance.ravel()[order][np.searchsorted(mass, 0.97 * mass[-1])]
     return Body(
-        density=density, centre=(centre[0], centre[1], centre[2]), reach=float(reach)
+        density=density,
+        centre=(centre[0], centre[1], centre[2]),
+        reach=float(reach),
+        is_round=is_round,
     )
 
 

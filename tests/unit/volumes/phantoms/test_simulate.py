@@ -4,10 +4,15 @@ import logging
 
 import numpy as np
 import pytest
+import torch
 
 from picker.config import Particle, SimulateSettings
+from picker.core.rotations import are_known, first_bad
 from picker.core.tomogram import Tomogram
-from picker.volumes.phantoms.simulate import simulate_tomogram
+from picker.finding.templates import Template, turned
+from picker.volumes.phantoms.bodies import body
+from picker.volumes.phantoms.simulate import clean_density, simulate_tomogram
+from tests.unit.finding import particle
 
 PARTICLES = (
     Particle(name="ribosome", radius=120),
@@ -185,3 +190,71 @@ def test_without_clusters_and_membranes_phantoms_are_what_they_were():
     tomogram, picks = simulate_tomogram("t", 0, PARTICLES, SMALL)
     assert len(picks) == 12
     assert tomogram.volume[20, 30, 40] == pytest.approx(0.36538, abs=1e-4)
+
+
+ROOMY = SimulateSettings(shape_zyx=(60, 90, 90), particles_per_class=1)
+"""With some crowders, but particles hardly touch."""
+
+
+def likeness(volume, place, expected):
+    """Return the correlation of a cube around a place [voxels] with an odd cube."""
+    first = np.round(place).astype(int) - len(expected) // 2
+    if (first < 0).any() or (first + len(expected) > volume.shape).any():
+        return None
+    there = volume[tuple(slice(a, a + len(expected)) for a in first)]
+    return np.corrcoef(there.ravel(), expected.ravel())[0, 1]
+
+
+def test_the_true_pose_of_a_density_map_is_where_it_was_put():
+    three = (Particle(name="three", radius=80),)
+    maps = {"three": particle.density_map(5.0, 48)}
+    seen = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        volume, picks = clean_density(rng, "t", three, ROOMY, maps)
+        place = picks.position_zyx[0] / 10
+        middle = place - np.round(place) + 8
+        # Rendered anew, by the definition of a rotation.
+        right, wrong = (
+            likeness(volume, place, particle.density((17,) * 3, middle, rotation))
+            for rotation in (picks.rotation[0], picks.rotation[0].T)
+        )
+        seen += [(right, wrong)] if right else []
+    assert len(seen) >= 2
+    assert min(right for right, _ in seen) > 0.97
+    assert max(wrong for _, wrong in seen) < 0.9
+
+
+@pytest.mark.parametrize("place", [0, 3, 6])
+def test_the_template_turned_by_the_true_rotation_is_what_is_there(place):
+    particles = tuple(Particle(name=f"p{i}", radius=60) for i in range(place + 1))
+    shape, axis = body(place), np.linspace(-1.6, 1.6, 97, dtype=np.float32)
+    step = 3.2 / 96
+    template = Template(
+        volume=shape.density(*np.ix_(axis, axis, axis)),
+        voxel_size=step * 60 / shape.reach,
+        centre_zyx=48 + np.array(shape.centre) / step,
+    )
+    seen = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        volume, picks = clean_density(rng, "t", particles, ROOMY)
+        picks = picks.of(f"p{place}")
+        both = np.stack([picks.rotation[0], picks.rotation[0].T]).astype(np.float32)
+        cubes = next(turned(template, both, 13, 10.0, 90.0, torch.device("cpu")))
+        right, wrong = (
+            likeness(volume, picks.position_zyx[0] / 10, cube.numpy()) for cube in cubes
+        )
+        seen += [(right, wrong)] if right else []
+    assert len(seen) >= 2
+    # Half a voxel off at most.
+    assert min(right for right, _ in seen) > 0.85
+    right, wrong = np.mean(seen, axis=0)
+    assert right > wrong + 0.05, seen
+
+
+def test_what_looks_the_same_from_everywhere_has_no_rotation():
+    _, picks = simulate_tomogram("t", 0, PARTICLES, SMALL)
+    known = are_known(picks.rotation)
+    assert known.tolist() == (picks.particle != "apo-ferritin").tolist()
+    assert first_bad(picks.rotation) is None
