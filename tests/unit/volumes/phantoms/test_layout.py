@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from picker.config import SimulateSettings
-from picker.volumes.phantoms import simulate
+from picker.volumes.phantoms import place
 from picker.volumes.phantoms.simulate import simulate_tomogram
 from tests.unit.volumes.phantoms.test_simulate import PARTICLES, RADII, SMALL
 
@@ -50,13 +50,13 @@ def test_membranes_are_dark_shells_that_particles_keep_off():
     bare = settings.model_copy(update={"membranes": 0.0})
     shells = []
 
-    class Spy(simulate.Layout):
+    class Spy(place.Layout):
         def add_shell(self, centre, radius, half):
             shells.append((centre * 10.0, radius * 10.0))
             super().add_shell(centre, radius, half)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulate, "Layout", Spy)
+        patch.setattr(place, "Layout", Spy)
         tomogram, picks = simulate_tomogram("t", 0, PARTICLES, settings)
         assert len(shells) > 1
         for i, (centre, radius) in enumerate(shells):
