@@ -68,12 +68,15 @@ soak-slurm: $(READY) ## one pipeline in a real Slurm killed 100 times; an hour
 relion: $(READY) ## the export against Debian's relion (3.1.3), which must be installed
 	$(BIN)/python -m pytest tests/relion -m relion
 
-.venv-interop/ready: envs/copick.txt envs/libraries.txt envs/napari.txt
+.venv-interop/ready: envs/copick.txt envs/cryocat.txt envs/libraries.txt envs/napari.txt
 	for name in copick libraries napari; do \
 	    python3 -m venv .venv-interop/$$name && \
 	    .venv-interop/$$name/bin/python -m pip install --quiet \
 	        --requirement envs/$$name.txt || exit 1; \
 	done
+	python3 -m venv .venv-interop/cryocat
+	.venv-interop/cryocat/bin/python -m pip install --quiet --no-deps \
+	    --requirement envs/cryocat.txt
 	@touch $@
 
 interop: $(READY) .venv-interop/ready ## our files in other programs' own libraries
