@@ -32,8 +32,8 @@ def link_files(
     voxel_size: float | None = None,
     may_be_stack: bool = False,
     may_be_sparse: bool = False,
-) -> None:
-    """Write the particles that detections are of.
+) -> dict[str, int]:
+    """Write the particles that detections are of; return how many of each class.
 
     Parameters
     ----------
@@ -78,3 +78,4 @@ def link_files(
         "%s: %d particles of %d detections in %s",
         *(detections, len(picks), len(found), output),
     )
+    return {particle.name: len(picks.of(particle.name)) for particle in particles}

@@ -21,6 +21,7 @@ from picker.config import LinkSettings
 from picker.formats.volumes.read import accepted
 from picker.jobs.link import write_linked
 from picker.jobs.link_files import link_files
+from picker.jobs.results import manifest_result
 from picker.jobs.settings import read_particles, read_section
 from picker.jobs.slice_boxes import Letterbox, SliceImages
 from picker.verbs.common import add_settings, add_volume_options
@@ -92,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, required=True, help="STAR file, or manifest (pipeline)")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> object:
     """Link one tomogram's detections, or those of one shard of the pipeline."""
     particles = read_particles(arguments.settings)
     settings = read_section(arguments.settings, "link", LinkSettings)
@@ -109,13 +110,13 @@ def run(arguments: argparse.Namespace) -> None:
             particles,
             settings,
         )
-        return
+        return manifest_result(arguments.output)
     if not arguments.detections or not arguments.tomogram:
         raise ValueError(
             "expected a folder of YOLO text files, or a file of detections, and"
             " --tomogram; or --manifest"
         )
-    link_files(
+    picks = link_files(
         arguments.detections,
         arguments.tomogram,
         arguments.output,
@@ -127,3 +128,4 @@ def run(arguments: argparse.Namespace) -> None:
         voxel_size=arguments.voxel_size,
         **accepted(arguments),
     )
+    return {"output": arguments.output, "picks": picks}

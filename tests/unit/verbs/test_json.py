@@ -58,6 +58,7 @@ COMMANDS = {
     " --output thresholds.json S",
     "tune": "tune --manifests known_predicted.json --output tuned.yaml"
     " --trials trials.tsv --picture trials.svg S",
+    "link": "link yolo/labels --tomogram t2.mrc --output linked.star S",
     "vote": "vote --member blobs thresholds.json predicted.json --candidates votes"
     " --output voted.json S",
     "pick": "pick --manifests predicted.json --thresholds thresholds.json"
@@ -143,6 +144,9 @@ def project(tmp_path_factory):
         ):
             (settings / f"{name}.json").write_text(json.dumps(section))
         Path("results/run.json").write_text(json.dumps(RUN))
+        Path("yolo/labels").mkdir(parents=True)
+        Path("yolo/labels/slice_012.txt").write_text("0 0.5 0.5 0.3 0.3 0.9\n")
+        Path("yolo/classes.txt").write_text("ball\n")
         Path("review.json").write_text(json.dumps({**REVIEW, "answers": [ANSWER]}))
         head = "tomogram\tpath\tsplit\tpicks\teven\todd\n"
         row = "{0}\t{0}.mrc\t{1}\t{0}.star\t{0}_even.mrc\t{0}_odd.mrc\n"
