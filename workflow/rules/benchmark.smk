@@ -125,7 +125,7 @@ rule measure:
         r"""
         python -m picker measure {params.finds} --settings {input.settings} \
             --picks {input.picks} --failed {input.failed} --metrics {input.metrics} \
-            --variant {params.variant:q} --labeled {wildcards.labeled} \
+            --variant={params.variant} --labeled {wildcards.labeled} \
             --seed {wildcards.seed} \
             --repeats {params.repeats} --output {output} >{log} 2>&1
         """

@@ -1,4 +1,5 @@
 import importlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -74,12 +75,16 @@ def test_the_command_that_the_readme_types_is_installed():
 
 
 def test_every_rule_with_a_gpu_is_sent_where_there_are_some():
-    rules = {}
+    rules, like = {}, {}
     for path in (ROOT / "workflow" / "rules").glob("*.smk"):
-        for rule in path.read_text().split("\nrule ")[1:]:
-            rules[rule.split(":")[0]] = "gpu=1" in rule
+        for rule in re.split(r"^(?=rule |use rule )", path.read_text(), flags=re.M):
+            if derived := re.match(r"use rule (\w+) as (\w+) with:", rule):
+                like[derived[2]] = derived[1]
+            elif named := re.match(r"rule (\w+):", rule):
+                rules[named[1]] = "gpu=1" in rule
+    rules |= {name: rules[other] for name, other in like.items()}
     with_gpu = {name for name, wanted in rules.items() if wanted}
-    assert {"train", "predict", "measure"} <= with_gpu
+    assert {"train", "predict", "measure", "detect"} <= with_gpu
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
     asked = profile["set-resources"]
     assert {name for name, values in asked.items() if "gpu" in values} == with_gpu
