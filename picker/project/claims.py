@@ -71,7 +71,8 @@ def is_alive(pid: int, began: float | None = None) -> bool:
 
     Systems use the numbers of processes again; without the time any process with that
     number counts. A process that ended and whose parent has not asked for its exit
-    status, a zombie, keeps its number and is dead.
+    status, a zombie, keeps its number and is dead; but not while a thread of it has
+    still to end, perhaps in the middle of a write to a slow disk.
     """
     if pid < 1:  # the system takes these for groups of processes
         return False
@@ -84,7 +85,7 @@ def is_alive(pid: int, began: float | None = None) -> bool:
     try:
         process = psutil.Process(pid)
         created = float(process.create_time())
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if process.status() == psutil.STATUS_ZOMBIE and process.num_threads() < 2:
             return False
     except psutil.NoSuchProcess:
         return True  # /proc mounted with hidepid hides other users' processes

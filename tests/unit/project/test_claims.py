@@ -86,6 +86,25 @@ def test_a_process_that_ended_and_keeps_its_number_is_dead():
         assert not claim.is_alive(ended.pid, zombie.create_time())
 
 
+def test_a_process_is_alive_until_its_last_thread_has_ended():
+    ends_but_for_a_thread = (
+        "import ctypes, platform, sys, threading\n"
+        "threading.Thread(target=sys.stdin.read).start()\n"
+        # The system's exit of the calling thread alone.
+        "ctypes.CDLL(None).syscall({'aarch64': 93}.get(platform.machine(), 60), 0)"
+    )
+    command = [sys.executable, "-c", ends_but_for_a_thread]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 20
+        while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert claim.is_alive(process.pid)
+        process.stdin.close()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not claim.is_alive(process.pid)
+
+
 def test_a_requeued_job_takes_over_from_itself_at_once(tmp_path, monkeypatch):
     write(tmp_path / "m", job="77")
     assert owner_of(tmp_path / "m") is not None
