@@ -93,8 +93,8 @@ def slice_at(
     max_pixels
         Squares of voxels become pixels until there are no more than these.
     """
-    first = max(0, index_z - thickness // 2)
-    slab = volume[first : max(1, first + thickness)]
+    first = index_z - thickness // 2
+    slab = volume[max(0, first) : first + thickness]
     height, width = slab.shape[1:]
     edge = 1
     while -(-height // edge) * -(-width // edge) > max_pixels:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from picker.report.slices import _binned, slices_of
+from picker.report.slices import _binned, slice_at, slices_of
 
 
 def test_small_tomograms_keep_every_voxel():
@@ -60,3 +60,13 @@ def test_slices_lie_side_by_side_with_y_upwards():
     bright = [picture[z // columns * 4 + 3, z % columns * 3] for z in range(5)]
     assert bright == sorted(bright)
     assert np.count_nonzero(picture) == 5
+
+
+@pytest.mark.parametrize("face", [0, 1])
+def test_a_slice_at_a_face_has_its_own_height_in_the_middle(face):
+    """Half of it lies outside; what is deeper in than the other half does not count."""
+    volume = np.zeros((9, 4, 5), np.float32)
+    volume[2, 0, 0] = volume[3, 1, 1] = 9
+    height = 0 if face == 0 else 8
+    gray = slice_at(volume if face == 0 else volume[::-1], height, 5, 100)[::-1]
+    assert (gray[0, 0], gray[1, 1]) == (255, 0)
