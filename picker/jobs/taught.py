@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from picker.jobs.proposals_shown import SavedPicks, SavedProposals
 from picker.jobs.stored import whole_volume
 from picker.refining.proposals import of_best_class
 from picker.refining.select import classes_apart
-from picker.report.proposals import fullest_height
+from picker.report.proposals import any_particle, fullest_height
 from picker.report.slices import slice_at
 from picker.report.webp import small_webp
 
@@ -78,13 +79,16 @@ def write_proposals(
     names = np.array([particle.name for particle in particles], np.str_)
     position_zyx = position_from_index(source.index_zyx, entry.voxel_size)
     proposals = picks_from_arrays(position_zyx, names[source.particle])
+    drawn: Sequence[Particle] = particles
     if any_class:
-        proposals = proposals.of(particles[0].name)
+        drawn = [any_particle(particles)]
+        once = proposals.of(particles[0].name)
+        proposals = replace(once, particle=np.full(len(once), drawn[0].name))
     found = _as_many(
         allowed_candidates(entry, finder), proposals, particles, any_class=any_class
     )
     depth, height, width = entry.shape_zyx
-    index_z = fullest_height(proposals, particles, entry.voxel_size, depth)
+    index_z = fullest_height(proposals, drawn, entry.voxel_size, depth)
     # A particle is as thick as this at least, and noise is less.
     thickness = max(1, round(min(p.radius for p in particles) / entry.voxel_size))
     picture = slice_at(whole_volume(entry), index_z, thickness, MAX_PIXELS)

@@ -178,6 +178,12 @@ def proposals_pictures(
     )
 
 
+def any_particle(particles: Sequence[Particle]) -> Particle:
+    """Return what is drawn of a particle of any class: all have the median radius."""
+    radius = float(np.median([particle.radius for particle in particles]))
+    return Particle(name="any", radius=radius, color=ANY_CLASS)
+
+
 def fullest_height(
     picks: Picks, particles: Sequence[Particle], voxel_size: float, depth: int
 ) -> int:
@@ -212,10 +218,7 @@ def _circles(
     """Return the circles that the slice cuts; of any class all have one radius."""
     plane = view.voxel_size, view.size[1]
     if any_class:
-        radius = float(np.median([particle.radius for particle in particles]))
-        return circles_at(
-            view.z, picks, Particle(name="any", radius=radius, color=ANY_CLASS), *plane
-        )
+        return circles_at(view.z, picks, any_particle(particles), *plane)
     circles: list[Circle] = []
     for particle in particles:
         circles += circles_at(view.z, picks.of(particle.name), particle, *plane)

@@ -98,6 +98,18 @@ def test_what_taught_every_class_alike_counts_once(tmp_path):
     assert view.found.score.tolist() == pytest.approx([0.9, 0.4])
 
 
+def test_the_slice_cuts_most_circles_that_are_drawn(tmp_path, monkeypatch):
+    # Of any class they are as large as the median, 50 Å, and the first class's is 20.
+    classes = Particle(name="a", radius=20), Particle(name="b", radius=80)
+    monkeypatch.setattr(f"{__name__}.CLASSES", classes)
+    heights = [2, 2, 10, 13, 16]
+    places = [[z, 10, x] for x, z in enumerate(heights) for _ in classes]
+    write(tmp_path, [tomogram(tmp_path, "t", "unlabeled", places)], any_class=True)
+    pictures = shown(tmp_path)
+    assert pictures.view.z == 120.0
+    assert len(pictures.panels[0].circles) == 3
+
+
 def test_picks_and_known_particles_are_those_of_the_run(tmp_path, taught):
     write(tmp_path, taught)
     found = picks_from_arrays([[100.0, 100, 100]], ["b"], [0.7])
