@@ -14,6 +14,15 @@ Density = Literal["density", "class_density"]
 """How many picks lie around one, of all classes and of its own."""
 DISTANCES: tuple[Distance, ...] = ("membrane", "faces", "edge", "gold")
 DENSITIES: tuple[Density, ...] = ("density", "class_density")
+CURES: dict[Distance, str] = {
+    "membrane": "its membranes are not known; expected a segmentation of them in the"
+    " table's column membranes",
+    "faces": "its faces are not known; expected slab_z_low or slab_z_high in the table,"
+    " or faces that preprocess.find_slab finds",
+    "gold": "gold was not looked for; expected preprocess.avoid_gold to be a distance,"
+    " such as 0 Å",
+}
+"""Why a distance is not known, and what to do."""
 EVERY_CLASS = "all"
 """Name of a range that classes without one of their own have."""
 

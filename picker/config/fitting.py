@@ -9,7 +9,9 @@ from picker.config.methods import METHODS
 from picker.config.tune import LEAST_CONTRAST, SECTIONS, WEIGHT, check_limits
 
 if TYPE_CHECKING:
-    from picker.config import Config
+    from collections.abc import Iterator
+
+    from picker.config import Config, PickSettings
 
 
 def refuse_unfit_picking(config: Config) -> None:
@@ -43,23 +45,26 @@ def _refuse_unknown_classes(config: Config) -> None:
     """Refuse settings of classes, tuned ones too, that there are not."""
     names = [particle.name for particle in config.particles]
     tuned = [n for n in config.tune.settings if n.startswith(LEAST_CONTRAST)]
-    context = config.pick.context
     for setting, given in (
-        ("pick.thresholds", config.pick.thresholds),
-        ("pick.contrast.least", config.pick.contrast.least),
-        ("pick.contrast.least", [n.removeprefix(LEAST_CONTRAST) for n in tuned]),
-        ("pick.offsets.particles", config.pick.offsets.particles),
-        ("deepfindet.class_weights", config.deepfindet.class_weights),
-        *(
-            (f"pick.context.{name}", set(ranges) - {EVERY_CLASS})
-            for name, ranges in (context.by_distance | context.by_density).items()
-        ),
+        *classes_named(config.pick),
+        ("pick.contrast.least", {n.removeprefix(LEAST_CONTRAST) for n in tuned}),
+        ("deepfindet.class_weights", set(config.deepfindet.class_weights)),
     ):
-        if unknown := set(given) - set(names):
+        if unknown := given - set(names):
             raise ValueError(
                 f"{setting} names {', '.join(sorted(unknown))};"
                 f" expected some of {', '.join(names)}"
             )
+
+
+def classes_named(pick: PickSettings) -> Iterator[tuple[str, set[str]]]:
+    """Yield each setting of picking that names classes, and the names."""
+    yield "pick.thresholds", set(pick.thresholds)
+    yield "pick.contrast.least", set(pick.contrast.least)
+    yield "pick.offsets.particles", set(pick.offsets.particles)
+    context = pick.context
+    for name, ranges in (context.by_distance | context.by_density).items():
+        yield f"pick.context.{name}", set(ranges) - {EVERY_CLASS}
 
 
 def refuse_unfit_tuning(config: Config) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from picker.config.context import DISTANCES
+from picker.config.context import CURES, DISTANCES
 from picker.core.stamps import file_stamp
 from picker.formats.text import listed
 from picker.formats.volumes.read import read_mask
 from picker.formats.volumes.segmentation import read_segmentation
 from picker.refining.context import (
-    CURES,
     Surroundings,
     measured,
     with_distances,
@@ -125,7 +124,7 @@ def with_context(picks: Picks, entry: Preprocessed, settings: ContextSettings) -
 
 
 def filters_of_the_unknown(
-    entries: Iterable[Preprocessed], settings: ContextSettings
+    tomograms: Iterable[Surroundings], settings: ContextSettings
 ) -> Iterator[str]:
     """Yield a warning for each filter that drops nothing in some tomograms.
 
@@ -133,7 +132,7 @@ def filters_of_the_unknown(
     """
     if settings.unknown == "error":
         return
-    missing = {e.tomogram: surroundings_of(e).unknown for e in entries}
+    missing = {one.tomogram: one.unknown for one in tomograms}
     for name in settings.by_distance:
         if names := [one for one, unknown in missing.items() if name in unknown]:
             yield (

@@ -20,6 +20,7 @@ from picker.jobs.context import (
     context_key,
     filters_of_the_unknown,
     may_be_by_context,
+    surroundings_of,
     with_context,
 )
 from picker.jobs.failures import told_failure
@@ -121,7 +122,8 @@ def pick_tomograms(
             names = ", ".join(settings.offsets.particles)
             logger.warning("warning: %s", WARNING.format(names))
         before = [e.preprocessed for e in predicted.tomograms if e.preprocessed]
-        for text in filters_of_the_unknown(before, settings.context):
+        around = map(surroundings_of, before)
+        for text in filters_of_the_unknown(around, settings.context):
             logger.warning("warning: %s", text)
         known = held_out(saved.model_dump()["particles"])
         pick = partial(_pick, folder=folder, criteria=criteria, known=known)

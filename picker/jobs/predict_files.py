@@ -6,12 +6,14 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from picker.config.fitting import classes_named
 from picker.config.methods import METHODS
 from picker.core.tomogram import Tomogram
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.thresholds import OtherModelError, read_thresholds
 from picker.formats.text import listed
 from picker.formats.volumes.read import map_tomogram
+from picker.jobs.context import filters_of_the_unknown
 from picker.jobs.failures import told_failure
 from picker.jobs.slab import slab_of
 from picker.project.claims import delete_leftovers_of_ended_jobs
@@ -143,14 +145,15 @@ def thresholds_for(
     Raises
     ------
     ValueError
-        If the file cannot be used, or `pick.thresholds` names an unknown particle.
+        If the file cannot be used, or a setting of picking names an unknown particle.
     """
     names = [particle.name for particle in loaded.card.particles]
-    if unknown := picking.thresholds.keys() - set(names):
-        raise ValueError(
-            f"pick.thresholds names {listed(sorted(unknown))}; the model knows"
-            f" {listed(names)}"
-        )
+    for setting, given in classes_named(picking):
+        if unknown := given - set(names):
+            raise ValueError(
+                f"{setting} names {listed(sorted(unknown))}; the model knows"
+                f" {listed(names)}"
+            )
     if not named and picking.thresholds.keys() == set(names):
         return picking.thresholds
     own = METHODS[loaded.card.method].threshold_setting
@@ -206,6 +209,8 @@ def _picks(
     card = loaded.card
     volume, around, region = _prepared(path, card, reading)
     voxel_size, context = around.voxel_size, picking.context
+    for text in filters_of_the_unknown([around], context):
+        logger.warning("warning: %s", text)
     candidates = refined(
         loaded.finder.candidates(volume, voxel_size, region),
         card.particles,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from picker.config.context import DISTANCES, EVERY_CLASS
+from picker.config.context import CURES, DISTANCES, EVERY_CLASS
 from picker.refining.density import neighbours, volume_that_counts
 from picker.refining.distances import (
     edge_distance,
@@ -17,7 +17,7 @@ from picker.refining.distances import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
     from numpy.typing import NDArray
 
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
     from picker.refining.distances import Segmentation
 
     Read = Callable[[], Segmentation]
-
-CURES: Mapping[Distance, str] = {
-    "membrane": "its membranes are not known; expected a segmentation of them in the"
-    " table's column membranes",
-    "faces": "its faces are not known; expected slab_z_low or slab_z_high in the table,"
-    " or faces that preprocess.find_slab finds",
-    "gold": "gold was not looked for; expected preprocess.avoid_gold to be a distance,"
-    " such as 0 Å",
-}
-"""Why a distance is not known, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

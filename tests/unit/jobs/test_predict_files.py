@@ -216,3 +216,12 @@ def test_single_files_have_the_context_that_is_known_of_them(
     (project / "pick.json").write_text('{"context": {"membrane": {"all": [0, 9]}}}')
     assert main([*words.split(), "pick.json"]) == 1
     assert "not known of a.mrc: its membranes" in capsys.readouterr().err
+    (project / "pick.json").write_text(
+        '{"context": {"membrane": {"all": [0, 9]}, "unknown": "keep"}}'
+    )
+    assert main([*words.split(), "pick.json"]) == 0
+    assert "membrane drops nothing in a.mrc" in capsys.readouterr().err
+    (project / "pick.json").write_text('{"context": {"edge": {"ribosom": [0, 9]}}}')
+    assert main([*words.split(), "pick.json"]) == 1
+    said = capsys.readouterr().err
+    assert "pick.context.edge names ribosom; the model knows ribosome" in said
