@@ -27,6 +27,7 @@ from picker.project.planned_run import PlannedRun
 from picker.project.rounds import rounds_beside
 from picker.project.run_record import RunRecord
 from picker.project.shards import shards_from_rows
+from picker.project.surroundings import refuse_unknown_distances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -321,7 +322,7 @@ def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Pl
     ------
     ValueError
         If the method cannot be trained on them, or thresholds cannot be chosen, see
-        `refuse_unfit` and `refuse_without_halves`.
+        `refuse_unfit`, `refuse_without_halves` and `refuse_unknown_distances`.
     """
     for name in config.finding(config.method):
         refuse_unfit(name, rows)
@@ -338,4 +339,6 @@ def planned(config: Config, rows: Sequence[TomogramRow], results: Results) -> Pl
     )
     if plan.copies == "halves":
         refuse_without_halves(rows)
+    for one in (config, *plan.variants.values()):
+        refuse_unknown_distances(one, rows, plan.feedback)
     return plan

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from picker.config import Config, TomogramRow
+from picker.config import Config, PickSettings, TomogramRow
 from picker.config.methods import METHODS
 from picker.project.layout import Results
 from picker.project.plan import found_rows, planned, simulated_rows
@@ -308,3 +308,45 @@ def test_without_labels_a_method_of_its_own_threshold_is_calibrated_on_nothing()
     assert UNLABELED.split not in "".join(with_labels.calibrated_on())
     assert plan(UNLABELED).of("vnet").calibrated_on() == []
     assert plan(LABELED).of("vnet").own_threshold() == ""
+
+
+@pytest.mark.parametrize(
+    ("context", "rows", "said"),
+    [
+        ({"membrane": {"all": [0, 9]}}, [LABELED, TEST], "of a, where thresholds are"),
+        (
+            {"membrane": {"all": [0, 9]}},
+            [row("a", "labeled", PICKS, membranes="m.mrc"), LABELED],
+            "membrane filters .* of a, where thresholds .* column membranes; or set",
+        ),
+        ({"gold": {"all": [9, None]}}, [LABELED], "expected preprocess.avoid_gold"),
+        ({"gold": {"all": [9, None]}}, [TEST], "of any tomogram"),
+        (
+            {"faces": {"all": [9, None]}},
+            [row("a", "labeled", PICKS, slab_z_low=9), row("b", "labeled", PICKS)],
+            "faces filters by what is not known of b",
+        ),
+    ],
+)
+def test_a_filter_by_what_cannot_be_known_is_refused_before_training(
+    context, rows, said
+):
+    def settings(**more):
+        sections = {
+            "preprocess": CONFIG.preprocess.model_copy(update={"find_slab": False}),
+            "pick": PickSettings(context=context | more),
+        }
+        return CONFIG.model_copy(update=sections)
+
+    with pytest.raises(ValueError, match=said):
+        planned(settings(), rows, Results())
+    assert planned(settings(unknown="keep"), rows, Results())
+
+
+def test_a_filter_may_be_unknown_where_no_threshold_is_chosen():
+    """That tomogram fails alone."""
+    pick = PickSettings(context={"membrane": {"all": (0, 9)}, "faces": {"all": (0, 9)}})
+    config = CONFIG.model_copy(update={"pick": pick})
+    known = row("a", "labeled", PICKS, membranes="m.mrc")
+    assert planned(config, [known, TEST, UNLABELED], Results())
+    assert planned(config, [row("d", "predict", membranes="m.mrc"), TEST], Results())
