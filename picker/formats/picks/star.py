@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-CONTEXT_NOTE = "Distances in angstrom; densities in picks a cubic micrometre."
-"""Comment of a file with columns of context; an area is square micrometres."""
+CONTEXT_NOTE = (
+    "Distances in angstrom; densities in picks a cubic micrometre, of micrographs a"
+    " square one."
+)
+"""Comment of a file with columns of context: picks do not say which these are."""
 
 
 def write_picks(

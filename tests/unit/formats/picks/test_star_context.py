@@ -35,6 +35,8 @@ def test_our_own_files_keep_them_and_have_none_without(tmp_path):
     assert list(found) == list(CONTEXT)
     for name, values in CONTEXT.items():
         np.testing.assert_allclose(found[name], values, atol=0.006)
+    # Densities are per volume, and those of micrographs per area.
+    assert "of micrographs a square one" in (tmp_path / "a.star").read_text()
     assert read_picks(tmp_path / "b.star").context == {}
     text = (tmp_path / "b.star").read_text()
     assert "picker" in text
