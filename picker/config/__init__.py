@@ -6,10 +6,9 @@ What a setting does is written once: below its field, or in its section's docstr
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Self, cast
 
 from pydantic import (
-    BaseModel,
     Field,
     ValidationInfo,
     field_validator,
@@ -57,6 +56,7 @@ from picker.config.picking import (
 from picker.config.plateau import PlateauSettings
 from picker.config.preprocess import PreprocessSettings
 from picker.config.pretrain import PretrainSettings, refuse_unmade_proposals
+from picker.config.problems import explained
 from picker.config.simulate import SimulateSettings
 from picker.config.slices import SlicesSettings
 from picker.config.sources import (
@@ -78,7 +78,6 @@ from picker.config.training import (
 from picker.config.tune import TuneSettings
 from picker.config.upicker import UPickerSettings
 from picker.config.vote import VoteSettings
-from picker.core.messages import cut, printable, shown
 
 __all__ = [
     "SPLITS",
@@ -275,7 +274,8 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _squares_can_be_linked(self) -> Self:
-        refuse_unlinkable_squares(self)
+        for method in self.finding(self.method):
+            refuse_unlinkable_squares(self, METHODS[method])
         return self
 
     @model_validator(mode="after")
@@ -334,29 +334,3 @@ class Config(Settings):
     def _variants_are_valid(self) -> Self:
         variants_of(self)
         return self
-
-
-MOST_PROBLEMS = 10
-"""Most problems in one message."""
-LONGEST_REASON = 1000
-"""Most characters of the reason of one problem."""
-
-
-def explained(error: Any) -> str:
-    """Return a pydantic error as lines for a user: setting, reason, value."""
-    problems = error.errors()
-    if len(problems) > 1:
-        # A list that lost its wrong items is too short: no mistake of its own.
-        problems = [p for p in problems if p["type"] != "too_short" or not p["input"]]
-    lines = []
-    for problem in problems[:MOST_PROBLEMS]:
-        key = ".".join(cut(part) for part in problem["loc"]) or "config"
-        reason = printable(problem["msg"].removeprefix("Value error, "), LONGEST_REASON)
-        if problem["type"] == "extra_forbidden":
-            reason = "unknown setting; config.yaml lists all of them"
-        value = problem.get("input")
-        got = "" if isinstance(value, dict | BaseModel) else f" (got {shown(value)})"
-        lines.append(f"  {key}: {reason}{got}")
-    if problems[MOST_PROBLEMS:]:
-        lines.append(f"  and {len(problems) - MOST_PROBLEMS} more")
-    return "\n".join(lines)

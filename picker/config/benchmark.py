@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from picker.config.base import Count, Settings
 from picker.config.methods import METHODS, MethodName
+from picker.config.problems import explained
 
 if TYPE_CHECKING:
     from picker.config import Config
@@ -113,8 +114,9 @@ def variants_of(config: Config) -> dict[str, Config]:
         values["benchmark"]["variants"] = {}
         try:
             found[name] = type(config).model_validate(values)
-        except ValueError as error:
-            raise ValueError(f"variant {name}: {error}") from error
+        except ValidationError as error:
+            problems = "; ".join(line.strip() for line in explained(error).splitlines())
+            raise ValueError(f"variant {name}: {problems}") from error
     return found
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, model_validator
 
 from picker.config.base import Fraction, Positive, Settings
-from picker.config.methods import METHODS
 
 if TYPE_CHECKING:
     from picker.config import Config
+    from picker.config.methods import Row
 
 
 class LinkSettings(Settings):
@@ -48,8 +48,36 @@ class LinkSettings(Settings):
         return self
 
 
-def refuse_unlinkable_squares(config: Config) -> None:
-    """Refuse squares on too few slices of a particle to become one.
+def refuse_unlinkable_squares(config: Config, row: Row) -> None:
+    """Refuse squares of a method on too few slices of a particle to become one.
+
+    Raises
+    ------
+    ValueError
+        If they are, see `refuse_unlinkable`.
+    """
+    if row.links:
+        refuse_unlinkable(
+            config.link,
+            getattr(config, row.architecture).min_chord,
+            config.predict.slice_step,
+            (f"{row.architecture}.min_chord", "predict.slice_step"),
+        )
+
+
+def refuse_unlinkable(
+    link: LinkSettings, min_chord: float, step: int, names: tuple[str, str]
+) -> None:
+    """Refuse squares that cannot be linked, however well they are found.
+
+    Parameters
+    ----------
+    link
+        What belongs together.
+    min_chord, step
+        Which squares were looked for, and on which slices, as in `Detections`.
+    names
+        What the user knows these two as.
 
     Raises
     ------
@@ -57,25 +85,19 @@ def refuse_unlinkable_squares(config: Config) -> None:
         If a particle without a miss is shorter than `link` keeps, or slices that are
         not looked at are as many as end a particle.
     """
-    least = config.link.min_length_per_diameter
-    for method in config.finding(config.method):
-        row = METHODS[method]
-        if not row.links:
-            continue
-        skipped = config.predict.slice_step - 1
-        if skipped > config.link.z_gap:
-            raise ValueError(
-                f"predict.slice_step is {skipped + 1}, which leaves out {skipped}"
-                f" slices in a row, and link.z_gap is {config.link.z_gap}; expected"
-                " at least as many, lower the one or raise the other"
-            )
-        chord = getattr(config, row.architecture).min_chord
-        # Half the length of a ball whose section is at least so wide, over its radius.
-        longest = math.sqrt(1 - chord**2)
-        if longest <= least:
-            raise ValueError(
-                f"{row.architecture}.min_chord is {chord:g}, so that particles have"
-                f" squares on {longest:.2g} of their diameter, and"
-                f" link.min_length_per_diameter is {least:g}; expected less, lower one"
-                " of them"
-            )
+    chord_name, step_name = names
+    skipped = step - 1
+    if skipped > link.z_gap:
+        raise ValueError(
+            f"{step_name} is {step}, which leaves out {skipped} slices in a row, and"
+            f" link.z_gap is {link.z_gap}; expected at least as many, lower the one or"
+            " raise the other"
+        )
+    # Half the length of a ball whose section is at least so wide, over its radius.
+    longest = math.sqrt(1 - min_chord**2)
+    if longest <= link.min_length_per_diameter:
+        raise ValueError(
+            f"{chord_name} is {min_chord:g}, so that particles have squares on"
+            f" {longest:.2g} of their diameter, and link.min_length_per_diameter is"
+            f" {link.min_length_per_diameter:g}; expected less, lower one of them"
+        )

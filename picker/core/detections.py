@@ -32,7 +32,7 @@ class Detections:
     ------
     ValueError
         If there is not one finite side for each square, 0 or more, a score lies outside
-        of 0..1, or the step is below 1.
+        of 0..1, the smallest square is not from 0 up to 1, or the step is below 1.
     """
 
     squares: Picks
@@ -58,6 +58,11 @@ class Detections:
             place = int(np.flatnonzero(bad)[0])
             raise ValueError(
                 f"score of detection {place + 1} is {score[place]:g}; expected 0 to 1"
+            )
+        if not 0 <= self.min_chord < 1:
+            raise ValueError(
+                f"min_chord is {self.min_chord:g}; expected a fraction of the diameter,"
+                " from 0 up to but not including 1"
             )
         if self.step < 1:
             raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from picker.config.link import refuse_unlinkable
 from picker.finding.detections import linked_candidates
 from picker.formats.picks.detections import read_detections
 from picker.formats.picks.star import write_picks
@@ -57,8 +58,13 @@ def link_files(
     Raises
     ------
     ValueError
-        If one of these cannot be used.
+        If one of these cannot be used, or what was looked for cannot be linked.
     """
+    if not detections.exists():
+        raise ValueError(
+            f"{detections} does not exist; expected a folder of YOLO text files, or a"
+            " STAR file of detections: fix the path"
+        )
     shape, voxel_size, warnings = read_geometry(
         tomogram,
         voxel_size,
@@ -71,6 +77,8 @@ def link_files(
         found = read_slice_boxes(detections, particles, shape, voxel_size, images)
     else:
         found = read_detections(detections)
+    looked = found.min_chord, found.step
+    refuse_unlinkable(settings, *looked, ("min_chord", "slice_step"))
     picks = linked_candidates(found, particles, voxel_size, shape[0], settings)
     delete_leftovers_of_ended_jobs(output.parent)
     write_picks(output, picks, {"tomogram": tomogram.name})

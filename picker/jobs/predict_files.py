@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from picker.config.fitting import classes_named
+from picker.config.link import refuse_unlinkable
 from picker.config.methods import METHODS
 from picker.core.tomogram import Tomogram
+from picker.finding.slice_finder import SliceFinder
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.thresholds import OtherModelError, read_thresholds
 from picker.formats.text import listed
@@ -92,14 +94,18 @@ def predict_files(
     Raises
     ------
     ValueError
-        If two would be written as one, or, once the others are written, if one or more
-        of the volumes cannot be used.
+        If two would be written as one, what is looked for on slices cannot be linked,
+        or, once the others are written, if one or more of the volumes cannot be used.
     """
     if picking.offsets.particles:
         raise ValueError(
             "pick.offsets adds entries around picks for Kaggle's file, which the"
             " pipeline exports; expected none here, leave pick.offsets.particles empty"
         )
+    finder = loaded.finder
+    if isinstance(finder, SliceFinder):
+        looked = finder.min_chord, finder.step
+        refuse_unlinkable(finder.link, *looked, ("min_chord", "predict.slice_step"))
     targets = _targets(tomograms, output)
     for folder in {target.parent for target in targets.values()}:
         delete_leftovers_of_ended_jobs(folder)

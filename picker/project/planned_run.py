@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from picker.config.fitting import refuse_unfit_tuning
+from picker.config.link import refuse_unlinkable_squares
 from picker.config.methods import METHODS
 from picker.project.imported import latest_file
 from picker.project.partial import refuse_partial
@@ -191,10 +192,11 @@ class PlannedRun:
         Raises
         ------
         ValueError
-            If a cell's method cannot be trained on them, see `refuse_partial` and
-            `refuse_without_validation`.
+            If a cell's method cannot be trained on them, see `refuse_partial`,
+            `refuse_unlinkable_squares` and `refuse_without_validation`.
         """
         refuse_partial(self.run.method, self.plan.rows)
+        refuse_unlinkable_squares(self.config, self.row)
         refuse_without_validation(self.config, self.row.stage(stage), self.plan.rows)
         return self.preprocessed(*self.row.stage(stage).labeled, "validation")
 

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from picker.config import Config
+from picker.config import Config, explained
 from picker.config.benchmark import variants_of
 from picker.config.strict import check_settings_file
 
@@ -59,6 +60,16 @@ def test_a_variant_has_the_projects_settings_but_for_its_own():
 def test_a_wrong_variant_is_named(variants, message):
     with pytest.raises(ValueError, match=f"(?s){message}"):
         config(variants)
+
+
+def test_what_is_wrong_with_a_variant_is_one_line():
+    changes = {"model": {"dropuot": 1}, "burn_in": {"steps": -1}}
+    with pytest.raises(ValidationError) as caught:
+        config({"deepfindet-x": changes})
+    (line,) = explained(caught.value).splitlines()
+    assert "variant deepfindet-x: model.dropuot: unknown setting" in line
+    assert "; burn_in.steps: " in line
+    assert "pydantic" not in line
 
 
 @pytest.mark.parametrize("name", ["kaggle", "kaggle_small"])

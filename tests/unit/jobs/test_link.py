@@ -141,6 +141,15 @@ def test_another_step_looks_again(project):
     assert read_predicted([project / "p.json"]).model != first.model
 
 
+def test_slices_that_cannot_be_linked_are_refused_in_single_files_too(project, capsys):
+    settings("predict", {"min_score": 0.0, "device": "cpu", "slice_step": 5})
+    given = ["predict", "TS_0.zarr", "--model", "model.safetensors", "--settings"]
+    assert main([*given, "predict.json", "link.json", "--output", "o.star"]) == 1
+    said = capsys.readouterr().err
+    assert "predict.slice_step is 5, which leaves out 4 slices in a row" in said
+    assert not (project / "o.star").exists()
+
+
 def test_a_damaged_file_takes_no_other_tomogram_down(project):
     assert detect() == 0
     path = project / "detections" / "TS_0.star"

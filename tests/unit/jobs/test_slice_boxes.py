@@ -211,6 +211,22 @@ def test_our_own_detections_are_linked_too(project):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("labels", "--slice-step", "5"), "slice_step is 5, which leaves out 4 slices"),
+        (("labels", "--min-chord", "0.95"), "min_chord is 0.95, so that particles"),
+        (("labels", "--min-chord", "-1"), "min_chord is -1; expected a fraction"),
+        (("nowhere",), "nowhere does not exist; expected a folder of YOLO text files"),
+    ],
+)
+def test_what_links_to_nothing_is_refused(project, capsys, words, said):
+    written(project / "labels")
+    assert link(*words) == 1
+    assert said in capsys.readouterr().err
+    assert not (project / "TS_01.star").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
         ((), "expected a folder of YOLO text files"),
         (("labels",), "and --tomogram; or --manifest"),
         (("labels", "--manifest", "m.json"), "--manifest needs --candidates"),

@@ -278,6 +278,14 @@ def test_methods_that_are_compared_on_micrographs_find_in_them():
     assert len(plan(**flat, benchmark=benchmark, vote=vote).compared()) == 2 * 2 * 2
 
 
+def test_a_cell_on_slices_has_squares_that_can_be_linked():
+    one = cell("yolo_slices", predict={"slice_step": 4})
+    with pytest.raises(ValueError, match=r"predict\.slice_step is 4, which leaves"):
+        one.labeled("burn_in")
+    linkable = cell("yolo_slices", predict={"slice_step": 4}, link={"z_gap": 3})
+    assert linkable.labeled("burn_in")
+
+
 def test_what_is_linked_is_predicted_without_the_settings_of_linking():
     found = plan(method="upicker")
     one = found.of("upicker")

@@ -62,6 +62,9 @@ def test_files_of_something_else_and_damaged_ones_are_named(tmp_path):
     path.write_text(text.replace("slice_step: 2", "slice_step: 0"))
     with pytest.raises(ValueError, match=r"every 0-th slice was looked at; expected 1"):
         read_detections(path)
+    path.write_text(text.replace("min_chord: 0.5", "min_chord: 2"))
+    with pytest.raises(ValueError, match=r"min_chord is 2; expected a fraction of the"):
+        read_detections(path)
     path.write_text(text.replace("min_chord: 0.5", "min_chord: half"))
     with pytest.raises(ValueError, match=r"TS_1.star holds no usable .*'half'"):
         read_detections(path)
