@@ -107,3 +107,20 @@ def discs_on_slice(
         particle=number[cut],
         score=np.ones(int(cut.sum()), np.float32),
     )
+
+
+def slices_from(first: int, number: int, depth: int) -> list[int]:
+    """Return so many slices, as a network sees them about the middle one.
+
+    Beyond a face of the volume it is the last slice again.
+
+    Parameters
+    ----------
+    first
+        Number of the first one; may be negative.
+    number
+        How many.
+    depth
+        Slices of the volume.
+    """
+    return [min(max(z, 0), depth - 1) for z in range(first, first + number)]

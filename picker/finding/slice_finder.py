@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from picker.encodings.discs import joined
+from picker.encodings.discs import joined, slices_from
 from picker.finding.detections import detections_from_discs, linked_candidates
 from picker.finding.finder import CPU, Finder
 from picker.machine.progress import Progress
@@ -107,16 +107,10 @@ class SliceFinder(Finder):
         progress = Progress("slices", len(looked_at), "slices")
         parts = []
         for number, z in enumerate(looked_at, 1):
-            image = whole[_around(z, self.channels, depth)]
+            image = whole[slices_from(z - self.channels // 2, self.channels, depth)]
             image = image.to(self.device, torch.float32)
             parts.append(self.detector.on_slice(image, z, radius))
             progress.update(number)
         return detections_from_discs(
             joined(parts), self.particles, voxel_size, self.min_chord, self.step
         )
-
-
-def _around(slice_z: int, number: int, depth: int) -> list[int]:
-    """Return so many slices about one; beyond a face it is the last one again."""
-    first = slice_z - number // 2
-    return [min(max(z, 0), depth - 1) for z in range(first, first + number)]

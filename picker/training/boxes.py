@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
+from picker.encodings.discs import slices_from
 from picker.training.augment import apply_symmetry, random_symmetry
 from picker.training.chunks import ChunkCache
 
@@ -56,6 +57,9 @@ class Boxes:
         Input voxels per voxel of the targets, by which regions are looked at.
     rotate
         Whether boxes are turned about z.
+    around
+        Neighbouring slices above and below each box that are cut with it; beyond a face
+        of the volume it is the last slice again.
 
     Attributes
     ----------
@@ -63,9 +67,17 @@ class Boxes:
         `(z, y, x)` ones that boxes may lie in.
     """
 
-    def __init__(self, shape: tuple[int, int, int], stride: int, *, rotate: bool):
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        stride: int,
+        *,
+        rotate: bool,
+        around: int = 0,
+    ) -> None:
         self.shape = shape
         self.stride = stride
+        self.around = around
         self.rotate = rotate
         self.volumes: list[Voxels] = []
         self.cache = ChunkCache(CACHED)
@@ -95,8 +107,21 @@ class Boxes:
         (z, y, x), (flip_z, flip_y, flip_x) = corner.tolist(), flips.tolist()
         return Box(number, (z, y, x), (flip_z, flip_y, flip_x), turns)
 
+    def slices(self, box: Box, depth: int) -> list[int]:
+        """Return the numbers of its slices in a volume of so many."""
+        number = self.shape[0] + 2 * self.around
+        return slices_from(box.corner[0] - self.around, number, depth)
+
     def cut(self, box: Box) -> Tensor:
         """Return its `(1, z, y, x)` voxels, on the CPU."""
-        corner = np.array(box.corner)
-        voxels = self.cache.box(self.volumes[box.volume], corner, self.shape)
+        volume = self.volumes[box.volume]
+        index = self.slices(box, volume.shape[0])
+        low, high = index[0], index[-1] + 1
+        voxels = self.cache.box(
+            volume,
+            np.array([low, *box.corner[1:]]),
+            (high - low, *self.shape[1:]),
+        )
+        if high - low < len(index):
+            voxels = voxels[np.array(index) - low]
         return torch.from_numpy(apply_symmetry(voxels, box.flips, box.turns))[None]

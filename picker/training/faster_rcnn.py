@@ -15,7 +15,7 @@ from picker.machine.processes import total
 from picker.networks.faster_rcnn import SPREAD
 from picker.networks.squares.overlap import overlap
 from picker.networks.squares.places import changes_of_squares
-from picker.training.slices import NOTHING, known_at, one_filler_more
+from picker.training.square_targets import NOTHING, known_at, one_filler_more
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -48,7 +48,7 @@ class ResidentVolumes:
     """
 
     def __init__(self, boxes: Boxes, device: torch.device) -> None:
-        self.shape = boxes.shape
+        self.boxes = boxes
         by_name = _by_name(boxes)
         held: dict[str, Tensor] = {}
         try:
@@ -66,11 +66,16 @@ class ResidentVolumes:
 
     def cut(self, box: Box) -> Tensor:
         """Return its `(1, z, y, x)` float32 voxels, where the volumes lie."""
-        z, y, x = (
+        y, x = (
             slice(first, first + edge)
-            for first, edge in zip(box.corner, self.shape, strict=True)
+            for first, edge in zip(box.corner[1:], self.boxes.shape[1:], strict=True)
         )
-        voxels = self.volumes[box.volume][None, z, y, x]
+        volume = self.volumes[box.volume]
+        index = self.boxes.slices(box, len(volume))
+        low, high = index[0], index[-1] + 1
+        voxels = volume[None, low:high, y, x]
+        if high - low < len(index):
+            voxels = voxels[:, [z - low for z in index]]
         if box.turns:
             voxels = torch.rot90(voxels, box.turns, (-2, -1))
         axes = [axis - 3 for axis in range(3) if box.flips[axis]]

@@ -21,6 +21,7 @@ from picker.training.batch import Batch
 from picker.training.boxes import Boxes
 from picker.training.halves import NoiseOfHalves
 from picker.training.plan import Batches, Plan, View, sigma_of
+from picker.training.square_targets import filled
 from picker.training.turning import draw_turning, turned_region, turned_target
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from picker.config import TrainSettings
     from picker.training.source import PatchSource
     from picker.training.turning import Turning
-
-NOTHING = -1
-"""Class of what only fills a batch."""
 
 
 class SliceDataset(Batches):
@@ -55,8 +53,8 @@ class SliceDataset(Batches):
     edge
         Of a patch [pixels].
     channels
-        Slices of a patch, an odd number; squares are on the middle one. Volumes with
-        fewer slices, as micrographs are, give one.
+        Slices of a patch, an odd number; squares are on the middle one. Beyond a face
+        of the volume it is the last slice again; micrographs give their only one.
     min_chord
         Smallest disc that has a square, as a fraction of the particle's diameter.
     any_angle
@@ -90,10 +88,12 @@ class SliceDataset(Batches):
         self.batch_size, self.min_chord = batch_size, min_chord
         section = edge_setting.partition(".")[0]
         self.share = share_of(batch_size, settings.accumulate, f"{section}.batch_size")
-        least = min(source.volume.shape[0] for source in sources)
-        self.shape = (channels if least >= channels else 1, edge, edge)
+        deepest = max(source.volume.shape[0] for source in sources)
+        around = channels // 2 if deepest > 1 else 0
+        self.shape = (1 + 2 * around, edge, edge)
         augment = settings.augment
-        self.boxes = Boxes(self.shape, 1, rotate=augment.rotate)
+        # They lie where squares are, on the middle slice of each patch.
+        self.boxes = Boxes((1, edge, edge), 1, rotate=augment.rotate, around=around)
         for source in sources:
             self.boxes.add(source.volume)
         self.any_angle = any_angle and augment.rotate
@@ -160,9 +160,9 @@ class SliceDataset(Batches):
             shift = rng.uniform(-0.25, 0.25, 3) * self.shape
             shift[0] = rng.uniform(-1, 1) * reach(self.min_chord) * radius
             slice_z, y, x = centre + shift
-            # So that it is the middle of an odd number of slices.
+            # The middle of a slice.
             place = np.array([np.round(slice_z) + 0.5, y, x])
-            corner = source.corner(place, self.shape)
+            corner = source.corner(place, self.boxes.shape)
         else:
             source = self.searched[int(rng.integers(len(self.searched)))]
             corner = self.boxes.anywhere(source, rng)
@@ -173,8 +173,7 @@ class SliceDataset(Batches):
             changes = draw_changes(
                 augment.intensity, rng, restandardise=augment.restandardise
             )
-        middle = corner + np.array([self.shape[0] // 2, 0, 0])
-        box = middle, (1, *self.shape[1:]), 1
+        box = corner, self.boxes.shape, 1
         known = source.known(*box) * source.judged(*box)
         drawn = _Drawn(
             view=View(
@@ -182,7 +181,7 @@ class SliceDataset(Batches):
                 noise=noise,
                 changes=changes,
             ),
-            target=_turned(self._target(source, middle), *symmetry),
+            target=_turned(self._target(source, corner), *symmetry),
             known=torch.from_numpy(apply_symmetry(known[None], *symmetry)),
         )
         return drawn.turned(draw_turning(rng)) if self.any_angle else drawn
@@ -190,7 +189,7 @@ class SliceDataset(Batches):
     def _target(
         self, source: PatchSource, corner: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Return `(n, 4)` classes and squares of a patch's middle slice at a corner."""
+        """Return `(n, 4)` classes and squares of a slice's patch at a corner."""
         edge = self.shape[1]
         discs = discs_on_slice(
             source.index_zyx,
@@ -250,47 +249,3 @@ def _turned(
 ) -> Tensor:
     squares = turned(target[:, 1:], flips, turns)
     return torch.from_numpy(np.column_stack([target[:, 0], squares]))
-
-
-def filled(targets: Sequence[Tensor]) -> Tensor:
-    """Return `(batch, n, 4)` classes and squares, those of `NOTHING` where few are."""
-    found = torch.nn.utils.rnn.pad_sequence(
-        list(targets), batch_first=True, padding_value=NOTHING
-    )
-    return found.float()
-
-
-def one_filler_more(target: Tensor) -> Tensor:
-    """Return `(batch, n + 1, 4)` classes and squares, so that there is one to index."""
-    return torch.nn.functional.pad(target, (0, 0, 0, 1), value=NOTHING)
-
-
-def channels_of(patches: Tensor, number: int) -> Tensor:
-    """Return `(batch, channel, y, x)` of patches with so many slices, or with one.
-
-    Parameters
-    ----------
-    patches
-        `(batch, 1, z, y, x)`.
-    number
-        Channels that the network has.
-    """
-    slices = patches[:, 0]
-    return slices.expand(-1, number, -1, -1) if slices.shape[1] == 1 else slices
-
-
-def known_at(squares: Tensor, known: Tensor | None) -> Tensor:
-    """Return `(batch, n)` whether somebody has looked where squares have their centres.
-
-    Parameters
-    ----------
-    squares
-        `(batch, n, 3)` as fractions of the patch's edge.
-    known
-        `(batch, edge, edge)` above 0 where somebody looked; None: everywhere.
-    """
-    if known is None:
-        return torch.ones_like(squares[..., 0], dtype=torch.bool)
-    edge = known.shape[-1]
-    y, x = (edge * squares[..., :2]).long().clamp(0, edge - 1).unbind(dim=-1)
-    return known.flatten(1).take_along_dim(y * edge + x, dim=1) > 0

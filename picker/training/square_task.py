@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from picker.training.slices import channels_of
+from picker.training.square_targets import channels_of
 from picker.training.task import AveragedTask
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from picker.machine.processes import total
 from picker.networks.squares.overlap import generalised_overlap
 from picker.networks.yolo import CELLS
 from picker.training.losses import reweighted_mse
-from picker.training.slices import NOTHING, known_at, one_filler_more
+from picker.training.square_targets import NOTHING, known_at, one_filler_more
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from torch.nn import functional
 
 from picker.networks.squares.overlap import generalised_overlap
-from picker.training.slices import known_at
+from picker.training.square_targets import known_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from picker.training.faster_rcnn import (
     region_losses,
     square_loss,
 )
-from picker.training.slices import NOTHING
+from picker.training.square_targets import NOTHING
 
 TARGET = torch.tensor(
     [[[0, 0.3, 0.3, 0.2], [1, 0.7, 0.7, 0.2], [-1.0, -1.0, -1.0, -1.0]]]

@@ -5,8 +5,12 @@ import pytest
 import torch
 
 from picker.config import AugmentSettings, TrainSettings
+from picker.encodings.discs import slices_from
+from picker.training.plan import made
+from picker.training.resident import ResidentVolumes
 from picker.training.review import Places, Review
-from picker.training.slices import NOTHING, SliceDataset, channels_of
+from picker.training.slices import SliceDataset
+from picker.training.square_targets import NOTHING, channels_of
 from tests.unit.training.test_loop import blobs
 
 PLAIN = TrainSettings(
@@ -164,6 +168,27 @@ def test_of_three_slices_the_middle_one_is_labeled():
             assert dark[1]
             if side * 32 > 6.5:  # both neighbours cut it too
                 assert dark == [True] * 3
+
+
+@pytest.mark.parametrize("depth", [20, 4])
+def test_every_slice_is_seen_as_the_finder_sees_it(depth):
+    """At the faces too, and of volumes that are thinner than a patch."""
+    tomogram = blobs(0)
+    index = tomogram.index_zyx * [depth / 20, 1, 1]
+    heights = np.broadcast_to(np.arange(depth)[:, None, None], (depth, 40, 44))
+    numbered = replace(tomogram, volume=heights.astype(np.float32), index_zyx=index)
+    data = dataset([numbered], channels=7)
+    volumes = ResidentVolumes(data.boxes, torch.device("cpu"))
+    middles = set()
+    for step in range(12):
+        batch = data[step]
+        assert torch.equal(batch.labeled, made(data.plan(step), volumes).labeled)
+        for patch in batch.labeled[:, 0]:
+            slices = patch[:, 0, 0].int().tolist()
+            seen = slices_from(slices[3] - 3, 7, depth)
+            assert slices in (seen, seen[::-1])
+            middles.add(slices[3])
+    assert {0, depth - 1} <= middles
 
 
 def test_a_tomogram_that_is_narrower_than_a_patch():

@@ -16,7 +16,8 @@ from picker.networks.detr.transformer import DetectionTransformer
 from picker.networks.yolo import SliceYolo
 from picker.training.detr.losses import square_losses
 from picker.training.detr.targets import truths_of
-from picker.training.slices import SliceDataset, filled
+from picker.training.slices import SliceDataset
+from picker.training.square_targets import filled
 from picker.training.square_task import SquareTask
 from picker.training.yolo import yolo_losses
 from tests.unit.machine.test_processes import in_processes

@@ -6,7 +6,7 @@ import torch
 from picker.config import SlicesSettings
 from picker.networks.squares.places import place_squares
 from picker.networks.yolo import CELLS, SliceYolo, YoloAnswer
-from picker.training.slices import NOTHING
+from picker.training.square_targets import NOTHING
 from picker.training.yolo import (
     BACKGROUND,
     SIGMA,
