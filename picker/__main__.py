@@ -125,8 +125,7 @@ def _run(arguments: list[str], tell: Callable[[str], None] | None = None) -> Non
         # Only the result is to be there, whatever a library prints.
         with contextlib.redirect_stdout(sys.stderr):
             result = parsed.run(parsed)
-        if os.environ.get("RANK", "0") == "0":
-            print_json(parsed.verb, result)
+        print_json(parsed.verb, result)
     else:
         parsed.run(parsed)
     if "output" in parsed:

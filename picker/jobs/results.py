@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from picker.project.records import Entry
 
 
+NAMES = ("tomogram", "particle", "method")
+"""Columns of tables that have names."""
+
+
 def manifest_result(path: Path) -> dict[str, object]:
     """Return what a stage made of its tomograms, as the manifest it wrote has it.
 
@@ -46,9 +50,16 @@ def failed_result(path: Path | None) -> dict[str, str]:
 
 
 def table_result(path: Path) -> list[dict[str, str | float | None]]:
-    """Return the rows of a table (TSV) that a job wrote; an empty cell is None."""
+    """Return the rows of a table (TSV) that a job wrote; an empty cell is None.
+
+    Names, as of tomograms and classes, stay texts, also those that look like numbers.
+    """
     return [
-        {name: _value(text) for name, text in row.items()} for row in read_rows(path)
+        {
+            column: text if column in NAMES else _value(text)
+            for column, text in row.items()
+        }
+        for row in read_rows(path)
     ]
 
 

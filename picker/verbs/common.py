@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -120,14 +121,17 @@ def print_json(verb: str, result: object) -> None:
 
 
 def print_error(verb: str | None, error: str) -> None:
-    """Print why a verb made nothing, or not all."""
-    _print_object({"verb": verb, "error": error})
+    """Print why a verb made nothing, or not all; the log has said it already."""
+    with contextlib.suppress(OSError):
+        _print_object({"verb": verb, "error": error})
 
 
 def _print_object(content: dict[str, object]) -> None:
+    if os.environ.get("RANK", "0") != "0":
+        return  # of processes that train as one the first prints
     content = {"version": __version__, **content}
     # It has control characters written out already, and may be long.
-    _print([json.dumps(content, default=str, allow_nan=False, indent=1)])
+    _print([json.dumps(content, default=os.fspath, allow_nan=False, indent=1)])
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -139,7 +143,9 @@ def _print(lines: Iterable[str]) -> None:
     try:
         sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader, such as `head`, closed the pipe. Without this Python would print
-        # an error as it flushes its output at the end.
+    except OSError as error:
+        # Without this Python would print an error as it flushes its output at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # A reader such as `head` may close the pipe.
+        if not isinstance(error, BrokenPipeError):
+            raise

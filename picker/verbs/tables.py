@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from picker.core.files import write_text
 from picker.formats.tables.tsv import text_of_rows
+from picker.jobs.results import table_result
 from picker.project.json_files import read_record
 from picker.report.benchmark import (
     Cell,
@@ -45,10 +46,12 @@ def run(arguments: argparse.Namespace) -> object:
         read_record(path, TypeAdapter(Cell), "the record of a training")
         for path in arguments.cells
     ]
-    found = {name: table(cells) for name, table in TABLES.items()}
-    for name, rows in found.items():
-        text = text_of_rows(rows, digits=3)
-        write_text(arguments.output / f"{name}.tsv", text)
+    files = {name: arguments.output / f"{name}.tsv" for name in TABLES}
+    for name, table in TABLES.items():
+        write_text(files[name], text_of_rows(table(cells), digits=3))
     write_text(arguments.output / "accuracy.svg", draw_accuracy(cells))
     write_text(arguments.output / "speed.svg", draw_speed(cells))
-    return {"output": arguments.output, "tables": found}
+    return {
+        "output": arguments.output,
+        "tables": {name: table_result(file) for name, file in files.items()},
+    }

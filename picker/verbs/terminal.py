@@ -31,7 +31,7 @@ def run_logged(
     """Run a verb with its log on the terminal, and return its exit status.
 
     An error that a user can fix becomes one message and status 1; other errors are
-    raised. `tell` is told any error besides, by the first of several processes.
+    raised. `tell` is told any error besides.
     """
     # Of several processes that train as one only the first logs.
     first = os.environ.get("RANK", "0") == "0"
@@ -51,12 +51,12 @@ def run_logged(
     except Exception as error:
         reason = _reason(error)
         if reason is None:
-            if tell and first:
+            if tell:
                 tell(f"{type(error).__name__}: {error}")
             raise
         logger.error("error: %s", reason)
         text, status = reason, 1
-    if tell and first:
+    if tell:
         tell(text)
     return status
 

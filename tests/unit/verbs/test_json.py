@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import BaseModel, ConfigDict
 
@@ -200,6 +203,8 @@ def test_every_verb_prints_one_document_alone(project, capfd, monkeypatch):
     assert results["export"]["picks"] == {"t2": number}
     assert results["convert"]["picks"] == {"t2": simulated}
     assert results["view"]["command"].startswith("3dmod ")
+    (accuracy,) = results["tables"]["tables"]["table1_accuracy"]
+    assert accuracy["f1@0.5_sd"] is None
     assert results["finish"]["summary"] == Path("summary.txt").read_text().strip()
     assert results["tune"]["tomograms"] == 2
     assert results["relion-job"]["files"].keys() == {"job/ball.star"}
@@ -262,4 +267,27 @@ def test_of_several_processes_the_first_prints(monkeypatch, capsys):
     monkeypatch.setattr("picker.verbs.status.run", lambda _: {})
     assert main(["status", "--json"]) == 0
     assert main(["finish", "--picks", "no", "--report", "r", "--output", "s"]) == 1
+    with pytest.raises(SystemExit):
+        main(["finish", "--json"])
+    assert main(["status", "--results", "nowhere", "--json"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_a_number_of_another_kind_is_no_text(monkeypatch):
+    monkeypatch.setattr("picker.verbs.status.run", lambda _: {"picks": np.int64(3)})
+    with pytest.raises(TypeError, match="int64"):
+        main(["status", "--json"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("line", ["init made", "status --results nowhere"])
+def test_output_that_takes_nothing(tmp_path, line):
+    """One message, without a traceback or a mistake as Python ends."""
+    command = [sys.executable, "-m", "picker", *line.split(), "--json"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ended.returncode == 1
+    (said,) = [line for line in ended.stderr.splitlines() if "rror" in line]
+    assert " error: " in said
