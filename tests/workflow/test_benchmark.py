@@ -25,8 +25,8 @@ def test_cells_become_tables_and_a_lost_one_is_made_alone(copy):
         seeds=[3],
         repeats=1,
         variants={
-            "deepfindet-short": {"burn_in": {"steps": 2}},
             "deepfindet-apart": {"pick": {"min_distance_per_radius": 1.5}},
+            "deepfindet-short": {"burn_in": {"steps": 2}},
         },
     )
     output = copy.succeed("benchmark")
@@ -38,8 +38,9 @@ def test_cells_become_tables_and_a_lost_one_is_made_alone(copy):
         ("supervised_full", "1", "1"),
         ("deepfindet", "1", "1"),
         ("multi_view", "1", "1"),
-        ("deepfindet-short", "1", "1"),
+        # as the settings name them
         ("deepfindet-apart", "1", "1"),
+        ("deepfindet-short", "1", "1"),
     ]
     assert {r["particle"] for r in rows(folder / "table2_particles.tsv")} == {
         "ribosome",

@@ -12,7 +12,7 @@ from tests.workflow.project import SMALL, Project
 @pytest.fixture(scope="module")
 def linked(tmp_path_factory):
     """A project of slices, picked."""
-    slices = {"edge": 32, "widths": [8, 16], "width": 16, "levels": 1}
+    slices = {"edge": 32, "widths": [8, 16], "width": 16}
     project = Project(
         tmp_path_factory.mktemp("linked") / "project",
         SMALL
