@@ -84,7 +84,7 @@ def pick_tomograms(
     """Write the picks of all predicted tomograms, and their manifest.
 
     Picks that are there and made from the same are kept. A tomogram that cannot be
-    picked is recorded and the others continue.
+    picked is recorded, its picks of an earlier run are deleted, and the others continue.
 
     Parameters
     ----------
@@ -176,9 +176,13 @@ def _pick(
     criteria: Criteria,
     known: dict[str, Reliability],
 ) -> Picked | Failed:
-    """Write one tomogram's picks, unless they are there and valid."""
+    """Write one tomogram's picks, unless they are there and valid.
+
+    Of one that fails nothing stays: an earlier run's picks would pass for this one's.
+    """
     path = picks_file(folder, entry.tomogram)
     if isinstance(entry, Failed):
+        path.unlink(missing_ok=True)
         return replace(entry, path=path)
     try:
         key = _key(entry, criteria)
@@ -194,6 +198,7 @@ def _pick(
         to_expect = _expected(entry, criteria, picks, known) if known else {}
     except Exception as error:
         reason = told_failure(entry.tomogram, entry.candidates, error)
+        path.unlink(missing_ok=True)
         return failed(entry, path, reason)
     names = [particle.name for particle in criteria.particles]
     return Picked(

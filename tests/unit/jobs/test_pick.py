@@ -96,6 +96,19 @@ def test_picks_that_are_there_are_kept_and_ranked_the_same(project, tmp_path):
     assert (tmp_path / "next.tsv").read_text() == first
 
 
+def test_picks_of_an_earlier_run_do_not_pass_for_those_of_one_that_failed(
+    project, tmp_path
+):
+    assert main(["pick", *project]) == 0
+    old = [tmp_path / "picks" / f"{name}.star" for name in ("TS_a", "TS_f")]
+    assert old[0].exists()
+    old[1].write_text("picks of TS_f before it failed")
+    (tmp_path / "TS_a.star").write_text("not candidates any more")
+    assert main(["pick", *project]) == 0
+    assert not any(path.exists() for path in old)
+    assert (tmp_path / "picks" / "TS_b.star").exists()
+
+
 @pytest.mark.parametrize("error", [MemoryError(), KeyError("x"), ZeroDivisionError()])
 def test_whatever_befalls_one_tomogram_the_others_have_picks(
     project, tmp_path, monkeypatch, error
