@@ -84,7 +84,7 @@ def pick_tomograms(
     """Write the picks of all predicted tomograms, and their manifest.
 
     Picks that are there and made from the same are kept. A tomogram that cannot be
-    picked is recorded, its picks of an earlier run are deleted, and the others continue.
+    picked is recorded and its picks of an earlier run are deleted; the others continue.
 
     Parameters
     ----------
