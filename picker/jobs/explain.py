@@ -20,7 +20,7 @@ from picker.project.exported import (
 )
 from picker.project.layout import Results
 from picker.project.manifests import read_picked
-from picker.project.records import Picked
+from picker.project.records import Failed, Picked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,20 +99,13 @@ def _of_run(path: Path) -> Explained:
     place = path.absolute()
     run = _run_of(place)
     manifest = Path(run.picked) if run else Path()
-    entry = next(
-        (
-            entry
-            for entry in (read_picked([manifest]) if manifest.is_file() else ())
-            if isinstance(entry, Picked) and entry.picks.name == path.name
-        ),
-        None,
-    )
-    if run is None or entry is None:
+    if run is None or not manifest.is_file():
         raise ValueError(
             f"{path} has no {PROVENANCE} in its folder or above, and is none of a run's"
             " own picks; expected a file that an export of this program wrote, where"
             " it wrote it or copied with that file"
         )
+    entry = _entry_of(path, manifest)
     settings = (Path(run.results.settings(name)) for name in OUR_SECTIONS)
     thresholds = Path(run.thresholds)
     record = record_of(
@@ -130,6 +123,28 @@ def _of_run(path: Path) -> Explained:
     is_newer = path.stat().st_mtime_ns > manifest.stat().st_mtime_ns
     changed = {path.name: "was changed since" if is_newer else ""}
     return _explained(path, record, [], changed)
+
+
+def _entry_of(path: Path, manifest: Path) -> Picked:
+    """Return the record of a run's own file of picks.
+
+    Raises
+    ------
+    ValueError
+        If the last run did not write it, with the reason if its tomogram failed.
+    """
+    for entry in read_picked([manifest]):
+        if isinstance(entry, Picked) and entry.picks.name == path.name:
+            return entry
+        if isinstance(entry, Failed) and entry.path.name == path.name:
+            why = f"{entry.tomogram} failed: {entry.error}"
+            break
+    else:
+        why = "no tomogram of it has this file"
+    raise ValueError(
+        f"{path} was not written by the last run, whose manifest {manifest} has no such"
+        f" picks: {why}. Expected a file of that run; run again, or name another"
+    )
 
 
 def _run_of(place: Path) -> Run | None:

@@ -14,7 +14,8 @@ from picker.__main__ import main
 from picker.core.picks import picks_from_arrays
 from picker.core.stamps import file_stamp
 from picker.formats.picks import star
-from picker.project.manifests import write_manifest
+from picker.project.manifests import read_picked, write_manifest
+from picker.project.records import failed
 from tests.unit.predicted import MODEL, calibrated, picked, thresholds_of
 
 
@@ -103,6 +104,20 @@ def test_a_runs_own_picks_are_explained_too(project, capsys):
     assert "the file is what was written" in said
     path.touch()
     assert "CHANGED TS_1.star was changed since" in explained(capsys, path)
+
+
+def test_picks_that_the_last_run_did_not_write_say_so(project, capsys):
+    manifest = project / "manifests/pick.json"
+    first, second = read_picked([manifest])
+    bad = failed(second.preprocessed, second.picks, "TS_2.mrc is truncated")
+    write_manifest(manifest, [first, bad])
+    assert main(["explain", str(second.picks)]) == 1
+    err = capsys.readouterr().err
+    assert "TS_2.star was not written by the last run" in err
+    assert f"{manifest} has no such picks: TS_2 failed: TS_2.mrc is truncated" in err
+    write_manifest(manifest, [first])
+    assert main(["explain", str(second.picks)]) == 1
+    assert "no tomogram of it has this file" in capsys.readouterr().err
 
 
 def test_what_nobody_knows_is_an_error(project, capsys, tmp_path):
