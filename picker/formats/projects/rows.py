@@ -142,9 +142,10 @@ def rows_of(
             *(len(waiting), source, listed(waiting)),
         )
     if not rows and not problems:
+        why = f" ({listed(waiting)})" if waiting else ""
         raise ValueError(
-            f"{source} has no tomogram that can be used; expected one at least, wait"
-            " for it or check tomograms.others"
+            f"{source} has no tomogram that can be used{why}; expected one at least,"
+            " wait for it or check tomograms.others"
         )
     check_rows(settings.splits or Path(source), problems, 1)
     return tuple(rows)
@@ -181,7 +182,8 @@ def _listing(
         return listing, problems
     known = dict.fromkeys(names)
     for line, cells in read_tsv(
-        path, ("tomogram", "split"), COLUMNS, "tomograms.splits"
+        *(path, ("tomogram", "split"), COLUMNS, "tomograms.splits"),
+        otherwise=", or for a method without labels tomograms.splits: null",
     ):
         own = cells.pop("tomogram")
         name = own if own in known else known_as([own], known, source)

@@ -16,7 +16,12 @@ SHOWN = 10
 
 
 def read_tsv(
-    path: Path, required: Sequence[str], optional: Sequence[str], setting: str
+    path: Path,
+    required: Sequence[str],
+    optional: Sequence[str],
+    setting: str,
+    *,
+    otherwise: str = "",
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield each row's line number and its values by column; blank lines are skipped.
 
@@ -28,6 +33,8 @@ def read_tsv(
         Names of columns, in any order.
     setting
         The setting that names the table, for messages.
+    otherwise
+        What else may be done where there is no such file, for its message.
 
     Raises
     ------
@@ -36,7 +43,9 @@ def read_tsv(
         twice, or a row has more values than the header.
     """
     if not checked_file(path, "a table").is_file():
-        raise ValueError(f"table {path} does not exist; set {setting} to its path")
+        raise ValueError(
+            f"table {path} does not exist; set {setting} to its path{otherwise}"
+        )
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, delimiter="\t")
         try:
