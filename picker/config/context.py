@@ -16,7 +16,8 @@ DISTANCES: tuple[Distance, ...] = ("membrane", "faces", "edge", "gold")
 DENSITIES: tuple[Density, ...] = ("density", "class_density")
 CURES: dict[Distance, str] = {
     "membrane": "its membranes are not known; expected a segmentation of them in the"
-    " table's column membranes",
+    " column membranes of the table or of splits.tsv (tomograms.splits), or with source"
+    " folder of the pattern tomograms.folder.membranes",
     "faces": "its faces are not known; expected slab_z_low or slab_z_high in the table,"
     " or faces that preprocess.find_slab finds",
     "gold": "gold was not looked for; expected preprocess.avoid_gold to be a distance,"
@@ -64,8 +65,8 @@ class ContextSettings(Settings):
     columns: bool = False
     """Whether files of picks have the columns even without a filter."""
     membrane: Ranges = Field(default_factory=dict)
-    """Distance from the nearest membrane [Å], 0 in it: of the segmentation in the
-    table's column membranes."""
+    """Distance from the nearest membrane [Å], 0 in it: of the segmentation in column
+    membranes of the table or of tomograms.splits, or of tomograms.folder.membranes."""
     faces: Ranges = Field(default_factory=dict)
     """Distance from the lamella's nearer face [Å], negative outside: of the faces that
     preprocess.find_slab found, or slab_z_low and slab_z_high in the table."""

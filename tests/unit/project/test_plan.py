@@ -317,7 +317,7 @@ def test_without_labels_a_method_of_its_own_threshold_is_calibrated_on_nothing()
         (
             {"membrane": {"all": [0, 9]}},
             [row("a", "labeled", PICKS, membranes="m.mrc"), LABELED],
-            "membrane filters .* of a, where thresholds .* column membranes; or set",
+            "membrane filters .* of a, where thresholds .*folder.membranes; or set",
         ),
         ({"gold": {"all": [9, None]}}, [LABELED], "expected preprocess.avoid_gold"),
         ({"gold": {"all": [9, None]}}, [TEST], "of any tomogram"),
