@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from picker.config.context import CURES, DISTANCES
 from picker.core.stamps import file_stamp
-from picker.formats.text import listed
 from picker.formats.volumes.read import read_mask
 from picker.formats.volumes.segmentation import read_segmentation
 from picker.refining.context import (
@@ -20,7 +19,6 @@ from picker.refining.context import (
 from picker.refining.distances import segmentation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -124,18 +122,17 @@ def with_context(picks: Picks, entry: Preprocessed, settings: ContextSettings) -
 
 
 def filters_of_the_unknown(
-    tomograms: Iterable[Surroundings], settings: ContextSettings
-) -> Iterator[str]:
-    """Yield a warning for each filter that drops nothing in some tomograms.
+    around: Surroundings, settings: ContextSettings
+) -> tuple[str, ...]:
+    """Return a warning for each filter that drops nothing in a tomogram.
 
-    None with `unknown: error`, as those fail.
+    It does not name the tomogram, so that those of the same warning can be told
+    together. None with `unknown: error`, as it fails.
     """
     if settings.unknown == "error":
-        return
-    missing = {one.tomogram: one.unknown for one in tomograms}
-    for name in settings.by_distance:
-        if names := [one for one, unknown in missing.items() if name in unknown]:
-            yield (
-                f"pick.context.{name} drops nothing in {listed(names)}: there"
-                f" {CURES[name]}"
-            )
+        return ()
+    return tuple(
+        f"pick.context.{name} drops nothing: {CURES[name]}"
+        for name in settings.by_distance
+        if name in around.unknown
+    )

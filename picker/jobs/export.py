@@ -17,6 +17,7 @@ from picker.formats.text import listed
 from picker.jobs.export_record import OF_RELION, Origin, export_record
 from picker.jobs.failures import cannot_be_used
 from picker.jobs.pick_files import offset_classes, picks_alone
+from picker.jobs.told_warnings import told_warnings
 from picker.machine.progress import tracked
 from picker.project.claims import claimed
 from picker.project.exported import write_exported
@@ -72,7 +73,7 @@ def export(
     ValueError
         If the target cannot hold these picks, such as two tomograms of one name.
     """
-    with claimed(output):
+    with claimed(output), told_warnings() as warnings:
         usable, tomograms, unusable = [], [], []
         entries = read_picked(manifests)
         if target != "kaggle":
@@ -92,7 +93,7 @@ def export(
             write_target(target, folder, tomograms, particles, settings, output)
             written = list(zip(usable, tomograms, strict=True))
             record = export_record(origin, target, folder, written, particles, settings)
-            write_exported(folder, record)
+            write_exported(folder, replace(record, warnings=tuple(warnings)))
         if failed:
             write_manifest(failed, unusable)
         logger.info("%s: picks of %d tomograms", output, len(tomograms))

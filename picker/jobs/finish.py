@@ -1,4 +1,4 @@
-"""The end of a run: one line about it, or an error if a tomogram could not be used."""
+"""The end of a run: its summary, or an error if a tomogram could not be used."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from picker.core.files import write_text
 from picker.formats.tables.tsv import read_rows
+from picker.project.exported import PROVENANCE, read_exported
 from picker.project.json_files import read_json
 from picker.project.manifests import read_manifest, read_picked
 from picker.project.records import Failed, Picked
@@ -26,8 +27,9 @@ def finish(
     report: Path,
     output: Path,
     reproducibility: Path | None = None,
+    exports: Sequence[Path] = (),
 ) -> str:
-    """Write, log and return a summary of a run.
+    """Write, log and return a summary of a run: a line, and one for each warning.
 
     Parameters
     ----------
@@ -43,13 +45,19 @@ def finish(
         Text file to write.
     reproducibility
         Table of what both halves have, which is told if there are no metrics.
+    exports
+        Folders for other programs, whose warnings are on no page.
 
     Raises
     ------
     ValueError
-        If a tomogram failed, though all others are done.
+        If a tomogram failed, though all others are done, or the record of an export is
+        damaged.
     """
     entries = read_picked(picks)
+    warnings = list(_warnings(entries, report, exports))
+    for text in warnings:
+        logger.warning(text)
     num_picks = sum(e.num_picks for e in entries if isinstance(e, Picked))
     files = (e.path if isinstance(e, Failed) else e.picks for e in entries)
     folder = next((file.parent for file in files), Path())
@@ -74,8 +82,23 @@ def finish(
     line += f"{num_picks} picks of {len(entries)} tomograms in {folder};"
     line += f" report: {report}"
     logger.info(line)
-    write_text(output, line + "\n")
-    return line
+    summary = "\n".join([line, *warnings])
+    write_text(output, summary + "\n")
+    return summary
+
+
+def _warnings(
+    entries: Sequence[Picked | Failed], report: Path, exports: Sequence[Path]
+) -> Iterator[str]:
+    """Yield a line about warnings that the page has, and those that it has not."""
+    if num := sum(bool(entry.warnings) for entry in entries):
+        yield (
+            f"warning: {num} of {len(entries)} tomograms have warnings, see Problems in"
+            f" {report}"
+        )
+    for folder in exports:
+        for text in read_exported(folder / PROVENANCE).warnings:
+            yield f"warning: export {folder.name}: {text}"
 
 
 def _failures(

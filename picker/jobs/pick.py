@@ -15,6 +15,7 @@ from picker.core.fingerprint import fingerprint
 from picker.formats.picks.star import write_picks
 from picker.formats.tables.star_table import read_comments
 from picker.formats.tables.thresholds import read_thresholds
+from picker.formats.text import listed
 from picker.formats.volumes.read import read_mask
 from picker.jobs.context import (
     context_key,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from picker.config import Particle, PickSettings
     from picker.core.picks import Picks
+    from picker.project.records import Preprocessed
     from picker.scoring.reliability import Reliability
 
 logger = logging.getLogger("picker")
@@ -118,13 +120,6 @@ def pick_tomograms(
         criteria = Criteria(
             particles=particles, thresholds=saved.lowest, settings=settings
         )
-        if settings.offsets.particles:
-            names = ", ".join(settings.offsets.particles)
-            logger.warning("warning: %s", WARNING.format(names))
-        before = [e.preprocessed for e in predicted.tomograms if e.preprocessed]
-        around = map(surroundings_of, before)
-        for text in filters_of_the_unknown(around, settings.context):
-            logger.warning("warning: %s", text)
         known = held_out(saved.model_dump()["particles"])
         pick = partial(_pick, folder=folder, criteria=criteria, known=known)
         number = len(predicted.tomograms)
@@ -134,11 +129,31 @@ def pick_tomograms(
             entries.append(entry)
             _log(entry, f"{done} of {number}")
         picked = [entry for entry in entries if isinstance(entry, Picked)]
+        _warn(picked)
         if ranking:
             write_text(ranking, ranking_table(picked))
         if estimate:
             write_text(estimate, expected_table(picked))
         write_manifest(output, entries)
+
+
+def _warn(picked: Sequence[Picked]) -> None:
+    """Log each warning of picking once, with the tomograms that have it."""
+    names: dict[str, list[str]] = {}
+    for entry in picked:
+        for text in entry.picking_warnings:
+            names.setdefault(text, []).append(entry.tomogram)
+    for text, where in names.items():
+        logger.warning("warning: %s (%s)", text, listed(where))
+
+
+def _warnings(entry: Preprocessed, settings: PickSettings) -> tuple[str, ...]:
+    """Return the warnings of picking a tomogram; its name is not in them."""
+    offsets = settings.offsets.particles
+    return (
+        *((WARNING.format(", ".join(offsets)),) if offsets else ()),
+        *filters_of_the_unknown(surroundings_of(entry), settings.context),
+    )
 
 
 def _log(entry: Picked | Failed, progress: str) -> None:
@@ -208,6 +223,7 @@ def _pick(
         counts={name: int((picks.particle == name).sum()) for name in names},
         expected=to_expect,
         mean_score=round(float(picks.score.mean()), 4) if len(picks) else None,
+        picking_warnings=_warnings(entry.preprocessed, criteria.settings),
     )
 
 

@@ -215,8 +215,8 @@ def _picks(
     card = loaded.card
     volume, around, region = _prepared(path, card, reading)
     voxel_size, context = around.voxel_size, picking.context
-    for text in filters_of_the_unknown([around], context):
-        logger.warning("warning: %s", text)
+    for text in filters_of_the_unknown(around, context):
+        logger.warning("warning: %s: %s", path, text)
     candidates = refined(
         loaded.finder.candidates(volume, voxel_size, region),
         card.particles,

@@ -96,6 +96,8 @@ class Exported:
     tomograms: tuple[ExportedTomogram, ...]
     files: dict[str, ExportedFile]
     """Path in the folder: the file."""
+    warnings: tuple[str, ...] = ()
+    """What the export warned of."""
 
 
 EXPORTED = TypeAdapter(Exported)

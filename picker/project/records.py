@@ -152,6 +152,13 @@ class Picked(_Later):
     mean_score: float | None = None
     """Mean score of its picks, low for tomograms unlike the labeled ones; None without
     a pick."""
+    picking_warnings: tuple[str, ...] = ()
+    """Warnings of picking, besides those about the tomogram."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings about it, and of picking."""
+        return (*self.preprocessed.warnings, *self.picking_warnings)
 
     @property
     def num_picks(self) -> int:

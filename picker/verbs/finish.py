@@ -1,4 +1,4 @@
-"""Summarise a run in one line, and fail if a tomogram could not be used."""
+"""Summarise a run with its warnings, and fail if a tomogram could not be used."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reproducibility", type=Path, help="TSV of what both halves have"
     )
+    parser.add_argument(
+        "--exports",
+        nargs="*",
+        type=Path,
+        default=[],
+        help="folders of exports, whose warnings are told",
+    )
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True, help="text to write")
 
@@ -41,12 +48,13 @@ def run(arguments: argparse.Namespace) -> object:
     ValueError
         If a tomogram failed, though all others are done.
     """
-    line = finish(
+    summary = finish(
         arguments.picks,
         arguments.failed,
         arguments.metrics,
         arguments.report,
         arguments.output,
         arguments.reproducibility,
+        arguments.exports,
     )
-    return {"output": arguments.output, "summary": line}
+    return {"output": arguments.output, "summary": summary}

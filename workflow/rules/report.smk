@@ -61,7 +61,7 @@ rule report:
         """
 
 
-# The line to read; fails, with the reasons, if a tomogram could not be used.
+# The lines to read; fails, with the reasons, if a tomogram could not be used.
 rule finish:
     input:
         report=RESULTS.report,
@@ -89,6 +89,6 @@ rule finish:
     shell:
         r"""
         python -m picker finish --picks {input.picks} {params.metrics} \
-            {params.reproducibility} --failed {input.failed} --report {input.report} \
-            --output {output} 2>&1 | tee -i {log}
+            {params.reproducibility} --failed {input.failed} --exports {input.exports} \
+            --report {input.report} --output {output} 2>&1 | tee -i {log}
         """

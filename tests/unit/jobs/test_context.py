@@ -107,7 +107,13 @@ def test_a_filter_fails_what_it_cannot_tell_and_no_other(project):
 def test_a_filter_may_keep_what_it_cannot_tell(project, capsys):
     found = project({"membrane": {"all": [0, 200]}, "unknown": "keep"})
     assert [e.counts["a"] for e in found.values()] == [2, 0, 3]
-    assert "pick.context.membrane drops nothing in TS_3" in capsys.readouterr().err
+    told = "pick.context.membrane drops nothing: its membranes are not known"
+    err = capsys.readouterr().err
+    assert told in err
+    assert "tomograms.folder.membranes (TS_3)" in err
+    assert [len(e.warnings) for e in found.values()] == [0, 0, 1]
+    # The report's Problems have it too.
+    assert told in found["TS_3"].warnings[0]
 
 
 def test_a_file_of_another_shape_fails_its_tomogram_alone(project, tmp_path):

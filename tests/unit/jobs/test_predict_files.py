@@ -220,7 +220,7 @@ def test_single_files_have_the_context_that_is_known_of_them(
         '{"context": {"membrane": {"all": [0, 9]}, "unknown": "keep"}}'
     )
     assert main([*words.split(), "pick.json"]) == 0
-    assert "membrane drops nothing in a.mrc" in capsys.readouterr().err
+    assert "a.mrc: pick.context.membrane drops nothing" in capsys.readouterr().err
     (project / "pick.json").write_text('{"context": {"edge": {"ribosom": [0, 9]}}}')
     assert main([*words.split(), "pick.json"]) == 1
     said = capsys.readouterr().err

@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,30 @@ def test_the_last_line_has_the_first_distances_f1(
     (tmp_path / "metrics.json").write_text(json.dumps(metrics))
     assert finish(tmp_path, "--metrics", str(tmp_path / "metrics.json")) == 0
     assert (tmp_path / "summary.txt").read_text().startswith(said)
+
+
+def test_the_end_tells_what_exports_and_tomograms_warn_of(tmp_path, capsys):
+    star = tmp_path / "TS_1.star"
+    write_picks(star, picks_from_arrays([[10, 20, 30]], ["a"], [0.9]))
+    one = replace(picked(star), picking_warnings=("nothing is dropped",))
+    write_manifest(tmp_path / "picks.json", [one])
+    (tmp_path / "particles.json").write_text('[{"name": "a", "radius": 30}]')
+    folders = [tmp_path / target for target in ("relion4", "portal")]
+    for folder in folders:
+        words = f"--manifests {tmp_path}/picks.json --target {folder.name}"
+        words += f" --settings {tmp_path}/particles.json --output {folder}"
+        assert main(["export", *words.split()]) == 0
+    capsys.readouterr()
+    assert finish(tmp_path, "--exports", *map(str, folders)) == 0
+    _, tomograms, *exports = (tmp_path / "summary.txt").read_text().splitlines()
+    assert tomograms == (
+        "warning: 1 of 1 tomograms have warnings, see Problems in r.html"
+    )
+    assert len(exports) == 1
+    assert exports[0].startswith("warning: export relion4: the tilt series' pixel size")
+    err = capsys.readouterr().err
+    assert tomograms in err
+    assert exports[0] in err
 
 
 @pytest.mark.parametrize(
