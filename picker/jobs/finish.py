@@ -97,7 +97,10 @@ def _warnings(
             f" {report}"
         )
     for folder in exports:
-        for text in read_exported(folder / PROVENANCE).warnings:
+        record = folder / PROVENANCE
+        # Earlier versions wrote none, and their exports still hold.
+        warnings = read_exported(record).warnings if record.exists() else ()
+        for text in warnings:
             yield f"warning: export {folder.name}: {text}"
 
 

@@ -123,6 +123,10 @@ def test_the_end_tells_what_exports_and_tomograms_warn_of(tmp_path, capsys):
     err = capsys.readouterr().err
     assert tomograms in err
     assert exports[0] in err
+    # As an earlier version left it.
+    (folders[0] / "provenance.json").unlink()
+    assert finish(tmp_path, "--exports", *map(str, folders)) == 0
+    assert "export relion4" not in (tmp_path / "summary.txt").read_text()
 
 
 @pytest.mark.parametrize(
