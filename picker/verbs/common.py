@@ -126,9 +126,17 @@ def print_error(verb: str | None, error: str) -> None:
         _print_object({"verb": verb, "error": error})
 
 
+def is_teller() -> bool:
+    """Return whether this is the one of processes that train as one which prints.
+
+    It is also the one that writes files: others may end before these are there.
+    """
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _print_object(content: dict[str, object]) -> None:
-    if os.environ.get("RANK", "0") != "0":
-        return  # of processes that train as one the first prints
+    if not is_teller():
+        return
     content = {"version": __version__, **content}
     # It has control characters written out already, and may be long.
     _print([json.dumps(content, default=os.fspath, allow_nan=False, indent=1)])

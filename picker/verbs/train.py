@@ -13,7 +13,7 @@ from picker.config import Config
 from picker.config.methods import METHODS
 from picker.jobs.results import table_result
 from picker.jobs.train import train_stage
-from picker.verbs.common import add_settings
+from picker.verbs.common import add_settings, is_teller
 
 if TYPE_CHECKING:
     import argparse
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> object:
         log=arguments.log_table,
         checkpoint=arguments.checkpoint,
     )
-    rows = table_result(arguments.log_table)
+    rows = table_result(arguments.log_table) if is_teller() else []
     return {
         "method": arguments.method,
         "stage": arguments.stage,

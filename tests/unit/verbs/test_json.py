@@ -273,6 +273,18 @@ def test_of_several_processes_the_first_prints(monkeypatch, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_of_several_processes_that_train_the_first_reads_what_it_wrote(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("picker.verbs.train.train_stage", lambda *_, **__: None)
+    words = "train --stage burn_in --method supervised --manifests m --settings s"
+    words += f" --output o --checkpoint c --log-table {tmp_path / 'log.tsv'}"
+    assert main(words.split()) == 1
+    # Others may end before the table is there.
+    monkeypatch.setenv("RANK", "1")
+    assert main(words.split()) == 0
+
+
 def test_a_number_of_another_kind_is_no_text(monkeypatch):
     monkeypatch.setattr("picker.verbs.status.run", lambda _: {"picks": np.int64(3)})
     with pytest.raises(TypeError, match="int64"):
