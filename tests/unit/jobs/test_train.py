@@ -94,6 +94,8 @@ def test_a_network_learns_from_proposals_and_then_from_what_it_finds(tmp_path, c
     assert "ball: 4 proposals teach" in caplog.text
     assert "becomes 0.5, as 4 proposals of it taught" in caplog.text
     second = project.train("self_train", first)
+    loaded = read_loaded([second], None, project.settings)
+    assert loaded.card.stage == "self_train"
     picks = project.candidates(second)
     picks = picks.select(picks.score >= 0.5)
     assert 2 <= len(picks) <= 4

@@ -41,7 +41,7 @@ SETTINGS = {
         proposals=12,
     ),
     "burn_in": BurnInSettings(
-        steps=60, warmup_steps=5, learning_rate=1e-2, ema_decay=0.8
+        steps=260, warmup_steps=5, learning_rate=1e-2, ema_decay=0.8
     ),
     "co_train": CoTrainSettings(steps=40),
     "train": SHARED,
@@ -92,8 +92,8 @@ def test_it_learns_of_labels_and_finds(name, tmp_path):
     assert (np.diff(picks.score) <= 0).all()
     best = picks.position_zyx[:4] / VOXEL
     away = np.linalg.norm(new.index_zyx[:, None] - best, axis=2).min(axis=1)
-    # Their radius is 4. After so few steps one may be missed, as with one seed of five.
-    assert (away < 3).sum() >= 3
+    # Their radius is 4.
+    assert (away < 3).all()
 
 
 def test_it_learns_of_micrographs_and_finds_in_them(tmp_path):
